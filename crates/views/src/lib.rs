@@ -1,1 +1,13 @@
-//! Skeleton.
+//! What is collected: the definitions of `views/*.toml`, their Arrow schemas, their SQL per version, and the wire format in
+//! which the collector ships what it read. The collector and the backend meet only here. No I/O but [`ViewSet::with_folder`].
+
+mod definition;
+mod reference;
+mod schema;
+mod set;
+pub mod wire;
+
+pub use definition::{Column, DefinitionError, Kind, OLDEST_VERSION, RESERVED_COLUMNS, Scope, Ship, Source, Sql, Type, View, parse, parse_duration};
+pub use reference::reference;
+pub use schema::{INTERVAL_MS, SERVER, TS, data_type, schema};
+pub use set::ViewSet;

@@ -1,0 +1,84 @@
+//! `docs/views.md`, written from the definitions.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::definition::{Kind, Scope, Ship, Source, Type, View};
+use crate::set::ViewSet;
+
+/// The reference of all tables, as Markdown.
+#[must_use]
+pub fn reference(views: &ViewSet) -> String {
+    let mut out = String::from(
+        "# Tables\n\n<!-- Generated from views/*.toml by `pganalytics views --markdown`; do not edit. -->\n\n\
+         Every table has three columns in front: `ts` (when the snapshot was taken), `server` (whose it is) and `interval_ms`\n\
+         (the time the row's deltas cover). **Counters are deltas**: `sum(calls)` over a range is the number of calls in it. A\n\
+         row is kept where something changed; where nothing happened there is no row.\n\n| table | what it holds | read |\n|---|---|---|\n",
+    );
+    for view in views.iter() {
+        let _ = writeln!(out, "| [`{0}`](#{0}) | {1} | every {2} |", view.name, view.summary, human(view.interval));
+    }
+    for view in views.iter() {
+        section(&mut out, view);
+    }
+    out
+}
+
+fn section(out: &mut String, view: &View) {
+    let _ = write!(out, "\n## {}\n\n{}\n\n", view.name, view.summary);
+    let scope = match view.scope {
+        Scope::Server => "once a server",
+        Scope::Database => "in each database",
+        Scope::Host => "of the machine, where the server is local",
+    };
+    let rows = match (view.ship, view.refresh) {
+        (Ship::Always, _) => "every row each time".to_owned(),
+        (Ship::Changed, None) => "rows that changed".to_owned(),
+        (Ship::Changed, Some(refresh)) => format!("rows that changed, and every row each {}", human(refresh)),
+    };
+    let source = if view.source == Source::Probe { "; by a probe of the collector" } else { "" };
+    let _ = writeln!(out, "Read {scope} every {}{source}; kept: {rows}; at most {} rows.", human(view.interval), view.max_rows);
+    if let Some(extension) = &view.extension {
+        let _ = writeln!(out, "Needs the extension `{extension}`.");
+    }
+    if let Some(privilege) = &view.privilege {
+        let _ = writeln!(out, "Needs membership in `{privilege}` to see every row.");
+    }
+    if let Some(first) = view.sql.first().filter(|sql| sql.from > crate::OLDEST_VERSION) {
+        let _ = writeln!(out, "Exists from PostgreSQL {}.", first.from);
+    }
+    out.push_str("\n| column | kind | type | unit | versions | meaning |\n|---|---|---|---|---|---|\n");
+    for column in &view.columns {
+        let kind = match column.kind {
+            Kind::Label => "label",
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Text => "text",
+        };
+        let (r#type, unit) = match column.r#type {
+            Type::Bool => ("bool", ""),
+            Type::Int8 => ("int8", ""),
+            Type::Float8 | Type::Duration => ("float8", if column.r#type == Type::Duration { "ms" } else { "" }),
+            Type::Text => ("text", ""),
+            Type::Timestamptz => ("timestamptz", ""),
+        };
+        let unit = column.unit.as_deref().unwrap_or(unit);
+        let versions = match column.until {
+            Some(until) => format!("{}–{}", column.from, until - 1),
+            None => format!("{}+", column.from),
+        };
+        let _ = writeln!(out, "| `{}` | {kind} | {type} | {unit} | {versions} | {} |", column.name, column.help);
+    }
+}
+
+/// `90s` as `90 s`, `3600s` as `1 h`.
+fn human(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{} ms", duration.as_millis()),
+        _ if seconds % 86_400 == 0 => format!("{} d", seconds / 86_400),
+        _ if seconds % 3_600 == 0 => format!("{} h", seconds / 3_600),
+        _ if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        _ => format!("{seconds} s"),
+    }
+}

@@ -1,0 +1,41 @@
+//! The Arrow schema of a view: the same for the collector's batches, the wire, the hot rows and the Parquet files.
+//!
+//! `ts` (when the snapshot was taken), `server` (whose it is), `interval_ms` (the time the counters' deltas cover; null where
+//! there was no earlier snapshot, and then the counters are null too), then the view's columns in the order of its file.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use crate::definition::{Type, View};
+
+/// When the snapshot was taken: microseconds, UTC.
+pub const TS: &str = "ts";
+/// The server's name, unique in the fleet.
+pub const SERVER: &str = "server";
+/// The milliseconds that the row's deltas cover.
+pub const INTERVAL_MS: &str = "interval_ms";
+
+/// How a column's values are held, from the probe to the Parquet file.
+#[must_use]
+pub fn data_type(r#type: Type) -> DataType {
+    match r#type {
+        Type::Bool => DataType::Boolean,
+        Type::Int8 | Type::Duration => DataType::Int64,
+        Type::Float8 => DataType::Float64,
+        Type::Text => DataType::Utf8,
+        Type::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+    }
+}
+
+/// The schema of a view's rows.
+#[must_use]
+pub fn schema(view: &View) -> SchemaRef {
+    let mut fields = vec![
+        Field::new(TS, data_type(Type::Timestamptz), false),
+        Field::new(SERVER, DataType::Utf8, false),
+        Field::new(INTERVAL_MS, DataType::Int64, true),
+    ];
+    fields.extend(view.columns.iter().map(|column| Field::new(&column.name, data_type(column.r#type), true)));
+    Arc::new(Schema::new(fields))
+}
