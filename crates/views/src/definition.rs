@@ -183,8 +183,20 @@ pub struct DefinitionError {
 }
 
 const VIEW_KEYS: &[&str] = &[
-    "name", "summary", "scope", "source", "interval", "timeout", "ship", "refresh", "max_rows", "extension", "privilege", "reset",
-    "columns", "sql",
+    "name",
+    "summary",
+    "scope",
+    "source",
+    "interval",
+    "timeout",
+    "ship",
+    "refresh",
+    "max_rows",
+    "extension",
+    "privilege",
+    "reset",
+    "columns",
+    "sql",
 ];
 const COLUMN_KEYS: &[&str] = &["name", "kind", "type", "unit", "from", "until", "help"];
 const SQL_KEYS: &[&str] = &["from", "query"];
@@ -272,11 +284,8 @@ fn column(at: &Place<'_>) -> Result<Column, DefinitionError> {
     if !is_identifier(&name) {
         return Err(at.error("name", format!("'{name}' is not an SQL name"), "use lower-case letters, digits and underscores"));
     }
-    let kind = at.one_of(
-        "kind",
-        None,
-        &[("label", Kind::Label), ("counter", Kind::Counter), ("gauge", Kind::Gauge), ("text", Kind::Text)],
-    )?;
+    let kind =
+        at.one_of("kind", None, &[("label", Kind::Label), ("counter", Kind::Counter), ("gauge", Kind::Gauge), ("text", Kind::Text)])?;
     let r#type = at.one_of(
         "type",
         None,
@@ -434,7 +443,8 @@ impl Place<'_> {
             .iter()
             .enumerate()
             .map(|(i, item)| {
-                let table = item.as_table().ok_or_else(|| self.error(key, "is not an array of tables".into(), &format!("write [[{key}]]")))?;
+                let table =
+                    item.as_table().ok_or_else(|| self.error(key, "is not an array of tables".into(), &format!("write [[{key}]]")))?;
                 read(&Place { file: self.file, path: format!("{key}[{i}]."), table })
             })
             .collect()

@@ -7,7 +7,9 @@ mod schema;
 mod set;
 pub mod wire;
 
-pub use definition::{Column, DefinitionError, Kind, OLDEST_VERSION, RESERVED_COLUMNS, Scope, Ship, Source, Sql, Type, View, parse, parse_duration};
+pub use definition::{
+    Column, DefinitionError, Kind, OLDEST_VERSION, RESERVED_COLUMNS, Scope, Ship, Source, Sql, Type, View, parse, parse_duration,
+};
 pub use reference::reference;
 pub use schema::{INTERVAL_MS, SERVER, TS, data_type, schema};
 pub use set::ViewSet;
