@@ -1,1 +1,31 @@
-//! Skeleton.
+//! The lake: history as hot rows and Parquet files, and SQL over both.
+//!
+//! # Promise
+//! - A batch is acknowledged only after it is on disk and visible to SQL; a replay changes nothing.
+//! - A query sees one moment: every acknowledged row once, whether hot or in a file, whatever compaction does meanwhile.
+//! - SQL reads and nothing else, within its memory, its deadline and its row cap.
+//! - kill -9 at any moment loses no acknowledged row and doubles none.
+//!
+//! # The data folder
+//! ```text
+//! lock                                            held by the process that has it open
+//! meta.db                                         SQLite: users … servers, hot batches, the catalog of files
+//! lake/table=<view>/date=<YYYY-MM-DD>/<id>.parquet   sorted by (server, labels…, ts); plain Parquet for any reader
+//! ```
+//! DataFusion's generic code is named in this crate only; what others need of Arrow is re-exported as [`arrow`].
+
+mod ingest;
+mod lake;
+mod meta;
+mod options;
+mod query;
+mod shape;
+mod stats;
+
+pub use arrow;
+pub use ingest::{Ack, IngestError};
+pub use lake::{Compaction, Expiry, Lake, QUERIES_AT_ONCE};
+pub use meta::{Collector, Credentials, Meta, MetaError, NewToken, Role, Server, ServerRole, Session, Token, TokenKind, UnknownWord, User};
+pub use options::{DEFAULT_COMPACT_EVERY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION, LakeOptions};
+pub use query::{Answer, Position, Query, QueryError, QueryErrorKind};
+pub use stats::{Stats, TableStats};

@@ -1,0 +1,79 @@
+//! A table's two shapes: as rows are held (hot and in Parquet) and as SQL shows them.
+//!
+//! Held: the view's schema of [`pganalytics_views::schema`] with texts as `Utf8View`, which groups and compares faster than
+//! `Utf8` and shares the bytes it came in. Shown: the same, but a duration is a Float64 of milliseconds instead of an Int64 of
+//! nanoseconds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use pganalytics_views::{Kind, SERVER, TS, Type, View, ViewSet, schema};
+
+/// Nanoseconds in the millisecond that durations are shown in.
+pub(crate) const NANOSECONDS: f64 = 1_000_000.0;
+
+/// The first columns of every table, by position.
+pub(crate) const TS_AT: usize = 0;
+pub(crate) const SERVER_AT: usize = 1;
+
+/// One table.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub(crate) view: Arc<View>,
+    /// As rows are held.
+    pub(crate) stored: SchemaRef,
+    /// As SQL shows them.
+    pub(crate) shown: SchemaRef,
+    /// What rows are sorted by in a file: server, labels…, ts.
+    pub(crate) order: Vec<usize>,
+}
+
+impl Shape {
+    fn new(view: &Arc<View>) -> Self {
+        let wire = schema(view);
+        let stored: Vec<Field> = wire
+            .fields()
+            .iter()
+            .map(|field| match field.data_type() {
+                DataType::Utf8 => field.as_ref().clone().with_data_type(DataType::Utf8View),
+                _ => field.as_ref().clone(),
+            })
+            .collect();
+        let is_duration = |name: &str| view.column(name).is_some_and(|column| column.r#type == Type::Duration);
+        let shown: Vec<Field> = stored
+            .iter()
+            .map(|field| if is_duration(field.name()) { field.clone().with_data_type(DataType::Float64) } else { field.clone() })
+            .collect();
+        let labels = view.columns.iter().filter(|column| column.kind == Kind::Label).map(|column| column.name.as_str());
+        let order = [SERVER].into_iter().chain(labels).chain([TS]).filter_map(|name| wire.index_of(name).ok()).collect();
+        Self { view: Arc::clone(view), stored: Arc::new(Schema::new(stored)), shown: Arc::new(Schema::new(shown)), order }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.view.name
+    }
+
+    /// Whether the column at this position is held as nanoseconds and shown as milliseconds.
+    pub(crate) fn is_duration(&self, at: usize) -> bool {
+        self.stored.field(at).data_type() != self.shown.field(at).data_type()
+    }
+}
+
+/// All tables, by name.
+#[derive(Debug)]
+pub(crate) struct Shapes(BTreeMap<String, Arc<Shape>>);
+
+impl Shapes {
+    pub(crate) fn new(views: &ViewSet) -> Self {
+        Self(views.iter().map(|view| (view.name.clone(), Arc::new(Shape::new(view)))).collect())
+    }
+
+    pub(crate) fn get(&self, view: &str) -> Option<&Arc<Shape>> {
+        self.0.get(view)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Shape>> {
+        self.0.values()
+    }
+}

@@ -1,0 +1,42 @@
+//! What a lake holds, for `/metrics` and readiness. All figures come from memory, so asking is cheap.
+
+use serde::Serialize;
+
+/// Figures of a lake.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// Batches not yet compacted.
+    pub hot_batches: u64,
+    /// Their rows.
+    pub hot_rows: u64,
+    /// The memory their rows take.
+    pub hot_bytes: u64,
+    /// Live Parquet files.
+    pub files: u64,
+    /// Their bytes.
+    pub file_bytes: u64,
+    /// Their rows.
+    pub file_rows: u64,
+    /// By table, every one, in order of the name.
+    pub tables: Vec<TableStats>,
+    /// Batches acknowledged since start, duplicates apart.
+    pub batches: u64,
+    /// Replays answered as duplicates since start.
+    pub duplicates: u64,
+    /// Queries answered since start.
+    pub queries: u64,
+    /// Queries that failed since start.
+    pub failed_queries: u64,
+    /// Queries that run at this moment.
+    pub running_queries: u64,
+}
+
+/// Figures of one table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TableStats {
+    pub view: String,
+    pub hot_rows: u64,
+    pub files: u64,
+    pub file_bytes: u64,
+    pub file_rows: u64,
+}
