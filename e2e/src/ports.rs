@@ -1,0 +1,38 @@
+//! Free ports on the loopback address, outside the range the kernel lends to outgoing connections, so that a server that is
+//! stopped for a while finds its port free again.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Result, bail};
+
+const FIRST: u32 = 20_000;
+const COUNT: u32 = 12_000;
+
+/// A port that nobody listens on; not handed out again by this process until all others were.
+///
+/// # Errors
+/// When none of the range is free.
+pub fn free() -> Result<u16> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Several test processes at once begin at different places.
+    let start = std::process::id().wrapping_mul(97);
+    for _ in 0..COUNT {
+        let at = FIRST + start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        let Ok(port) = u16::try_from(at) else { continue };
+        if is_free(port) {
+            return Ok(port);
+        }
+    }
+    bail!("no free port from {FIRST} to {} on 127.0.0.1: stop what listens there", FIRST + COUNT - 1)
+}
+
+/// The first free port from `from` on.
+#[must_use]
+pub fn free_from(from: u16) -> Option<u16> {
+    (from..=u16::MAX).find(|port| is_free(*port))
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
