@@ -29,6 +29,8 @@
 //! from = 14                        # the first major version this text is for
 //! query = "select …"               # explicit columns, named as above; a duration is float8 milliseconds
 //! ```
+//! `{limit}` in a query becomes max_rows + 1, so that a query can choose its rows before it computes what is dear about them, and
+//! the one row too many still tells that others were cut.
 //!
 //! This module is compiled into the build script too, so it uses no Arrow and does no I/O.
 
@@ -251,7 +253,10 @@ pub fn parse(file: &str, text: &str) -> Result<View, DefinitionError> {
             return Err(at.error(&key, format!("column '{}' is declared twice", column.name), "remove one of the two"));
         }
     }
-    let sql = at.tables("sql", sql)?;
+    let mut sql = at.tables("sql", sql)?;
+    for entry in &mut sql {
+        entry.query = entry.query.replace("{limit}", &max_rows.saturating_add(1).to_string());
+    }
     check_sql(&at, source, &columns, &sql)?;
 
     let reset = at.string_opt("reset")?;
