@@ -1,1 +1,31 @@
-//! Skeleton.
+//! The backend's HTTP side: ingest, the API, authentication, the web UI.
+//!
+//! # Promise
+//! - Every route but health, login and the UI's files answers 401 without a valid session or token.
+//! - A batch is acknowledged only after the lake has committed it.
+//! - Bodies, logins, SQL and requests are bounded in size, number or time; a handler's panic stays in its request.
+//! - No secret, no statement and no cell value reaches a log.
+//!
+//! The lake knows nothing of HTTP, and nothing here knows how it stores.
+
+pub mod accounts;
+mod api;
+mod app;
+mod auth;
+mod error;
+mod layers;
+mod metrics;
+mod render;
+mod serve;
+mod ui;
+
+pub use api::document;
+pub use app::{App, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_LIFETIME, ServerOptions};
+pub use auth::{MIN_PASSWORD_LENGTH, Operator, PasswordError, SESSION_COOKIE, Secret, check_password};
+pub use error::{ApiError, ErrorBody, ErrorCode, ErrorDetail, ErrorPosition};
+/// The lake under the server, for the binary that opens it.
+pub use pganalytics_lake as lake;
+pub use serve::{bind, router, serve};
+
+/// The backend's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,76 @@
+//! Making users and tokens: shared by the API and, where no backend runs, the command line.
+
+use chrono::{DateTime, Utc};
+use pganalytics_lake::{Meta, NewToken, Role, Token, TokenKind};
+
+use crate::auth::{Secret, TokenPrefix, check_password, fingerprint, generate_password, hash_blocking};
+use crate::error::ApiError;
+
+/// The first administrator's name.
+pub const FIRST_ADMIN: &str = "admin";
+/// Names stand in logs, lists and paths.
+const MAX_NAME: usize = 100;
+
+/// Whether a user or token may be called so.
+///
+/// # Errors
+/// An empty or long name, or one with control characters or spaces at its ends.
+pub fn check_name(what: &str, name: &str) -> Result<(), ApiError> {
+    if name.is_empty() || name.len() > MAX_NAME || name.trim() != name || name.chars().any(|c| c.is_control() || c == '/') {
+        return Err(ApiError::BadRequest {
+            message: format!("a {what} cannot be named so"),
+            remedy: format!("use 1 to {MAX_NAME} characters, no slash, no space at an end"),
+        });
+    }
+    Ok(())
+}
+
+/// Makes a token and answers its secret, which is stored nowhere.
+///
+/// # Errors
+/// A name that is taken or not allowed, an expiry that has passed, the store's trouble.
+pub async fn create_token(
+    meta: &Meta,
+    name: &str,
+    kind: TokenKind,
+    role: Option<Role>,
+    expires: Option<DateTime<Utc>>,
+) -> Result<(Secret, Token), ApiError> {
+    check_name("token", name)?;
+    let now = Utc::now();
+    if expires.is_some_and(|expires| expires <= now) {
+        return Err(ApiError::BadRequest { message: "the expiry has passed already".into(), remedy: "give a later one, or none".into() });
+    }
+    let (prefix, role) = match (kind, role) {
+        (TokenKind::Api, role) => (TokenPrefix::Api, role.unwrap_or(Role::Viewer)),
+        // A collector's token asks nothing, so it has the least role.
+        (TokenKind::Collector, None) => (TokenPrefix::Collector, Role::Viewer),
+        (TokenKind::Collector, Some(_)) => {
+            return Err(ApiError::BadRequest { message: "a collector's token has no role".into(), remedy: "leave the role out".into() });
+        }
+    };
+    let secret = prefix.generate();
+    let hash = fingerprint(secret.expose());
+    let token = meta.create_token(NewToken { name, kind, role, hash: &hash, created: now, expires }).await?;
+    Ok((secret, token))
+}
+
+/// Makes the first administrator where there is no user yet. Answers the password where it was made up here and must be
+/// shown; `None` where there are users, or the password was given.
+///
+/// # Errors
+/// A given password that is too short; the store's trouble.
+pub async fn first_admin(meta: &Meta, password: Option<Secret>) -> anyhow::Result<Option<Secret>> {
+    if !meta.users().await?.is_empty() {
+        return Ok(None);
+    }
+    if let Some(password) = &password {
+        check_password(password).map_err(|error| anyhow::anyhow!("{error}: set another PGANALYTICS_ADMIN_PASSWORD"))?;
+    }
+    let generated = password.is_none().then(generate_password);
+    let Some(secret) = password.or_else(|| generated.clone()) else { return Ok(None) };
+    let hash = tokio::task::spawn_blocking(move || hash_blocking(&secret)).await??;
+    meta.create_user(FIRST_ADMIN, Role::Admin, &hash, Utc::now()).await?;
+    tracing::info!(user.name = FIRST_ADMIN, "added the first admin");
+    Ok(generated)
+}

@@ -1,0 +1,67 @@
+//! Whether the backend is well: for people (`/api/v1/health`), for Kubernetes and load balancers (`/livez`, `/readyz`).
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+
+/// A readiness answer is of use within a probe's usual second or not at all.
+const READY_WITHIN: Duration = Duration::from_secs(2);
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(health)).routes(routes!(live)).routes(routes!(ready))
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Health {
+    /// `ok` whenever there is an answer.
+    #[schema(example = "ok")]
+    status: String,
+    /// The backend's version.
+    #[schema(example = "0.1.0")]
+    version: String,
+    /// The backend's clock.
+    timestamp: DateTime<Utc>,
+}
+
+/// The version and the clock.
+#[utoipa::path(get, path = "/api/v1/health", tag = "health", security(()), responses((status = OK, body = Health)))]
+async fn health() -> Json<Health> {
+    Json(Health { status: "ok".into(), version: crate::VERSION.into(), timestamp: Utc::now() })
+}
+
+/// Whether the process runs.
+#[utoipa::path(get, path = "/livez", tag = "health", security(()), responses((status = OK, body = String, content_type = "text/plain")))]
+async fn live() -> &'static str {
+    "ok\n"
+}
+
+/// Whether requests should come here: the meta store answers, the data folder takes writes, and no shutdown has begun.
+#[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
+    (status = OK, body = String, content_type = "text/plain"),
+    (status = SERVICE_UNAVAILABLE, description = "Not ready, and why", body = String, content_type = "text/plain"),
+))]
+async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
+    if app.is_draining() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
+    }
+    match tokio::time::timeout(READY_WITHIN, app.lake.check()).await {
+        Ok(Ok(())) => (StatusCode::OK, "ok\n"),
+        Ok(Err(error)) => {
+            tracing::warn!(error = format!("{error:#}"), "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store has trouble; the log says which\n")
+        }
+        Err(_) => {
+            tracing::warn!(timeout_ms = READY_WITHIN.as_millis() as u64, "not ready: the store does not answer");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What collectors ship. The answer's status tells the collector what to do with the batch: 200 forget it, 400 keep it aside,
+//! 422 keep it and try slowly until the backend knows the view, 503 try again soon.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use pganalytics_lake::{Ack, IngestError};
+use pganalytics_views::wire;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::body;
+use crate::app::App;
+use crate::auth::{Shipper, origin};
+use crate::error::{ApiError, ErrorBody};
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(ingest))
+}
+
+/// A batch is committed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Accepted {
+    collector: Uuid,
+    sequence: u64,
+    /// It had been committed before; nothing changed.
+    duplicate: bool,
+    /// Rows in the batch.
+    rows: u64,
+}
+
+/// Takes one batch.
+///
+/// The answer 200 means that it is on disk and visible to SQL. A batch that was taken before is acknowledged again.
+#[utoipa::path(post, path = "/api/v1/ingest", tag = "ingest", security(("token" = [])),
+    request_body(content = Vec<u8>, content_type = "application/vnd.pganalytics.batch"), responses(
+    (status = OK, body = Accepted),
+    (status = BAD_REQUEST, description = "Not a batch, or a damaged one: keep it aside", body = ErrorBody),
+    (status = PAYLOAD_TOO_LARGE, description = "Larger than a batch may be", body = ErrorBody),
+    (status = UNPROCESSABLE_ENTITY, description = "A view or column that this backend does not know: try again after an upgrade", body = ErrorBody),
+    (status = UNSUPPORTED_MEDIA_TYPE, description = "The media type is not that of a batch", body = ErrorBody),
+))]
+async fn ingest(State(app): State<App>, Shipper(name): Shipper, headers: HeaderMap, body: Body) -> Result<Json<Accepted>, ApiError> {
+    if !origin::is(&headers, wire::CONTENT_TYPE) {
+        return Err(ApiError::UnsupportedMediaType(wire::CONTENT_TYPE));
+    }
+    let bytes = body::read(body, wire::Limits::default().encoded).await?;
+    let size = bytes.len();
+    match app.lake.ingest(bytes).await {
+        Ok(Ack { collector, sequence, duplicate, rows }) => {
+            if duplicate {
+                app.metrics.batch("duplicate");
+            } else {
+                app.metrics.accepted(rows, size);
+            }
+            tracing::debug!(collector.id = %collector, batch.sequence = sequence, batch.rows = rows, batch.bytes = size, duplicate, "took a batch");
+            Ok(Json(Accepted { collector, sequence, duplicate, rows }))
+        }
+        Err(error) => {
+            let (outcome, answer) = refusal(error);
+            app.metrics.batch(outcome);
+            if let ApiError::BadBatch(message) | ApiError::UnknownView(message) | ApiError::UnknownColumn(message) = &answer {
+                tracing::warn!(token.name = name, batch.bytes = size, reason = message, "refuse a batch");
+            }
+            Err(answer)
+        }
+    }
+}
+
+fn refusal(error: IngestError) -> (&'static str, ApiError) {
+    match error {
+        IngestError::Wire(_) | IngestError::Rows { .. } => ("malformed", ApiError::BadBatch(error.to_string())),
+        IngestError::UnknownView { .. } => ("unknown", ApiError::UnknownView(error.to_string())),
+        IngestError::UnknownColumn { .. } => ("unknown", ApiError::UnknownColumn(error.to_string())),
+        IngestError::Store(error) => ("store", ApiError::Store(error.context("store a batch"))),
+    }
+}

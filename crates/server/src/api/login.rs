@@ -1,0 +1,170 @@
+//! Logging in and out.
+//!
+//! An attempt costs the same whether the user exists or not: the limiter first, then one argon2 verification, then one answer
+//! for every way to be wrong.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::{ConnectInfo, FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, TimeDelta, Utc};
+use pganalytics_lake::Role;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::body::JsonBody;
+use super::users::RoleName;
+use crate::app::App;
+use crate::auth::{Principal, SESSION_COOKIE, Secret, TokenPrefix, Viewer, fingerprint, origin};
+use crate::error::{ApiError, ErrorBody};
+
+/// Longer names exist nowhere; the limiter keeps names, so they are bounded.
+const MAX_NAME: usize = 200;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(login)).routes(routes!(logout)).routes(routes!(me))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Login {
+    #[schema(example = "admin")]
+    username: String,
+    #[schema(value_type = String, format = Password)]
+    password: Secret,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LoggedIn {
+    /// The session's token, also set as the cookie; send it as a bearer from programs.
+    token: String,
+    /// When the session ends. Use does not extend it.
+    expires: DateTime<Utc>,
+    user: Me,
+}
+
+/// Who is asking.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Me {
+    /// The user's name, or the token's.
+    name: String,
+    #[schema(value_type = RoleName)]
+    role: Role,
+    /// When the session ends; absent for a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<DateTime<Utc>>,
+}
+
+/// Where a request comes from: the peer, or with a trusted proxy the address that the proxy saw.
+struct Client {
+    address: IpAddr,
+    https: bool,
+}
+
+impl FromRequestParts<App> for Client {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+        let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        if !app.options.trusted_proxy {
+            return Ok(Self { address: peer, https: false });
+        }
+        let last = |name: &str| {
+            let value = parts.headers.get_all(name).into_iter().next_back()?.to_str().ok()?;
+            // The last entry is the one our proxy wrote; those before are whatever the client said.
+            value.rsplit(',').next().map(str::trim)
+        };
+        let address = last("x-forwarded-for").and_then(|address| address.parse().ok()).unwrap_or(peer);
+        Ok(Self { address, https: last("x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https")) })
+    }
+}
+
+/// Logs in with name and password.
+///
+/// Answers a session's token and sets it as an HttpOnly, SameSite=Strict cookie. After 5 failures a user's logins from one
+/// address wait, longer each time.
+#[utoipa::path(post, path = "/api/v1/auth/login", tag = "login", security(()), request_body = Login, responses(
+    (status = OK, body = LoggedIn),
+    (status = BAD_REQUEST, description = "The body is not what is taken", body = ErrorBody),
+    (status = UNAUTHORIZED, description = "The user or the password is wrong, or the user is disabled", body = ErrorBody),
+    (status = FORBIDDEN, description = "A page of another origin asked", body = ErrorBody),
+    (status = PAYLOAD_TOO_LARGE, description = "The body is too large", body = ErrorBody),
+    (status = UNSUPPORTED_MEDIA_TYPE, description = "The body is not JSON", body = ErrorBody),
+    (status = TOO_MANY_REQUESTS, description = "Too many failures; see Retry-After", body = ErrorBody),
+    (status = SERVICE_UNAVAILABLE, description = "Too many logins at a time, or the store has trouble", body = ErrorBody),
+))]
+async fn login(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    JsonBody(Login { username, password }): JsonBody<Login>,
+) -> Result<Response, ApiError> {
+    origin::check(&headers, app.options.trusted_proxy)?;
+    if username.len() > MAX_NAME {
+        return Err(ApiError::BadCredentials);
+    }
+    if let Err(wait) = app.limiter.begin(&username, client.address, Instant::now()) {
+        app.metrics.login("limited");
+        tracing::warn!(client.address = %client.address, wait_s = wait.as_secs(), "refuse a login: too many failures");
+        return Err(ApiError::TooManyAttempts(wait));
+    }
+    let meta = app.lake.meta();
+    let credentials = meta.credentials(&username).await?.filter(|credentials| !credentials.user.disabled);
+    let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
+    let verified = app.passwords.verify(password, hash).await??;
+    let (Some(credentials), true) = (credentials, verified) else {
+        app.metrics.login("failed");
+        // Not the name: people type passwords into that field.
+        tracing::warn!(client.address = %client.address, "a login failed");
+        return Err(ApiError::BadCredentials);
+    };
+    app.limiter.succeeded(&username, client.address, Instant::now());
+    app.metrics.login("succeeded");
+
+    let user = credentials.user;
+    let token = TokenPrefix::Session.generate();
+    let now = Utc::now();
+    let lifetime = TimeDelta::from_std(app.options.session_lifetime).unwrap_or(TimeDelta::MAX);
+    let expires = now.checked_add_signed(lifetime).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    meta.create_session(&fingerprint(token.expose()), user.id, now, expires).await?;
+    tracing::info!(user.name, client.address = %client.address, "logged in");
+    let cookie = cookie(token.expose(), app.options.session_lifetime.as_secs(), client.https)?;
+    let body =
+        LoggedIn { token: token.expose().to_owned(), expires, user: Me { name: user.name, role: user.role, expires: Some(expires) } };
+    Ok(([(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(body)).into_response())
+}
+
+/// Ends the session.
+#[utoipa::path(post, path = "/api/v1/auth/logout", tag = "login", responses(
+    (status = NO_CONTENT, description = "The session is over; the cookie is removed"),
+))]
+async fn logout(State(app): State<App>, client: Client, Viewer(principal): Viewer) -> Result<Response, ApiError> {
+    if let Principal::User { session, .. } = principal {
+        app.lake.meta().delete_session(&session).await?;
+    }
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie("", 0, client.https)?)]).into_response())
+}
+
+/// Who is logged in.
+#[utoipa::path(get, path = "/api/v1/auth/me", tag = "login", responses((status = OK, body = Me)))]
+async fn me(Viewer(principal): Viewer) -> Result<Json<Me>, ApiError> {
+    match principal {
+        Principal::User { name, role, expires, .. } => Ok(Json(Me { name, role, expires: Some(expires) })),
+        Principal::Token { name, role } => Ok(Json(Me { name, role, expires: None })),
+        Principal::Collector { .. } => Err(ApiError::WrongToken(pganalytics_lake::TokenKind::Api)),
+    }
+}
+
+/// `Path=/`: behind a path prefix the proxy is the one who knows the prefix.
+fn cookie(token: &str, max_age_s: u64, https: bool) -> Result<HeaderValue, ApiError> {
+    let secure = if https { "; Secure" } else { "" };
+    let text = format!("{SESSION_COOKIE}={token}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Strict{secure}");
+    HeaderValue::from_str(&text).map_err(|error| ApiError::Internal(error.into()))
+}

@@ -1,0 +1,81 @@
+//! The fleet as last seen.
+
+use axum::Json;
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use pganalytics_lake::{Server, ServerRole};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::auth::Viewer;
+use crate::error::ApiError;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(servers))
+}
+
+/// What a server is within its cluster.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum InCluster {
+    Primary,
+    Standby,
+}
+
+/// One monitored server.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ServerInfo {
+    name: String,
+    /// Null until the server's first snapshot arrived.
+    up: Option<bool>,
+    /// PostgreSQL's version, as it says it.
+    #[schema(example = "17.2")]
+    version: Option<String>,
+    #[schema(example = 170_002)]
+    version_num: Option<i64>,
+    role: Option<InCluster>,
+    /// Servers of the same cluster share it.
+    system_identifier: Option<String>,
+    host: Option<String>,
+    port: Option<i64>,
+    postmaster_start_time: Option<DateTime<Utc>>,
+    /// Why it is not up, in the collector's words.
+    error: Option<String>,
+    /// The collector that reads it.
+    collector: Option<String>,
+    first_seen: DateTime<Utc>,
+    last_seen: DateTime<Utc>,
+}
+
+impl From<Server> for ServerInfo {
+    fn from(server: Server) -> Self {
+        let role = server.role.map(|role| match role {
+            ServerRole::Primary => InCluster::Primary,
+            ServerRole::Standby => InCluster::Standby,
+        });
+        Self {
+            name: server.name,
+            up: server.up,
+            version: server.version,
+            version_num: server.version_num,
+            role,
+            system_identifier: server.system_identifier,
+            host: server.host,
+            port: server.port,
+            postmaster_start_time: server.postmaster_start_time,
+            error: server.error,
+            collector: server.collector,
+            first_seen: server.first_seen,
+            last_seen: server.last_seen,
+        }
+    }
+}
+
+/// All servers, by name.
+#[utoipa::path(get, path = "/api/v1/servers", tag = "query", responses((status = OK, body = Vec<ServerInfo>)))]
+async fn servers(State(app): State<App>, Viewer(_): Viewer) -> Result<Json<Vec<ServerInfo>>, ApiError> {
+    Ok(Json(app.lake.meta().servers().await?.into_iter().map(Into::into).collect()))
+}

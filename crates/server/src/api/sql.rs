@@ -1,0 +1,143 @@
+//! SQL over the history.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use pganalytics_lake::{Answer, Query, QueryErrorKind};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::body::JsonBody;
+use crate::app::App;
+use crate::auth::Viewer;
+use crate::error::{ApiError, ErrorBody};
+use crate::render;
+
+/// Says of an answer, whatever its format, that there were more rows.
+pub(crate) const TRUNCATED: HeaderName = HeaderName::from_static("x-pganalytics-truncated");
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(sql))
+}
+
+/// How the rows come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Format {
+    /// `Rows`.
+    #[default]
+    Json,
+    /// Comma-separated values with a header line.
+    Csv,
+    /// One Arrow IPC stream.
+    Arrow,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Statement {
+    /// One reading statement in DataFusion's SQL, close to PostgreSQL's: `date_bin(interval '1 minute', ts)`, `now()`.
+    #[schema(example = "select server, sum(xact_commit) from pg_stat_database where ts > now() - interval '1 hour' group by server")]
+    query: String,
+    #[serde(default)]
+    format: Format,
+    /// Values for `$name` in the statement: strings, numbers, booleans or null.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, Value>)]
+    parameters: BTreeMap<String, serde_json::Value>,
+    /// Answers at most so many rows; the backend's own cap holds as well.
+    max_rows: Option<usize>,
+}
+
+/// A cell or a parameter.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes what the renderer writes by hand")]
+pub(crate) enum Value {
+    Bool(bool),
+    Number(f64),
+    Text(String),
+    List(Vec<serde_json::Value>),
+    Null,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Rows {
+    columns: Vec<ResultColumn>,
+    /// One array a row, in the order of the columns. Timestamps are RFC 3339 in UTC; integers beyond ±2^53 and decimals are
+    /// strings; NaN and infinities are null.
+    rows: Vec<Vec<Option<Value>>>,
+    /// There were more rows than may be answered.
+    truncated: bool,
+    /// What the query took, without sending it.
+    elapsed_ms: f64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ResultColumn {
+    name: String,
+    /// The type's name in PostgreSQL.
+    #[schema(example = "float8")]
+    r#type: String,
+}
+
+/// Answers one statement.
+#[utoipa::path(post, path = "/api/v1/sql", tag = "query", request_body = Statement, responses(
+    (status = OK, description = "The rows, in the format asked for", content(
+        (Rows = "application/json"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.arrow.stream"),
+    ), headers(("x-pganalytics-truncated" = bool, description = "Present and true where there were more rows than may be answered"))),
+    (status = BAD_REQUEST, description = "The statement is wrong; `position` says where", body = ErrorBody),
+    (status = PAYLOAD_TOO_LARGE, description = "The body is too large", body = ErrorBody),
+    (status = UNPROCESSABLE_ENTITY, description = "The statement needs more memory or time than it may have", body = ErrorBody),
+    (status = UNSUPPORTED_MEDIA_TYPE, description = "The body is not JSON", body = ErrorBody),
+))]
+async fn sql(
+    State(app): State<App>,
+    Viewer(_): Viewer,
+    JsonBody(Statement { query, format, parameters, max_rows }): JsonBody<Statement>,
+) -> Result<Response, ApiError> {
+    let started = Instant::now();
+    let answer = app.lake.query(Query { sql: query, parameters, max_rows }).await;
+    app.metrics.query(answer.as_ref().map_or_else(|error| outcome(error.kind), |_| "answered"), started.elapsed());
+    let answer = answer?;
+    let truncated = answer.truncated;
+    let (body, media_type) = tokio::task::spawn_blocking(move || rendered(&answer, format))
+        .await
+        .map_err(|error| ApiError::Internal(error.into()))?
+        .map_err(|error| ApiError::Internal(anyhow::Error::new(error).context("render an answer")))?;
+    let pieces = render::pieces(body).map(Ok::<_, std::convert::Infallible>);
+    let mut response = (
+        [(header::CONTENT_TYPE, HeaderValue::from_static(media_type)), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))],
+        Body::from_stream(futures::stream::iter(pieces)),
+    )
+        .into_response();
+    if truncated {
+        response.headers_mut().insert(TRUNCATED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+fn rendered(answer: &Answer, format: Format) -> Result<(Vec<u8>, &'static str), arrow::error::ArrowError> {
+    let Answer { schema, batches, truncated, elapsed } = answer;
+    Ok(match format {
+        Format::Json => (render::json(schema, batches, *truncated, *elapsed)?, "application/json"),
+        Format::Csv => (render::csv(schema, batches)?, "text/csv; charset=utf-8"),
+        Format::Arrow => (render::arrow_stream(schema, batches)?, "application/vnd.apache.arrow.stream"),
+    })
+}
+
+/// A query's end as a metric's label.
+fn outcome(kind: QueryErrorKind) -> &'static str {
+    match kind {
+        QueryErrorKind::Syntax | QueryErrorKind::Plan | QueryErrorKind::Forbidden => "refused",
+        QueryErrorKind::Memory => "memory",
+        QueryErrorKind::Deadline => "deadline",
+        QueryErrorKind::Execution => "failed",
+    }
+}

@@ -1,0 +1,128 @@
+//! Tokens, for admins: what programs and collectors show instead of a login.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use pganalytics_lake::{Role, Token, TokenKind};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::body::{JsonBody, PathOf};
+use super::users::RoleName;
+use crate::accounts;
+use crate::app::App;
+use crate::auth::Admin;
+use crate::error::{ApiError, ErrorBody};
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(revoke))
+}
+
+/// What a token is for.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = TokenKind)]
+pub(crate) enum KindName {
+    /// Asks, with a role.
+    Api,
+    /// Ships batches, and nothing else.
+    Collector,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TokenInfo {
+    id: i64,
+    name: String,
+    #[schema(value_type = KindName)]
+    kind: TokenKind,
+    /// Absent for a collector's token.
+    #[schema(value_type = Option<RoleName>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<Role>,
+    created: DateTime<Utc>,
+    expires: Option<DateTime<Utc>>,
+    /// To the minute.
+    last_used: Option<DateTime<Utc>>,
+    revoked: Option<DateTime<Utc>>,
+}
+
+impl From<Token> for TokenInfo {
+    fn from(token: Token) -> Self {
+        Self {
+            id: token.id,
+            name: token.name,
+            kind: token.kind,
+            role: (token.kind == TokenKind::Api).then_some(token.role),
+            created: token.created,
+            expires: token.expires,
+            last_used: token.last_used,
+            revoked: token.revoked,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewTokenRequest {
+    /// What people call it; taken once, even after it was revoked.
+    name: String,
+    #[schema(value_type = KindName)]
+    kind: TokenKind,
+    /// What an API token may do; viewer where nothing is said.
+    #[schema(value_type = Option<RoleName>)]
+    role: Option<Role>,
+    /// When it stops working; never where nothing is said.
+    expires: Option<DateTime<Utc>>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NewTokenAnswer {
+    /// The token itself: shown this once, stored nowhere.
+    token: String,
+    #[serde(flatten)]
+    info: TokenInfo,
+}
+
+/// All tokens, revoked and expired ones too, newest first.
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "administration", operation_id = "list_tokens",
+    responses((status = OK, body = Vec<TokenInfo>)))]
+async fn list(State(app): State<App>, Admin(_): Admin) -> Result<Json<Vec<TokenInfo>>, ApiError> {
+    Ok(Json(app.lake.meta().tokens().await?.into_iter().map(Into::into).collect()))
+}
+
+/// Makes a token.
+#[utoipa::path(post, path = "/api/v1/tokens", tag = "administration", operation_id = "create_token", request_body = NewTokenRequest, responses(
+    (status = CREATED, body = NewTokenAnswer),
+    (status = BAD_REQUEST, description = "The name or the expiry is not taken", body = ErrorBody),
+    (status = CONFLICT, description = "The name is taken", body = ErrorBody),
+    (status = PAYLOAD_TOO_LARGE, description = "The body is too large", body = ErrorBody),
+    (status = UNSUPPORTED_MEDIA_TYPE, description = "The body is not JSON", body = ErrorBody),
+))]
+async fn create(
+    State(app): State<App>,
+    Admin(admin): Admin,
+    JsonBody(NewTokenRequest { name, kind, role, expires }): JsonBody<NewTokenRequest>,
+) -> Result<Response, ApiError> {
+    let (secret, token) = accounts::create_token(app.lake.meta(), &name, kind, role, expires).await?;
+    tracing::info!(token.name = name, token.kind = kind.as_str(), token.role = %token.role, by = admin.name(), "made a token");
+    let body = NewTokenAnswer { token: secret.expose().to_owned(), info: token.into() };
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(body)).into_response())
+}
+
+/// Revokes a token, at once and for good.
+#[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "administration", operation_id = "revoke_token",
+    params(("id" = i64, Path, description = "The token's number")), responses(
+    (status = NO_CONTENT, description = "Revoked"),
+    (status = NOT_FOUND, description = "There is no such token, or it was revoked before", body = ErrorBody),
+))]
+async fn revoke(State(app): State<App>, Admin(admin): Admin, PathOf(id): PathOf<i64>) -> Result<StatusCode, ApiError> {
+    if !app.lake.meta().revoke_token(id, Utc::now()).await? {
+        return Err(ApiError::NotFound(format!("token {id} that is not revoked")));
+    }
+    tracing::info!(token.id = id, by = admin.name(), "revoked a token");
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,84 @@
+//! What every handler shares.
+
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use pganalytics_lake::Lake;
+
+use crate::auth::{LoginLimiter, Passwords};
+use crate::metrics::Metrics;
+
+/// How long a login lasts where nothing else is said: a week of work, so that nobody on call types a password at 3 a.m.
+pub const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How long a request may take where nothing else is said, SQL apart (the lake has its own deadline for that).
+pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What may be set about the server.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// Fixed from login on; use does not extend it.
+    pub session_lifetime: Duration,
+    /// Beyond it a request is answered 504, except for SQL.
+    pub request_timeout: Duration,
+    /// Whether a proxy in front sets `X-Forwarded-For`, `-Proto` and `-Host`. Without one, anybody could set them.
+    pub trusted_proxy: bool,
+    /// A folder to serve the web UI from, instead of the built-in one.
+    pub ui: Option<PathBuf>,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self { session_lifetime: DEFAULT_SESSION_LIFETIME, request_timeout: DEFAULT_REQUEST_TIMEOUT, trusted_proxy: false, ui: None }
+    }
+}
+
+/// The application: cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// See [`App`].
+pub struct Inner {
+    pub(crate) lake: Lake,
+    pub(crate) options: ServerOptions,
+    pub(crate) passwords: Passwords,
+    pub(crate) limiter: LoginLimiter,
+    pub(crate) metrics: Metrics,
+    draining: AtomicBool,
+}
+
+impl App {
+    /// An application over a lake.
+    ///
+    /// # Errors
+    /// Where the operating system yields no randomness.
+    pub fn new(lake: Lake, options: ServerOptions) -> anyhow::Result<Self> {
+        Ok(Self(Arc::new(Inner {
+            lake,
+            options,
+            passwords: Passwords::new()?,
+            limiter: LoginLimiter::default(),
+            metrics: Metrics::new(),
+            draining: AtomicBool::new(false),
+        })))
+    }
+
+    /// From now on `/readyz` says no, so that a load balancer looks elsewhere while requests are still answered.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
+    }
+}
+
+impl Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}

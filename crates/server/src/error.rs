@@ -1,0 +1,311 @@
+//! What the API answers when it cannot do as asked: one enum, one JSON shape.
+//!
+//! ```json
+//! {"error": {"code": "sql_syntax", "message": "…", "remedy": "…", "position": {"line": 1, "column": 8}}}
+//! ```
+//! `code` is for programs and stays; `message` says what is wrong and `remedy` what to do, for people. A failure of our own
+//! ([`ApiError::Internal`], [`ApiError::Store`]) is logged here, once, and the caller is told no details but the store's remedy.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use pganalytics_lake::{MetaError, Position, QueryError, QueryErrorKind, TokenKind};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::auth::{Overloaded, PasswordError};
+
+/// Seconds after which a collector or a browser may try again when the store has trouble.
+const RETRY_STORE: Duration = Duration::from_secs(5);
+/// Seconds after which an overload has likely passed.
+const RETRY_BUSY: Duration = Duration::from_secs(1);
+
+/// What kind of error it is, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    Unauthenticated,
+    BadCredentials,
+    TooManyAttempts,
+    Forbidden,
+    WrongToken,
+    CrossOrigin,
+    NotFound,
+    MethodNotAllowed,
+    BadRequest,
+    Conflict,
+    UnsupportedMediaType,
+    TooLarge,
+    Timeout,
+    Busy,
+    SqlSyntax,
+    SqlPlan,
+    SqlForbidden,
+    SqlMemory,
+    SqlDeadline,
+    SqlExecution,
+    BadBatch,
+    UnknownView,
+    UnknownColumn,
+    Store,
+    Internal,
+}
+
+/// Where in a statement, both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErrorPosition {
+    pub line: u64,
+    pub column: u64,
+}
+
+/// One error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErrorDetail {
+    pub code: ErrorCode,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// Where in the statement, for SQL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<ErrorPosition>,
+}
+
+/// The body of every answer that is an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErrorBody {
+    pub error: ErrorDetail,
+}
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub enum ApiError {
+    Unauthenticated,
+    BadCredentials,
+    TooManyAttempts(Duration),
+    /// The role that is needed.
+    Forbidden(pganalytics_lake::Role),
+    /// The kind of token that is needed.
+    WrongToken(TokenKind),
+    CrossOrigin,
+    /// What was looked for.
+    NotFound(String),
+    NoSuchRoute,
+    MethodNotAllowed,
+    BadRequest {
+        message: String,
+        remedy: String,
+    },
+    Conflict {
+        message: String,
+        remedy: String,
+    },
+    /// The media type that is needed.
+    UnsupportedMediaType(&'static str),
+    /// The limit in bytes.
+    TooLarge(usize),
+    Timeout(Duration),
+    Busy(&'static str),
+    Sql(QueryError),
+    BadBatch(String),
+    UnknownView(String),
+    UnknownColumn(String),
+    Store(anyhow::Error),
+    Internal(anyhow::Error),
+}
+
+impl ApiError {
+    fn parts(self) -> (StatusCode, ErrorCode, String, Option<String>) {
+        use ErrorCode as Code;
+        let say = |status, code, message: &str, remedy: &str| (status, code, message.to_owned(), Some(remedy.to_owned()));
+        match self {
+            Self::Unauthenticated => say(
+                StatusCode::UNAUTHORIZED,
+                Code::Unauthenticated,
+                "this needs a login, or a token that is neither expired nor revoked",
+                "log in, or send 'Authorization: Bearer <token>'",
+            ),
+            Self::BadCredentials => say(
+                StatusCode::UNAUTHORIZED,
+                Code::BadCredentials,
+                "the user or the password is wrong, or the user is disabled",
+                "try again, or ask an admin to set a new password (pganalytics user password NAME)",
+            ),
+            Self::TooManyAttempts(wait) => say(
+                StatusCode::TOO_MANY_REQUESTS,
+                Code::TooManyAttempts,
+                "too many failed logins",
+                &format!("try again in {} s", wait.as_secs().max(1)),
+            ),
+            Self::Forbidden(role) => say(
+                StatusCode::FORBIDDEN,
+                Code::Forbidden,
+                &format!("this needs the role {role}"),
+                "ask an admin to do it, or for that role",
+            ),
+            Self::WrongToken(TokenKind::Collector) => say(
+                StatusCode::FORBIDDEN,
+                Code::WrongToken,
+                "only a collector's token may ship batches",
+                "make one: pganalytics token create NAME --kind collector",
+            ),
+            Self::WrongToken(TokenKind::Api) => say(
+                StatusCode::FORBIDDEN,
+                Code::WrongToken,
+                "a collector's token may only ship batches",
+                "log in, or make an API token: pganalytics token create NAME --kind api --role viewer",
+            ),
+            Self::CrossOrigin => say(
+                StatusCode::FORBIDDEN,
+                Code::CrossOrigin,
+                "the request comes from a page of another origin",
+                "use the backend's own pages; behind a proxy, pass the Host header on unchanged; programs use a token",
+            ),
+            Self::NotFound(what) => (StatusCode::NOT_FOUND, Code::NotFound, format!("there is no {what}"), None),
+            Self::NoSuchRoute => say(
+                StatusCode::NOT_FOUND,
+                Code::NotFound,
+                "there is nothing under this path",
+                "GET /api/v1/openapi.json lists what there is",
+            ),
+            Self::MethodNotAllowed => say(
+                StatusCode::METHOD_NOT_ALLOWED,
+                Code::MethodNotAllowed,
+                "this path does not take that method",
+                "GET /api/v1/openapi.json lists what there is",
+            ),
+            Self::BadRequest { message, remedy } => (StatusCode::BAD_REQUEST, Code::BadRequest, message, Some(remedy)),
+            Self::Conflict { message, remedy } => (StatusCode::CONFLICT, Code::Conflict, message, Some(remedy)),
+            Self::UnsupportedMediaType(needed) => say(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Code::UnsupportedMediaType,
+                &format!("the body must be {needed}"),
+                &format!("send 'Content-Type: {needed}'"),
+            ),
+            Self::TooLarge(limit) => {
+                say(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, &format!("the body has more than {limit} bytes"), "send less at a time")
+            }
+            Self::Timeout(limit) => say(
+                StatusCode::GATEWAY_TIMEOUT,
+                Code::Timeout,
+                &format!("the request was not done within {} s", limit.as_secs()),
+                "try again; if it stays, see the backend's log",
+            ),
+            Self::Busy(what) => say(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, &format!("too many {what} at a time"), "try again"),
+            Self::Sql(error) => sql_parts(error),
+            Self::BadBatch(message) => {
+                say(StatusCode::BAD_REQUEST, Code::BadBatch, &message, "the collector keeps such a batch aside; see its log")
+            }
+            Self::UnknownView(message) => say(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Code::UnknownView,
+                &message,
+                "upgrade the backend before its collectors, and give it the same view files",
+            ),
+            Self::UnknownColumn(message) => say(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Code::UnknownColumn,
+                &message,
+                "upgrade the backend before its collectors, and give it the same view files",
+            ),
+            Self::Store(error) => {
+                tracing::error!(error = format!("{error:#}"), "use the store");
+                say(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    Code::Store,
+                    "the store does not take or give data at the moment",
+                    "the backend's log says why; try again later",
+                )
+            }
+            Self::Internal(error) => {
+                tracing::error!(error = format!("{error:#}"), "answer a request");
+                say(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "the backend failed", "the backend's log says how")
+            }
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::TooManyAttempts(wait) => Some(*wait),
+            Self::Store(_) => Some(RETRY_STORE),
+            Self::Busy(_) => Some(RETRY_BUSY),
+            _ => None,
+        }
+    }
+}
+
+fn sql_parts(error: QueryError) -> (StatusCode, ErrorCode, String, Option<String>) {
+    let (status, code, remedy) = match error.kind {
+        QueryErrorKind::Syntax => (StatusCode::BAD_REQUEST, ErrorCode::SqlSyntax, "correct the statement"),
+        QueryErrorKind::Plan => (StatusCode::BAD_REQUEST, ErrorCode::SqlPlan, "GET /api/v1/views lists the tables and columns"),
+        QueryErrorKind::Forbidden => (StatusCode::BAD_REQUEST, ErrorCode::SqlForbidden, "only one reading statement is taken"),
+        QueryErrorKind::Execution => (StatusCode::BAD_REQUEST, ErrorCode::SqlExecution, "correct the statement"),
+        // Not 5xx: the same statement will fail again, and a proxy must not retry it.
+        QueryErrorKind::Memory => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::SqlMemory, "read a shorter range, or group by less"),
+        QueryErrorKind::Deadline => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::SqlDeadline, "read a shorter range"),
+    };
+    (status, code, error.message, Some(error.hint.unwrap_or_else(|| remedy.to_owned())))
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let retry_after = self.retry_after();
+        let position = match &self {
+            Self::Sql(QueryError { position: Some(Position { line, column }), .. }) => Some(ErrorPosition { line: *line, column: *column }),
+            _ => None,
+        };
+        let (status, code, message, remedy) = self.parts();
+        let mut response = (status, Json(ErrorBody { error: ErrorDetail { code, message, remedy, position } })).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(wait) = retry_after {
+            // Rounded up: a client that comes back in the same second must not be early.
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"pganalytics\""));
+        }
+        response
+    }
+}
+
+impl From<MetaError> for ApiError {
+    fn from(error: MetaError) -> Self {
+        match error {
+            MetaError::Store(error) => Self::Store(error),
+            MetaError::Exists { what, name } => {
+                Self::Conflict { message: format!("a {what} '{name}' exists already"), remedy: "choose another name".into() }
+            }
+            MetaError::LastAdmin(name) => {
+                Self::Conflict { message: format!("'{name}' is the last enabled admin"), remedy: "make another user an admin first".into() }
+            }
+        }
+    }
+}
+
+impl From<QueryError> for ApiError {
+    fn from(error: QueryError) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<PasswordError> for ApiError {
+    fn from(error: PasswordError) -> Self {
+        Self::BadRequest { message: error.to_string(), remedy: "choose another".into() }
+    }
+}
+
+impl From<Overloaded> for ApiError {
+    fn from(_: Overloaded) -> Self {
+        Self::Busy("logins")
+    }
+}
+
+impl From<anyhow::Error> for ApiError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Internal(error)
+    }
+}

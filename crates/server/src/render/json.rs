@@ -1,0 +1,300 @@
+//! Arrow rows as JSON arrays, written straight into the body.
+//!
+//! A value is what a browser reads without loss: booleans and numbers as such; integers beyond ±2^53, decimals, and anything
+//! else as strings; NaN and infinities as null; timestamps as RFC 3339 in UTC with only the fractional digits they need;
+//! lists as arrays, structs as objects. Each column's type is looked at once a batch, not once a cell.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use arrow::array::cast::AsArray as _;
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, RecordBatch};
+use arrow::datatypes::{
+    DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow::error::ArrowError;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use super::type_name;
+
+/// Up to here a JavaScript number holds every integer.
+const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+
+/// `{"columns":[…],"rows":[…],"truncated":…,"elapsed_ms":…}`.
+pub(crate) fn json(schema: &SchemaRef, batches: &[RecordBatch], truncated: bool, elapsed: Duration) -> Result<Vec<u8>, ArrowError> {
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    // 12 bytes a cell is about what statistics take.
+    let mut out = Vec::with_capacity(256 + rows * schema.fields().len() * 12);
+    out.extend_from_slice(b"{\"columns\":[");
+    for (i, field) in schema.fields().iter().enumerate() {
+        comma(&mut out, i);
+        out.extend_from_slice(b"{\"name\":");
+        string(&mut out, field.name());
+        out.extend_from_slice(b",\"type\":");
+        string(&mut out, &type_name(field.data_type()));
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"],\"rows\":[");
+    let mut first = true;
+    for batch in batches {
+        let cells = batch.columns().iter().map(Cells::new).collect::<Result<Vec<_>, _>>()?;
+        for row in 0..batch.num_rows() {
+            if !std::mem::take(&mut first) {
+                out.push(b',');
+            }
+            out.push(b'[');
+            for (i, cells) in cells.iter().enumerate() {
+                comma(&mut out, i);
+                cells.write(&mut out, row)?;
+            }
+            out.push(b']');
+        }
+    }
+    let elapsed_ms = elapsed.as_secs_f64() * 1e3;
+    let _ = write!(out, "],\"truncated\":{truncated},\"elapsed_ms\":{elapsed_ms:.3}}}");
+    Ok(out)
+}
+
+/// One column of a batch, its type known.
+enum Cells<'a> {
+    Null,
+    Bool(&'a BooleanArray),
+    I8(&'a PrimitiveArray<Int8Type>),
+    I16(&'a PrimitiveArray<Int16Type>),
+    I32(&'a PrimitiveArray<Int32Type>),
+    I64(&'a PrimitiveArray<Int64Type>),
+    U8(&'a PrimitiveArray<UInt8Type>),
+    U16(&'a PrimitiveArray<UInt16Type>),
+    U32(&'a PrimitiveArray<UInt32Type>),
+    U64(&'a PrimitiveArray<UInt64Type>),
+    F32(&'a PrimitiveArray<Float32Type>),
+    F64(&'a PrimitiveArray<Float64Type>),
+    Text(&'a ArrayRef, TextKind),
+    Seconds(&'a PrimitiveArray<TimestampSecondType>),
+    Millis(&'a PrimitiveArray<TimestampMillisecondType>),
+    Micros(&'a PrimitiveArray<TimestampMicrosecondType>),
+    Nanos(&'a PrimitiveArray<TimestampNanosecondType>),
+    List(&'a ArrayRef),
+    Struct(Vec<(&'a str, Cells<'a>)>, &'a ArrayRef),
+    Dictionary(Vec<Option<usize>>, Box<Cells<'a>>),
+    Other(ArrayFormatter<'a>, &'a ArrayRef),
+}
+
+enum TextKind {
+    Utf8,
+    Large,
+    View,
+}
+
+impl<'a> Cells<'a> {
+    fn new(array: &'a ArrayRef) -> Result<Self, ArrowError> {
+        Ok(match array.data_type() {
+            DataType::Null => Self::Null,
+            DataType::Boolean => Self::Bool(array.as_boolean()),
+            DataType::Int8 => Self::I8(array.as_primitive()),
+            DataType::Int16 => Self::I16(array.as_primitive()),
+            DataType::Int32 => Self::I32(array.as_primitive()),
+            DataType::Int64 => Self::I64(array.as_primitive()),
+            DataType::UInt8 => Self::U8(array.as_primitive()),
+            DataType::UInt16 => Self::U16(array.as_primitive()),
+            DataType::UInt32 => Self::U32(array.as_primitive()),
+            DataType::UInt64 => Self::U64(array.as_primitive()),
+            DataType::Float32 => Self::F32(array.as_primitive()),
+            DataType::Float64 => Self::F64(array.as_primitive()),
+            DataType::Utf8 => Self::Text(array, TextKind::Utf8),
+            DataType::LargeUtf8 => Self::Text(array, TextKind::Large),
+            DataType::Utf8View => Self::Text(array, TextKind::View),
+            DataType::Timestamp(TimeUnit::Second, _) => Self::Seconds(array.as_primitive()),
+            DataType::Timestamp(TimeUnit::Millisecond, _) => Self::Millis(array.as_primitive()),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => Self::Micros(array.as_primitive()),
+            DataType::Timestamp(TimeUnit::Nanosecond, _) => Self::Nanos(array.as_primitive()),
+            DataType::List(_) => Self::List(array),
+            DataType::Struct(fields) => {
+                let columns = fields.iter().zip(array.as_struct().columns());
+                Self::Struct(
+                    columns.map(|(field, column)| Ok((field.name().as_str(), Self::new(column)?))).collect::<Result<_, ArrowError>>()?,
+                    array,
+                )
+            }
+            DataType::Dictionary(..) => {
+                let dictionary = array.as_any_dictionary();
+                // Without values every key is null, and the keys cannot be asked for.
+                let keys = if dictionary.values().is_empty() { vec![0; array.len()] } else { dictionary.normalized_keys() };
+                let keys = keys.into_iter().enumerate().map(|(row, key)| array.is_valid(row).then_some(key)).collect();
+                Self::Dictionary(keys, Box::new(Self::new(dictionary.values())?))
+            }
+            _ => Self::Other(ArrayFormatter::try_new(array, &OPTIONS)?, array),
+        })
+    }
+
+    fn write(&self, out: &mut Vec<u8>, row: usize) -> Result<(), ArrowError> {
+        match self {
+            Self::Null => out.extend_from_slice(b"null"),
+            Self::Bool(array) if array.is_valid(row) => out.extend_from_slice(if array.value(row) { b"true" } else { b"false" }),
+            Self::Bool(_) => out.extend_from_slice(b"null"),
+            Self::I8(array) => primitive(out, array, row, |out, v| integer(out, v.into())),
+            Self::I16(array) => primitive(out, array, row, |out, v| integer(out, v.into())),
+            Self::I32(array) => primitive(out, array, row, |out, v| integer(out, v.into())),
+            Self::I64(array) => primitive(out, array, row, integer),
+            Self::U8(array) => primitive(out, array, row, |out, v| integer(out, v.into())),
+            Self::U16(array) => primitive(out, array, row, |out, v| integer(out, v.into())),
+            Self::U32(array) => primitive(out, array, row, |out, v| integer(out, v.into())),
+            Self::U64(array) => primitive(out, array, row, |out, v| match i64::try_from(v) {
+                Ok(v) => integer(out, v),
+                Err(_) => drop(write!(out, "\"{v}\"")),
+            }),
+            Self::F32(array) => primitive(out, array, row, |out, v| if v.is_finite() { drop(write!(out, "{v:?}")) } else { null(out) }),
+            Self::F64(array) => primitive(out, array, row, float),
+            Self::Text(array, _) if array.is_null(row) => null(out),
+            Self::Text(array, TextKind::Utf8) => string(out, array.as_string::<i32>().value(row)),
+            Self::Text(array, TextKind::Large) => string(out, array.as_string::<i64>().value(row)),
+            Self::Text(array, TextKind::View) => string(out, array.as_string_view().value(row)),
+            Self::Seconds(array) => primitive(out, array, row, |out, v| timestamp(out, v, 0)),
+            Self::Millis(array) => primitive(out, array, row, |out, v| timestamp(out, v, 3)),
+            Self::Micros(array) => primitive(out, array, row, |out, v| timestamp(out, v, 6)),
+            Self::Nanos(array) => primitive(out, array, row, |out, v| timestamp(out, v, 9)),
+            Self::List(array) if array.is_null(row) => null(out),
+            Self::List(array) => {
+                let items = array.as_list::<i32>().value(row);
+                let cells = Cells::new(&items)?;
+                out.push(b'[');
+                for i in 0..items.len() {
+                    comma(out, i);
+                    cells.write(out, i)?;
+                }
+                out.push(b']');
+            }
+            Self::Struct(_, array) if array.is_null(row) => null(out),
+            Self::Struct(fields, _) => {
+                out.push(b'{');
+                for (i, (name, cells)) in fields.iter().enumerate() {
+                    comma(out, i);
+                    string(out, name);
+                    out.push(b':');
+                    cells.write(out, row)?;
+                }
+                out.push(b'}');
+            }
+            Self::Dictionary(keys, values) => match keys[row] {
+                Some(key) => values.write(out, key)?,
+                None => null(out),
+            },
+            Self::Other(_, array) if array.is_null(row) => null(out),
+            Self::Other(formatter, _) => string(out, &formatter.value(row).try_to_string()?),
+        }
+        Ok(())
+    }
+}
+
+const OPTIONS: FormatOptions<'static> = FormatOptions::new();
+
+fn primitive<T: ArrowPrimitiveType>(out: &mut Vec<u8>, array: &PrimitiveArray<T>, row: usize, write: impl FnOnce(&mut Vec<u8>, T::Native)) {
+    if array.is_valid(row) { write(out, array.value(row)) } else { null(out) }
+}
+
+fn null(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"null");
+}
+
+fn comma(out: &mut Vec<u8>, i: usize) {
+    if i > 0 {
+        out.push(b',');
+    }
+}
+
+fn integer(out: &mut Vec<u8>, value: i64) {
+    // Writing into a Vec does not fail.
+    let _ = if value.unsigned_abs() <= MAX_SAFE_INTEGER { write!(out, "{value}") } else { write!(out, "\"{value}\"") };
+}
+
+fn float(out: &mut Vec<u8>, value: f64) {
+    // Debug writes the shortest text that reads back as the same number, and 1e300 instead of 300 digits.
+    let _ = if value.is_finite() { write!(out, "{value:?}") } else { write!(out, "null") };
+}
+
+fn string(out: &mut Vec<u8>, text: &str) {
+    // Serializing a str into memory does not fail.
+    let _ = serde_json::to_writer(&mut *out, text);
+}
+
+/// `value` counts units of 10^-`digits` seconds since the epoch.
+fn timestamp(out: &mut Vec<u8>, value: i64, digits: u32) {
+    let unit = 10i64.pow(digits);
+    let (seconds, mut fraction) = (value.div_euclid(unit), value.rem_euclid(unit));
+    let Some(moment) = chrono::DateTime::from_timestamp(seconds, 0) else {
+        // Beyond the calendar: PostgreSQL's 'infinity' arrives like this.
+        return null(out);
+    };
+    let _ = write!(out, "\"{}", moment.format("%Y-%m-%dT%H:%M:%S"));
+    if fraction != 0 {
+        let mut width = digits as usize;
+        while fraction % 10 == 0 {
+            fraction /= 10;
+            width -= 1;
+        }
+        let _ = write!(out, ".{fraction:0width$}");
+    }
+    out.extend_from_slice(b"Z\"");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{
+        Decimal128Array, DictionaryArray, Float64Array, Int64Array, ListArray, StringArray, StringViewArray, TimestampMicrosecondArray,
+        UInt64Array,
+    };
+
+    use super::*;
+
+    fn values(array: ArrayRef) -> String {
+        let batch = RecordBatch::try_from_iter([("x", array)]).expect("a batch");
+        let text = json(&batch.schema(), &[batch], false, Duration::from_micros(1500)).expect("rendered");
+        let text = String::from_utf8(text).expect("UTF-8");
+        let parsed: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(parsed["elapsed_ms"], 1.5);
+        let rows = parsed["rows"].as_array().expect("rows").iter().map(|row| row[0].to_string());
+        format!("{} {}", parsed["columns"][0]["type"].as_str().expect("a type"), rows.collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn integers_beyond_what_javascript_holds_are_strings() {
+        let array = Int64Array::from(vec![Some(0), Some(-9_007_199_254_740_991), Some(9_007_199_254_740_992), Some(i64::MIN), None]);
+        assert_eq!(values(Arc::new(array)), r#"int8 0 -9007199254740991 "9007199254740992" "-9223372036854775808" null"#);
+        assert_eq!(values(Arc::new(UInt64Array::from(vec![1, u64::MAX]))), r#"int8 1 "18446744073709551615""#);
+    }
+
+    #[test]
+    fn numbers_that_json_lacks_are_null() {
+        let array = Float64Array::from(vec![0.1, -0.0, 1e300, 3.0, f64::NAN, f64::INFINITY]);
+        assert_eq!(values(Arc::new(array)), "float8 0.1 -0.0 1e300 3.0 null null");
+    }
+
+    #[test]
+    fn timestamps_have_only_the_digits_they_need() {
+        let array = TimestampMicrosecondArray::from(vec![0, 1_500_000, 1, -1, 1_764_000_000_123_400, i64::MAX]).with_timezone("UTC");
+        assert_eq!(
+            values(Arc::new(array)),
+            r#"timestamptz "1970-01-01T00:00:00Z" "1970-01-01T00:00:01.5Z" "1970-01-01T00:00:00.000001Z" "1969-12-31T23:59:59.999999Z" "2025-11-24T16:00:00.1234Z" null"#
+        );
+    }
+
+    #[test]
+    fn texts_are_escaped_in_every_form() {
+        let texts = vec![Some("a\"b\n\u{1}"), None, Some("ü")];
+        assert_eq!(values(Arc::new(StringArray::from(texts.clone()))), r#"text "a\"b\n\u0001" null "ü""#);
+        assert_eq!(values(Arc::new(StringViewArray::from(texts.clone()))), r#"text "a\"b\n\u0001" null "ü""#);
+        let dictionary: DictionaryArray<Int32Type> = texts.into_iter().collect();
+        assert_eq!(values(Arc::new(dictionary)), r#"text "a\"b\n\u0001" null "ü""#);
+    }
+
+    #[test]
+    fn what_has_no_form_of_its_own_is_text_and_lists_are_arrays() {
+        let list = ListArray::from_iter_primitive::<Int64Type, _, _>(vec![Some(vec![Some(1), None]), None, Some(vec![])]);
+        assert_eq!(values(Arc::new(list)), "int8[] [1,null] null []");
+        let decimal = Decimal128Array::from(vec![12_345]).with_precision_and_scale(10, 2).expect("a decimal");
+        assert_eq!(values(Arc::new(decimal)), r#"numeric "123.45""#);
+    }
+}
