@@ -1,1 +1,96 @@
-//! Skeleton.
+//! A small shop that lives: visitors who browse and buy, a report that sorts too much, and the troubles a DBA knows (lock
+//! waits, sessions idle in a transaction, dead rows, a growing table, an index nobody uses).
+//!
+//! The load is bounded: every visitor pauses after each step, so that all of it takes a modest part of one core.
+
+mod schema;
+mod troubles;
+mod visitors;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Connection};
+use tokio::task::JoinSet;
+
+pub use schema::{DATABASE, prepare};
+
+/// Visitors at once: enough for overlapping sessions, few enough for two cores.
+const VISITORS: u64 = 6;
+/// Before a task that lost its connection tries again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Runs the shop until it is dropped. `server` is a superuser's way in; [`prepare`] must have run.
+#[derive(Debug)]
+pub struct Workload(JoinSet<()>);
+
+impl Workload {
+    #[must_use]
+    pub fn start(server: &PgConnectOptions) -> Self {
+        let mut tasks = JoinSet::new();
+        for number in 0..VISITORS {
+            let application = if number % 3 == 0 { "mobile-api" } else { "webshop" };
+            let options = session(server, "shop_app", application);
+            tasks.spawn(forever(application, options, async move |shop| visitors::visit(shop, number).await));
+        }
+        let batch = session(server, "shop_batch", "order-batch");
+        tasks.spawn(forever("order-batch", batch, visitors::process_orders));
+        let report = session(server, "shop_report", "sales-report");
+        tasks.spawn(forever("sales-report", report, troubles::report));
+        let forgotten = session(server, "shop_app", "legacy-admin");
+        tasks.spawn(forever("legacy-admin", forgotten, troubles::stay_idle_in_transaction));
+        for (application, first) in [("stock-sync", true), ("warehouse", false)] {
+            let options = session(server, "shop_batch", application);
+            tasks.spawn(forever(application, options, async move |shop| troubles::fight_over_a_row(shop, first).await));
+        }
+        Self(tasks)
+    }
+
+    /// Ends all sessions.
+    pub async fn stop(mut self) {
+        self.0.shutdown().await;
+    }
+}
+
+fn session(server: &PgConnectOptions, user: &str, application: &str) -> PgConnectOptions {
+    server.clone().database(DATABASE).username(user).password(schema::PASSWORD).application_name(application).disable_statement_logging()
+}
+
+async fn forever(name: &str, options: PgConnectOptions, mut work: impl AsyncFnMut(&mut PgConnection) -> Result<()>) {
+    let mut said = String::new();
+    loop {
+        let outcome = async {
+            let mut shop = PgConnection::connect_with(&options).await.context("connect")?;
+            loop {
+                work(&mut shop).await?;
+            }
+        };
+        let outcome: Result<()> = outcome.await;
+        if let Err(error) = outcome {
+            let error = format!("workload {name}: {error:#}");
+            // Once for each kind of trouble: a server that restarts is no reason to fill the terminal.
+            if error != said {
+                eprintln!("{error}");
+                said = error;
+            }
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// A pause of about this length: people are not metronomes.
+async fn pause(milliseconds: u64) {
+    use rand::RngExt as _;
+    let part = rand::rng().random_range(milliseconds / 2..=milliseconds * 3 / 2);
+    tokio::time::sleep(Duration::from_millis(part)).await;
+}
+
+/// A number from 1 to `most`; small ones far more often, as with any shop's best-selling goods.
+fn favourite(most: i32) -> i32 {
+    use rand::RngExt as _;
+    let part: f64 = rand::rng().random_range(0.0..1.0);
+    #[expect(clippy::cast_possible_truncation, reason = "a part of an i32 is an i32")]
+    let number = (part * part * f64::from(most)) as i32;
+    number + 1
+}
