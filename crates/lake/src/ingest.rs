@@ -1,7 +1,45 @@
 //! Ingest: a batch's bytes in, an acknowledgement out.
+//!
+//! # Promise
+//! `Ok` means that the batch is committed (`synchronous=FULL`) and visible to SQL; an error means that nothing of it was taken.
+//! A batch at or below its collector's high-water mark is a duplicate and changes nothing.
+//!
+//! # How
+//! The batch is decoded and checked whole, outside any transaction. Then it goes to the one writer task, which commits whatever waits
+//! at that moment in one transaction (so one fsync serves all collectors that ship at once), publishes the rows, and only then answers.
 
-use pganalytics_views::wire::WireError;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use chrono::Utc;
+use futures::TryStreamExt as _;
+use pganalytics_views::wire::{Limits, WireError, decode_header};
+use sqlx::Row as _;
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use uuid::Uuid;
+
+use crate::meta::{Meta, explain, micros};
+use crate::rows::{Hot, Prepared, prepare, rows};
+use crate::shape::Shapes;
+use crate::snapshot::Present;
+
+/// Batches in one commit; beyond, the fsync no longer weighs anything.
+const GROUP_BATCHES: usize = 256;
+/// Bytes in one commit, so that one transaction does not fill the write-ahead log.
+const GROUP_BYTES: usize = 64 << 20;
+/// Batches that may wait for the writer; senders beyond wait themselves.
+const QUEUE: usize = 1_024;
+/// Batches decoded at once: each may take [`Limits::decoded`] bytes while it is.
+const DECODERS: usize = 4;
+/// From this size on a batch is decoded on a thread of its own, so that no other task waits.
+const INLINE_BYTES: usize = 32 << 10;
+/// Hot bytes at which compaction is asked to come early.
+pub(crate) const HOT_EARLY: u64 = 192 << 20;
+/// Hot bytes at which batches are refused: compaction does not keep up, or fails, and memory must not grow without end.
+pub(crate) const HOT_FULL: u64 = 1 << 30;
 
 /// A batch is committed and visible (or was before).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,4 +70,232 @@ pub enum IngestError {
     /// The store could not take it now: try again later.
     #[error("store the batch: {0:#}")]
     Store(anyhow::Error),
+}
+
+/// The way in.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    queue: mpsc::Sender<Waiting>,
+    decoders: Arc<Semaphore>,
+    shapes: Arc<Shapes>,
+    present: Arc<Present>,
+    marks: Arc<Marks>,
+    pub(crate) batches: AtomicU64,
+    pub(crate) duplicates: AtomicU64,
+}
+
+/// Each collector's high-water mark, so that most replays are seen without decoding or asking the store. Raised after the rows are
+/// visible, never before.
+#[derive(Debug, Default)]
+struct Marks(RwLock<HashMap<Uuid, u64>>);
+
+impl Marks {
+    fn has(&self, collector: Uuid, sequence: u64) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&collector).is_some_and(|mark| sequence <= *mark)
+    }
+
+    fn raise(&self, collector: Uuid, sequence: u64) {
+        let mut marks = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mark = marks.entry(collector).or_default();
+        *mark = sequence.max(*mark);
+    }
+}
+
+#[derive(Debug)]
+struct Waiting {
+    body: Bytes,
+    prepared: Prepared,
+    sequence: u64,
+    /// Whether it was new; or why the store did not take it.
+    answer: oneshot::Sender<Result<bool, String>>,
+}
+
+/// What the writer task works on.
+struct Writer {
+    meta: Meta,
+    present: Arc<Present>,
+    marks: Arc<Marks>,
+    /// Asks for compaction.
+    early: Arc<Notify>,
+}
+
+impl Intake {
+    /// Starts the writer task, which ends when the intake is dropped. `keep` is held until then.
+    pub(crate) async fn start(
+        meta: Meta,
+        shapes: Arc<Shapes>,
+        present: Arc<Present>,
+        early: Arc<Notify>,
+        keep: impl Send + 'static,
+    ) -> anyhow::Result<(Self, tokio::task::JoinHandle<()>)> {
+        let marks = Marks::default();
+        for collector in meta.collectors().await? {
+            marks.raise(collector.id, collector.sequence);
+        }
+        let marks = Arc::new(marks);
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let writer = Writer { meta, present: Arc::clone(&present), marks: Arc::clone(&marks), early };
+        let task = tokio::spawn(async move {
+            writer.run(waiting).await;
+            drop(keep);
+        });
+        let decoders = Arc::new(Semaphore::new(DECODERS));
+        Ok((Self { queue, decoders, shapes, present, marks, batches: AtomicU64::new(0), duplicates: AtomicU64::new(0) }, task))
+    }
+
+    pub(crate) async fn ingest(&self, body: Bytes) -> Result<Ack, IngestError> {
+        let limits = Limits::default();
+        let header = decode_header(&body, &limits)?;
+        let ack = |duplicate| {
+            let counter = if duplicate { &self.duplicates } else { &self.batches };
+            counter.fetch_add(1, Ordering::Relaxed);
+            Ack { collector: header.collector, sequence: header.sequence, duplicate, rows: rows(&header) }
+        };
+        if self.marks.has(header.collector, header.sequence) {
+            return Ok(ack(true));
+        }
+        let hot = self.present.hot_bytes();
+        if hot >= HOT_FULL {
+            return Err(IngestError::Store(anyhow::anyhow!(
+                "{hot} bytes of rows wait for compaction, at most {HOT_FULL} may: see the log for why compaction fails or is slow"
+            )));
+        }
+        let permit = Arc::clone(&self.decoders).acquire_owned().await.map_err(|_| closed())?;
+        let prepared = if body.len() < INLINE_BYTES {
+            prepare(&body, &limits, &self.shapes)?
+        } else {
+            let (body, shapes) = (body.clone(), Arc::clone(&self.shapes));
+            tokio::task::spawn_blocking(move || prepare(&body, &limits, &shapes))
+                .await
+                .context("decode the batch")
+                .map_err(IngestError::Store)??
+        };
+        drop(permit);
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Waiting { body, prepared, sequence: header.sequence, answer }).await.map_err(|_| closed())?;
+        match answered.await {
+            Ok(Ok(new)) => Ok(ack(!new)),
+            Ok(Err(problem)) => Err(IngestError::Store(anyhow::anyhow!(problem))),
+            Err(_) => Err(closed()),
+        }
+    }
+}
+
+fn closed() -> IngestError {
+    IngestError::Store(anyhow::anyhow!("the lake is closing"))
+}
+
+impl Writer {
+    async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
+        while let Some(first) = waiting.recv().await {
+            let mut bytes = first.body.len();
+            let mut group = vec![first];
+            while group.len() < GROUP_BATCHES && bytes < GROUP_BYTES {
+                let Ok(next) = waiting.try_recv() else { break };
+                bytes += next.body.len();
+                group.push(next);
+            }
+            match self.commit(&group).await {
+                Ok(ids) => self.publish(group, ids),
+                Err(error) => {
+                    let problem = format!("{:#}", explain(error));
+                    for batch in group {
+                        // A caller that has gone away asks again.
+                        let _ = batch.answer.send(Err(problem.clone()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// One transaction for all; the id of each batch, 0 for one without rows, none for a duplicate.
+    async fn commit(&self, group: &[Waiting]) -> Result<Vec<Option<i64>>, sqlx::Error> {
+        let now = Utc::now();
+        let mut transaction = self.meta.writer().begin().await?;
+        let mut ids = Vec::with_capacity(group.len());
+        for batch in group {
+            if !batch.prepared.progress.record(&mut transaction, now).await? {
+                ids.push(None);
+                continue;
+            }
+            for sighting in &batch.prepared.sightings {
+                sighting.record(&mut transaction).await?;
+            }
+            if batch.prepared.hot.is_empty() {
+                ids.push(Some(0));
+                continue;
+            }
+            let inserted = sqlx::query("insert into batches (received, body) values (?1, ?2)")
+                .bind(micros(now))
+                .bind(batch.body.as_ref())
+                .execute(&mut *transaction)
+                .await?;
+            ids.push(Some(inserted.last_insert_rowid()));
+        }
+        transaction.commit().await?;
+        Ok(ids)
+    }
+
+    fn publish(&self, group: Vec<Waiting>, ids: Vec<Option<i64>>) {
+        let mut visible = Vec::with_capacity(group.len());
+        let mut answers = Vec::with_capacity(group.len());
+        for (batch, id) in group.into_iter().zip(ids) {
+            answers.push((batch.answer, batch.prepared.progress.id, batch.sequence, id.is_some()));
+            if let Some(id) = id {
+                visible.push(named(batch.prepared, id));
+            }
+        }
+        self.present.append(visible);
+        for (answer, collector, sequence, new) in answers {
+            self.marks.raise(collector, sequence);
+            let _ = answer.send(Ok(new));
+        }
+        if self.present.hot_bytes() >= HOT_EARLY {
+            self.early.notify_one();
+        }
+    }
+}
+
+fn named(prepared: Prepared, id: i64) -> Vec<(String, Hot)> {
+    prepared.hot.into_iter().map(|(shape, hot)| (shape.name().to_owned(), Hot { batch: id, ..hot })).collect()
+}
+
+/// The hot rows as the store has them, from the batches that are not yet compacted.
+///
+/// # Errors
+/// When a batch is damaged. One of a view that is no longer known loses that view's rows, and the log says so.
+pub(crate) async fn reload(meta: &Meta, shapes: &Arc<Shapes>, present: &Present) -> anyhow::Result<u64> {
+    let mut batches = sqlx::query("select id, body from batches order by id").fetch(meta.readers());
+    let mut count = 0;
+    while let Some(row) = batches.try_next().await.map_err(explain)? {
+        let id: i64 = row.try_get("id")?;
+        let body: Vec<u8> = row.try_get("body")?;
+        let shapes = Arc::clone(shapes);
+        let reloaded = tokio::task::spawn_blocking(move || decode_known(id, &body, &shapes)).await.context("decode a batch")?;
+        let hot = reloaded.with_context(|| {
+            format!(
+                "batch {id} in {} is damaged; restore the file, or give the batch up: delete from batches where id = {id}",
+                crate::meta::FILE
+            )
+        })?;
+        present.append(vec![hot]);
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn decode_known(id: i64, body: &[u8], shapes: &Shapes) -> anyhow::Result<Vec<(String, Hot)>> {
+    let batch = pganalytics_views::wire::decode(body, &Limits::default())?;
+    let mut hot = Vec::new();
+    for ((view, rows), frame) in batch.frames.iter().zip(&batch.header.frames) {
+        let shaped = match shapes.get(view) {
+            Some(shape) => crate::rows::shaped(shape, rows, frame.bytes),
+            None => Err(IngestError::UnknownView { view: view.clone(), collector: batch.header.collector_name.clone() }),
+        };
+        match shaped {
+            Ok(rows) => hot.push((view.clone(), Hot { batch: id, ..rows })),
+            Err(error) => tracing::warn!(batch.id = id, batch.rows = frame.rows, error = %error, "leave out rows of a stored batch"),
+        }
+    }
+    Ok(hot)
 }

@@ -14,18 +14,31 @@
 //! ```
 //! DataFusion's generic code is named in this crate only; what others need of Arrow is re-exported as [`arrow`].
 
+mod catalog;
+mod compaction;
+mod dictionary;
+mod failure;
+mod functions;
 mod ingest;
 mod lake;
 mod meta;
 mod options;
+mod parquet;
 mod query;
+mod retention;
+mod rows;
+mod scan;
 mod shape;
+mod snapshot;
+mod sql;
 mod stats;
+mod table;
 
 pub use arrow;
 pub use ingest::{Ack, IngestError};
-pub use lake::{Compaction, Expiry, Lake, QUERIES_AT_ONCE};
+pub use lake::Lake;
 pub use meta::{Collector, Credentials, Meta, MetaError, NewToken, Role, Server, ServerRole, Session, Token, TokenKind, UnknownWord, User};
 pub use options::{DEFAULT_COMPACT_EVERY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION, LakeOptions};
 pub use query::{Answer, Position, Query, QueryError, QueryErrorKind};
-pub use stats::{Stats, TableStats};
+pub use sql::QUERIES_AT_ONCE;
+pub use stats::{Compaction, Expiry, Stats, TableStats};

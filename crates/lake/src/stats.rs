@@ -1,4 +1,4 @@
-//! What a lake holds, for `/metrics` and readiness. All figures come from memory, so asking is cheap.
+//! Figures: what a lake holds (for `/metrics`; from memory, so asking is cheap), and what its background work did.
 
 use serde::Serialize;
 
@@ -39,4 +39,30 @@ pub struct TableStats {
     pub files: u64,
     pub file_bytes: u64,
     pub file_rows: u64,
+}
+
+/// What a compaction did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Compaction {
+    /// Hot batches that became Parquet.
+    pub batches: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Files written, merged ones too.
+    pub files: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// Small files that merged ones replace.
+    pub merged: u64,
+}
+
+/// What retention did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Expiry {
+    /// Files taken out of the history.
+    pub files: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }

@@ -1,0 +1,239 @@
+//! Compaction: hot rows become Parquet, and small files become larger ones.
+//!
+//! # Promise
+//! Files are complete and durable before one transaction makes them live and removes what they replace; a crash at any moment leaves
+//! either the old or the new, and orphans that the next start removes. A query that began before goes on with the old.
+//!
+//! # How
+//! All hot batches up to an id are cut by table and by the date of `ts`, sorted, and written. Files of one table and day are then merged
+//! by size: as soon as [`FAN_IN`] files are within the same power of [`FAN_IN`] in rows, they become one, so a row is rewritten a
+//! few times a day however small the batches are. When the day is over, its files become one. The merge streams: its
+//! memory is a row group and a few batches of each input.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use anyhow::Context as _;
+use arrow::array::{BooleanArray, RecordBatch, cast::AsArray as _, types::TimestampMicrosecondType};
+use arrow::compute::filter_record_batch;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use futures::StreamExt as _;
+
+use crate::catalog::{self, LiveFile};
+use crate::meta::{Meta, explain};
+use crate::parquet::{Draft, sorted};
+use crate::rows::{Hot, date, days, span};
+use crate::scan::Files;
+use crate::shape::{Shape, Shapes};
+use crate::snapshot::{Change, Present};
+use crate::stats::Compaction;
+
+/// Files of like size that become one.
+const FAN_IN: usize = 8;
+/// Files in one merge at most: each is open with a batch of its rows in memory.
+const MERGE_AT_ONCE: usize = 32;
+/// A day is left alone this long after its end, and a file of a past day this long after its creation, for late batches to gather.
+const SETTLE: TimeDelta = TimeDelta::hours(1);
+
+/// Does the work; one compaction at a time.
+#[derive(Debug)]
+pub(crate) struct Compactor {
+    pub(crate) folder: PathBuf,
+    pub(crate) meta: Meta,
+    pub(crate) shapes: Arc<Shapes>,
+    pub(crate) present: Arc<Present>,
+    pub(crate) files: Files,
+    /// The last id given to a file. Ids are not used again within a process, and after a crash only once the orphans are gone.
+    pub(crate) last_id: AtomicI64,
+    pub(crate) turn: tokio::sync::Mutex<()>,
+}
+
+impl Compactor {
+    /// Hot rows to files, then small files to larger ones.
+    pub(crate) async fn compact(&self, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
+        let _turn = self.turn.lock().await;
+        let mut done = self.write_hot(now).await?;
+        self.merge(now, &mut done).await?;
+        Ok(done)
+    }
+
+    async fn write_hot(&self, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
+        let snapshot = self.present.snapshot();
+        let hot = |view: &str| snapshot.get(view).map(|contents| Arc::clone(&contents.hot)).unwrap_or_default();
+        let Some(up_to) = snapshot.values().flat_map(|contents| contents.hot.last()).map(|hot| hot.batch).max() else {
+            return Ok(Compaction::default());
+        };
+        let batches: HashSet<i64> = snapshot.values().flat_map(|contents| contents.hot.iter().map(|hot| hot.batch)).collect();
+        let mut written = Vec::new();
+        for shape in self.shapes.iter() {
+            let rows = hot(shape.name());
+            if rows.is_empty() {
+                continue;
+            }
+            match self.write_table(shape, rows, now).await {
+                Ok(files) => written.extend(files),
+                Err(error) => {
+                    self.discard(&written);
+                    return Err(error);
+                }
+            }
+        }
+        if let Err(error) = self.commit(&written, &[], Some(up_to), now).await {
+            self.discard(&written);
+            return Err(error);
+        }
+        let done = Compaction {
+            batches: batches.len() as u64,
+            rows: written.iter().map(|file| file.rows).sum(),
+            files: written.len() as u64,
+            bytes: written.iter().map(|file| file.bytes).sum(),
+            merged: 0,
+        };
+        self.present.change(Change { compacted: Some(up_to), added: written, retired: HashSet::new() });
+        Ok(done)
+    }
+
+    /// One file a day of a table's hot rows, on a thread of its own.
+    async fn write_table(&self, shape: &Arc<Shape>, hot: Arc<Vec<Arc<Hot>>>, now: DateTime<Utc>) -> anyhow::Result<Vec<LiveFile>> {
+        let (folder, shape) = (self.folder.clone(), Arc::clone(shape));
+        let mut ids = BTreeMap::new();
+        for day in hot.iter().flat_map(|hot| days(&hot.rows)) {
+            ids.entry(day).or_insert_with(|| self.next_id());
+        }
+        let write = move || {
+            let mut files = Vec::new();
+            for (day, id) in ids {
+                let rows: Vec<RecordBatch> = hot.iter().filter_map(|hot| of_day(hot, day).transpose()).collect::<anyhow::Result<_>>()?;
+                let rows = sorted(&shape, &rows.iter().collect::<Vec<_>>())?;
+                let mut draft = Draft::create(&folder, &shape, date(day), id)?;
+                draft.write(&rows)?;
+                files.push(draft.finish(now)?);
+            }
+            Ok(files)
+        };
+        tokio::task::spawn_blocking(write).await.context("write hot rows")?
+    }
+
+    async fn merge(&self, now: DateTime<Utc>, done: &mut Compaction) -> anyhow::Result<()> {
+        for shape in self.shapes.iter() {
+            loop {
+                let files = self.present.contents(shape.name()).files;
+                let Some(inputs) = due(&files, now) else { break };
+                let merged = self.merge_files(shape, &inputs, now).await.with_context(|| {
+                    let paths: Vec<_> = inputs.iter().map(|file| file.path()).collect();
+                    format!("merge {}", paths.join(", "))
+                })?;
+                done.files += 1;
+                done.bytes += merged.bytes;
+                done.merged += inputs.len() as u64;
+                if let Err(error) = self.commit(std::slice::from_ref(&merged), &inputs, None, now).await {
+                    self.discard(&[merged]);
+                    return Err(error);
+                }
+                let retired = inputs.iter().map(|file| file.id).collect();
+                self.present.change(Change { compacted: None, added: vec![merged], retired });
+            }
+        }
+        Ok(())
+    }
+
+    /// One file of several, streamed in their order.
+    async fn merge_files(&self, shape: &Arc<Shape>, inputs: &[Arc<LiveFile>], now: DateTime<Utc>) -> anyhow::Result<LiveFile> {
+        let day = inputs.first().context("nothing to merge")?.date;
+        let expected: u64 = inputs.iter().map(|file| file.rows).sum();
+        let mut rows = self.files.merged(shape, inputs)?;
+        let (folder, shape, id) = (self.folder.clone(), Arc::clone(shape), self.next_id());
+        let runtime = tokio::runtime::Handle::current();
+        let write = move || {
+            let mut draft = Draft::create(&folder, &shape, day, id)?;
+            while let Some(batch) = runtime.block_on(rows.next()) {
+                draft.write(&batch?)?;
+            }
+            draft.finish(now)
+        };
+        let merged = tokio::task::spawn_blocking(write).await.context("merge files")?;
+        let merged = match merged {
+            Ok(merged) => merged,
+            Err(error) => return Err(self.files.blame(error, inputs).await),
+        };
+        if merged.rows != expected {
+            self.discard(std::slice::from_ref(&merged));
+            anyhow::bail!("{} rows were read, {expected} are in the catalog; the inputs are kept", merged.rows);
+        }
+        Ok(merged)
+    }
+
+    /// The one transaction in which the history changes its form.
+    async fn commit(
+        &self,
+        added: &[LiveFile],
+        retired: &[Arc<LiveFile>],
+        compacted: Option<i64>,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let change = async {
+            let mut transaction = self.meta.writer().begin().await?;
+            for file in added {
+                catalog::register(&mut transaction, file).await?;
+            }
+            for file in retired {
+                catalog::retire(&mut transaction, file.id, now).await?;
+            }
+            if let Some(up_to) = compacted {
+                sqlx::query("delete from batches where id <= ?1").bind(up_to).execute(&mut *transaction).await?;
+            }
+            transaction.commit().await
+        };
+        change.await.map_err(explain).context("change the catalog of files")
+    }
+
+    /// Removes files that will not be live after all; what is left is removed at the next start.
+    fn discard(&self, files: &[LiveFile]) {
+        for file in files {
+            let _ = std::fs::remove_file(self.folder.join(catalog::FOLDER).join(file.path()));
+        }
+    }
+
+    fn next_id(&self) -> i64 {
+        self.last_id.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+fn of_day(hot: &Hot, day: i64) -> anyhow::Result<Option<RecordBatch>> {
+    let (first, last) = span(day);
+    if hot.extent.max_ts < first || last < hot.extent.min_ts {
+        return Ok(None);
+    }
+    if first <= hot.extent.min_ts && hot.extent.max_ts <= last {
+        return Ok(Some(hot.rows.clone()));
+    }
+    let ts = hot.rows.column(crate::shape::TS_AT).as_primitive::<TimestampMicrosecondType>();
+    let of_day: BooleanArray = ts.values().iter().map(|ts| Some((first..=last).contains(ts))).collect();
+    Ok(Some(filter_record_batch(&hot.rows, &of_day)?).filter(|rows| rows.num_rows() > 0))
+}
+
+/// The next files to merge, all of one day: a past day's, once late batches have gathered; else those of like size.
+fn due(files: &[Arc<LiveFile>], now: DateTime<Utc>) -> Option<Vec<Arc<LiveFile>>> {
+    let mut by_day: BTreeMap<NaiveDate, Vec<&Arc<LiveFile>>> = BTreeMap::new();
+    for file in files {
+        by_day.entry(file.date).or_default().push(file);
+    }
+    for (day, mut files) in by_day {
+        files.sort_by_key(|file| (file.rows, file.id));
+        let over = day < (now - SETTLE).date_naive();
+        let settled = files.iter().all(|file| file.created <= now - SETTLE);
+        if over && files.len() > 1 && (settled || files.len() > FAN_IN) {
+            return Some(files.into_iter().take(MERGE_AT_ONCE).cloned().collect());
+        }
+        let mut tiers: BTreeMap<u32, Vec<&Arc<LiveFile>>> = BTreeMap::new();
+        for file in files {
+            tiers.entry(file.rows.max(1).ilog(FAN_IN as u64)).or_default().push(file);
+        }
+        if let Some(tier) = tiers.into_values().find(|tier| tier.len() >= FAN_IN) {
+            return Some(tier.into_iter().take(MERGE_AT_ONCE).cloned().collect());
+        }
+    }
+    None
+}

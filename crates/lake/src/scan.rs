@@ -1,0 +1,246 @@
+//! Reading Parquet files: for queries, and for merging.
+//!
+//! # Promise
+//! Nothing but the files of this lake's folder can be reached through DataFusion: its registry holds this one store, under a URL of its
+//! own, and no `file://`. Footers and page indexes are kept in memory; files never change and ids are never used again, so what is kept
+//! is always right.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use arrow::array::{ArrayRef, BooleanArray, StringViewArray, TimestampMicrosecondArray};
+use arrow::datatypes::SchemaRef;
+use datafusion::common::pruning::PruningStatistics;
+use datafusion::common::stats::Precision;
+use datafusion::common::{Column, ColumnStatistics, ScalarValue, Statistics};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{MemoryPool, UnboundedMemoryPool};
+use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry as _, ObjectStoreUrl};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::col;
+use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use object_store::local::LocalFileSystem;
+use pganalytics_views::{SERVER, TS};
+use url::Url;
+
+use crate::catalog::{FOLDER, LiveFile};
+use crate::parquet::{ASCENDING, checksum};
+use crate::rows::Extent;
+use crate::shape::{SERVER_AT, Shape, TS_AT};
+
+/// Footers and page indexes kept in memory: some 100 kB each for a large file, so those of the days people look at.
+const METADATA_CACHE: usize = 64 << 20;
+/// The one store's URL.
+const STORE: &str = "lake://files";
+
+/// The files of one lake.
+#[derive(Debug, Clone)]
+pub(crate) struct Files {
+    folder: PathBuf,
+    url: ObjectStoreUrl,
+    runtime: Arc<RuntimeEnv>,
+    reader: Arc<CachedParquetFileReaderFactory>,
+}
+
+impl Files {
+    pub(crate) fn open(folder: &Path) -> anyhow::Result<Self> {
+        let folder = folder.join(FOLDER);
+        let store = Arc::new(LocalFileSystem::new_with_prefix(&folder).with_context(|| format!("open {}", folder.display()))?);
+        let url = ObjectStoreUrl::parse(STORE)?;
+        let registry = DefaultObjectStoreRegistry::new();
+        registry.deregister_store(&Url::parse("file:///")?)?;
+        registry.register_store(url.as_ref(), Arc::clone(&store) as _);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_object_store_registry(Arc::new(registry))
+            .with_memory_pool(Arc::new(UnboundedMemoryPool::default()))
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+            .with_metadata_cache_limit(METADATA_CACHE)
+            .build_arc()?;
+        let reader = Arc::new(CachedParquetFileReaderFactory::new(store, runtime.cache_manager.get_file_metadata_cache()));
+        Ok(Self { folder, url, runtime, reader })
+    }
+
+    /// The environment of one query: its own memory, the shared store and cache, and no disk.
+    pub(crate) fn runtime(&self, memory: Arc<dyn MemoryPool>) -> Arc<RuntimeEnv> {
+        Arc::new(RuntimeEnv { memory_pool: memory, ..self.runtime.as_ref().clone() })
+    }
+
+    /// A scan of some files of a table, shared out among so many partitions.
+    pub(crate) fn scan(
+        &self,
+        shape: &Shape,
+        files: &[Arc<LiveFile>],
+        partitions: usize,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+        let mut groups: Vec<Vec<PartitionedFile>> = vec![Vec::new(); partitions.clamp(1, files.len().max(1))];
+        let count = groups.len();
+        for (i, file) in files.iter().enumerate() {
+            groups[i % count].push(partitioned(shape, file));
+        }
+        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(self.source(&shape.stored)))
+            .with_file_groups(groups.into_iter().map(FileGroup::new).collect())
+            .with_statistics(statistics(shape, files.iter().map(|file| (file.rows, &file.extent))))
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+
+    /// All rows of some files of a table in the order of a file.
+    pub(crate) fn merged(&self, shape: &Shape, files: &[Arc<LiveFile>]) -> anyhow::Result<SendableRecordBatchStream> {
+        let order = || -> anyhow::Result<LexOrdering> {
+            let fields = shape.order.iter().map(|at| shape.stored.field(*at).name());
+            let order: Result<Vec<_>, _> = fields
+                .map(|name| Ok::<_, datafusion::error::DataFusionError>(PhysicalSortExpr::new(col(name, &shape.stored)?, ASCENDING)))
+                .collect();
+            LexOrdering::new(order?).context("a table without a sort order")
+        };
+        let groups = files.iter().map(|file| FileGroup::new(vec![partitioned(shape, file)])).collect();
+        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(self.source(&shape.stored)))
+            .with_file_groups(groups)
+            .with_output_ordering(vec![order()?])
+            .build();
+        let merge = SortPreservingMergeExec::new(order()?, DataSourceExec::from_data_source(config));
+        let context = TaskContext::default().with_runtime(Arc::clone(&self.runtime));
+        Ok(merge.execute(0, Arc::new(context))?)
+    }
+
+    /// Says which of some files is the damaged one, if any is, in front of an error from reading them. Reads them all.
+    pub(crate) async fn blame(&self, error: anyhow::Error, files: &[Arc<LiveFile>]) -> anyhow::Error {
+        let (folder, files) = (self.folder.clone(), files.to_vec());
+        let damage = tokio::task::spawn_blocking(move || damage(&folder, &files)).await;
+        match damage {
+            Ok(Some(damage)) => error.context(damage),
+            _ => error,
+        }
+    }
+
+    fn source(&self, schema: &SchemaRef) -> ParquetSource {
+        ParquetSource::new(schema)
+            .with_parquet_file_reader_factory(Arc::clone(&self.reader) as _)
+            .with_pushdown_filters(true)
+            .with_reorder_filters(true)
+            .with_enable_page_index(true)
+    }
+}
+
+/// The first file that is not as it was written, and what to do about it.
+fn damage(folder: &Path, files: &[Arc<LiveFile>]) -> Option<String> {
+    files.iter().find_map(|file| {
+        let path = folder.join(file.path());
+        let found = match checksum(&path) {
+            Ok(found) if found == file.crc32 => return None,
+            Ok(found) => format!("its checksum is {found:08x}, and was written as {:08x}", file.crc32),
+            Err(error) => error.to_string(),
+        };
+        Some(format!(
+            "the file {} is damaged ({found}): restore it from a backup, or give its {} rows up by deleting file {} from the catalog",
+            path.display(),
+            file.rows,
+            file.id
+        ))
+    })
+}
+
+fn partitioned(shape: &Shape, file: &LiveFile) -> PartitionedFile {
+    PartitionedFile::new(file.path(), file.bytes).with_statistics(Arc::new(statistics(shape, std::iter::once((file.rows, &file.extent)))))
+}
+
+/// What is known of rows without reading them: their number, and the first and last of `ts` and `server`.
+fn statistics<'a>(shape: &Shape, parts: impl Iterator<Item = (u64, &'a Extent)>) -> Statistics {
+    let mut known = Statistics::new_unknown(&shape.stored);
+    let mut rows = 0;
+    let mut all: Option<Extent> = None;
+    for (count, extent) in parts {
+        rows += usize::try_from(count).unwrap_or(usize::MAX);
+        all = Some(match all {
+            Some(all) => all.and(extent.clone()),
+            None => extent.clone(),
+        });
+    }
+    known.num_rows = Precision::Exact(rows);
+    if let Some(extent) = all {
+        let ts = |ts| Precision::Exact(ScalarValue::TimestampMicrosecond(Some(ts), Some("UTC".into())));
+        let server = |name| Precision::Exact(ScalarValue::Utf8View(Some(name)));
+        let none = Precision::Exact(0);
+        known.column_statistics[TS_AT] = ColumnStatistics {
+            null_count: none,
+            min_value: ts(extent.min_ts),
+            max_value: ts(extent.max_ts),
+            ..ColumnStatistics::new_unknown()
+        };
+        known.column_statistics[SERVER_AT] = ColumnStatistics {
+            null_count: none,
+            min_value: server(extent.min_server),
+            max_value: server(extent.max_server),
+            ..ColumnStatistics::new_unknown()
+        };
+    }
+    known
+}
+
+/// Those parts that may hold rows of which the predicate is true, by their `ts` and `server`.
+pub(crate) fn pruned<T>(
+    parts: &[Arc<T>],
+    extent: impl Fn(&T) -> &Extent,
+    predicate: Option<&Arc<dyn PhysicalExpr>>,
+    schema: &SchemaRef,
+) -> Vec<Arc<T>> {
+    let keep = predicate.and_then(|predicate| {
+        let predicate = PruningPredicateBuilder::new().with_file_schema(Arc::clone(schema)).try_build(Arc::clone(predicate)).ok()?;
+        predicate.prune(&Extents(parts.iter().map(|part| extent(part)).collect())).ok()
+    });
+    match keep {
+        Some(keep) => parts.iter().zip(keep).filter(|(_, keep)| *keep).map(|(part, _)| Arc::clone(part)).collect(),
+        None => parts.to_vec(),
+    }
+}
+
+struct Extents<'a>(Vec<&'a Extent>);
+
+impl Extents<'_> {
+    fn values(&self, column: &Column, ts: impl Fn(&Extent) -> i64, server: impl Fn(&Extent) -> &str) -> Option<ArrayRef> {
+        match column.name() {
+            TS => Some(Arc::new(TimestampMicrosecondArray::from_iter_values(self.0.iter().map(|extent| ts(extent))).with_timezone("UTC"))),
+            SERVER => Some(Arc::new(StringViewArray::from_iter_values(self.0.iter().map(|extent| server(extent))))),
+            _ => None,
+        }
+    }
+}
+
+impl PruningStatistics for Extents<'_> {
+    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.values(column, |extent| extent.min_ts, |extent| &extent.min_server)
+    }
+
+    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.values(column, |extent| extent.max_ts, |extent| &extent.max_server)
+    }
+
+    fn num_containers(&self) -> usize {
+        self.0.len()
+    }
+
+    fn null_counts(&self, _: &Column) -> Option<ArrayRef> {
+        None
+    }
+
+    fn row_counts(&self) -> Option<ArrayRef> {
+        None
+    }
+
+    fn contained(&self, _: &Column, _: &std::collections::HashSet<ScalarValue>) -> Option<BooleanArray> {
+        None
+    }
+}

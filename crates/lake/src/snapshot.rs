@@ -1,0 +1,136 @@
+//! What is readable at one moment: hot rows and live files, by table.
+//!
+//! # Promise
+//! A snapshot never changes and holds every acknowledged row once. A change is published after its commit, under one lock and whole,
+//! so no snapshot shows rows twice (hot and in a file) or not at all.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::catalog::LiveFile;
+use crate::rows::Hot;
+use crate::stats::{Stats, TableStats};
+
+/// One table's rows at one moment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Contents {
+    pub(crate) hot: Arc<Vec<Arc<Hot>>>,
+    pub(crate) files: Arc<Vec<Arc<LiveFile>>>,
+}
+
+/// All tables' rows at one moment; a table without rows may be absent.
+pub(crate) type Snapshot = BTreeMap<String, Contents>;
+
+/// The present.
+#[derive(Debug, Default)]
+pub(crate) struct Present(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    tables: Snapshot,
+    hot_batches: u64,
+    hot_bytes: u64,
+}
+
+/// How files change, together with the hot batches that a new file holds.
+#[derive(Debug, Default)]
+pub(crate) struct Change {
+    /// Hot batches up to this id are in files now.
+    pub(crate) compacted: Option<i64>,
+    pub(crate) added: Vec<LiveFile>,
+    pub(crate) retired: HashSet<i64>,
+}
+
+impl Present {
+    /// The moment. The vectors are shared, not copied.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.lock().tables.clone()
+    }
+
+    /// The present rows of one table.
+    pub(crate) fn contents(&self, view: &str) -> Contents {
+        self.lock().tables.get(view).cloned().unwrap_or_default()
+    }
+
+    /// Bytes of hot rows.
+    pub(crate) fn hot_bytes(&self) -> u64 {
+        self.lock().hot_bytes
+    }
+
+    /// Publishes committed batches, in order of their ids.
+    pub(crate) fn append(&self, batches: Vec<Vec<(String, Hot)>>) {
+        let mut inner = self.lock();
+        for batch in batches.into_iter().filter(|batch| !batch.is_empty()) {
+            inner.hot_batches += 1;
+            for (view, hot) in batch {
+                inner.hot_bytes += hot.bytes;
+                // Copied only while a snapshot holds it, so a busy ingest does not copy the list each time.
+                Arc::make_mut(&mut inner.tables.entry(view).or_default().hot).push(Arc::new(hot));
+            }
+        }
+    }
+
+    /// Publishes a committed change of files.
+    pub(crate) fn change(&self, change: Change) {
+        let mut inner = self.lock();
+        if let Some(up_to) = change.compacted {
+            let mut gone = HashSet::new();
+            let mut bytes = 0;
+            for contents in inner.tables.values_mut() {
+                let (compacted, left): (Vec<_>, Vec<_>) = contents.hot.iter().cloned().partition(|hot| hot.batch <= up_to);
+                for hot in &compacted {
+                    gone.insert(hot.batch);
+                    bytes += hot.bytes;
+                }
+                contents.hot = Arc::new(left);
+            }
+            inner.hot_batches = inner.hot_batches.saturating_sub(gone.len() as u64);
+            inner.hot_bytes = inner.hot_bytes.saturating_sub(bytes);
+        }
+        if !change.retired.is_empty() {
+            for contents in inner.tables.values_mut() {
+                if contents.files.iter().any(|file| change.retired.contains(&file.id)) {
+                    Arc::make_mut(&mut contents.files).retain(|file| !change.retired.contains(&file.id));
+                }
+            }
+        }
+        for file in change.added {
+            Arc::make_mut(&mut inner.tables.entry(file.view.clone()).or_default().files).push(Arc::new(file));
+        }
+    }
+
+    /// The figures that the present holds.
+    pub(crate) fn stats(&self, views: impl Iterator<Item = String>) -> Stats {
+        let (snapshot, hot_batches, hot_bytes) = {
+            let inner = self.lock();
+            (inner.tables.clone(), inner.hot_batches, inner.hot_bytes)
+        };
+        let tables: Vec<TableStats> = views
+            .map(|view| {
+                let contents = snapshot.get(&view).cloned().unwrap_or_default();
+                TableStats {
+                    view,
+                    hot_rows: contents.hot.iter().map(|hot| hot.rows.num_rows() as u64).sum(),
+                    files: contents.files.len() as u64,
+                    file_bytes: contents.files.iter().map(|file| file.bytes).sum(),
+                    file_rows: contents.files.iter().map(|file| file.rows).sum(),
+                }
+            })
+            .collect();
+        Stats {
+            hot_batches,
+            hot_bytes,
+            hot_rows: tables.iter().map(|table| table.hot_rows).sum(),
+            files: tables.iter().map(|table| table.files).sum(),
+            file_bytes: tables.iter().map(|table| table.file_bytes).sum(),
+            file_rows: tables.iter().map(|table| table.file_rows).sum(),
+            tables,
+            ..Stats::default()
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Every change leaves the state whole before anything can panic, so a poisoned lock still guards a good state.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
