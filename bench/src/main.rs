@@ -1,1 +1,65 @@
-fn main() {}
+//! The figures of pgAnalytics beside its peers': one command each, both sides in the same run, ratios printed as Markdown.
+//! Nothing here asserts a time.
+
+mod collector;
+mod day;
+mod exposition;
+mod history;
+mod meter;
+mod ours;
+mod peers;
+mod remote_write;
+mod rig;
+mod sink;
+mod table;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(version, about = "The figures of pgAnalytics beside its peers' (bench/peers.sh installs them).")]
+struct Arguments {
+    #[command(subcommand)]
+    figure: Figure,
+    /// Leave Prometheus out of the figures about history: it takes longest.
+    #[arg(long, global = true)]
+    without_prometheus: bool,
+}
+
+#[derive(Subcommand, Clone, Copy)]
+enum Figure {
+    /// CPU, memory and wire of the collector, and what it costs PostgreSQL.
+    Collector {
+        /// Seconds between two polls.
+        #[arg(long, default_value_t = 60)]
+        interval: u64,
+        /// Polls that are measured.
+        #[arg(long, default_value_t = 10)]
+        polls: u32,
+    },
+    /// Bytes on disk a sample, of a day of 2,000 statements.
+    Disk,
+    /// Time of two questions about that day, over HTTP.
+    Queries,
+    /// Samples a CPU second, acknowledged and merged; bytes on the wire.
+    Ingest,
+    /// Disk, queries and ingest of one feed.
+    Day,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    // An error means that there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let nothing = day::Wanted { disk: false, queries: false, ingest: false, prometheus: !arguments.without_prometheus };
+    match arguments.figure {
+        Figure::Collector { interval, polls } => collector::run(Duration::from_secs(interval), polls).await,
+        Figure::Disk => day::run(day::Wanted { disk: true, ..nothing }).await,
+        Figure::Queries => day::run(day::Wanted { queries: true, ..nothing }).await,
+        Figure::Ingest => day::run(day::Wanted { ingest: true, ..nothing }).await,
+        Figure::Day => day::run(day::Wanted { disk: true, queries: true, ingest: true, ..nothing }).await,
+    }
+}

@@ -1,0 +1,250 @@
+//! pgAnalytics' backend as its users run it: one process, a folder, HTTP. Fed with batches as a collector ships them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use arrow_array::builder::{BooleanBuilder, Int64Builder, StringBuilder};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
+use e2e::process::{Process, Spec};
+use e2e::wait::{PATIENCE, until};
+use e2e::{install, ports};
+use pganalytics_views::wire::{self, Header, Limits};
+use pganalytics_views::{View, ViewSet, schema};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::history::{CALLS, COLUMNS, History};
+use crate::meter;
+
+/// The server whose history is fed.
+pub(crate) const SERVER: &str = "db-1.example.com:5432";
+const PASSWORD: &str = "bench-only-9b1f";
+const INTERVAL_MS: i64 = 60_000;
+/// Compaction starts within minutes of the last batch.
+const SETTLED: Duration = Duration::from_secs(900);
+
+pub(crate) struct Backend {
+    process: Process,
+    url: String,
+    client: reqwest::Client,
+    admin: String,
+    token: String,
+    views: ViewSet,
+    collector: Uuid,
+    sequence: u64,
+    folder: tempfile::TempDir,
+}
+
+impl Backend {
+    /// # Errors
+    /// When it is not built or does not start.
+    pub(crate) async fn start() -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("pganalytics-bench-").tempdir().context("create a temporary folder")?;
+        let listen = format!("127.0.0.1:{}", ports::free()?);
+        let data = folder.path().join("data");
+        let arguments = ["serve".to_owned(), "--data".into(), data.display().to_string(), "--listen".into(), listen.clone()];
+        let mut process = Spec::new(&install::binary("pganalytics")?, &folder.path().join("backend.log"))
+            .arguments(arguments)
+            .environment("PGANALYTICS_ADMIN_PASSWORD", PASSWORD)
+            .spawn()?;
+        let client = reqwest::Client::builder().no_proxy().build().context("make an HTTP client")?;
+        let url = format!("http://{listen}");
+        until("pgAnalytics to be ready", PATIENCE, async || {
+            process.still_running()?;
+            client.get(format!("{url}/readyz")).send().await?.error_for_status()?;
+            Ok(Some(()))
+        })
+        .await?;
+        let views = ViewSet::builtin().context("read the views")?;
+        let mut backend = Self {
+            process,
+            url,
+            client,
+            admin: String::new(),
+            token: String::new(),
+            views,
+            collector: Uuid::new_v4(),
+            sequence: 0,
+            folder,
+        };
+        let login = backend.post("/api/v1/auth/login", &json!({ "username": "admin", "password": PASSWORD })).await?;
+        backend.admin = login["token"].as_str().context("the session's token")?.to_owned();
+        let token = backend.post("/api/v1/tokens", &json!({ "name": "bench", "kind": "collector" })).await?;
+        backend.token = token["token"].as_str().context("the collector's token")?.to_owned();
+        Ok(backend)
+    }
+
+    /// CPU seconds it used so far.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub(crate) fn cpu(&self) -> Result<f64> {
+        Ok(meter::cpu(self.process.id())?.own)
+    }
+
+    /// # Errors
+    /// When it is gone.
+    pub(crate) fn peak_memory(&self) -> Result<f64> {
+        Ok(meter::memory(self.process.id())?.1)
+    }
+
+    /// The batch of a minute: the rows that moved, as a collector ships them; with the first one all texts.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub(crate) fn batch(&mut self, history: &History, ts_us: i64, with_texts: bool) -> Result<Vec<u8>> {
+        self.sequence += 1;
+        let view = |name: &str| self.views.get(name).cloned().with_context(|| format!("find the view {name}"));
+        let mut frames = vec![("pg_stat_statements".to_owned(), statements(view("pg_stat_statements")?.as_ref(), history, ts_us)?)];
+        if with_texts {
+            frames.push(("pg_stat_statements_text".to_owned(), texts(view("pg_stat_statements_text")?.as_ref(), history, ts_us)?));
+        }
+        let header = Header {
+            collector: self.collector,
+            collector_name: "bench".into(),
+            sequence: self.sequence,
+            created_us: ts_us,
+            version: env!("CARGO_PKG_VERSION").into(),
+            dropped_rows: 0,
+            frames: Vec::new(),
+        };
+        wire::encode(header, &frames, &Limits::default()).context("encode a batch")
+    }
+
+    /// Ships a batch; returns when it is acknowledged, that is, when it is durable.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub(crate) async fn ingest(&self, batch: Vec<u8>) -> Result<()> {
+        let request = self.client.post(format!("{}/api/v1/ingest", self.url)).bearer_auth(&self.token);
+        let answer = request.header("content-type", wire::CONTENT_TYPE).body(batch).send().await.context("ship a batch")?;
+        let status = answer.status();
+        if !status.is_success() {
+            bail!("a batch was refused: {status} {}", answer.text().await.unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// Runs SQL; how long the answer took, and its rows.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub(crate) async fn sql(&self, query: &str, parameters: &BTreeMap<&str, Value>) -> Result<(Duration, Vec<Vec<Value>>)> {
+        let body = json!({ "query": query, "format": "json", "parameters": parameters, "max_rows": 100_000 }).to_string();
+        let start = Instant::now();
+        let request = self.client.post(format!("{}/api/v1/sql", self.url)).bearer_auth(&self.admin);
+        let answer = request.header("content-type", "application/json").body(body).send().await.context("ask")?;
+        let status = answer.status();
+        let body = answer.bytes().await.context("read the answer")?;
+        let took = start.elapsed();
+        if !status.is_success() {
+            bail!("a query was refused: {status} {}", String::from_utf8_lossy(&body));
+        }
+        let mut answer: Value = serde_json::from_slice(&body).context("parse the answer")?;
+        Ok((took, serde_json::from_value(answer["rows"].take()).context("rows in the answer")?))
+    }
+
+    /// Waits until all rows stand in files and no more files are merged.
+    ///
+    /// # Errors
+    /// When it does not get there.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        let mut seen = (0, None);
+        let quiet = async || {
+            let metrics =
+                self.client.get(format!("{}/metrics", self.url)).bearer_auth(&self.admin).send().await?.error_for_status()?.text().await?;
+            let figure = |name: &str| metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok());
+            let hot = figure("pganalytics_lake_hot_batches ").context("the number of hot batches")?;
+            let state =
+                Some((figure("pganalytics_lake_files "), figure("pganalytics_lake_file_bytes "), hot.to_bits(), self.cpu()?.to_bits()));
+            seen = if state == seen.1 { (seen.0 + 1, state) } else { (0, state) };
+            Ok((hot == 0.0 && seen.0 >= 3).then_some(()))
+        };
+        until("pgAnalytics to turn hot rows into files and to merge them", SETTLED, quiet).await
+    }
+
+    /// The folder of the history.
+    #[must_use]
+    pub(crate) fn lake(&self) -> PathBuf {
+        self.folder.path().join("data/lake")
+    }
+
+    /// The whole data folder.
+    #[must_use]
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(&self.admin).json(body);
+        let answer = request.send().await.with_context(|| format!("post {path}"))?;
+        let status = answer.status();
+        let body = answer.text().await.with_context(|| format!("post {path}"))?;
+        if !status.is_success() {
+            bail!("{path} was refused: {status} {body}");
+        }
+        serde_json::from_str(&body).with_context(|| format!("parse the answer of {path}"))
+    }
+}
+
+fn statements(view: &View, history: &History, ts_us: i64) -> Result<RecordBatch> {
+    let active: Vec<usize> = (0..history.statements.len()).filter(|at| history.deltas[*at][CALLS] > 0).collect();
+    let statement = |at: &usize| &history.statements[*at];
+    let text = |value: fn(&crate::history::Statement) -> &str| -> ArrayRef {
+        let mut builder = StringBuilder::new();
+        active.iter().for_each(|at| builder.append_value(value(statement(at))));
+        Arc::new(builder.finish())
+    };
+    let schema = schema(view);
+    let columns = schema.fields().iter().map(|field| -> ArrayRef {
+        match field.name().as_str() {
+            "ts" => Arc::new(TimestampMicrosecondArray::from(vec![ts_us; active.len()]).with_timezone("UTC")),
+            "server" => Arc::new(StringArray::from(vec![SERVER; active.len()])),
+            "interval_ms" => Arc::new(Int64Array::from(vec![INTERVAL_MS; active.len()])),
+            "datname" => text(|statement| statement.datname),
+            "usename" => text(|statement| statement.usename),
+            "queryid" => Arc::new(Int64Array::from_iter_values(active.iter().map(|at| statement(at).queryid))),
+            "toplevel" => {
+                let mut builder = BooleanBuilder::new();
+                builder.append_n(active.len(), true);
+                Arc::new(builder.finish())
+            }
+            name => match COLUMNS.iter().position(|column| column.name == name) {
+                Some(column) => Arc::new(Int64Array::from_iter_values(active.iter().map(|at| history.deltas[*at][column]))),
+                // As of a server that does not have the column: the peers have no series for it either.
+                None => new_null_array(field.data_type(), active.len()),
+            },
+        }
+    });
+    let columns = columns.collect();
+    RecordBatch::try_new(schema, columns).context("make the rows of pg_stat_statements")
+}
+
+fn texts(view: &View, history: &History, ts_us: i64) -> Result<RecordBatch> {
+    let count = history.statements.len();
+    let schema = schema(view);
+    let columns = schema.fields().iter().map(|field| -> ArrayRef {
+        match field.name().as_str() {
+            "ts" => Arc::new(TimestampMicrosecondArray::from(vec![ts_us; count]).with_timezone("UTC")),
+            "server" => Arc::new(StringArray::from(vec![SERVER; count])),
+            "queryid" => Arc::new(Int64Array::from_iter_values(history.statements.iter().map(|statement| statement.queryid))),
+            "query" => Arc::new(StringArray::from_iter_values(history.statements.iter().map(|statement| &statement.text))),
+            "query_bytes" => {
+                let mut builder = Int64Builder::new();
+                history.statements.iter().for_each(|statement| builder.append_value(statement.text.len() as i64));
+                Arc::new(builder.finish())
+            }
+            "cut" => {
+                let mut builder = BooleanBuilder::new();
+                builder.append_n(count, false);
+                Arc::new(builder.finish())
+            }
+            _ => new_null_array(field.data_type(), count),
+        }
+    });
+    let columns = columns.collect();
+    RecordBatch::try_new(schema, columns).context("make the rows of pg_stat_statements_text")
+}
