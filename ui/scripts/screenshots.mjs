@@ -1,0 +1,149 @@
+// Drives a running pgAnalytics with Chromium: signs in, visits every page of the sidebar and one query, at two sizes and in
+// both schemes, writes a picture of each, and lists what axe, the console and failed requests have to say.
+//
+//   node scripts/screenshots.mjs URL USER PASSWORD [--out DIR] [--only fleet,server] [--range 1h] [--sizes desktop,phone]
+//                                                  [--schemes light,dark] [--server NAME] [--full] [--no-axe]
+import { mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { parseArgs } from 'node:util';
+import { chromium } from 'playwright-core';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    out: { type: 'string', default: 'screenshots' },
+    only: { type: 'string', default: '' },
+    range: { type: 'string', default: '1h' },
+    sizes: { type: 'string', default: 'desktop,phone' },
+    schemes: { type: 'string', default: 'light,dark' },
+    server: { type: 'string', default: '' },
+    full: { type: 'boolean', default: false },
+    'no-axe': { type: 'boolean', default: false },
+  },
+});
+const [url, user, password] = positionals;
+if (!url || !user || !password) {
+  console.error('usage: node scripts/screenshots.mjs URL USER PASSWORD [--out DIR] [--only PAGES] …');
+  process.exit(2);
+}
+const base = url.endsWith('/') ? url : `${url}/`;
+
+const SIZES = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
+const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const ARGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+const axe = values['no-axe']
+  ? null
+  : await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGS });
+let problems = 0;
+mkdirSync(values.out, { recursive: true });
+
+const complain = (where, what) => {
+  problems += 1;
+  console.log(`! ${where}: ${what}`);
+};
+
+/** Waits until nothing is fetched any more: no skeleton, no progress line, and a quiet moment. */
+async function settle(page) {
+  await page.waitForLoadState('networkidle').catch(() => {});
+  await page
+    .waitForFunction(() => !document.querySelector('.mantine-Skeleton-root, [data-busy]'), { timeout: 30_000 })
+    .catch(() => {});
+  await page.waitForTimeout(250);
+}
+
+for (const size of values.sizes.split(',')) {
+  for (const scheme of values.schemes.split(',')) {
+    const context = await browser.newContext({
+      viewport: SIZES[size],
+      colorScheme: scheme,
+      bypassCSP: false,
+      deviceScaleFactor: size === 'phone' ? 2 : 1,
+    });
+    const page = await context.newPage();
+    let where = 'signin';
+    page.on('console', (message) => {
+      if (message.type() !== 'error') return;
+      const expected = where === 'signin' && /401/.test(message.text());
+      if (!expected) complain(`${where} ${size} ${scheme}`, `console: ${message.text()}`);
+    });
+    page.on('pageerror', (error) => complain(`${where} ${size} ${scheme}`, `uncaught: ${error.message}`));
+
+    const shoot = async (name) => {
+      await settle(page);
+      await page.screenshot({ path: `${values.out}/${name}-${size}-${scheme}.png`, fullPage: values.full });
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      if (wide > 0) complain(`${name} ${size}`, `the page is ${wide} px wider than the window`);
+      if (!axe) return;
+      // Through the debugger's world, so that the content security policy stays as it is served.
+      const found = await page.evaluate(`${axe}; axe.run(document, { resultTypes: ['violations'] })`);
+      for (const violation of found.violations) {
+        const nodes = violation.nodes.slice(0, 3).map((node) => node.html.slice(0, 140));
+        complain(
+          `${name} ${size} ${scheme}`,
+          `axe ${violation.impact} ${violation.id}: ${violation.help}\n    ${nodes.join('\n    ')}`,
+        );
+      }
+    };
+
+    await page.goto(base);
+    await page.getByLabel('Name').waitFor();
+    if (!values.only || values.only.includes('signin')) await shoot('signin');
+    await page.getByLabel('Name').fill(user);
+    await page.getByRole('textbox', { name: 'Password' }).fill(password);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.waitForURL(/fleet/);
+    await settle(page);
+
+    // What the sidebar links to are the pages.
+    const hrefs = await page
+      .locator('nav[aria-label="Pages"] a')
+      .evaluateAll((links) => links.map((link) => link.href));
+    const named = hrefs.map((href) => [new URL(href).pathname.split('/').pop(), href]);
+    for (const [name, href] of named) {
+      if (
+        values.only &&
+        !values.only.split(',').some((only) => only === name || (only === 'query' && name === 'queries'))
+      )
+        continue;
+      where = name;
+      const target = new URL(href);
+      target.searchParams.set('range', values.range);
+      if (values.server) target.searchParams.set('server', values.server);
+      await page.goto(target.href);
+      await shoot(name);
+      if (name === 'queries' && (!values.only || values.only.split(',').includes('query'))) {
+        const first = page.locator('section[aria-label="Queries"] tbody a').first();
+        if ((await first.count()) > 0) {
+          where = 'query';
+          await first.click();
+          await shoot('query');
+        }
+      }
+      if (name === 'sql') {
+        where = 'sql with a result';
+        await page.getByRole('button', { name: 'Run' }).click();
+        await shoot('sql-result');
+      }
+    }
+    await context.close();
+  }
+}
+await browser.close();
+console.log(
+  problems === 0
+    ? `pictures are in ${values.out}; nothing to complain about`
+    : `pictures are in ${values.out}; ${problems} complaints`,
+);
+process.exit(problems === 0 ? 0 : 1);

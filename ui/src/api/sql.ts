@@ -1,0 +1,93 @@
+/**
+ * SQL as the UI uses it: a query is data (a name, how often its tables get a row, its text for a window of time), and
+ * its rows are objects. Values travel as parameters, never inside the text; only bins and column names are written in.
+ */
+import { post } from './client';
+
+export type Value = string | number | boolean | null;
+export type Parameters = Record<string, Value>;
+
+/** The stretch of time a query is asked for, in epoch seconds, cut into bins. */
+export interface Window {
+  from: number;
+  to: number;
+  /** Seconds. */
+  bin: number;
+}
+
+export interface SqlQuery<Row, P extends Parameters = Record<never, never>> {
+  /** Unique; part of the cache key and of error messages. */
+  name: string;
+  /** Seconds between two snapshots of the slowest table it reads: no bin is shorter. */
+  interval: number;
+  text: (window: Window, parameters: P) => string;
+  /** More rows than this are cut by the backend; the default suits charts and top lists. */
+  maxRows?: number;
+  /** Only a type: what a row holds. */
+  row?: Row;
+}
+
+/** The row type of a query. */
+export type RowOf<Q> = Q extends SqlQuery<infer Row, infer _P> ? Row : never;
+
+export function defineSql<Row, P extends Parameters = Record<never, never>>(query: SqlQuery<Row, P>): SqlQuery<Row, P> {
+  return query;
+}
+
+export interface Column {
+  name: string;
+  type: string;
+}
+
+export interface SqlAnswer {
+  columns: Column[];
+  rows: Value[][];
+  truncated: boolean;
+  elapsed_ms: number;
+}
+
+/** Rows the UI asks for at most where a query says nothing else: ten charts' worth, and far below the backend's cap. */
+export const DEFAULT_MAX_ROWS = 20_000;
+
+export async function runSql(
+  text: string,
+  parameters: Parameters,
+  maxRows = DEFAULT_MAX_ROWS,
+  signal?: AbortSignal,
+): Promise<SqlAnswer> {
+  const response = await post('sql', { query: text, format: 'json', parameters, max_rows: maxRows }, signal);
+  return (await response.json()) as SqlAnswer;
+}
+
+const NUMERIC = /^(u?int|float|double|decimal|numeric|bigint|real)/i;
+
+/** Rows as objects. Integers too big for JSON come as strings; where the column is numeric they become numbers here. */
+export function toObjects<Row>(answer: SqlAnswer): Row[] {
+  const numeric = answer.columns.map((column) => NUMERIC.test(column.type));
+  return answer.rows.map((cells) => {
+    const row: Record<string, Value> = {};
+    answer.columns.forEach((column, i) => {
+      const cell = cells[i] ?? null;
+      row[column.name] = numeric[i] && typeof cell === 'string' ? Number(cell) : cell;
+    });
+    return row as Row;
+  });
+}
+
+/** `ts` within the window. The backend prunes files and pages by it, so every query on a table has it. */
+export const during = 'ts >= cast($from as timestamptz) and ts < cast($to as timestamptz)';
+
+/** `ts` within the window or the time before it, for facts that are shipped rarely. */
+export function since(lookback: string): string {
+  return `ts >= cast($from as timestamptz) - interval '${lookback}' and ts < cast($to as timestamptz)`;
+}
+
+/** The start of the bin a row falls in, epoch seconds. */
+export function bin(window: Window): string {
+  return `cast(extract(epoch from date_bin(interval '${window.bin} seconds', ts)) as bigint)`;
+}
+
+/** The parameters `during` and `since` need. */
+export function windowParameters(window: Window): Parameters {
+  return { from: new Date(window.from * 1000).toISOString(), to: new Date(window.to * 1000).toISOString() };
+}

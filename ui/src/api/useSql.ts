@@ -1,0 +1,41 @@
+/**
+ * The one hook for data: a query, its parameters, and the page's range. What is on the screen stays there while newer
+ * rows are fetched, as long as only the time has moved; another server's rows are never shown for this one's.
+ */
+import { type UseQueryResult, useQuery } from '@tanstack/react-query';
+import { chooseBin, MAX_POINTS } from '../range/bins';
+import { useRange } from '../range/RangeProvider';
+import { type Parameters, runSql, type SqlQuery, toObjects, type Window, windowParameters } from './sql';
+
+export interface SqlData<Row> {
+  rows: Row[];
+  /** The window these rows are for; while newer rows are fetched it is not the page's. */
+  window: Window;
+  truncated: boolean;
+}
+
+interface Options {
+  enabled?: boolean;
+  /** Points wanted; sparklines need fewer. */
+  points?: number;
+}
+
+export function useSql<Row, P extends Parameters>(
+  query: SqlQuery<Row, P>,
+  parameters: P,
+  { enabled = true, points = MAX_POINTS }: Options = {},
+): UseQueryResult<SqlData<Row>, Error> {
+  const { from, to } = useRange();
+  const window: Window = { from, to, bin: chooseBin(to - from, query.interval, points) };
+  const subject = JSON.stringify(parameters);
+  return useQuery<SqlData<Row>, Error>({
+    queryKey: ['sql', query.name, subject, window],
+    enabled,
+    queryFn: async ({ signal }) => {
+      const all = { ...parameters, ...windowParameters(window) };
+      const answer = await runSql(query.text(window, parameters), all, query.maxRows, signal);
+      return { rows: toObjects<Row>(answer), window, truncated: answer.truncated };
+    },
+    placeholderData: (previous, previousQuery) => (previousQuery?.queryKey[2] === subject ? previous : undefined),
+  });
+}

@@ -1,0 +1,204 @@
+/**
+ * The one chart: lines or a stack over time, on uPlot. It has a title, a unit, axes, a legend whose entries isolate a
+ * series, a cursor shared with the page's other charts, a tooltip with values, and a brush that sets the page's range.
+ * Gaps stay gaps; a chart without data says so.
+ */
+import { useComputedColorScheme } from '@mantine/core';
+import { useElementSize } from '@mantine/hooks';
+import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
+import type uPlot from 'uplot';
+import type { Window } from '../api/sql';
+import { exact, formatUnit, type Unit } from '../format/numbers';
+import { formatMoment } from '../format/time';
+import { useRange, useZone } from '../range/RangeProvider';
+import { Legend } from './Legend';
+import { buildOptions, type Limit } from './options';
+import { hasData, mean, peak, type Series, stacked, visible } from './stack';
+import classes from './TimeChart.module.css';
+import { createPlot } from './uplot';
+
+export interface TimeChartProps {
+  title: string;
+  unit: Unit;
+  /** Said after the title where the unit needs words. */
+  subtitle?: string | undefined;
+  times: number[];
+  series: Series[];
+  window: Window;
+  stack?: boolean;
+  /** A horizontal line with a name: the number of CPUs, a limit. */
+  limit?: Limit | undefined;
+  height?: number;
+  /** The y axis ends here at least. */
+  atLeast?: number;
+  /** The y axis need not start at zero. */
+  floating?: boolean;
+  action?: ReactNode;
+  emptyText?: string | undefined;
+}
+
+export function TimeChart(props: TimeChartProps) {
+  const {
+    title,
+    unit,
+    subtitle,
+    times,
+    series,
+    window,
+    stack = false,
+    limit,
+    height = 180,
+    atLeast,
+    floating = false,
+    action,
+  } = props;
+  const scheme = useComputedColorScheme('light');
+  const { brush, back } = useRange();
+  const [zone] = useZone();
+  const [isolated, setIsolated] = useState<string | null>(null);
+  const { ref, width } = useElementSize();
+  const canvas = useRef<HTMLDivElement>(null);
+  const tip = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const legend = useRef<HTMLUListElement>(null);
+
+  const shown = useMemo(() => visible(series, isolated), [series, isolated]);
+  const filled = hasData(series);
+  const data = useMemo<uPlot.AlignedData>(
+    () => [times, ...(stack ? stacked(shown) : shown.map((entry) => entry.values))],
+    [times, shown, stack],
+  );
+
+  // What the cursor needs while it moves; read through a ref so that new data does not rebuild the plot.
+  const live = useRef({ shown, series, times, unit, zone, bin: window.bin });
+  live.current = { shown, series, times, unit, zone, bin: window.bin };
+
+  const handlers = useRef({ brush, back });
+  handlers.current = { brush, back };
+
+  const shape = shown.map((entry) => `${entry.name}:${entry.color[scheme]}`).join('|');
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the plot is rebuilt when its shape changes; data and size are set below
+  useEffect(() => {
+    const target = canvas.current;
+    if (!target || !filled || width === 0) return undefined;
+    const options = buildOptions({
+      width,
+      height,
+      unit,
+      zone,
+      scheme,
+      stack,
+      limit,
+      atLeast,
+      floating,
+      series: shown,
+      onBrush: (from, to) => handlers.current.brush(from, to),
+      onBack: () => handlers.current.back(),
+      onCursor: (index, left, over) => {
+        const { shown: drawn, series: all, times: at, unit: u, zone: z } = live.current;
+        updateLegend(legend.current, all, index, u);
+        updateTip(tip.current, drawn, at, index, left, u, z, over && target.matches(':hover'));
+      },
+    });
+    const chart = createPlot(options, data, target);
+    plot.current = chart;
+    return () => {
+      plot.current = null;
+      chart.destroy();
+    };
+  }, [shape, scheme, zone, unit, stack, filled, height, limit?.value, limit?.name, atLeast, floating, width === 0]);
+
+  useEffect(() => plot.current?.setSize({ width, height }), [width, height]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a rebuilt plot needs its scale too; a mere update keeps the cursor
+  useEffect(() => {
+    const chart = plot.current;
+    if (!chart) return;
+    chart.batch(() => {
+      chart.setData(data, false);
+      chart.setScale('x', { min: window.from, max: window.to });
+    });
+  }, [data, window.from, window.to, shape, scheme, zone, filled, width === 0]);
+
+  const max = peak(series, stack);
+  const description = filled
+    ? `${title}: ${series.map((entry) => `${entry.name} ${formatUnit(mean(entry.values), unit)} on average`).join(', ')}; peak ${formatUnit(max, unit)}.`
+    : `${title}: no data in this range.`;
+
+  return (
+    <section className={classes.chart} aria-label={title}>
+      <header className={classes.header}>
+        <h3 className={classes.title}>{title}</h3>
+        {subtitle ? <span className={classes.subtitle}>{subtitle}</span> : null}
+        {action ? <div className={classes.action}>{action}</div> : null}
+      </header>
+      <div ref={ref} className={classes.body} style={{ height }}>
+        {filled ? (
+          <>
+            <div ref={canvas} role="img" aria-label={description} />
+            <div ref={tip} className={classes.tip} hidden />
+          </>
+        ) : (
+          <p className={classes.empty}>{props.emptyText ?? 'No data in this range'}</p>
+        )}
+      </div>
+      {filled ? (
+        <Legend ref={legend} series={series} unit={unit} scheme={scheme} isolated={isolated} onIsolate={setIsolated} />
+      ) : null}
+    </section>
+  );
+}
+
+/** Writes the values at the cursor into the legend, or the means where there is no cursor. No React: it runs per mouse move. */
+function updateLegend(list: HTMLUListElement | null, series: Series[], index: number | null, unit: Unit): void {
+  if (!list) return;
+  const cells = list.querySelectorAll<HTMLElement>('[data-value]');
+  series.forEach((entry, i) => {
+    const cell = cells[i];
+    if (!cell) return;
+    const value = index === null ? mean(entry.values) : (entry.values[index] ?? null);
+    cell.textContent = formatUnit(value, unit);
+  });
+}
+
+function updateTip(
+  tip: HTMLDivElement | null,
+  series: Series[],
+  times: number[],
+  index: number | null,
+  left: number,
+  unit: Unit,
+  zone: 'local' | 'utc',
+  show: boolean,
+): void {
+  if (!tip) return;
+  const t = index === null ? undefined : times[index];
+  tip.hidden = !show || t === undefined;
+  if (tip.hidden || index === null || t === undefined) return;
+  const rows = series
+    .map((entry) => ({ name: entry.name, value: entry.values[index] ?? null, color: entry.color }))
+    .filter((row) => series.length <= 3 || (row.value ?? 0) !== 0)
+    .reverse();
+  tip.replaceChildren();
+  const head = document.createElement('strong');
+  head.textContent = formatMoment(t, zone);
+  tip.append(head);
+  if (rows.every((row) => row.value === null) && series.every((entry) => entry.values[index] == null)) {
+    const none = document.createElement('span');
+    none.textContent = 'no data';
+    tip.append(none);
+  } else {
+    for (const row of rows) {
+      const line = document.createElement('span');
+      const value = document.createElement('b');
+      value.textContent = exact(row.value === null ? null : Number(row.value.toPrecision(6)), unit);
+      line.append(row.name, value);
+      tip.append(line);
+    }
+  }
+  const half = (tip.parentElement?.clientWidth ?? 0) / 2;
+  const offset = 64;
+  tip.style.left = left < half ? `${left + offset + 16}px` : 'auto';
+  tip.style.right = left < half ? 'auto' : `${(tip.parentElement?.clientWidth ?? 0) - left - offset + 16}px`;
+}

@@ -1,0 +1,30 @@
+/** Axis labels: times in the reader's zone, values in the chart's unit, binary steps for bytes. */
+import { formatUnit, type Unit } from '../format/numbers';
+import { formatClock, formatDay, type Zone } from '../format/time';
+
+/** Labels for time splits: the clock, and the day where a day begins or the splits are days apart. */
+export function timeLabels(splits: number[], step: number, zone: Zone): string[] {
+  let lastDay = '';
+  return splits.map((t, i) => {
+    const day = formatDay(t, zone);
+    const turned = day !== lastDay && i > 0;
+    lastDay = day;
+    if (step >= 86_400) return day;
+    return turned ? day : formatClock(t, zone, step < 60);
+  });
+}
+
+export function valueLabels(splits: number[], unit: Unit): string[] {
+  return splits.map((value) => formatUnit(value, unit));
+}
+
+const DECIMAL_STEPS = [1, 2, 2.5, 5].flatMap((m) => Array.from({ length: 22 }, (_, e) => m * 10 ** (e - 6)));
+const BINARY_STEPS = Array.from({ length: 52 }, (_, e) => 2 ** e);
+const COUNT_STEPS = DECIMAL_STEPS.filter((step) => step >= 1 && Number.isInteger(step));
+
+/** The steps an axis may use, ascending. */
+export function valueSteps(unit: Unit): number[] {
+  const steps =
+    unit === 'bytes' || unit === 'bytes_per_second' ? BINARY_STEPS : unit === 'count' ? COUNT_STEPS : DECIMAL_STEPS;
+  return [...steps].sort((a, b) => a - b);
+}

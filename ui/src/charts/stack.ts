@@ -1,0 +1,58 @@
+/** Series of a chart as data, and how they stack. Pure, so that gaps and isolation are tested without a canvas. */
+import type { Color } from './colors';
+
+export interface Series {
+  /** Shown in legend and tooltip; unique within the chart. */
+  name: string;
+  color: Color;
+  /** One value a time; null is a gap. */
+  values: (number | null)[];
+  /** Said in the tooltip and the legend's hover. */
+  help?: string;
+}
+
+/** Which series are drawn: all, or the one that was clicked. An isolated name that is gone isolates nothing. */
+export function visible(series: Series[], isolated: string | null): Series[] {
+  const chosen = series.filter((entry) => entry.name === isolated);
+  return chosen.length > 0 ? chosen : series;
+}
+
+/** Running sums from the first series up. A time with no value in any series is a gap; a missing one counts nothing. */
+export function stacked(series: Series[]): (number | null)[][] {
+  const length = series[0]?.values.length ?? 0;
+  const sums: (number | null)[][] = series.map(() => new Array<number | null>(length).fill(null));
+  for (let i = 0; i < length; i += 1) {
+    if (series.every((entry) => entry.values[i] == null)) continue;
+    let sum = 0;
+    series.forEach((entry, s) => {
+      sum += entry.values[i] ?? 0;
+      const row = sums[s];
+      if (row) row[i] = sum;
+    });
+  }
+  return sums;
+}
+
+/** Whether there is anything to draw at all. */
+export function hasData(series: Series[]): boolean {
+  return series.some((entry) => entry.values.some((value) => value !== null));
+}
+
+export function mean(values: (number | null)[]): number | null {
+  let sum = 0;
+  let count = 0;
+  for (const value of values) {
+    if (value === null) continue;
+    sum += value;
+    count += 1;
+  }
+  return count > 0 ? sum / count : null;
+}
+
+/** The largest value or stacked sum, for the chart's description. */
+export function peak(series: Series[], isStacked: boolean): number | null {
+  const rows = isStacked ? stacked(series).slice(-1) : series.map((entry) => entry.values);
+  let max: number | null = null;
+  for (const row of rows) for (const value of row) if (value !== null && (max === null || value > max)) max = value;
+  return max;
+}

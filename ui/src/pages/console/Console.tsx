@@ -1,0 +1,181 @@
+/** Anything else: SQL over all tables, as a table or a chart. The query is in the URL, so the address is the link. */
+import { ActionIcon, Button, Group, Kbd, Menu, SegmentedControl, Stack, Text } from '@mantine/core';
+import { useClipboard } from '@mantine/hooks';
+import { IconCheck, IconChevronDown, IconDownload, IconLink, IconPlayerPlay } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { useSearchParams } from 'react-router';
+import { ApiError, post } from '../../api/client';
+import { useViews } from '../../api/facts';
+import { type Parameters, runSql, type SqlAnswer } from '../../api/sql';
+import { useRange } from '../../range/RangeProvider';
+import { useParam } from '../../shell/links';
+import { ErrorBox, PageHeader } from '../../shell/States';
+import classes from './Console.module.css';
+import { Editor } from './Editor';
+import { EXAMPLES } from './examples';
+import { Result } from './Result';
+
+/** Rows that are shown; the download has all that the backend gives. */
+const SHOWN_ROWS = 2000;
+
+export default function Console() {
+  const [search, setSearch] = useSearchParams();
+  const run = search.get('q') ?? '';
+  const [text, setText] = useState(run || (EXAMPLES[0]?.sql ?? ''));
+  const [as, setAs] = useParam('as', 'auto');
+  const [attempt, setAttempt] = useState(0);
+  const views = useViews();
+  const parameters = useParameters(run);
+  const link = useClipboard({ timeout: 1500 });
+
+  const result = useQuery<SqlAnswer, Error>({
+    queryKey: ['console', run, attempt, parameters],
+    enabled: run.trim() !== '',
+    retry: false,
+    queryFn: ({ signal }) => runSql(run, parameters, SHOWN_ROWS, signal),
+    placeholderData: (previous) => previous,
+  });
+
+  // Back and links change the query from outside.
+  useEffect(() => {
+    if (run) setText(run);
+  }, [run]);
+
+  const start = () => {
+    setAttempt((count) => count + 1);
+    if (text === run) return;
+    setSearch((current) => {
+      const next = new URLSearchParams(current);
+      next.set('q', text);
+      next.delete('sort');
+      return next;
+    });
+  };
+  const { error } = result;
+  const mark = error instanceof ApiError && text === run ? { message: error.message, position: error.position } : null;
+
+  return (
+    <>
+      <title>SQL · pgAnalytics</title>
+      <PageHeader title="SQL">
+        <Menu position="bottom-end" shadow="md">
+          <Menu.Target>
+            <Button size="compact-sm" variant="default" h={30} rightSection={<IconChevronDown size={13} />}>
+              Examples
+            </Button>
+          </Menu.Target>
+          <Menu.Dropdown>
+            {EXAMPLES.map((example) => (
+              <Menu.Item key={example.title} onClick={() => setText(example.sql)}>
+                {example.title}
+              </Menu.Item>
+            ))}
+          </Menu.Dropdown>
+        </Menu>
+      </PageHeader>
+      <Stack gap="sm">
+        <div className={classes.editor}>
+          <Editor value={text} onChange={setText} onRun={start} views={views.data} error={mark} />
+        </div>
+        <Group gap="sm">
+          <Button
+            size="xs"
+            leftSection={<IconPlayerPlay size={14} />}
+            onClick={start}
+            loading={result.isFetching}
+            disabled={!text.trim()}
+          >
+            Run
+          </Button>
+          <Text size="xs" c="dimmed" visibleFrom="sm">
+            <Kbd size="xs">Ctrl</Kbd> <Kbd size="xs">Enter</Kbd> · <code>$from</code>, <code>$to</code> and{' '}
+            <code>$server</code> are the page’s
+          </Text>
+          <Group gap={6} ml="auto">
+            <SegmentedControl
+              size="xs"
+              aria-label="Show the result as"
+              value={as}
+              onChange={setAs}
+              data={[
+                { value: 'auto', label: 'Auto' },
+                { value: 'table', label: 'Table' },
+                { value: 'chart', label: 'Chart' },
+              ]}
+            />
+            <ActionIcon
+              variant="default"
+              size={30}
+              aria-label="Copy a link to this query"
+              title="Copy a link to this query"
+              disabled={!run}
+              onClick={() => link.copy(window.location.href)}
+            >
+              {link.copied ? <IconCheck size={15} /> : <IconLink size={15} />}
+            </ActionIcon>
+            <Download sql={run} parameters={parameters} />
+          </Group>
+        </Group>
+        {error ? (
+          <ErrorBox what="run this SQL" error={error} retry={start} />
+        ) : result.data ? (
+          <Result answer={result.data} as={as} />
+        ) : (
+          <Text size="sm" c="dimmed">
+            Every collected view is a table of the same name, with ts and server in front. The complete list is on the
+            page API.
+          </Text>
+        )}
+      </Stack>
+    </>
+  );
+}
+
+/** The page's range and server, as far as the query names them: the backend refuses parameters it has no use for. */
+function useParameters(sql: string): Parameters {
+  const { from, to } = useRange();
+  const [search] = useSearchParams();
+  const all: Parameters = {
+    from: new Date(from * 1000).toISOString(),
+    to: new Date(to * 1000).toISOString(),
+    server: search.get('server') ?? '',
+  };
+  return Object.fromEntries(Object.entries(all).filter(([name]) => new RegExp(`\\$${name}\\b`).test(sql)));
+}
+
+function Download({ sql, parameters }: { sql: string; parameters: Parameters }) {
+  const [busy, setBusy] = useState(false);
+  const [failed, setFailed] = useState<string | null>(null);
+  const save = async () => {
+    setBusy(true);
+    setFailed(null);
+    try {
+      const response = await post('sql', { query: sql, format: 'csv', parameters });
+      const url = URL.createObjectURL(await response.blob());
+      const anchor = document.createElement('a');
+      anchor.href = url;
+      anchor.download = 'pganalytics.csv';
+      anchor.click();
+      URL.revokeObjectURL(url);
+    } catch (error) {
+      setFailed(error instanceof Error ? error.message : String(error));
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <Button
+      size="xs"
+      variant="default"
+      leftSection={<IconDownload size={14} />}
+      loading={busy}
+      disabled={!sql}
+      onClick={() => void save()}
+      title={failed ?? 'Download the whole result as CSV'}
+      color={failed ? 'red' : undefined}
+    >
+      {failed ? 'CSV failed' : 'CSV'}
+    </Button>
+  );
+}

@@ -1,0 +1,185 @@
+/** Is something wrong? One row a server. */
+import { Anchor, SegmentedControl } from '@mantine/core';
+import { useMemo } from 'react';
+import { Link } from 'react-router';
+import { useServers } from '../../api/facts';
+import { useSql } from '../../api/useSql';
+import { Sparkline } from '../../charts/Sparkline';
+import { exact, formatBytes, formatCount, formatPercent, formatRate } from '../../format/numbers';
+import { formatAgo, formatMoment } from '../../format/time';
+import { useRange, useZone } from '../../range/RangeProvider';
+import { usePageHref, useParam } from '../../shell/links';
+import { SearchBox } from '../../shell/SearchBox';
+import { Loaded, PageHeader } from '../../shell/States';
+import { DataTable, type TableColumn } from '../../table/DataTable';
+import { NoServers, shortVersion } from '../server/ServerPage';
+import { AGE_BAD, AGE_WARNING, type FleetRow, fleetRows, matches } from './fleet';
+import { fleetSessions, fleetSize, fleetWork, SPARK_POINTS } from './fleet.sql';
+import { StatusDot } from './StatusDot';
+
+export default function Fleet() {
+  const servers = useServers();
+  const sessions = useSql(fleetSessions, {}, { points: SPARK_POINTS });
+  const work = useSql(fleetWork, {});
+  const size = useSql(fleetSize, {});
+  const [search, setSearch] = useParam('search');
+  const [status, setStatus] = useParam('status', 'all');
+  const { now } = useRange();
+  const columns = useColumns(now);
+
+  const rows = useMemo(
+    () =>
+      fleetRows(
+        servers.data ?? [],
+        { sessions: sessions.data, work: work.data?.rows, size: size.data?.rows },
+        Date.now() / 1000,
+      ),
+    [servers.data, sessions.data, work.data, size.data],
+  );
+  const troubled = rows.filter((row) => row.status !== 'up').length;
+  const shown = rows.filter((row) => matches(row, search) && (status === 'all' || row.status !== 'up'));
+
+  return (
+    <>
+      <title>Fleet · pgAnalytics</title>
+      <PageHeader title="Fleet" />
+      <Loaded query={servers} what="read the servers" height={420}>
+        {() =>
+          rows.length === 0 ? (
+            <NoServers />
+          ) : (
+            <DataTable
+              label="Servers"
+              rows={shown}
+              columns={columns}
+              rowKey={(row) => row.name}
+              defaultSort="status"
+              fill
+              empty="No server matches."
+              toolbar={
+                <>
+                  <SearchBox value={search} onChange={setSearch} label="Search servers" />
+                  <SegmentedControl
+                    size="xs"
+                    aria-label="Which servers"
+                    value={status}
+                    onChange={setStatus}
+                    data={[
+                      { value: 'all', label: `All ${rows.length}` },
+                      { value: 'trouble', label: `Not answering ${troubled}` },
+                    ]}
+                  />
+                </>
+              }
+            />
+          )
+        }
+      </Loaded>
+    </>
+  );
+}
+
+const STATUS_ORDER = { down: 0, silent: 1, up: 2 } as const;
+
+function useColumns(now: number): TableColumn<FleetRow>[] {
+  const href = usePageHref();
+  const [zone] = useZone();
+  return useMemo(
+    () => [
+      {
+        key: 'status',
+        label: 'Status',
+        // Among equals the busier one first: that is where trouble starts.
+        sort: (row) => STATUS_ORDER[row.status] * 1e6 - (row.sessions ?? 0),
+        text: (row) => row.status,
+        cell: (row) => <StatusDot status={row.status} />,
+        width: 90,
+      },
+      {
+        key: 'name',
+        label: 'Server',
+        sort: (row) => row.name,
+        cell: (row) => (
+          <Anchor component={Link} to={href('server', { server: row.name })} fw={500} size="sm">
+            {row.name}
+          </Anchor>
+        ),
+      },
+      { key: 'role', label: 'Role', sort: (row) => row.role, cell: (row) => row.role ?? '–' },
+      {
+        key: 'version',
+        label: 'Version',
+        sort: (row) => row.version,
+        cell: (row) => shortVersion(row.version),
+        title: (row) => row.version ?? '',
+      },
+      {
+        key: 'spark',
+        label: 'Active sessions',
+        help: 'Average active sessions over the range, each row with its own scale',
+        cell: (row) => <Sparkline values={row.spark} unit="sessions" />,
+        text: () => '',
+        width: 120,
+      },
+      {
+        key: 'sessions',
+        label: 'AAS',
+        help: 'Average active sessions',
+        numeric: true,
+        sort: (row) => row.sessions,
+        cell: (row) => formatCount(row.sessions),
+        title: (row) => exact(row.sessions, 'sessions'),
+      },
+      {
+        key: 'tps',
+        label: 'TPS',
+        help: 'Transactions per second: commits and rollbacks',
+        numeric: true,
+        sort: (row) => row.tps,
+        cell: (row) => formatRate(row.tps),
+        title: (row) => exact(row.tps, 'per_second'),
+      },
+      {
+        key: 'hits',
+        label: 'Cache hit',
+        help: 'Share of block reads answered by shared buffers',
+        numeric: true,
+        firstDescending: false,
+        sort: (row) => row.hits,
+        cell: (row) => formatPercent(row.hits),
+        title: (row) => exact(row.hits, 'percent'),
+      },
+      {
+        key: 'size',
+        label: 'Size',
+        numeric: true,
+        sort: (row) => row.size,
+        cell: (row) => formatBytes(row.size),
+        title: (row) => exact(row.size, 'bytes'),
+      },
+      {
+        key: 'age',
+        label: 'Oldest xid',
+        help: 'Age of the oldest database’s frozen transaction id; 2.1 G is the end',
+        numeric: true,
+        sort: (row) => row.age,
+        cell: (row) => <span style={{ color: ageColor(row.age) }}>{formatCount(row.age)}</span>,
+        title: (row) => exact(row.age, 'xids'),
+      },
+      {
+        key: 'seen',
+        label: 'Last seen',
+        numeric: true,
+        sort: (row) => row.lastSeen,
+        cell: (row) => formatAgo(row.lastSeen, Math.max(now, Date.now() / 1000)),
+        title: (row) => (row.lastSeen ? formatMoment(row.lastSeen, zone) : 'never'),
+      },
+    ],
+    [href, zone, now],
+  );
+}
+
+function ageColor(age: number | null): string | undefined {
+  if (age === null || age < AGE_WARNING) return undefined;
+  return age < AGE_BAD ? 'var(--pga-warning)' : 'var(--pga-bad)';
+}

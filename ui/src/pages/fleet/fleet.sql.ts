@@ -1,0 +1,69 @@
+/** The fleet's SQL: a few figures a server, all servers in one query each. */
+import { bin, defineSql, during, since } from '../../api/sql';
+import { ACTIVE } from '../activeSessions';
+
+/** Points of a row's sparkline. */
+export const SPARK_POINTS = 40;
+
+/** 1,000 servers with a sparkline each. */
+const FLEET_ROWS = 50_000;
+
+export const fleetSessions = defineSql<{ server: string; t: number; samples: number }>({
+  name: 'fleet-sessions',
+  interval: 10,
+  maxRows: FLEET_ROWS,
+  text: (window) => `
+select server, ${bin(window)} as t, sum(case when ${ACTIVE} then samples else 0 end) as samples
+from pg_stat_activity
+where ${during}
+group by 1, 2
+order by 1, 2`,
+});
+
+export interface FleetWork {
+  server: string;
+  transactions: number | null;
+  hits: number | null;
+  ms: number | null;
+}
+
+/** Each snapshot's length counts once, however many databases it has. */
+export const fleetWork = defineSql<FleetWork>({
+  name: 'fleet-work',
+  interval: 10,
+  maxRows: FLEET_ROWS,
+  text: () => `
+with snapshots as (
+  select server, ts, sum(xact_commit) + sum(xact_rollback) as transactions, sum(blks_hit) as hit, sum(blks_read) as read,
+    max(interval_ms) as ms
+  from pg_stat_database
+  where ${during}
+  group by server, ts
+)
+select server, sum(transactions) as transactions, cast(sum(hit) as double) / nullif(sum(hit) + sum(read), 0) as hits, sum(ms) as ms
+from snapshots
+group by server`,
+});
+
+export interface FleetSize {
+  server: string;
+  size: number | null;
+  age: number | null;
+}
+
+/** Newest size and age of each database; a database that rests is shipped at least daily. */
+export const fleetSize = defineSql<FleetSize>({
+  name: 'fleet-size',
+  interval: 300,
+  maxRows: FLEET_ROWS,
+  text: () => `
+with databases as (
+  select server, datname, last_value(size order by ts) as size, last_value(age order by ts) as age
+  from pg_database
+  where ${since('25 hours')}
+  group by server, datname
+)
+select server, sum(size) as size, max(age) as age
+from databases
+group by server`,
+});

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import type { Server } from '../../api/facts';
+import { fleetRows, matches, statusOf } from './fleet';
+
+const server = (part: Partial<Server>): Server => ({
+  name: 'db-1:5432',
+  up: true,
+  version: '18.1',
+  role: 'primary',
+  first_seen: null,
+  last_seen: '1970-01-01T00:01:35Z',
+  ...part,
+});
+
+describe('statusOf', () => {
+  it.each([
+    [server({}), 'up'],
+    [server({ up: false }), 'down'],
+    [server({ last_seen: '1970-01-01T00:00:10Z' }), 'silent'],
+    [server({ last_seen: null }), 'silent'],
+  ])('%#: %s', (entry, status) => expect(statusOf(entry, 100)).toBe(status));
+});
+
+describe('fleetRows', () => {
+  it('joins the figures and keeps what is unknown unknown', () => {
+    const [row] = fleetRows(
+      [server({})],
+      {
+        sessions: { window: { from: 0, to: 30, bin: 10 }, rows: [{ server: 'db-1:5432', t: 0, samples: 20 }] },
+        work: [{ server: 'db-1:5432', transactions: 100, hits: 0.5, ms: 20_000 }],
+        size: undefined,
+      },
+      100,
+    );
+    expect(row).toMatchObject({ spark: [2, null, null], sessions: 2, tps: 5, hits: 0.5, size: null });
+  });
+});
+
+describe('matches', () => {
+  const [row] = fleetRows([server({})], { sessions: undefined, work: undefined, size: undefined }, 100);
+  it('needs every word', () => {
+    if (!row) throw new Error('no row');
+    expect(matches(row, 'DB-1 primary')).toBe(true);
+    expect(matches(row, 'db-1 standby')).toBe(false);
+    expect(matches(row, '')).toBe(true);
+  });
+});

@@ -1,0 +1,83 @@
+/** A fleet row: what /servers says, with the figures of the three queries. Pure. */
+import type { Server } from '../../api/facts';
+import type { Window } from '../../api/sql';
+import { mean } from '../../charts/stack';
+import { parseTime } from '../../format/time';
+import { covered, timeline } from '../../range/bins';
+import type { FleetSize, FleetWork } from './fleet.sql';
+
+export type Status = 'up' | 'silent' | 'down';
+
+export interface FleetRow {
+  name: string;
+  status: Status;
+  role: string | null;
+  version: string | null;
+  sessions: number | null;
+  spark: (number | null)[];
+  tps: number | null;
+  hits: number | null;
+  size: number | null;
+  age: number | null;
+  lastSeen: number | null;
+}
+
+/** A server is read every ten seconds; half a minute allows for a lost read and the way here. */
+export const SILENT_AFTER_SECONDS = 45;
+
+export function statusOf(server: Pick<Server, 'up' | 'last_seen'>, now: number): Status {
+  if (server.up === false) return 'down';
+  const seen = parseTime(server.last_seen);
+  return seen === null || now - seen > SILENT_AFTER_SECONDS ? 'silent' : 'up';
+}
+
+/** The age at which PostgreSQL starts to freeze by force (autovacuum_freeze_max_age's default), and where it gets urgent. */
+export const AGE_WARNING = 200_000_000;
+export const AGE_BAD = 1_000_000_000;
+
+interface Sources {
+  sessions: { window: Window; rows: { server: string; t: number; samples: number }[] } | undefined;
+  work: FleetWork[] | undefined;
+  size: FleetSize[] | undefined;
+}
+
+export function fleetRows(servers: Server[], sources: Sources, now: number): FleetRow[] {
+  const { sessions } = sources;
+  const times = sessions ? timeline(sessions.window) : [];
+  const index = new Map(times.map((t, i) => [t, i]));
+  const seconds = sessions ? times.map((t) => covered(sessions.window, t, 10)) : [];
+  const sparks = new Map<string, (number | null)[]>();
+  for (const row of sessions?.rows ?? []) {
+    const spark = sparks.get(row.server) ?? new Array<number | null>(times.length).fill(null);
+    const i = index.get(row.t);
+    const length = i === undefined ? null : seconds[i];
+    if (i !== undefined && length) spark[i] = row.samples / length;
+    sparks.set(row.server, spark);
+  }
+  const work = new Map(sources.work?.map((row) => [row.server, row]));
+  const size = new Map(sources.size?.map((row) => [row.server, row]));
+  return servers.map((server) => {
+    const spark = sparks.get(server.name) ?? [];
+    const figures = work.get(server.name);
+    return {
+      name: server.name,
+      status: statusOf(server, now),
+      role: server.role,
+      version: server.version,
+      sessions: mean(spark),
+      spark,
+      tps: figures?.transactions != null && figures.ms ? (figures.transactions * 1000) / figures.ms : null,
+      hits: figures?.hits ?? null,
+      size: size.get(server.name)?.size ?? null,
+      age: size.get(server.name)?.age ?? null,
+      lastSeen: parseTime(server.last_seen),
+    };
+  });
+}
+
+export function matches(row: FleetRow, search: string): boolean {
+  return search
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => `${row.name} ${row.role ?? ''} ${row.version ?? ''} ${row.status}`.toLowerCase().includes(word));
+}

@@ -1,0 +1,207 @@
+/** Which work? The statements that took most of what was chosen, against the range before. */
+import { Select } from '@mantine/core';
+import { useMemo } from 'react';
+import { Link } from 'react-router';
+import { useSql } from '../../api/useSql';
+import { Sparkline } from '../../charts/Sparkline';
+import { exact, formatBytes, formatChange, formatCount, formatMs, formatPercent } from '../../format/numbers';
+import { covered, timeline } from '../../range/bins';
+import { usePageHref, useParam } from '../../shell/links';
+import { SearchBox } from '../../shell/SearchBox';
+import { useServer } from '../../shell/ServerPicker';
+import { Empty, Loaded, PageHeader } from '../../shell/States';
+import { SqlLine } from '../../sqltext/SqlText';
+import { DataTable, type TableColumn } from '../../table/DataTable';
+import classes from './Queries.module.css';
+import {
+  allStatements,
+  MEASURES,
+  type Measure,
+  type QueryRow,
+  querySparks,
+  STATEMENTS_INTERVAL,
+  TOP_QUERIES,
+  topQueries,
+} from './queries.sql';
+
+/** PostgreSQL's block size; a server built with another one is rare enough. */
+export const BLOCK_BYTES = 8192;
+
+/** A change is said in colour from here on, and only where it matters: a doubling of nothing is nothing. */
+const NOTABLE_CHANGE = 1.5;
+
+const SPARK_POINTS = 40;
+
+export default function Queries() {
+  const server = useServer();
+  const [measureText, setMeasure] = useParam('by', 'time');
+  const measure: Measure = measureText in MEASURES ? (measureText as Measure) : 'time';
+  const [search, setSearch] = useParam('search');
+  const [database] = useParam('database');
+  const enabled = server !== '';
+  const top = useSql(topQueries, { server, measure, pattern: search ? `%${search}%` : '', database }, { enabled });
+  const all = useSql(allStatements, { server, database }, { enabled, points: SPARK_POINTS });
+  const ids = useMemo(
+    () =>
+      (top.data?.rows ?? [])
+        .map((row) => row.queryid)
+        .sort()
+        .join(','),
+    [top.data],
+  );
+  const sparks = useSql(querySparks, { server, ids }, { enabled: enabled && ids !== '', points: SPARK_POINTS });
+
+  const series = useMemo(() => {
+    const lines = new Map<string, (number | null)[]>();
+    if (!sparks.data || !all.data) return lines;
+    const { window } = sparks.data;
+    const times = timeline(window);
+    const collected = new Set(all.data.rows.map((row) => row.t));
+    const index = new Map(times.map((t, i) => [t, i]));
+    const seconds = times.map((t) => covered(window, t, STATEMENTS_INTERVAL));
+    const quiet = times.map((t, i) => (collected.has(t) && seconds[i] !== null ? 0 : null));
+    for (const row of sparks.data.rows) {
+      const line = lines.get(row.queryid) ?? [...quiet];
+      const i = index.get(row.t);
+      const length = i === undefined ? null : seconds[i];
+      if (i !== undefined && length) line[i] = row.time / length;
+      lines.set(row.queryid, line);
+    }
+    return lines;
+  }, [sparks.data, all.data]);
+
+  const totalTime = (all.data?.rows ?? []).reduce((sum, row) => sum + (row.time ?? 0), 0);
+  const columns = useColumns(measure, totalTime, series);
+
+  return (
+    <>
+      <title>{`Queries · ${server} · pgAnalytics`}</title>
+      <PageHeader title="Queries" />
+      <Loaded query={top} what="read the queries" height={420}>
+        {(data) =>
+          data.rows.length === 0 && !search && !database ? (
+            <Empty title="No statements in this range">
+              They come from pg_stat_statements, each minute. If the server works and nothing shows up, check that the
+              extension is in shared_preload_libraries and created in the collector’s database.
+            </Empty>
+          ) : (
+            <DataTable
+              key={measure}
+              label="Queries"
+              rows={data.rows}
+              columns={columns}
+              rowKey={(row) => row.queryid}
+              defaultSort={`-${measure}`}
+              fill
+              empty="No statement matches. Search looks into texts and query ids."
+              toolbar={
+                <>
+                  <SearchBox value={search} onChange={setSearch} label="Search texts" />
+                  <Select
+                    size="xs"
+                    w={180}
+                    aria-label="Top by"
+                    allowDeselect={false}
+                    value={measure}
+                    onChange={(value) => setMeasure(value ?? 'time')}
+                    data={Object.entries(MEASURES).map(([value, { label }]) => ({
+                      value,
+                      label: `Top by ${label.toLowerCase()}`,
+                    }))}
+                  />
+                  {data.rows.length === TOP_QUERIES ? (
+                    <span className={classes.note}>the first {TOP_QUERIES}</span>
+                  ) : null}
+                </>
+              }
+            />
+          )
+        }
+      </Loaded>
+    </>
+  );
+}
+
+function useColumns(
+  measure: Measure,
+  totalTime: number,
+  sparks: Map<string, (number | null)[]>,
+): TableColumn<QueryRow>[] {
+  const href = usePageHref();
+  return useMemo(() => {
+    const number = (
+      key: Measure | 'hits',
+      label: string,
+      format: (value: number | null) => string,
+      unit: 'count' | 'ms' | 'bytes' | 'percent',
+      value: (row: QueryRow) => number | null = (row) => row[key],
+    ): TableColumn<QueryRow> => ({
+      key,
+      label,
+      numeric: true,
+      sort: value,
+      cell: (row) => format(value(row)),
+      title: (row) => exact(value(row), unit),
+    });
+    return [
+      {
+        key: 'query',
+        label: 'Query',
+        cell: (row) => (
+          <Link to={href('query', { id: row.queryid })} className={classes.query} title={row.query ?? undefined}>
+            {row.query ? <SqlLine sql={row.query} /> : <span>text not read yet ({row.queryid})</span>}
+          </Link>
+        ),
+        text: (row) => row.query ?? row.queryid,
+        sort: (row) => row.query,
+      },
+      {
+        key: 'database',
+        label: 'Database',
+        sort: (row) => row.database,
+        cell: (row) => (row.databases > 1 ? `${row.databases} databases` : row.database),
+      },
+      {
+        key: 'spark',
+        label: 'Time',
+        help: 'Execution time per second, each row with its own scale',
+        cell: (row) => <Sparkline values={sparks.get(row.queryid) ?? []} unit="ms" width={80} />,
+        text: () => '',
+        width: 104,
+      },
+      number('time', 'Total time', formatMs, 'ms'),
+      {
+        key: 'share',
+        label: 'Share',
+        help: 'Share of the execution time of all statements',
+        numeric: true,
+        sort: (row) => (totalTime > 0 && row.time !== null ? row.time / totalTime : null),
+        cell: (row) => formatPercent(totalTime > 0 && row.time !== null ? row.time / totalTime : null),
+      },
+      {
+        key: 'change',
+        label: 'Change',
+        help: `${MEASURES[measure].label} against the range before, of the same length`,
+        numeric: true,
+        sort: (row) => ((row[measure] ?? 0) + 1) / ((row.before ?? Number.NaN) + 1) || null,
+        cell: (row) => <Change now={row[measure]} before={row.before} />,
+        text: (row) => formatChange(row[measure], row.before),
+        title: (row) => `${exact(row.before)} in the range before`,
+      },
+      number('calls', 'Calls', formatCount, 'count'),
+      number('mean', 'Mean', formatMs, 'ms'),
+      number('rows', 'Rows', formatCount, 'count'),
+      number('hits', 'Hits', formatPercent, 'percent'),
+      number('io', 'Read', formatBytes, 'bytes', (row) => bytes(row.io)),
+      number('wal', 'WAL', formatBytes, 'bytes'),
+      number('temp', 'Temp', formatBytes, 'bytes', (row) => bytes(row.temp)),
+    ];
+  }, [href, measure, totalTime, sparks]);
+}
+
+const bytes = (blocks: number | null) => (blocks === null ? null : blocks * BLOCK_BYTES);
+
+function Change({ now, before }: { now: number | null; before: number | null }) {
+  const grown = now !== null && before !== null && now > before * NOTABLE_CHANGE;
+  return <span className={grown ? classes.grown : classes.calm}>{formatChange(now, before)}</span>;
+}

@@ -1,0 +1,192 @@
+/** SQL of the Queries and Query pages: sums over the range, over the range before, and series. */
+import { bin, defineSql, during, type Window } from '../../api/sql';
+import { idList, latestTexts } from '../statementTexts';
+
+export const STATEMENTS_INTERVAL = 60;
+
+/** Statements that are listed. Beyond these, search. */
+export const TOP_QUERIES = 100;
+
+/** What "top" can mean: how the list is cut, and each a column. */
+export const MEASURES = {
+  time: { label: 'Total time', sum: 'sum(total_exec_time)' },
+  calls: { label: 'Calls', sum: 'cast(sum(calls) as double)' },
+  mean: { label: 'Mean time', sum: 'sum(total_exec_time) / nullif(sum(calls), 0)' },
+  rows: { label: 'Rows', sum: 'cast(sum("rows") as double)' },
+  io: { label: 'Blocks read', sum: 'cast(sum(shared_blks_read + local_blks_read) as double)' },
+  wal: { label: 'WAL', sum: 'cast(sum(wal_bytes) as double)' },
+  temp: { label: 'Temp written', sum: 'cast(sum(temp_blks_written) as double)' },
+} as const;
+
+export type Measure = keyof typeof MEASURES;
+
+export interface QueryRow {
+  queryid: string;
+  query: string | null;
+  databases: number;
+  database: string | null;
+  users: number;
+  username: string | null;
+  time: number | null;
+  calls: number | null;
+  mean: number | null;
+  rows: number | null;
+  io: number | null;
+  wal: number | null;
+  temp: number | null;
+  hits: number | null;
+  /** The measure in the range before, of the same length; null where nothing was collected then. */
+  before: number | null;
+}
+
+const SUMS = Object.entries(MEASURES)
+  .map(([name, { sum }]) => `${sum} as "${name}"`)
+  .join(',\n    ');
+
+/** The range before, of the same length. */
+const beforeRange = (window: Window) =>
+  `ts >= cast($from as timestamptz) - interval '${Math.round(window.to - window.from)} seconds' and ts < cast($from as timestamptz)`;
+
+export const topQueries = defineSql<QueryRow, { server: string; measure: Measure; pattern: string; database: string }>({
+  name: 'top-queries',
+  interval: STATEMENTS_INTERVAL,
+  text: (window, { measure }) => `
+with texts as (${latestTexts}
+), statements as (
+  select queryid, count(distinct datname) as databases, min(datname) as "database", count(distinct usename) as users,
+    min(usename) as username,
+    ${SUMS},
+    cast(sum(shared_blks_hit) as double) / nullif(sum(shared_blks_hit + shared_blks_read), 0) as hits
+  from pg_stat_statements
+  where server = $server and ${during} and ($database = '' or datname = $database)
+  group by queryid
+), earlier as (
+  select queryid, ${MEASURES[measure].sum} as before
+  from pg_stat_statements
+  where server = $server and ${beforeRange(window)} and ($database = '' or datname = $database)
+  group by queryid
+), read as (
+  select count(*) > 0 as any_rows from earlier
+)
+select cast(statements.queryid as varchar) as queryid, query, databases, "database", users, username,
+  ${Object.keys(MEASURES)
+    .map((name) => `"${name}"`)
+    .join(', ')}, hits,
+  case when before is null and any_rows then 0 else before end as before
+from statements
+left join texts on texts.queryid = statements.queryid
+left join earlier on earlier.queryid = statements.queryid
+cross join read
+where $measure is not null and ($pattern = '' or query ilike $pattern or cast(statements.queryid as varchar) like $pattern)
+order by "${measure}" desc nulls last
+limit ${TOP_QUERIES}`,
+});
+
+/** Execution time of each listed statement over time: for the sparklines. */
+export const querySparks = defineSql<{ queryid: string; t: number; time: number }, { server: string; ids: string }>({
+  name: 'query-sparks',
+  interval: STATEMENTS_INTERVAL,
+  text: (window, { ids }) => `
+select cast(queryid as varchar) as queryid, ${bin(window)} as t, sum(total_exec_time) as time
+from pg_stat_statements
+where server = $server and ${during} and $ids <> '' and queryid in (${idList(ids.split(','))})
+group by 1, 2
+order by 1, 2`,
+});
+
+/** What all statements took in each bin: the sum to compare with, and which bins were collected at all. */
+export const allStatements = defineSql<
+  { t: number; time: number | null; calls: number | null },
+  { server: string; database: string }
+>({
+  name: 'all-statements',
+  interval: STATEMENTS_INTERVAL,
+  text: (window) => `
+select ${bin(window)} as t, sum(total_exec_time) as time, sum(calls) as calls
+from pg_stat_statements
+where server = $server and ${during} and ($database = '' or datname = $database)
+group by 1
+order by 1`,
+});
+
+export interface QuerySeriesRow {
+  t: number;
+  calls: number | null;
+  time: number | null;
+  rows: number | null;
+  hit: number | null;
+  read: number | null;
+  dirtied: number | null;
+  read_time: number | null;
+  temp: number | null;
+  wal: number | null;
+}
+
+export const querySeries = defineSql<QuerySeriesRow, { server: string; id: string }>({
+  name: 'query-series',
+  interval: STATEMENTS_INTERVAL,
+  text: (window, { id }) => `
+select ${bin(window)} as t, sum(calls) as calls, sum(total_exec_time) as time, sum("rows") as "rows", sum(shared_blks_hit) as hit,
+  sum(shared_blks_read) as read, sum(shared_blks_dirtied) as dirtied, sum(blk_read_time) as read_time,
+  sum(temp_blks_written) as temp, sum(wal_bytes) as wal
+from pg_stat_statements
+where server = $server and ${during} and $id <> '' and queryid = ${idList([id])}
+group by 1
+order by 1`,
+});
+
+export interface QueryByRow {
+  database: string | null;
+  username: string | null;
+  time: number | null;
+  calls: number | null;
+  rows: number | null;
+  read: number | null;
+}
+
+export const queryBy = defineSql<QueryByRow, { server: string; id: string }>({
+  name: 'query-by',
+  interval: STATEMENTS_INTERVAL,
+  text: (_window, { id }) => `
+select datname as "database", usename as username, sum(total_exec_time) as time, sum(calls) as calls, sum("rows") as "rows",
+  sum(shared_blks_read) as read
+from pg_stat_statements
+where server = $server and ${during} and $id <> '' and queryid = ${idList([id])}
+group by 1, 2
+order by time desc`,
+});
+
+export interface QueryTextRow {
+  query: string;
+  query_bytes: number | null;
+  cut: boolean | null;
+}
+
+/** Of all time: a link to a statement that has not run for long still shows its text. */
+export const queryText = defineSql<QueryTextRow, { server: string; id: string }>({
+  name: 'query-text',
+  interval: STATEMENTS_INTERVAL,
+  text: (_window, { id }) => `
+select query, query_bytes, cut
+from pg_stat_statements_text
+where server = $server and ts < cast($to as timestamptz) and cast($from as timestamptz) is not null
+  and $id <> '' and queryid = ${idList([id])}
+order by ts desc
+limit 1`,
+});
+
+/** What sessions that ran the statement waited for. */
+export const queryWaits = defineSql<
+  { t: number; class: string | null; samples: number },
+  { server: string; id: string }
+>({
+  name: 'query-waits',
+  interval: 10,
+  text: (window, { id }) => `
+select ${bin(window)} as t, case when query_id = ${idList([id])} and state = 'active' then coalesce(wait_event_type, 'CPU') end as class,
+  sum(samples) as samples
+from pg_stat_activity
+where server = $server and ${during} and $id <> ''
+group by 1, 2
+order by 1`,
+});

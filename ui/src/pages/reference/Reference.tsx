@@ -1,0 +1,35 @@
+/** The API and the tables, readable: from /api/v1/openapi.json and /api/v1/views, rendered here. */
+import { SegmentedControl } from '@mantine/core';
+import { useParam } from '../../shell/links';
+import { SearchBox } from '../../shell/SearchBox';
+import { PageHeader } from '../../shell/States';
+import { ApiReference } from './ApiReference';
+import { TableReference } from './TableReference';
+
+export default function Reference() {
+  const [what, setWhat] = useParam('what', 'api');
+  const [search, setSearch] = useParam('search');
+  return (
+    <>
+      <title>API · pgAnalytics</title>
+      <PageHeader title="API">
+        <SegmentedControl
+          size="xs"
+          aria-label="What to read about"
+          value={what}
+          onChange={setWhat}
+          data={[
+            { value: 'api', label: 'Requests' },
+            { value: 'tables', label: 'Tables' },
+          ]}
+        />
+        <SearchBox
+          value={search}
+          onChange={setSearch}
+          label={what === 'api' ? 'Search requests' : 'Search tables and columns'}
+        />
+      </PageHeader>
+      {what === 'api' ? <ApiReference search={search} /> : <TableReference search={search} />}
+    </>
+  );
+}

@@ -1,0 +1,148 @@
+/** What grows, and what is not vacuumed? */
+import { useMemo } from 'react';
+import { useSql } from '../../api/useSql';
+import { exact, formatBytes, formatCount, formatPercent } from '../../format/numbers';
+import { formatAgo, formatMoment, parseTime, type Zone } from '../../format/time';
+import { useZone } from '../../range/RangeProvider';
+import { useParam } from '../../shell/links';
+import { SearchBox } from '../../shell/SearchBox';
+import { useServer } from '../../shell/ServerPicker';
+import { Empty, Loaded, PageHeader } from '../../shell/States';
+import { DataTable, type TableColumn } from '../../table/DataTable';
+import { Growth } from './Growth';
+import { deadShare, relationMatches, relationName } from './relations';
+import { type TableRow, tables } from './relations.sql';
+
+/** autovacuum_vacuum_scale_factor's default: above it autovacuum should have come. */
+const DEAD_NOTABLE = 0.2;
+
+export default function Tables() {
+  const server = useServer();
+  const [search, setSearch] = useParam('search');
+  const query = useSql(tables, { server }, { enabled: server !== '' });
+  const [zone] = useZone();
+  const columns = useMemo(() => tableColumns(zone), [zone]);
+  return (
+    <>
+      <title>{`Tables · ${server} · pgAnalytics`}</title>
+      <PageHeader title="Tables" />
+      <Loaded query={query} what="read the tables" height={420}>
+        {({ rows }) =>
+          rows.length === 0 ? (
+            <Empty title="No tables in this range">
+              User tables of every database that the collector may connect to show up within minutes of its start.
+            </Empty>
+          ) : (
+            <DataTable
+              label="Tables"
+              rows={rows.filter((row) => relationMatches(row, search))}
+              columns={columns}
+              rowKey={(row) => `${row.datname}/${row.schemaname}/${row.relname}`}
+              defaultSort="-size"
+              fill
+              empty="No table matches."
+              toolbar={<SearchBox value={search} onChange={setSearch} label="Search tables" />}
+            />
+          )
+        }
+      </Loaded>
+    </>
+  );
+}
+
+function tableColumns(zone: Zone): TableColumn<TableRow>[] {
+  const count = (
+    key: 'seq_scan' | 'seq_tup_read' | 'idx_scan' | 'written' | 'live',
+    label: string,
+    help: string,
+  ): TableColumn<TableRow> => ({
+    key,
+    label,
+    help,
+    numeric: true,
+    sort: (row) => row[key],
+    cell: (row) => formatCount(row[key]),
+    title: (row) => exact(row[key]),
+  });
+  const time = (key: 'vacuumed' | 'analyzed', label: string): TableColumn<TableRow> => ({
+    key,
+    label,
+    help: `${label}, by hand or by autovacuum`,
+    numeric: true,
+    sort: (row) => parseTime(row[key]),
+    cell: (row) => formatAgo(parseTime(row[key]), Date.now() / 1000),
+    text: (row) => row[key] ?? '',
+    title: (row) => {
+      const at = parseTime(row[key]);
+      return at === null ? 'never' : formatMoment(at, zone);
+    },
+  });
+  return [
+    {
+      key: 'name',
+      label: 'Table',
+      sort: relationName,
+      cell: (row) => <strong style={{ fontWeight: 500 }}>{relationName(row)}</strong>,
+    },
+    { key: 'database', label: 'Database', sort: (row) => row.datname, cell: (row) => row.datname },
+    {
+      key: 'size',
+      label: 'Size',
+      help: 'With indexes and TOAST',
+      numeric: true,
+      sort: (row) => row.size,
+      cell: (row) => formatBytes(row.size),
+      title: (row) => exact(row.size, 'bytes'),
+    },
+    {
+      key: 'growth',
+      label: 'Growth',
+      help: 'Since the range began',
+      numeric: true,
+      sort: (row) => row.growth,
+      cell: (row) => <Growth bytes={row.growth} />,
+      title: (row) => exact(row.growth, 'bytes'),
+    },
+    count('seq_scan', 'Seq scans', 'Sequential scans in the range'),
+    count('seq_tup_read', 'Seq rows', 'Rows read by sequential scans in the range'),
+    count('idx_scan', 'Index scans', 'In the range'),
+    count('written', 'Rows written', 'Inserted, updated and deleted in the range'),
+    {
+      key: 'hot',
+      label: 'HOT',
+      help: 'Share of updates that needed no index entry',
+      numeric: true,
+      sort: (row) => row.hot,
+      cell: (row) => formatPercent(row.hot),
+    },
+    {
+      key: 'hits',
+      label: 'Hits',
+      help: 'Share of heap block reads answered by shared buffers',
+      numeric: true,
+      firstDescending: false,
+      sort: (row) => row.hits,
+      cell: (row) => formatPercent(row.hits),
+      title: (row) => exact(row.hits, 'percent'),
+    },
+    count('live', 'Live rows', 'Estimate'),
+    {
+      key: 'dead',
+      label: 'Dead rows',
+      help: 'Share of rows that are dead: estimate',
+      numeric: true,
+      sort: (row) => deadShare(row.live, row.dead),
+      cell: (row) => {
+        const share = deadShare(row.live, row.dead);
+        return (
+          <span style={share !== null && share > DEAD_NOTABLE ? { color: 'var(--pga-warning)' } : undefined}>
+            {formatPercent(share)}
+          </span>
+        );
+      },
+      title: (row) => `${exact(row.dead)} dead rows`,
+    },
+    time('vacuumed', 'Last vacuum'),
+    time('analyzed', 'Last analyze'),
+  ];
+}

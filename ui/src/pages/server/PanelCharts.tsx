@@ -1,0 +1,63 @@
+/** The charts of panels.ts, group by group. A chart is fetched when it comes near the window. */
+import { useIntersection } from '@mantine/hooks';
+import { useMemo, useRef } from 'react';
+import { useSql } from '../../api/useSql';
+import { TimeChart } from '../../charts/TimeChart';
+import { Loaded } from '../../shell/States';
+import { panelSeries } from './panelSeries';
+import { coverageQuery, PANELS, type Panel, type PanelGroup, panelQuery } from './panels';
+import classes from './ServerPage.module.css';
+
+const CHART_HEIGHT = 150;
+
+export function PanelCharts({ server }: { server: string }) {
+  return PANELS.map((group) => (
+    <section key={group.title} aria-label={group.title}>
+      <h2 className={classes.group}>{group.title}</h2>
+      <div className={classes.grid}>
+        {group.panels.map((panel) => (
+          <PanelChart key={panel.title} panel={panel} group={group} server={server} />
+        ))}
+      </div>
+    </section>
+  ));
+}
+
+function PanelChart({ panel, group, server }: { panel: Panel; group: PanelGroup; server: string }) {
+  const seen = useRef(false);
+  const { ref, entry } = useIntersection({ rootMargin: '300px' });
+  if (entry?.isIntersecting) seen.current = true;
+  const query = useMemo(() => panelQuery(panel), [panel]);
+  const coverage = useMemo(() => coverageQuery(panel.interval), [panel.interval]);
+  const enabled = seen.current && server !== '';
+  const rows = useSql(query, { server }, { enabled });
+  const read = useSql(coverage, { server }, { enabled });
+
+  const drawn = useMemo(() => {
+    if (!rows.data || !read.data) return null;
+    return panelSeries(panel, rows.data.window, rows.data.rows, new Set(read.data.rows.map((row) => row.t)));
+  }, [rows.data, read.data, panel]);
+
+  return (
+    <div ref={ref} className={classes.panel} style={{ minHeight: CHART_HEIGHT + 78 }}>
+      <Loaded query={read.isError ? read : rows} what={`read ${panel.table}`} height={CHART_HEIGHT + 54}>
+        {() =>
+          drawn && rows.data ? (
+            <TimeChart
+              title={panel.title}
+              subtitle={panel.subtitle}
+              unit={panel.unit}
+              times={drawn.times}
+              series={drawn.series}
+              window={rows.data.window}
+              stack={panel.stack ?? false}
+              floating={panel.floating ?? false}
+              height={CHART_HEIGHT}
+              emptyText={group.empty}
+            />
+          ) : null
+        }
+      </Loaded>
+    </div>
+  );
+}

@@ -1,0 +1,112 @@
+/** Where is it wrong? The one picture, who and what it is made of, then the charts from panels.ts. */
+import { Badge, Group, Stack, Text } from '@mantine/core';
+import { useMemo } from 'react';
+import { useServers } from '../../api/facts';
+import { useSql } from '../../api/useSql';
+import { TimeChart } from '../../charts/TimeChart';
+import { formatLong } from '../../format/numbers';
+import { formatAgo, formatMoment, parseTime } from '../../format/time';
+import { useRange, useZone } from '../../range/RangeProvider';
+import { useServer } from '../../shell/ServerPicker';
+import { Empty, Loaded, PageHeader } from '../../shell/States';
+import { sessionSeries } from './activity';
+import { ACTIVITY_INTERVAL, type ServerFacts, serverFacts, sessionsByClass } from './activity.sql';
+import { PanelCharts } from './PanelCharts';
+import classes from './ServerPage.module.css';
+import { TopSessions } from './TopSessions';
+
+export default function ServerPage() {
+  const server = useServer();
+  const servers = useServers();
+  const facts = useSql(serverFacts, { server }, { enabled: server !== '' });
+  const sessions = useSql(sessionsByClass, { server }, { enabled: server !== '' });
+  const row = facts.data?.rows[0];
+
+  if (server === '') {
+    return servers.data?.length === 0 ? <NoServers /> : null;
+  }
+  return (
+    <>
+      <title>{`${server} · pgAnalytics`}</title>
+      <PageHeader title={server}>
+        <Facts facts={row} />
+      </PageHeader>
+      <Stack gap="lg">
+        <Loaded query={sessions} what="read the sessions" height={340}>
+          {(data) => <Picture data={data} cpus={row?.cpus ?? null} />}
+        </Loaded>
+        <TopSessions server={server} />
+        <PanelCharts server={server} />
+      </Stack>
+    </>
+  );
+}
+
+export function NoServers() {
+  return (
+    <Empty title="No server reports yet">
+      Start a collector with a target, for example{' '}
+      <code>pganalytics all-in-one --data ./data "host=db-1 user=monitor"</code>. A server shows up here within ten
+      seconds of its first answer.
+    </Empty>
+  );
+}
+
+type SessionData = NonNullable<
+  ReturnType<typeof useSql<{ t: number; class: string | null; samples: number }, { server: string }>>['data']
+>;
+
+function Picture({ data, cpus }: { data: SessionData; cpus: number | null }) {
+  const { times, series } = useMemo(() => sessionSeries(data.window, data.rows, ACTIVITY_INTERVAL), [data]);
+  return (
+    <div className={classes.panel}>
+      <TimeChart
+        title="Average active sessions"
+        subtitle="by wait class"
+        unit="sessions"
+        times={times}
+        series={series}
+        window={data.window}
+        stack
+        height={280}
+        atLeast={1}
+        limit={cpus ? { value: cpus, name: `${cpus} CPUs` } : undefined}
+        emptyText="No session was sampled in this range"
+      />
+    </div>
+  );
+}
+
+function Facts({ facts }: { facts: ServerFacts | undefined }) {
+  const { now } = useRange();
+  const [zone] = useZone();
+  if (!facts) return null;
+  const started = parseTime(facts.postmaster_start_time);
+  const last = parseTime(facts.last);
+  return (
+    <Group gap="md" className={classes.facts}>
+      {facts.up === false ? (
+        <Badge color="red" variant="light" title={facts.error ?? undefined}>
+          down
+        </Badge>
+      ) : null}
+      <Text span>
+        {facts.in_recovery ? 'standby' : 'primary'} · PostgreSQL {shortVersion(facts.version)}
+      </Text>
+      {facts.cpus ? <Text span>{facts.cpus} CPUs</Text> : null}
+      {started ? (
+        <Text span title={`Started ${formatMoment(started, zone)}`}>
+          up {formatLong(Math.max(0, now - started))}
+        </Text>
+      ) : null}
+      <Text span title={last ? formatMoment(last, zone) : undefined}>
+        seen {formatAgo(last, Date.now() / 1000)}
+      </Text>
+    </Group>
+  );
+}
+
+/** `18.1` of `PostgreSQL 18.1 (Debian …) on …`. */
+export function shortVersion(version: string | null | undefined): string {
+  return /\d+(\.\d+)?(beta\d|rc\d|devel)?/.exec(version ?? '')?.[0] ?? '–';
+}

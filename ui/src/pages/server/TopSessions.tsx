@@ -1,0 +1,100 @@
+/** What the one picture is made of in this range: queries, users, applications, databases or wait events, as bars. */
+import { SegmentedControl, Select } from '@mantine/core';
+import { Link } from 'react-router';
+import { useSql } from '../../api/useSql';
+import { ShareBar } from '../../charts/ShareBar';
+import { exact, formatCount, formatPercent } from '../../format/numbers';
+import { usePageHref, useParam } from '../../shell/links';
+import { Loaded } from '../../shell/States';
+import { SqlLine } from '../../sqltext/SqlText';
+import { useStatementTexts } from '../statementTexts';
+import { type Share, shares } from './activity';
+import { DIMENSIONS, type Dimension, topBy } from './activity.sql';
+import classes from './ServerPage.module.css';
+
+const CHOICES = Object.entries(DIMENSIONS).map(([value, { label }]) => ({ value, label }));
+
+export function TopSessions({ server }: { server: string }) {
+  const [text, setDimension] = useParam('by', 'query');
+  const dimension: Dimension = text in DIMENSIONS ? (text as Dimension) : 'query';
+  const query = useSql(topBy, { server, dimension });
+
+  return (
+    <section className={classes.panel} aria-label="Top active sessions">
+      <div className={classes.head}>
+        <h2 style={{ margin: 0, fontSize: 13 }}>Active sessions in this range</h2>
+        <SegmentedControl
+          size="xs"
+          visibleFrom="sm"
+          aria-label="Grouped by"
+          value={dimension}
+          onChange={setDimension}
+          data={CHOICES}
+        />
+        <Select
+          size="xs"
+          hiddenFrom="sm"
+          w={150}
+          allowDeselect={false}
+          aria-label="Grouped by"
+          value={dimension}
+          onChange={(value) => setDimension(value ?? 'query')}
+          data={CHOICES}
+        />
+      </div>
+      <Loaded query={query} what="read the top sessions" height={240}>
+        {(data) => (
+          <Shares
+            server={server}
+            dimension={dimension}
+            entries={shares(data.rows, data.window.to - data.window.from)}
+          />
+        )}
+      </Loaded>
+    </section>
+  );
+}
+
+function Shares({ server, dimension, entries }: { server: string; dimension: Dimension; entries: Share[] }) {
+  const texts = useStatementTexts(server, dimension === 'query' ? entries.map((entry) => entry.name) : []);
+  const largest = entries[0]?.total ?? 0;
+  const sum = entries.reduce((total, entry) => total + entry.total, 0);
+  if (entries.length === 0) return <p style={{ margin: '12px 0', fontSize: 13 }}>No session was active.</p>;
+  return (
+    <table className={classes.shares}>
+      <thead style={{ position: 'absolute', clip: 'rect(0 0 0 0)' }}>
+        <tr>
+          <th>Share by wait class</th>
+          <th>Average active sessions</th>
+          <th>Share</th>
+          <th>{DIMENSIONS[dimension].label}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {entries.map((entry) => (
+          <tr key={entry.name}>
+            <td className={classes.bar}>
+              <ShareBar parts={entry.parts} largest={largest} />
+            </td>
+            <td className={classes.sum} title={exact(entry.total, 'sessions')}>
+              {formatCount(entry.total)}
+            </td>
+            <td className={classes.share} title="Share of what is listed">
+              {formatPercent(sum > 0 ? entry.total / sum : null)}
+            </td>
+            <td className={classes.name}>
+              <Name dimension={dimension} name={entry.name} text={texts.get(entry.name)} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Name({ dimension, name, text }: { dimension: Dimension; name: string; text: string | undefined }) {
+  const href = usePageHref();
+  if (dimension !== 'query') return name || '(none)';
+  if (name === '') return <span title="Utility commands and sessions without compute_query_id">(no query id)</span>;
+  return <Link to={href('query', { id: name })}>{text ? <SqlLine sql={text} /> : <code>{name}</code>}</Link>;
+}

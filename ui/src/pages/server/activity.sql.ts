@@ -1,0 +1,79 @@
+/** The one picture's SQL: sampled sessions by wait class over time, and who or what they were. */
+import { bin, defineSql, during, since } from '../../api/sql';
+import { ACTIVE, WAIT_CLASS } from '../activeSessions';
+
+export const ACTIVITY_INTERVAL = 10;
+
+/** Every snapshot leaves a row, also an idle one (class null): so a bin without rows is a gap, not zero. */
+export const sessionsByClass = defineSql<{ t: number; class: string | null; samples: number }, { server: string }>({
+  name: 'sessions-by-class',
+  interval: ACTIVITY_INTERVAL,
+  text: (window) => `
+select ${bin(window)} as t, case when ${ACTIVE} then ${WAIT_CLASS} end as class, sum(samples) as samples
+from pg_stat_activity
+where server = $server and ${during}
+group by 1, 2
+order by 1`,
+});
+
+export const DIMENSIONS = {
+  query: { label: 'Queries', column: 'cast(query_id as varchar)' },
+  user: { label: 'Users', column: 'usename' },
+  application: { label: 'Applications', column: 'application_name' },
+  database: { label: 'Databases', column: 'datname' },
+  event: {
+    label: 'Wait events',
+    column: `case when wait_event is null then 'CPU' else concat(wait_event_type, ': ', wait_event) end`,
+  },
+} as const;
+
+export type Dimension = keyof typeof DIMENSIONS;
+
+/** Entries of a dimension that are listed. */
+const TOP = 12;
+
+export interface ShareRow {
+  name: string;
+  class: string;
+  samples: number;
+}
+
+export const topBy = defineSql<ShareRow, { server: string; dimension: Dimension }>({
+  name: 'sessions-top',
+  interval: ACTIVITY_INTERVAL,
+  text: (_window, { dimension }) => `
+with sampled as (
+  select coalesce(${DIMENSIONS[dimension].column}, '') as name, ${WAIT_CLASS} as class, sum(samples) as samples
+  from pg_stat_activity
+  where server = $server and ${during} and ${ACTIVE} and $dimension is not null
+  group by 1, 2
+), top as (
+  select name, sum(samples) as total from sampled group by name order by total desc limit ${TOP}
+)
+select sampled.name as name, sampled.class as class, sampled.samples as samples
+from sampled join top on top.name = sampled.name
+order by top.total desc, sampled.samples desc`,
+});
+
+export interface ServerFacts {
+  up: boolean | null;
+  in_recovery: boolean | null;
+  version: string | null;
+  version_num: number | null;
+  cpus: number | null;
+  max_connections: number | null;
+  error: string | null;
+  postmaster_start_time: string | null;
+  last: string | null;
+}
+
+export const serverFacts = defineSql<ServerFacts, { server: string }>({
+  name: 'server-facts',
+  interval: 10,
+  text: () => `
+select up, in_recovery, version, version_num, cpus, max_connections, error, postmaster_start_time, ts as last
+from pganalytics_server
+where server = $server and ${since('1 hour')}
+order by ts desc
+limit 1`,
+});

@@ -1,0 +1,117 @@
+/** Tokens for collectors and for programs: list, make (shown once), revoke. */
+import { Alert, Button, Code, CopyButton, Group, Select, TextInput } from '@mantine/core';
+import { type FormEvent, useState } from 'react';
+import { formatAgo, parseTime } from '../../format/time';
+import { ErrorBox, Loaded } from '../../shell/States';
+import { DataTable } from '../../table/DataTable';
+import { ROLES, useAddToken, useRevokeToken, useTokens } from './accounts';
+import { Confirm } from './Confirm';
+
+export function Tokens() {
+  const tokens = useTokens();
+  const revoke = useRevokeToken();
+  const ago = (text: string | null) => formatAgo(parseTime(text), Date.now() / 1000);
+  return (
+    <section aria-label="Tokens">
+      <Loaded query={tokens} what="read the tokens" height={140}>
+        {(rows) => (
+          <DataTable
+            label="Tokens"
+            rows={rows}
+            rowKey={(row) => String(row.id)}
+            defaultSort="name"
+            sortParam="tokens"
+            empty="No tokens yet."
+            toolbar={<h2 style={{ margin: 0, fontSize: 15 }}>Tokens</h2>}
+            columns={[
+              { key: 'name', label: 'Name', sort: (row) => row.name, cell: (row) => row.name },
+              { key: 'kind', label: 'Kind', sort: (row) => row.kind, cell: (row) => row.kind },
+              { key: 'role', label: 'Role', sort: (row) => row.role, cell: (row) => row.role ?? '–' },
+              { key: 'created', label: 'Created', sort: (row) => row.created, cell: (row) => ago(row.created) },
+              { key: 'last_used', label: 'Last used', sort: (row) => row.last_used, cell: (row) => ago(row.last_used) },
+              {
+                key: 'expires',
+                label: 'Expires',
+                sort: (row) => row.expires,
+                cell: (row) => (row.revoked ? 'revoked' : (row.expires?.slice(0, 10) ?? 'never')),
+              },
+              {
+                key: 'revoke',
+                label: 'Actions',
+                numeric: true,
+                text: () => '',
+                cell: (row) =>
+                  row.revoked ? null : (
+                    <Confirm label="Revoke" question={`Revoke ${row.name}?`} onConfirm={() => revoke.mutate(row.id)} />
+                  ),
+              },
+            ]}
+          />
+        )}
+      </Loaded>
+      {revoke.error ? <ErrorBox what="revoke the token" error={revoke.error} /> : null}
+      <AddToken />
+    </section>
+  );
+}
+
+function AddToken() {
+  const add = useAddToken();
+  const [name, setName] = useState('');
+  const [kind, setKind] = useState<string>('api');
+  const [role, setRole] = useState<string>('viewer');
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    add.mutate({ name, kind, role }, { onSuccess: () => setName('') });
+  };
+  return (
+    <form onSubmit={submit}>
+      <Group align="end" gap="xs" mt="xs">
+        <TextInput
+          size="xs"
+          label="Name"
+          required
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+        <Select
+          size="xs"
+          w={120}
+          label="Kind"
+          allowDeselect={false}
+          data={['api', 'collector']}
+          value={kind}
+          onChange={(value) => setKind(value ?? 'api')}
+        />
+        <Select
+          size="xs"
+          w={110}
+          label="Role"
+          allowDeselect={false}
+          disabled={kind === 'collector'}
+          data={[...ROLES]}
+          value={role}
+          onChange={(value) => setRole(value ?? 'viewer')}
+        />
+        <Button type="submit" size="xs" variant="default" loading={add.isPending}>
+          Make token
+        </Button>
+      </Group>
+      {add.error ? <ErrorBox what="make the token" error={add.error} /> : null}
+      {add.data ? (
+        <Alert mt="sm" variant="light" title="Copy it now: it is shown only once">
+          <Group gap="sm">
+            <Code>{add.data.token}</Code>
+            <CopyButton value={add.data.token}>
+              {({ copied, copy }) => (
+                <Button size="compact-xs" onClick={copy}>
+                  {copied ? 'Copied' : 'Copy'}
+                </Button>
+              )}
+            </CopyButton>
+          </Group>
+        </Alert>
+      ) : null}
+    </form>
+  );
+}

@@ -1,0 +1,36 @@
+/** Texts of statements by queryid. A text is shipped once a day while its statement is active, so two days back suffice. */
+import { defineSql, since } from '../api/sql';
+import { useSql } from '../api/useSql';
+
+const TEXT_LOOKBACK = '2 days';
+
+/** Newest text of each queryid of a server: for a `with` clause. */
+export const latestTexts = `
+  select queryid, last_value(query order by ts) as query
+  from pg_stat_statements_text
+  where server = $server and ${since(TEXT_LOOKBACK)}
+  group by queryid`;
+
+const INTEGER = /^-?\d{1,19}$/;
+
+/** Ids as an SQL list. They are written into the text, since a list is no parameter; anything but integers is left out. */
+export function idList(ids: string[]): string {
+  const checked = ids.filter((id) => INTEGER.test(id));
+  return checked.length > 0 ? checked.join(', ') : 'null';
+}
+
+const statementTexts = defineSql<{ queryid: string; query: string }, { server: string; ids: string }>({
+  name: 'statement-texts',
+  interval: 60,
+  text: (_window, { ids }) => `
+select cast(queryid as varchar) as queryid, last_value(query order by ts) as query
+from pg_stat_statements_text
+where server = $server and ${since(TEXT_LOOKBACK)} and $ids <> '' and queryid in (${idList(ids.split(','))})
+group by queryid`,
+});
+
+export function useStatementTexts(server: string, ids: string[]): Map<string, string> {
+  const list = [...ids].sort().join(',');
+  const { data } = useSql(statementTexts, { server, ids: list }, { enabled: server !== '' && list !== '' });
+  return new Map(data?.rows.map((row) => [row.queryid, row.query]));
+}

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { chooseBin, covered, MAX_POINTS, onTimeline, timeline } from './bins';
+
+describe('chooseBin', () => {
+  it('never asks for more points than a chart holds', () => {
+    for (const seconds of [900, 3600, 21_600, 86_400, 604_800, 2_592_000, 31_536_000]) {
+      expect(seconds / chooseBin(seconds, 10)).toBeLessThanOrEqual(MAX_POINTS);
+    }
+  });
+
+  it('holds whole snapshots: each bin is a multiple of the interval', () => {
+    expect(chooseBin(900, 10)).toBe(10);
+    expect(chooseBin(900, 60)).toBe(60);
+    expect(chooseBin(3600, 10)).toBe(20);
+    expect(chooseBin(21_600, 60)).toBe(120);
+    expect(chooseBin(3600, 300)).toBe(300);
+  });
+});
+
+describe('timeline', () => {
+  it('starts at the bin that holds the window’s start', () => {
+    expect(timeline({ from: 65, to: 190, bin: 60 })).toEqual([60, 120, 180]);
+  });
+});
+
+describe('covered', () => {
+  const window = { from: 90, to: 1000, bin: 60 };
+  it('is the bin’s length inside the window', () => expect(covered(window, 120, 10)).toBe(60));
+  it('is null for a stub too short for an honest rate', () => expect(covered(window, 960, 10)).toBeNull());
+  it('is the covered part where that is long enough', () => expect(covered({ ...window, to: 1015 }, 960, 10)).toBe(55));
+});
+
+describe('onTimeline', () => {
+  it('leaves bins without a row empty, not zero', () => {
+    expect(onTimeline([0, 60, 120], [{ t: 60, v: 0 }], (row) => row.v)).toEqual([null, 0, null]);
+  });
+});

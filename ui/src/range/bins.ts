@@ -1,0 +1,42 @@
+/** Bins: how a range is cut so that a chart has enough points and no more, and how sums in bins become rates. */
+import type { Window } from '../api/sql';
+
+/** Points a chart holds at most: more than a screen can tell apart costs time and shows nothing. */
+export const MAX_POINTS = 300;
+
+/** Whole divisors of a day, and each from a minute on a multiple of the usual intervals (10 s, 30 s, 60 s). */
+const STEPS = [10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800];
+
+/** The shortest bin that keeps the range within `points` and holds at least one snapshot. */
+export function chooseBin(seconds: number, interval: number, points = MAX_POINTS): number {
+  const least = Math.max(seconds / points, interval);
+  return STEPS.find((step) => step >= least && step % interval === 0) ?? Math.ceil(least / 604_800) * 604_800;
+}
+
+/** The starts of the window's bins. */
+export function timeline(window: Window): number[] {
+  const times: number[] = [];
+  const first = Math.floor(window.from / window.bin) * window.bin;
+  for (let t = first; t < window.to; t += window.bin) times.push(t);
+  return times;
+}
+
+/**
+ * How many seconds of a bin the window covers: what a sum is divided by. The newest bin counts only once it is complete
+ * or long enough that a late snapshot no longer bends its rate.
+ */
+export function covered(window: Window, t: number, interval: number): number | null {
+  const seconds = Math.min(t + window.bin, window.to) - Math.max(t, window.from);
+  if (seconds >= window.bin) return seconds;
+  return seconds >= interval * 5 ? seconds : null;
+}
+
+/** Values of `rows` laid on the timeline; bins without a row stay null. */
+export function onTimeline<Row extends { t: number }>(
+  times: number[],
+  rows: Row[],
+  value: (row: Row) => number | null,
+): (number | null)[] {
+  const byTime = new Map(rows.map((row) => [row.t, value(row)]));
+  return times.map((t) => byTime.get(t) ?? null);
+}

@@ -1,0 +1,76 @@
+/** What a page shows when it has nothing to show yet: a skeleton, an error with retry, or what would fill it. */
+import { Alert, Button, Group, Skeleton, Stack, Text, Title } from '@mantine/core';
+import { IconAlertTriangle } from '@tabler/icons-react';
+import type { UseQueryResult } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { ApiError } from '../api/client';
+
+interface ErrorBoxProps {
+  /** What was tried, as in "read the queries". */
+  what: string;
+  error: Error;
+  retry?: () => void;
+}
+
+export function ErrorBox({ what, error, retry }: ErrorBoxProps) {
+  const remedy = error instanceof ApiError ? error.remedy : undefined;
+  return (
+    <Alert color="red" variant="light" icon={<IconAlertTriangle size={18} />} title={`Could not ${what}`}>
+      <Stack gap="xs" align="flex-start">
+        <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+          {error.message}
+        </Text>
+        {remedy ? <Text size="sm">{remedy}</Text> : null}
+        {retry ? (
+          <Button size="compact-sm" variant="default" onClick={retry}>
+            Try again
+          </Button>
+        ) : null}
+      </Stack>
+    </Alert>
+  );
+}
+
+export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <Stack gap={6} align="center" py={48} px="md" ta="center">
+      <Title order={2}>{title}</Title>
+      <Text size="sm" c="dimmed" maw={520} component="div">
+        {children}
+      </Text>
+    </Stack>
+  );
+}
+
+interface LoadedProps<T> {
+  query: UseQueryResult<T, Error>;
+  what: string;
+  /** Height of the skeleton: that of what will stand there, so that nothing jumps. */
+  height?: number;
+  children: (data: T) => ReactNode;
+}
+
+/** A query's data, or the state it is in. Data that is there stays there, also when a refresh fails. */
+export function Loaded<T>({ query, what, height = 180, children }: LoadedProps<T>) {
+  if (query.data === undefined) {
+    if (query.isError) return <ErrorBox what={what} error={query.error} retry={() => void query.refetch()} />;
+    return <Skeleton height={height} radius="sm" aria-label={`Loading: ${what}`} />;
+  }
+  return (
+    <>
+      {query.isError ? <ErrorBox what={what} error={query.error} retry={() => void query.refetch()} /> : null}
+      {children(query.data)}
+    </>
+  );
+}
+
+export function PageHeader({ title, children }: { title: ReactNode; children?: ReactNode }) {
+  return (
+    <Group justify="space-between" align="center" mb="sm" gap="sm" mih={34}>
+      <Title order={1} style={{ overflowWrap: 'anywhere' }}>
+        {title}
+      </Title>
+      {children}
+    </Group>
+  );
+}

@@ -1,0 +1,44 @@
+/** Links that keep what all pages share: the range and the server. */
+import { useCallback } from 'react';
+import { useSearchParams } from 'react-router';
+
+const SHARED = ['range', 'from', 'to', 'server'];
+
+/** The address of a page with the shared parameters of the current one and its own on top. */
+export function pageHref(path: string, current: URLSearchParams, own: Record<string, string | undefined> = {}): string {
+  const search = new URLSearchParams();
+  for (const key of SHARED) {
+    const value = current.get(key);
+    if (value) search.set(key, value);
+  }
+  for (const [key, value] of Object.entries(own)) {
+    if (value === undefined || value === '') search.delete(key);
+    else search.set(key, value);
+  }
+  const text = search.toString();
+  return `/${path}${text ? `?${text}` : ''}`;
+}
+
+export function usePageHref(): (path: string, own?: Record<string, string | undefined>) => string {
+  const [search] = useSearchParams();
+  return useCallback((path, own) => pageHref(path, search, own), [search]);
+}
+
+/** One page-own parameter of the URL. Empty is absent. */
+export function useParam(key: string, fallback = ''): [string, (value: string) => void] {
+  const [search, setSearch] = useSearchParams();
+  const set = useCallback(
+    (value: string) =>
+      setSearch(
+        (current) => {
+          const next = new URLSearchParams(current);
+          if (value === '' || value === fallback) next.delete(key);
+          else next.set(key, value);
+          return next;
+        },
+        { replace: true, preventScrollReset: true },
+      ),
+    [key, fallback, setSearch],
+  );
+  return [search.get(key) ?? fallback, set];
+}

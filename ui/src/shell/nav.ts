@@ -1,0 +1,48 @@
+/** Navigation as data: what the sidebar shows, in order, with its keys. Pages are added here and in routes.tsx. */
+import {
+  IconActivity,
+  IconApi,
+  IconListDetails,
+  IconListSearch,
+  IconServer2,
+  IconSettings,
+  IconTable,
+  IconTerminal2,
+} from '@tabler/icons-react';
+
+export interface NavEntry {
+  path: string;
+  label: string;
+  /** Pressed after `g`. */
+  key: string;
+  icon: typeof IconServer2;
+  /** Whether the page is about one server, chosen in the header. */
+  perServer: boolean;
+  /** Whether the time range means anything on it. */
+  timed: boolean;
+  /** Pages that belong to this entry. */
+  children?: string[];
+}
+
+export const NAV: readonly NavEntry[] = [
+  { path: 'fleet', label: 'Fleet', key: 'f', icon: IconServer2, perServer: false, timed: true },
+  { path: 'server', label: 'Overview', key: 'o', icon: IconActivity, perServer: true, timed: true },
+  {
+    path: 'queries',
+    label: 'Queries',
+    key: 'q',
+    icon: IconListSearch,
+    perServer: true,
+    timed: true,
+    children: ['query'],
+  },
+  { path: 'tables', label: 'Tables', key: 't', icon: IconTable, perServer: true, timed: true },
+  { path: 'indexes', label: 'Indexes', key: 'i', icon: IconListDetails, perServer: true, timed: true },
+  { path: 'sql', label: 'SQL', key: 's', icon: IconTerminal2, perServer: false, timed: true },
+  { path: 'reference', label: 'API', key: 'a', icon: IconApi, perServer: false, timed: false },
+  { path: 'settings', label: 'Settings', key: ',', icon: IconSettings, perServer: false, timed: false },
+];
+
+export function navEntry(path: string): NavEntry | undefined {
+  return NAV.find((entry) => entry.path === path || entry.children?.includes(path));
+}

@@ -1,0 +1,14 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vitest/config';
+
+/** Where `npm run dev` finds the API. */
+const backend = process.env.PGANALYTICS_URL ?? 'http://127.0.0.1:8080';
+
+export default defineConfig({
+  plugins: [react()],
+  // Relative, so that the same files work under any path prefix; every page is one path segment deep (shell/routes.ts).
+  base: './',
+  server: { proxy: { '/api': backend } },
+  build: { target: 'es2022', chunkSizeWarningLimit: 600 },
+  test: { environment: 'node', include: ['src/**/*.test.{ts,tsx}'] },
+});
