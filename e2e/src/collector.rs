@@ -1,1 +1,114 @@
-//! Skeleton.
+//! The collector as its users run it: the built `pganalytics-collector` with a configuration file, its spool in a temporary
+//! folder. The views are read every second, so that a test sees several rounds.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+
+use anyhow::{Context, Result};
+use pganalytics_views::ViewSet;
+
+use crate::backend::Backend;
+use crate::install::binary;
+use crate::ports;
+use crate::process::{Process, Spec};
+
+/// A collector that ships to a [`Backend`].
+#[derive(Debug)]
+pub struct Collector {
+    /// Where it serves /metrics.
+    pub port: u16,
+    process: Option<Process>,
+    folder: tempfile::TempDir,
+}
+
+impl Collector {
+    /// Reads these targets, `(name, conninfo)`.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn start(backend: &Backend, targets: &[(&str, String)]) -> Result<Self> {
+        let mut collector = Self::prepare(backend, targets).await?;
+        collector.run()?;
+        Ok(collector)
+    }
+
+    /// Everything but starting it.
+    ///
+    /// # Errors
+    /// When the backend gives no token or the file cannot be written.
+    pub async fn prepare(backend: &Backend, targets: &[(&str, String)]) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("pganalytics-collector-").tempdir().context("create a temporary folder")?;
+        let port = ports::free()?;
+        let token = backend.collector_token(&format!("collector-{port}")).await?;
+        let mut config = format!(
+            "[backend]\nurl = {:?}\ntoken = {token:?}\n[spool]\nfolder = {:?}\n\
+             [collector]\nname = \"collector-{port}\"\nlisten = \"127.0.0.1:{port}\"\nflush = \"1s\"\n",
+            backend.api.url,
+            folder.path().join("spool"),
+        );
+        for view in ViewSet::builtin()?.iter() {
+            let _ = writeln!(config, "[view.{}]\ninterval = \"1s\"", view.name);
+        }
+        for (name, conninfo) in targets {
+            let _ = writeln!(config, "[[target]]\nname = {name:?}\nconninfo = {conninfo:?}");
+        }
+        let collector = Self { port, process: None, folder };
+        let path = collector.config();
+        std::fs::write(&path, config).with_context(|| format!("write {}", path.display()))?;
+        Ok(collector)
+    }
+
+    /// Starts it, again after [`Self::kill`] or [`Self::stop`] with the same spool.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn run(&mut self) -> Result<()> {
+        let spec = Spec::new(&binary("pganalytics-collector")?, &self.folder.path().join("collector.log")).arguments([
+            "run".into(),
+            "--config".into(),
+            self.config(),
+        ]);
+        self.process = Some(spec.spawn()?);
+        Ok(())
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+        }
+    }
+
+    /// SIGTERM: what was read is shipped.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn stop(&mut self) -> Result<()> {
+        match self.process.take() {
+            Some(mut process) => process.stop().map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// What `doctor` says of the same configuration.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub fn doctor(&self) -> Result<Output> {
+        let mut command = Spec::new(&binary("pganalytics-collector")?, &self.folder.path().join("doctor.log"))
+            .arguments(["doctor".into(), "--config".into(), self.config()])
+            .command();
+        command.stdin(Stdio::null()).output().context("run doctor")
+    }
+
+    /// What it wrote to its log since it was started last.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.as_ref().map(Process::log).unwrap_or_default()
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("collector.toml")
+    }
+}

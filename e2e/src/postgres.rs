@@ -174,8 +174,8 @@ impl Postgres {
     /// # Errors
     /// When it does not start.
     pub async fn run(&mut self) -> Result<()> {
-        let mut spec =
-            Spec::new(&self.installation.program("postgres"), &self.folder.path().join("postgres.log")).arguments(["-D".into(), self.data()]);
+        let mut spec = Spec::new(&self.installation.program("postgres"), &self.folder.path().join("postgres.log"))
+            .arguments(["-D".into(), self.data()]);
         spec.unprivileged = true;
         spec.farewell = Signal::QUIT;
         let mut process = spec.spawn()?;
@@ -193,6 +193,14 @@ impl Postgres {
         Ok(())
     }
 
+    /// An error where it has ended by itself.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn still_running(&mut self) -> Result<()> {
+        self.process.as_mut().map_or(Ok(()), Process::still_running)
+    }
+
     /// What it wrote to its log.
     #[must_use]
     pub fn log(&self) -> String {
@@ -208,11 +216,8 @@ impl Postgres {
     }
 
     fn configure(&self, options: &Options) -> Result<()> {
-        let mut settings = format!(
-            "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\n",
-            self.port,
-            self.folder.path().display()
-        );
+        let mut settings =
+            format!("listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\n", self.port, self.folder.path().display());
         for (name, value) in USUAL.iter().copied().chain(options.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()))) {
             settings.push_str(&format!("{name} = '{}'\n", value.replace('\'', "''")));
         }

@@ -58,9 +58,14 @@ fn expected_type(column: &Column) -> &'static str {
 /// The query's columns with their types are what the definition says for this version; and it runs to its end.
 async fn check_shape(connection: &mut PgConnection, view: &View, major: u32, sql: &str) -> Result<()> {
     let statement = connection.prepare(AssertSqlSafe(sql.to_owned()).into_sql_str()).await?;
-    let found: BTreeMap<_, _> = statement.columns().iter().map(|column| (column.name().to_owned(), column.type_info().name().to_owned())).collect();
-    let declared: BTreeMap<_, _> =
-        view.columns.iter().filter(|column| column.is_in(major)).map(|column| (column.name.clone(), expected_type(column).to_owned())).collect();
+    let found: BTreeMap<_, _> =
+        statement.columns().iter().map(|column| (column.name().to_owned(), column.type_info().name().to_owned())).collect();
+    let declared: BTreeMap<_, _> = view
+        .columns
+        .iter()
+        .filter(|column| column.is_in(major))
+        .map(|column| (column.name.clone(), expected_type(column).to_owned()))
+        .collect();
     ensure!(found == declared, "columns are {found:?}\ndeclared {declared:?}");
     execute(connection, sql).await
 }
@@ -142,7 +147,8 @@ async fn a_role_without_rights_reads_what_it_may_or_is_told_of_a_missing_privile
         for view in ViewSet::builtin()?.iter() {
             let Some(sql) = sql(view, major) else { continue };
             if let Err(error) = execute(&mut connection, &sql).await {
-                let code = error.downcast_ref::<sqlx::Error>().and_then(|error| error.as_database_error()?.code().map(|code| code.into_owned()));
+                let code =
+                    error.downcast_ref::<sqlx::Error>().and_then(|error| error.as_database_error()?.code().map(|code| code.into_owned()));
                 assert_eq!(code.as_deref(), Some(INSUFFICIENT_PRIVILEGE), "{} on {major}: {error:#}", view.name);
                 assert!(view.privilege.is_some(), "{} on {major} needs a privilege its file does not name: {error:#}", view.name);
             }

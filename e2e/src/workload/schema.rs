@@ -24,7 +24,8 @@ pub async fn prepare(server: &PgConnectOptions) -> Result<()> {
     let mut connection = PgConnection::connect_with(server).await.context("connect to the server for the workload")?;
     execute(&mut connection, "create extension if not exists pg_stat_statements").await?;
     for role in ["shop_app", "shop_report", "shop_batch"] {
-        let known: bool = sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)").bind(role).fetch_one(&mut connection).await?;
+        let known: bool =
+            sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)").bind(role).fetch_one(&mut connection).await?;
         if !known {
             execute(&mut connection, &format!("create role {role} login password '{PASSWORD}'")).await?;
         }

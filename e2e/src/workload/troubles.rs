@@ -18,9 +18,11 @@ pub(super) async fn report(shop: &mut PgConnection) -> Result<()> {
     )
     .fetch_all(&mut *shop)
     .await?;
-    sqlx::query("select path, count(*) as views from page_views where at > now() - interval '1 hour' group by path order by views desc limit 20")
-        .fetch_all(&mut *shop)
-        .await?;
+    sqlx::query(
+        "select path, count(*) as views from page_views where at > now() - interval '1 hour' group by path order by views desc limit 20",
+    )
+    .fetch_all(&mut *shop)
+    .await?;
     pause(EVERY_MS).await;
     Ok(())
 }

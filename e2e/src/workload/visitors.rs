@@ -12,7 +12,8 @@ use super::{favourite, pause};
 pub(super) async fn visit(shop: &mut PgConnection, number: u64) -> Result<()> {
     const STEP_MS: u64 = 90;
     let customer = favourite(CUSTOMERS);
-    match rand::rng().random_range(0..100) {
+    let choice = rand::rng().random_range(0..100);
+    match choice {
         0..30 => browse(shop).await?,
         30..50 => look_at_product(shop).await?,
         50..62 => search(shop).await?,
@@ -37,7 +38,9 @@ pub(super) async fn process_orders(shop: &mut PgConnection) -> Result<()> {
     sqlx::query("update orders set status = 'done' where id in (select id from orders where status = 'sent' order by placed_at limit 15)")
         .execute(&mut *shop)
         .await?;
-    sqlx::query("delete from orders where id in (select id from orders where status = 'cancelled' order by id limit 10)").execute(&mut *shop).await?;
+    sqlx::query("delete from orders where id in (select id from orders where status = 'cancelled' order by id limit 10)")
+        .execute(&mut *shop)
+        .await?;
     sqlx::query("update stock set quantity = quantity + 500 where quantity < 1000").execute(&mut *shop).await?;
     pause(EVERY_MS).await;
     Ok(())
@@ -53,7 +56,10 @@ fn tide(number: u64) -> u64 {
 
 async fn browse(shop: &mut PgConnection) -> Result<()> {
     let category = ["books", "garden", "kitchen", "sport"][rand::rng().random_range(0..4)];
-    sqlx::query("select id, title, price from products where category = $1 order by price limit 24").bind(category).fetch_all(&mut *shop).await?;
+    sqlx::query("select id, title, price from products where category = $1 order by price limit 24")
+        .bind(category)
+        .fetch_all(&mut *shop)
+        .await?;
     sqlx::query("insert into page_views (path, agent) values ($1, $2)")
         .bind(format!("/category/{category}"))
         .bind("Mozilla/5.0 (a long and tiresome user agent string, as they are)")
@@ -75,7 +81,11 @@ async fn look_at_product(shop: &mut PgConnection) -> Result<()> {
     .bind(product)
     .fetch_all(&mut *shop)
     .await?;
-    sqlx::query("insert into page_views (path, agent) values ($1, $2)").bind(format!("/product/{product}")).bind("shop-app/7.1").execute(shop).await?;
+    sqlx::query("insert into page_views (path, agent) values ($1, $2)")
+        .bind(format!("/product/{product}"))
+        .bind("shop-app/7.1")
+        .execute(shop)
+        .await?;
     Ok(())
 }
 
@@ -114,15 +124,22 @@ async fn see_orders(shop: &mut PgConnection, customer: i32) -> Result<()> {
 
 async fn buy(shop: &mut PgConnection, customer: i32) -> Result<()> {
     let mut order = shop.begin().await?;
-    let id: i64 = sqlx::query("insert into orders (customer_id, status) values ($1, 'paid') returning id").bind(customer).fetch_one(&mut *order).await?.get(0);
-    for line in 1..=rand::rng().random_range(1..4) {
+    let id: i64 = sqlx::query("insert into orders (customer_id, status) values ($1, 'paid') returning id")
+        .bind(customer)
+        .fetch_one(&mut *order)
+        .await?
+        .get(0);
+    let lines = rand::rng().random_range(1..4);
+    for line in 1..=lines {
         let product = favourite(PRODUCTS);
-        sqlx::query("insert into order_items (order_id, line, product_id, quantity, price) select $1, $2, id, 1, price from products where id = $3")
-            .bind(id)
-            .bind(line)
-            .bind(product)
-            .execute(&mut *order)
-            .await?;
+        sqlx::query(
+            "insert into order_items (order_id, line, product_id, quantity, price) select $1, $2, id, 1, price from products where id = $3",
+        )
+        .bind(id)
+        .bind(line)
+        .bind(product)
+        .execute(&mut *order)
+        .await?;
     }
     sqlx::query("update orders set total = (select sum(price * quantity) from order_items where order_id = $1) where id = $1")
         .bind(id)
@@ -136,7 +153,10 @@ async fn buy(shop: &mut PgConnection, customer: i32) -> Result<()> {
 async fn give_up_at_checkout(shop: &mut PgConnection, customer: i32) -> Result<()> {
     let mut order = shop.begin().await?;
     sqlx::query("select id from orders where customer_id = $1 and status = 'new' for update").bind(customer).fetch_all(&mut *order).await?;
-    sqlx::query("update orders set status = 'cancelled' where customer_id = $1 and status = 'new'").bind(customer).execute(&mut *order).await?;
+    sqlx::query("update orders set status = 'cancelled' where customer_id = $1 and status = 'new'")
+        .bind(customer)
+        .execute(&mut *order)
+        .await?;
     pause(30).await;
     order.rollback().await?;
     Ok(())

@@ -1,0 +1,57 @@
+# What developers type. `make help` lists it. Everything is built in the dev profile, with one set of features, so that the
+# demo, the tests and the lints share their work.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+UI_SOURCES := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' -not -name schema.d.ts 2>/dev/null) docs/openapi.json
+
+.PHONY: help demo build ui test lint fmt bench generated prerequisites binaries
+
+help: ## This list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: prerequisites ui e2e/node_modules/.package-lock.json binaries ## PostgreSQL with a living workload, watched (TARGET=postgres://… for your own)
+	@exec $(TARGET_DIR)/debug/demo
+
+build: prerequisites ui binaries ## Everything, in the dev profile
+
+ui: ui/dist/index.html ## The web UI
+
+test: prerequisites ui ## Every test of every suite; installs what they need
+	@scripts/test.sh
+
+lint: ui/node_modules/.package-lock.json ## Formatting, clippy, the UI's lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cd ui && npm run lint
+
+fmt: ## Formats the Rust code
+	cargo fmt --all
+
+generated: binaries ## Writes the files that are generated from the code
+	$(TARGET_DIR)/debug/pganalytics views --markdown > docs/views.md
+	$(TARGET_DIR)/debug/pganalytics openapi > docs/openapi.json
+
+bench: prerequisites ## The figures, side by side with peers (release build, long)
+	cargo run --release --locked -p pganalytics-bench
+
+prerequisites:
+	@scripts/prerequisites.sh
+
+# Standard output belongs to the demo's one line.
+binaries:
+	@cargo build --workspace --bins --locked >&2
+
+ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
+	@echo "building the web UI" >&2
+	@cd ui && npm run build >&2
+	@touch $@
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	@echo "installing npm packages in $*" >&2
+	@cd $* && npm ci --no-audit --no-fund >&2
+	@touch $@

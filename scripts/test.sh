@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Runs every suite, adds up what their runners say they ran, and ends with the line "N passed, N failed". A suite that did not
+# run counts as a failure.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+total_passed=0
+total_failed=0
+summary=""
+
+# Sums the numbers that a pattern's first group finds in a file without colours.
+sum() { # file, sed pattern
+  sed -E 's/\x1b\[[0-9;]*m//g' "$1" | sed -nE "s/$2/\1/p" | awk '{ n += $1 } END { print n + 0 }'
+}
+
+suite() { # name, pattern of passed, pattern of failed, command …
+  local name=$1 passed_pattern=$2 failed_pattern=$3 status=0 passed failed
+  shift 3
+  echo "── $name: $*"
+  "$@" 2>&1 | tee "$logs/$name" || status=$?
+  passed=$(sum "$logs/$name" "$passed_pattern")
+  failed=$(sum "$logs/$name" "$failed_pattern")
+  if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
+    echo "$name ended with status $status and did not say which test failed"
+    failed=1
+  elif [ "$passed" -eq 0 ] && [ "$failed" -eq 0 ]; then
+    echo "$name ran no test"
+    failed=1
+  fi
+  total_passed=$((total_passed + passed))
+  total_failed=$((total_failed + failed))
+  summary+=$(printf '%-10s %4d passed, %d failed (%d s)' "$name" "$passed" "$failed" "$SECONDS")$'\n'
+  SECONDS=0
+}
+
+make --no-print-directory ui/node_modules/.package-lock.json e2e/node_modules/.package-lock.json
+CHROMIUM=$(scripts/chromium.sh)
+export CHROMIUM CARGO_TERM_COLOR=never NO_COLOR=1
+SECONDS=0
+
+suite ui '^ *Tests .* ([0-9]+) passed.*' '^ *Tests +([0-9]+) failed.*' npm --prefix ui test
+# The binaries that the end-to-end tests drive: the same features as the tests, so nothing is compiled twice.
+cargo build --workspace --bins --locked
+suite rust '^test result: .* ([0-9]+) passed; .*' '^test result: .* ([0-9]+) failed; .*' cargo test --workspace --locked --no-fail-fast
+suite browser '^. pass ([0-9]+)$' '^. fail ([0-9]+)$' node --test --test-reporter=spec e2e/browser.test.mjs
+
+echo "── per suite"
+printf '%s' "$summary"
+echo "$total_passed passed, $total_failed failed"
+[ "$total_failed" -eq 0 ]
