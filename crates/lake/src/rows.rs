@@ -4,7 +4,7 @@
 //! What comes out can be stored, sorted, written and queried without another check: the columns of [`Shape::stored`] in their order,
 //! no null `ts` or `server`, times that a calendar has, names of sane length. Columns the collector did not ship are null.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray as _;
@@ -210,12 +210,9 @@ fn sighted(rows: &RecordBatch) -> Vec<Sighting> {
         let column = rows.column_by_name(name)?.as_primitive_opt::<TimestampMicrosecondType>()?;
         column.is_valid(i).then(|| column.value(i))
     };
-    let mut last: std::collections::BTreeMap<String, Sighting> = std::collections::BTreeMap::new();
+    let mut last: BTreeMap<String, Sighting> = BTreeMap::new();
     for i in 0..rows.num_rows() {
         let (Some(name), Some(ts)) = (text(SERVER, i), moment(TS, i)) else { continue };
-        if last.get(&name).is_some_and(|earlier| earlier.ts > ts) {
-            continue;
-        }
         let sighting = Sighting {
             ts,
             up: bool("up", i),
@@ -230,7 +227,12 @@ fn sighted(rows: &RecordBatch) -> Vec<Sighting> {
             collector: text("collector", i),
             name: name.clone(),
         };
-        last.insert(name, sighting);
+        let newest = match last.remove(&name) {
+            Some(known) if known.ts > ts => known.over(sighting),
+            Some(known) => sighting.over(known),
+            None => sighting,
+        };
+        last.insert(name, newest);
     }
     last.into_values().collect()
 }

@@ -29,6 +29,7 @@ use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 use futures::StreamExt as _;
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
@@ -48,6 +49,10 @@ use crate::table::table;
 pub const QUERIES_AT_ONCE: usize = 4;
 /// Bytes of a statement: room for any that a person or a dashboard writes.
 const MAX_SQL: usize = 256 << 10;
+/// Words and signs of a statement. A chain of operators nests as deep as it is long, and not all of DataFusion minds its stack.
+const MAX_TOKENS: usize = 20_000;
+/// Stack of a query's thread, for statements that nest as deep as [`MAX_TOKENS`] allows; untouched pages cost nothing.
+const STACK: usize = 64 << 20;
 /// Bytes of an answer's rows in memory, whatever their number: longer answers are cut like those of too many rows.
 const MAX_ANSWER: usize = 64 << 20;
 /// Consumers of memory that are named when it does not suffice.
@@ -97,6 +102,7 @@ impl Engine {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(cores)
             .thread_name("query")
+            .thread_stack_size(STACK)
             .enable_all()
             .build()
             .context("start the threads for queries")?;
@@ -263,8 +269,16 @@ fn one_statement(sql: &str, shapes: &Shapes) -> Result<Statement, QueryError> {
         let message = format!("the statement has {} bytes, at most {MAX_SQL} are read", sql.len());
         return Err(QueryError::new(QueryErrorKind::Syntax, message));
     }
-    let mut statements = DFParserBuilder::new(sql)
-        .with_dialect(&PostgreSqlDialect {})
+    let dialect = PostgreSqlDialect {};
+    let tokens = Tokenizer::new(&dialect, sql)
+        .tokenize_with_location()
+        .map_err(|error| failure(&DataFusionError::SQL(Box::new(error.into()), None), shapes))?;
+    if tokens.len() > MAX_TOKENS {
+        let message = format!("the statement has {} words and signs, at most {MAX_TOKENS} are read", tokens.len());
+        return Err(QueryError::new(QueryErrorKind::Syntax, message));
+    }
+    let mut statements = DFParserBuilder::new(tokens)
+        .with_dialect(&dialect)
         .with_recursion_limit(NESTING)
         .build()
         .and_then(|mut parser| parser.parse_statements())

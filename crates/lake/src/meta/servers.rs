@@ -52,6 +52,20 @@ pub(crate) struct Sighting {
 }
 
 impl Sighting {
+    /// This, with what it cannot say (the server was down) as an earlier one said.
+    pub(crate) fn over(self, earlier: Self) -> Self {
+        Self {
+            in_recovery: self.in_recovery.or(earlier.in_recovery),
+            version_num: self.version_num.or(earlier.version_num),
+            version: self.version.or(earlier.version),
+            system_identifier: self.system_identifier.or(earlier.system_identifier),
+            host: self.host.or(earlier.host),
+            port: self.port.or(earlier.port),
+            postmaster_start_time: self.postmaster_start_time.or(earlier.postmaster_start_time),
+            ..self
+        }
+    }
+
     /// Keeps the newest; what a server that is down cannot say stays as it was.
     pub(crate) async fn record(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         sqlx::query(

@@ -1,0 +1,127 @@
+//! A query that asks too much is ended, says why, and the next ones are answered.
+
+use std::time::Duration;
+
+use pganalytics_lake::{Query, QueryErrorKind};
+
+use crate::world::{Row, World, batch, noon};
+
+#[tokio::test]
+async fn memory() {
+    let world = World::new().await;
+    for sql in [
+        "select x.value, count(*) from generate_series(1, 3000000) as x group by x.value order by 2",
+        "select array_agg(x.value) from generate_series(1, 30000000) as x",
+        "select string_agg(cast(x.value as varchar), ',') from generate_series(1, 30000000) as x",
+        "select count(distinct x.value) from generate_series(1, 10000000) as x",
+        "select a.value, b.value from generate_series(1, 4000000) a join generate_series(1, 4000000) b on a.value = b.value order by 1 desc, 2",
+    ] {
+        let error = world.query(sql).await.expect_err(sql);
+        assert_eq!(error.kind, QueryErrorKind::Memory, "{sql}: {error}");
+        assert!(error.hint.is_some());
+        assert_eq!(world.one("select 1").await, "1");
+    }
+}
+
+#[tokio::test]
+async fn texts_that_grow_without_end() {
+    let world = World::new().await;
+    world.ingest(batch(1, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
+    for sql in [
+        "select repeat('x', 10000000000)",
+        "select length(repeat(server, 9000000000)) from pg_stat_statements",
+        "select lpad('x', 2000000000)",
+        "select rpad(server, 2000000000, 'xy') from pg_stat_statements",
+        "select replace(repeat('x', 100000), 'x', repeat('y', 100000))",
+        "select regexp_replace(repeat('x', 100000), 'x', repeat('y', 100000), 'g')",
+        "select concat(a, a, a, a) from (select repeat('x', 100000000) as a)",
+        "select a || a || a from (select repeat('x', 100000000) as a)",
+        "with a as (select repeat(server, 10000000) s from pg_stat_statements), b as (select s || s s from a), c as (select s || s s from b),
+         d as (select s || s s from c), e as (select s || s s from d) select length(s || s) from e",
+    ] {
+        let error = world.query(sql).await.expect_err(sql);
+        assert_eq!(error.kind, QueryErrorKind::Memory, "{sql}: {error}");
+    }
+    assert_eq!(world.one("select length(repeat('x', 1000) || 'y' || concat('z', null))").await, "1002");
+    assert_eq!(world.one("select ('x' || null) is null").await, "true");
+    assert_eq!(world.one("select 'calls: ' || calls from pg_stat_statements").await, "calls: 1");
+}
+
+#[tokio::test]
+async fn the_deadline_ends_a_query_and_frees_its_turn() {
+    let world = World::with(|options| options.query_deadline = Duration::from_millis(200)).await;
+    for sql in [
+        "select count(*) from generate_series(1, 1000000000000) as x where x.value % 3 = 1",
+        "select count(*) from generate_series(1, 10000000) a, generate_series(1, 10000000) b where a.value + b.value = 7",
+        "with recursive n as (select 1 as i union all select i from n) select count(*) from n",
+    ] {
+        let error = world.query(sql).await.expect_err(sql);
+        assert_eq!(error.kind, QueryErrorKind::Deadline, "{sql}: {error}");
+    }
+    while world.lake.stats().await.running_queries > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.one("select 1").await, "1");
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_ends_its_query() {
+    let world = World::with(|options| options.query_deadline = Duration::from_secs(3_600)).await;
+    let lake = world.lake.clone();
+    let asking = tokio::spawn(async move {
+        lake.query(Query::new("select count(*) from generate_series(1, 1000000000000) as x where x.value % 3 = 1")).await
+    });
+    while world.lake.stats().await.running_queries == 0 {
+        tokio::task::yield_now().await;
+    }
+    asking.abort();
+    while world.lake.stats().await.running_queries > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn more_queries_than_turns_are_all_answered() {
+    let world = World::new().await;
+    let asks: Vec<_> = (0..40)
+        .map(|i| {
+            let lake = world.lake.clone();
+            tokio::spawn(async move { crate::world::one(&lake, &format!("select {i}")).await })
+        })
+        .collect();
+    for (i, ask) in asks.into_iter().enumerate() {
+        assert_eq!(ask.await.unwrap(), i.to_string());
+    }
+    assert_eq!(world.lake.stats().await.queries, 40);
+}
+
+#[tokio::test]
+async fn rows_beyond_the_cap_are_cut_and_said_to_be() {
+    let world = World::with(|options| options.max_rows = 100).await;
+    let rows = async |sql: &str, max_rows| {
+        let answer = world.lake.query(Query { max_rows, ..Query::new(sql) }).await.unwrap();
+        (answer.batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), answer.truncated)
+    };
+    let thousand = "select * from generate_series(1, 1000)";
+    assert_eq!(rows(thousand, None).await, (100, true));
+    assert_eq!(rows(thousand, Some(10)).await, (10, true));
+    assert_eq!(rows(thousand, Some(5_000)).await, (100, true));
+    assert_eq!(rows("select * from generate_series(1, 100)", None).await, (100, false));
+    assert_eq!(rows("select * from generate_series(1, 1000) limit 7", None).await, (7, false));
+    assert_eq!(rows(thousand, Some(0)).await, (0, true));
+}
+
+#[tokio::test]
+async fn a_statement_too_deep_or_too_long_is_an_error() {
+    let world = World::new().await;
+    let deep = format!("select {}1{}", "(".repeat(10_000), ")".repeat(10_000));
+    assert_eq!(world.query(&deep).await.unwrap_err().kind, QueryErrorKind::Syntax);
+    let long = format!("select '{}'", "x".repeat(300_000));
+    assert_eq!(world.query(&long).await.unwrap_err().kind, QueryErrorKind::Syntax);
+    let chain = |terms| format!("select {}1", "1 + ".repeat(terms));
+    assert_eq!(world.query(&chain(20_000)).await.unwrap_err().kind, QueryErrorKind::Syntax);
+    // Whatever becomes of it, the process lives.
+    let _ = world.query(&chain(4_900)).await;
+    let _ = world.query(&format!("{}1", "select 1 union all ".repeat(3_000))).await;
+    assert_eq!(world.one("select 1").await, "1");
+}

@@ -1,0 +1,12 @@
+//! Proves the lake's promises from outside, through its public API and its data folder.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
+mod compaction;
+mod crash;
+mod ingest;
+mod limits;
+mod meta;
+mod readonly;
+mod sql;
+mod world;

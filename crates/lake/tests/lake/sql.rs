@@ -1,0 +1,178 @@
+//! Answers, errors with their place, and that no more is read than needed.
+
+use chrono::TimeDelta;
+use pganalytics_lake::{Position, Query, QueryErrorKind};
+use serde_json::json;
+
+use crate::world::{Row, World, batch, noon};
+
+#[tokio::test]
+async fn every_view_is_a_table_even_without_rows() {
+    let world = World::new().await;
+    assert_eq!(world.one("select count(*) from pg_stat_statements").await, "0");
+    assert_eq!(world.one("select count(*) from information_schema.tables where table_schema = 'public'").await, "2");
+    let columns = "select string_agg(column_name || ' ' || data_type, ', ' order by ordinal_position)
+                   from information_schema.columns where table_name = 'pg_stat_statements'";
+    assert_eq!(
+        world.one(columns).await,
+        "ts Timestamp(µs, \"UTC\"), server Utf8View, interval_ms Int64, datname Utf8View, queryid Int64, calls Int64, \
+         total_exec_time Float64, load Float64, toplevel Boolean"
+    );
+    assert_eq!(world.one("select unit from pganalytics.columns where column_name = 'total_exec_time'").await, "ms");
+}
+
+#[tokio::test]
+async fn durations_are_milliseconds() {
+    let world = World::new().await;
+    let rows: Vec<Row> = (1..=4).map(|calls| Row::new(noon(), "a", calls, calls)).collect();
+    for compacted in [false, true] {
+        if compacted {
+            world.lake.compact().await.unwrap();
+        } else {
+            world.ingest(batch(1, &rows)).await.unwrap();
+        }
+        assert_eq!(world.one("select sum(total_exec_time) from pg_stat_statements").await, "15.0");
+        assert_eq!(world.one("select queryid from pg_stat_statements where total_exec_time between 2.9 and 3.1").await, "2");
+        assert_eq!(world.one("select queryid from pg_stat_statements order by total_exec_time desc limit 1").await, "4");
+    }
+}
+
+#[tokio::test]
+async fn parameters() {
+    let world = World::new().await;
+    world.ingest(batch(1, &[Row::new(noon(), "a", 1, 10), Row::new(noon() + TimeDelta::hours(1), "b'; drop", 2, 20)])).await.unwrap();
+    let ask = async |sql: &str, parameters: serde_json::Value| {
+        let parameters = parameters.as_object().unwrap().clone().into_iter().collect();
+        let answer = world.lake.query(Query { parameters, ..Query::new(sql) }).await?;
+        let rows: usize = answer.batches.iter().map(|batch| batch.num_rows()).sum();
+        Ok::<_, pganalytics_lake::QueryError>(rows)
+    };
+    let from = (noon() + TimeDelta::minutes(1)).to_rfc3339();
+    assert_eq!(ask("select 1 from pg_stat_statements where server = $server", json!({"server": "b'; drop"})).await.unwrap(), 1);
+    assert_eq!(ask("select 1 from pg_stat_statements where ts >= $from", json!({"from": from})).await.unwrap(), 1);
+    assert_eq!(
+        ask("select 1 from pg_stat_statements where calls >= $calls and queryid = $q", json!({"calls": 5, "q": 1})).await.unwrap(),
+        1
+    );
+    assert_eq!(ask("select 1 from pg_stat_statements where total_exec_time > $ms", json!({"ms": 15.5})).await.unwrap(), 1);
+    assert_eq!(ask("select 1 from pg_stat_statements where toplevel = $is", json!({"is": true})).await.unwrap(), 2);
+    assert_eq!(ask("select 1 from pg_stat_statements where $s is null or server = $s", json!({"s": null})).await.unwrap(), 2);
+    assert_eq!(ask("select 1 from pg_stat_statements where server = $1", json!({"1": "a"})).await.unwrap(), 1);
+    let interval = "select date_bin($step::interval, ts), sum(calls) from pg_stat_statements group by 1";
+    assert_eq!(ask(interval, json!({"step": "1 minute"})).await.unwrap(), 2);
+
+    let error = ask("select 1 from pg_stat_statements where server = $server", json!({})).await.unwrap_err();
+    assert_eq!(error.kind, QueryErrorKind::Plan);
+    assert!(error.message.contains("$server"), "{error}");
+    let error = ask("select $x", json!({"x": [1]})).await.unwrap_err();
+    assert_eq!(error.kind, QueryErrorKind::Plan);
+}
+
+#[tokio::test]
+async fn a_mistake_is_named_with_its_place_and_a_remedy() {
+    let world = World::new().await;
+    let at = |line, column| Some(Position { line, column });
+    for (sql, kind, position, message, hint) in [
+        ("selct 1", QueryErrorKind::Syntax, at(1, 1), "selct", ""),
+        ("select 1 +", QueryErrorKind::Syntax, None, "Expected", ""),
+        ("select 1\nfrom pg_stat_statements\nwhere and", QueryErrorKind::Syntax, at(3, 7), "and", ""),
+        ("select 'x", QueryErrorKind::Syntax, at(1, 8), "Unterminated", ""),
+        ("", QueryErrorKind::Syntax, None, "no statement", "select"),
+        ("select cals\nfrom pg_stat_statements", QueryErrorKind::Plan, at(1, 8), "column 'cals' does not exist", "'calls'"),
+        (
+            "select ts,\n  s.nothing_like_it\nfrom pg_stat_statements s",
+            QueryErrorKind::Plan,
+            at(2, 3),
+            "nothing_like_it",
+            "columns here are",
+        ),
+        (
+            "select *\nfrom pg_stat_statement",
+            QueryErrorKind::Plan,
+            at(2, 6),
+            "table 'pg_stat_statement' does not exist",
+            "'pg_stat_statements'",
+        ),
+        ("select summ(calls) from pg_stat_statements", QueryErrorKind::Plan, at(1, 8), "summ", ""),
+        ("select calls + server from pg_stat_statements where calls = interval '1 day'", QueryErrorKind::Plan, None, "", ""),
+        ("select server, sum(calls) from pg_stat_statements", QueryErrorKind::Plan, at(1, 8), "server", ""),
+    ] {
+        let error = world.query(sql).await.expect_err(sql);
+        let said = format!("{sql}: {error:?}");
+        assert_eq!(error.kind, kind, "{said}");
+        if position.is_some() {
+            assert_eq!(error.position, position, "{said}");
+        }
+        assert!(error.message.contains(message), "{said}");
+        assert!(error.hint.clone().unwrap_or_default().contains(hint), "{said}");
+        assert!(!error.message.contains("pganalytics.public."), "{said}");
+    }
+    let error = world.query("select 1 / (calls - calls) from (values (1)) t (calls)").await.unwrap_err();
+    assert_eq!(error.kind, QueryErrorKind::Execution);
+}
+
+/// The figure of a metric in `explain analyze`: the number after its name.
+fn metric(plan: &str, name: &str) -> Vec<String> {
+    plan.split(name).skip(1).map(|rest| rest.split([',', ']']).next().unwrap_or_default().trim_start_matches('=').to_owned()).collect()
+}
+
+#[tokio::test]
+async fn files_of_other_days_and_servers_are_not_opened() {
+    let world = World::new().await;
+    for day in 0..3 {
+        for (i, server) in ["a", "b"].into_iter().enumerate() {
+            let ts = noon() - TimeDelta::days(day);
+            let sequence = u64::try_from(day).unwrap() * 2 + i as u64 + 1;
+            world.ingest(batch(sequence, &[Row::new(ts, server, 1, 1)])).await.unwrap();
+            world.lake.compact().await.unwrap();
+        }
+    }
+    assert_eq!(world.lake.stats().await.files, 6);
+    let opened = async |filter: &str| {
+        let plan = world.query(&format!("explain select sum(calls) from pg_stat_statements where {filter}")).await.unwrap();
+        plan.matches(".parquet").count()
+    };
+    let (first, last) = (noon() - TimeDelta::hours(30), noon() - TimeDelta::hours(18));
+    assert_eq!(opened("true").await, 6);
+    assert_eq!(opened("server = 'a'").await, 3);
+    assert_eq!(opened("server in ('a', 'x')").await, 3);
+    assert_eq!(opened(&format!("ts >= '{}' and ts < '{}'", first.to_rfc3339(), last.to_rfc3339())).await, 2);
+    assert_eq!(
+        opened(&format!("server = 'b' and ts between timestamp '{}' and timestamp '{}'", first.naive_utc(), last.naive_utc())).await,
+        1
+    );
+    assert_eq!(opened("ts > now() - interval '84 hours'").await, 2);
+    assert_eq!(opened("ts > now()").await, 0);
+    assert_eq!(opened("server = 'c'").await, 0);
+}
+
+#[tokio::test]
+async fn one_statement_of_a_day_is_read_without_the_others() {
+    let world = World::new().await;
+    // 64 statements of 1,000 rows each: 16 pages.
+    let rows: Vec<Row> = (0..64_000).map(|i| Row::new(noon() + TimeDelta::seconds(i % 1_000), "a", i / 1_000 - 32, 1)).collect();
+    world.ingest(batch(1, &rows)).await.unwrap();
+    world.lake.compact().await.unwrap();
+    let sql = "select sum(calls), sum(total_exec_time) from pg_stat_statements where server = 'a' and queryid = 7";
+    let plan = world.query(&format!("explain analyze {sql}")).await.unwrap();
+    let pruned = metric(&plan, "page_index_rows_pruned");
+    assert_eq!(pruned.len(), 1, "{plan}");
+    assert!(
+        pruned[0].contains("59.90 K") || pruned[0].contains("59904") || pruned[0].contains("59.9"),
+        "15 of 16 pages: {pruned:?} {plan}"
+    );
+    assert!(!plan.contains("FilterExec"), "the filter is in the scan: {plan}");
+    let matched = metric(&plan, "pushdown_rows_matched");
+    assert!(matched.iter().any(|rows| rows.contains("1000") || rows.contains("1.000 K") || rows.contains("1.00 K")), "{matched:?} {plan}");
+}
+
+#[tokio::test]
+async fn counts_and_extremes_need_no_reading() {
+    let world = World::new().await;
+    world.ingest(batch(1, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
+    world.lake.compact().await.unwrap();
+    for sql in ["select count(*) from pg_stat_statements", "select max(ts) from pg_stat_statements"] {
+        let plan = world.query(&format!("explain {sql}")).await.unwrap();
+        assert!(!plan.contains(".parquet"), "{plan}");
+    }
+}
