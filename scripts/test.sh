@@ -44,7 +44,7 @@ suite ui '^ *Tests .* ([0-9]+) passed.*' '^ *Tests +([0-9]+) failed.*' npm --pre
 # The binaries that the end-to-end tests drive: the same features as the tests, so nothing is compiled twice.
 cargo build --workspace --bins --locked
 suite rust '^test result: .* ([0-9]+) passed; .*' '^test result: .* ([0-9]+) failed; .*' cargo test --workspace --locked --no-fail-fast
-suite browser '^. pass ([0-9]+)$' '^. fail ([0-9]+)$' node --test --test-reporter=spec e2e/browser.test.mjs
+suite browser '^[^a-z]* pass ([0-9]+)$' '^[^a-z]* fail ([0-9]+)$' node --test --test-reporter=spec e2e/browser.test.mjs
 
 echo "── per suite"
 printf '%s' "$summary"

@@ -15,7 +15,7 @@ const ALLOWED: [(&str, &[&str]); 7] = [
     ("pganalytics-server", &["pganalytics-lake", "pganalytics-views"]),
     ("pganalytics", &["pganalytics-collector", "pganalytics-lake", "pganalytics-server", "pganalytics-views"]),
     ("e2e", &["pganalytics-views"]),
-    ("pganalytics-bench", &["pganalytics-collector", "pganalytics-lake", "pganalytics-server", "pganalytics-views"]),
+    ("pganalytics-bench", &["e2e", "pganalytics-collector", "pganalytics-lake", "pganalytics-server", "pganalytics-views"]),
 ];
 
 fn cargo(arguments: &[&str]) -> Result<String> {

@@ -1,5 +1,11 @@
 //! One test binary: it links once, and its tests share the machine's few cores in one queue.
 
+mod counting;
+mod crashes;
 mod dependencies;
 mod harness;
+mod names;
+mod standby;
+mod troubles;
 mod views;
+mod watched;
