@@ -1,0 +1,220 @@
+//! What was read is gathered here and closed into batches.
+//!
+//! # Promise
+//! A batch keeps within the wire's limits: rows are put into as many batches as that takes. A row too large for any batch is
+//! dropped and counted.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use pganalytics_views::wire::{self, Header, Limits, WireError};
+use tokio::sync::Notify;
+
+/// Bytes in memory after which a batch is closed before its time: what a busy fleet reads in a few seconds.
+const FULL: usize = 16 << 20;
+/// Bytes of rows put into one batch: far below the wire's limit, and what the collector encodes at a time.
+const BATCH: usize = 16 << 20;
+
+/// Rows by view.
+pub type Frames = Vec<(String, RecordBatch)>;
+
+/// Rows read and not yet in a batch.
+#[derive(Debug, Default)]
+pub struct Gather {
+    inner: Mutex<Gathered>,
+    full: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Gathered {
+    views: BTreeMap<String, Vec<RecordBatch>>,
+    bytes: usize,
+}
+
+impl Gather {
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Adds rows of a view.
+    pub fn add(&self, view: &str, rows: RecordBatch) {
+        if rows.num_rows() == 0 {
+            return;
+        }
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.bytes += rows.get_array_memory_size();
+        match inner.views.get_mut(view) {
+            Some(batches) => batches.push(rows),
+            None => drop(inner.views.insert(view.into(), vec![rows])),
+        }
+        if inner.bytes > FULL {
+            self.full.notify_one();
+        }
+    }
+
+    /// Waits until there is more than should wait for its time.
+    pub async fn full(&self) {
+        self.full.notified().await;
+    }
+
+    /// Everything gathered, cut into batches' worth.
+    #[must_use]
+    pub fn take(&self) -> Vec<Frames> {
+        let gathered = std::mem::take(&mut *self.inner.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut batches = Vec::new();
+        let (mut frames, mut bytes) = (Frames::new(), 0);
+        for (view, rows) in gathered.views {
+            for rows in concat(&view, &rows) {
+                let size = rows.get_array_memory_size();
+                if bytes + size > BATCH && !frames.is_empty() {
+                    batches.push(std::mem::take(&mut frames));
+                    bytes = 0;
+                }
+                bytes += size;
+                frames.push((view.clone(), rows));
+            }
+        }
+        if !frames.is_empty() {
+            batches.push(frames);
+        }
+        batches
+    }
+}
+
+/// One batch of rows a view, or a few where they are many.
+fn concat(view: &str, rows: &[RecordBatch]) -> Vec<RecordBatch> {
+    let (mut done, mut begin, mut bytes) = (Vec::new(), 0, 0);
+    for (i, part) in rows.iter().enumerate() {
+        let size = part.get_array_memory_size();
+        if bytes + size > BATCH && i > begin {
+            done.extend(join(view, &rows[begin..i]));
+            (begin, bytes) = (i, 0);
+        }
+        bytes += size;
+    }
+    done.extend(join(view, &rows[begin..]));
+    done
+}
+
+fn join(view: &str, rows: &[RecordBatch]) -> Option<RecordBatch> {
+    match rows {
+        [] => None,
+        [one] => Some(one.clone()),
+        many => arrow_select::concat::concat_batches(many[0].schema_ref(), many)
+            .inspect_err(|error| tracing::error!(view, %error, "rows of one view differ in shape and were dropped"))
+            .ok(),
+    }
+}
+
+/// What became of frames.
+#[derive(Debug)]
+pub enum Encoded {
+    Batch(Bytes),
+    /// Too large for one batch: two halves, to be encoded apart.
+    Halves(Vec<Frames>),
+    /// Not to be shipped in any way.
+    Dropped {
+        rows: u64,
+        reason: String,
+    },
+}
+
+/// Encodes frames as the batch of this header.
+#[must_use]
+pub fn encode(header: Header, frames: Frames, limits: &Limits) -> Encoded {
+    match wire::encode(header, &frames, limits) {
+        Ok(bytes) => Encoded::Batch(bytes.into()),
+        Err(WireError::TooLarge { .. }) if rows(&frames) > 1 => Encoded::Halves(halves(frames)),
+        Err(error) => Encoded::Dropped { rows: rows(&frames), reason: error.to_string() },
+    }
+}
+
+fn rows(frames: &Frames) -> u64 {
+    frames.iter().map(|(_, rows)| rows.num_rows() as u64).sum()
+}
+
+fn halves(mut frames: Frames) -> Vec<Frames> {
+    if frames.len() > 1 {
+        let second = frames.split_off(frames.len() / 2);
+        return vec![frames, second];
+    }
+    frames
+        .into_iter()
+        .flat_map(|(view, rows)| {
+            let half = rows.num_rows() / 2;
+            [vec![(view.clone(), rows.slice(0, half))], vec![(view, rows.slice(half, rows.num_rows() - half))]]
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::{StringArray, TimestampMicrosecondArray};
+    use arrow_schema::{DataType, Field, Schema, TimeUnit};
+    use uuid::Uuid;
+
+    fn texts(rows: usize) -> RecordBatch {
+        let ts = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let schema = Schema::new(vec![Field::new("ts", ts, false), Field::new("text", DataType::Utf8, true)]);
+        // No two are alike, so that compression does not hide the size.
+        let texts =
+            (0..rows).map(|i| Some(Uuid::from_u128((i as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)).to_string()));
+        let columns: Vec<arrow_array::ArrayRef> =
+            vec![Arc::new(TimestampMicrosecondArray::from(vec![1; rows]).with_timezone("UTC")), Arc::new(StringArray::from_iter(texts))];
+        RecordBatch::try_new(Arc::new(schema), columns).expect("columns of the schema")
+    }
+
+    fn header() -> Header {
+        Header {
+            collector: Uuid::nil(),
+            collector_name: "c".into(),
+            sequence: 1,
+            created_us: 1,
+            version: "0".into(),
+            dropped_rows: 0,
+            frames: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn rows_over_the_limit_are_halved_until_they_fit_and_none_is_lost() {
+        let limits = Limits { encoded: 8_000, ..Limits::default() };
+        let mut todo = vec![vec![("a".to_owned(), texts(500)), ("b".to_owned(), texts(700))]];
+        let (mut shipped, mut batches) = (0, 0);
+        while let Some(frames) = todo.pop() {
+            match encode(header(), frames, &limits) {
+                Encoded::Batch(bytes) => {
+                    batches += 1;
+                    shipped += wire::decode_header(&bytes, &limits).expect("a batch").frames.iter().map(|f| f.rows).sum::<u64>();
+                }
+                Encoded::Halves(halves) => todo.extend(halves),
+                Encoded::Dropped { rows, reason } => panic!("{rows} rows dropped: {reason}"),
+            }
+        }
+        assert_eq!(shipped, 1_200);
+        assert!(batches > 2);
+    }
+
+    #[test]
+    fn a_row_no_batch_can_hold_is_dropped_and_counted() {
+        let limits = Limits { encoded: 10, ..Limits::default() };
+        let outcome = encode(header(), vec![("a".to_owned(), texts(1))], &limits);
+        assert!(matches!(outcome, Encoded::Dropped { rows: 1, .. }));
+    }
+
+    #[test]
+    fn rows_of_one_view_are_joined() {
+        let gather = Gather::new();
+        gather.add("b", texts(2));
+        gather.add("a", texts(1));
+        gather.add("b", texts(3));
+        let batches = gather.take();
+        let shape: Vec<_> = batches.iter().flatten().map(|(view, rows)| (view.as_str(), rows.num_rows())).collect();
+        assert_eq!(shape, [("a", 1), ("b", 5)]);
+        assert!(gather.take().is_empty());
+    }
+}

@@ -1,0 +1,63 @@
+//! The circuit breaker of one target: after a failure to connect, the next try waits, longer each time.
+//!
+//! Pure: the caller brings the time and the chance.
+
+use std::time::{Duration, Instant};
+
+/// The wait after the first failure; it doubles with each.
+const FIRST: Duration = Duration::from_secs(1);
+/// A server that comes back is seen within a minute.
+const CAP: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Default)]
+pub(crate) struct Breaker {
+    failures: u32,
+    until: Option<Instant>,
+    error: Option<String>,
+}
+
+impl Breaker {
+    /// Whether a try may be made now.
+    #[must_use]
+    pub(crate) fn allows(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| until <= now)
+    }
+
+    /// Why the last try failed, while none has succeeded since.
+    #[must_use]
+    pub(crate) fn error(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+
+    pub(crate) fn succeeded(&mut self) {
+        *self = Self::default();
+    }
+
+    /// `chance` from 0 to 1 spreads the tries of many collectors over the second half of the wait.
+    pub(crate) fn failed(&mut self, error: String, now: Instant, chance: f64) {
+        let wait = FIRST.saturating_mul(2_u32.saturating_pow(self.failures)).min(CAP);
+        self.failures = self.failures.saturating_add(1);
+        self.until = Some(now + wait.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0));
+        self.error = Some(error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_waits_longer_up_to_a_minute_and_success_ends_it() {
+        let now = Instant::now();
+        let mut breaker = Breaker::default();
+        assert!(breaker.allows(now));
+        for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
+            breaker.failed("refused".into(), now, 1.0);
+            assert!(!breaker.allows(now + Duration::from_secs(wait) - Duration::from_millis(1)), "{wait}");
+            assert!(breaker.allows(now + Duration::from_secs(wait)), "{wait}");
+        }
+        assert_eq!(breaker.error(), Some("refused"));
+        breaker.succeeded();
+        assert!(breaker.allows(now) && breaker.error().is_none());
+    }
+}

@@ -1,0 +1,230 @@
+//! The collector's configuration: a TOML file, `PGANALYTICS_*` variables over it, and flags over both; checked whole before
+//! anything starts.
+//!
+//! ```toml
+//! [backend]
+//! url = "https://pganalytics.example.com"    # PGANALYTICS_BACKEND_URL
+//! token = "…"                                # PGANALYTICS_BACKEND_TOKEN; a token of kind collector
+//! token_file = "/run/secrets/token"          # PGANALYTICS_BACKEND_TOKEN_FILE; read anew for each request, so it may be rotated
+//! ca_file = "/etc/ssl/our-ca.pem"            # PGANALYTICS_BACKEND_CA_FILE; certificates trusted beside the system's
+//!
+//! [spool]
+//! folder = "/var/lib/pganalytics-collector"  # PGANALYTICS_SPOOL_FOLDER
+//! max_bytes = "1GiB"                         # PGANALYTICS_SPOOL_MAX_BYTES; when it is full the oldest batches are dropped
+//!
+//! [collector]
+//! name = "db-1"                              # PGANALYTICS_COLLECTOR_NAME; the host's name where it is not given
+//! listen = "127.0.0.1:8081"                  # PGANALYTICS_COLLECTOR_LISTEN; /metrics, /livez, /readyz; "off" for none
+//! flush = "10s"                              # PGANALYTICS_COLLECTOR_FLUSH; how often a batch is closed
+//! views = "/etc/pganalytics/views"           # PGANALYTICS_COLLECTOR_VIEWS; a folder with more views/*.toml
+//!
+//! [[target]]                                 # any number of them
+//! conninfo = "postgresql://pganalytics@db-1:5432/postgres?sslmode=verify-full"  # or key=value words, as psql takes it
+//! name = "db-1"                              # host:port where it is not given
+//! databases = ["*"]                          # those read one by one; `*` stands for anything
+//! exclude_databases = ["scratch_*"]
+//! max_databases = 100
+//! max_connections = 2                        # one for the sampling of sessions, the others for everything else
+//!
+//! [view.pg_stat_user_indexes]                # any view, by name
+//! enabled = true
+//! interval = "5m"
+//! timeout = "10s"
+//! max_rows = 20000
+//! ```
+
+mod file;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use pganalytics_views::{View, ViewSet};
+
+use crate::conninfo::Conninfo;
+use crate::secret::Secret;
+
+/// Where /metrics is served.
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8081);
+/// How often a batch is closed: seconds matter to people who look, and smaller batches compress worse.
+pub const DEFAULT_FLUSH: Duration = Duration::from_secs(10);
+/// Days of a busy server while the backend is away.
+pub const DEFAULT_SPOOL_BYTES: u64 = 1 << 30;
+const DEFAULT_SPOOL_FOLDER: &str = "/var/lib/pganalytics-collector";
+/// A round through more databases than this takes longer than the views' interval.
+pub const DEFAULT_MAX_DATABASES: usize = 100;
+/// One for the sampling of sessions, one for everything else.
+pub const DEFAULT_MAX_CONNECTIONS: usize = 2;
+
+/// Everything a collector needs to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub backend: Backend,
+    pub spool: SpoolOptions,
+    /// What people call this collector.
+    pub name: String,
+    /// Where /metrics, /livez and /readyz are served; nowhere where `None`.
+    pub listen: Option<SocketAddr>,
+    pub flush: Duration,
+    /// What is collected.
+    pub views: Vec<Arc<View>>,
+    pub targets: Vec<TargetOptions>,
+}
+
+/// Where batches go.
+#[derive(Debug, Clone)]
+pub struct Backend {
+    pub url: url::Url,
+    pub token: Token,
+    pub ca_file: Option<PathBuf>,
+}
+
+/// The collector's credential.
+#[derive(Debug, Clone)]
+pub enum Token {
+    Given(Secret),
+    /// Read anew for each request.
+    File(PathBuf),
+}
+
+impl Token {
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn read(&self) -> anyhow::Result<Secret> {
+        match self {
+            Self::Given(token) => Ok(token.clone()),
+            Self::File(file) => {
+                let text = std::fs::read_to_string(file).with_context(|| format!("read [backend] token_file {}", file.display()))?;
+                Ok(Secret::new(text.trim()))
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpoolOptions {
+    pub folder: PathBuf,
+    pub max_bytes: u64,
+}
+
+impl SpoolOptions {
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), max_bytes: DEFAULT_SPOOL_BYTES }
+    }
+}
+
+/// One server to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetOptions {
+    /// The server's name in every table.
+    pub name: String,
+    pub conninfo: Conninfo,
+    /// Patterns of the databases that are read one by one.
+    pub databases: Vec<String>,
+    pub exclude_databases: Vec<String>,
+    pub max_databases: usize,
+    pub max_connections: usize,
+}
+
+impl TargetOptions {
+    /// A target with the defaults, named after its host and port.
+    #[must_use]
+    pub fn new(conninfo: Conninfo) -> Self {
+        Self {
+            name: conninfo.server_name(),
+            conninfo,
+            databases: vec!["*".into()],
+            exclude_databases: Vec::new(),
+            max_databases: DEFAULT_MAX_DATABASES,
+            max_connections: DEFAULT_MAX_CONNECTIONS,
+        }
+    }
+
+    /// Whether a database is read one by one.
+    #[must_use]
+    pub fn wants(&self, database: &str) -> bool {
+        let any = |patterns: &[String]| patterns.iter().any(|pattern| fits(pattern, database));
+        any(&self.databases) && !any(&self.exclude_databases)
+    }
+}
+
+/// What stands above the file and the environment: the flags, or the process that has the collector in it.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// Instead of anything `[backend]` says.
+    pub backend: Option<Backend>,
+    pub backend_url: Option<String>,
+    pub token: Option<Secret>,
+    pub token_file: Option<PathBuf>,
+    pub spool_folder: Option<PathBuf>,
+    pub name: Option<String>,
+    /// An address, or "off".
+    pub listen: Option<String>,
+    /// Connection strings of targets beside those of the file.
+    pub targets: Vec<String>,
+    /// No target is needed: the process may start without.
+    pub targets_optional: bool,
+}
+
+/// What is wrong with the configuration: where, what, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {key}: {problem}; {remedy}")]
+pub struct ConfigError {
+    /// The file, `environment`, or `flags`.
+    pub place: String,
+    pub key: String,
+    pub problem: String,
+    pub remedy: String,
+}
+
+impl Config {
+    /// A configuration in code, with the defaults and all built-in views.
+    ///
+    /// # Errors
+    /// Where a built-in view is wrong, which the build excludes.
+    pub fn new(backend: Backend, spool: SpoolOptions, targets: Vec<TargetOptions>) -> anyhow::Result<Self> {
+        let views = ViewSet::builtin()?.iter().cloned().collect();
+        Ok(Self { backend, spool, name: host_name(), listen: None, flush: DEFAULT_FLUSH, views, targets })
+    }
+
+    /// Reads the file, the environment and the overrides, and checks them whole.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with the file, the key and the remedy.
+    pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Self, ConfigError> {
+        let text = match path {
+            None => String::new(),
+            Some(path) => std::fs::read_to_string(path).map_err(|error| ConfigError {
+                place: path.display().to_string(),
+                key: "(file)".into(),
+                problem: format!("cannot be read: {error}"),
+                remedy: "name a file that this user may read".into(),
+            })?,
+        };
+        let place = path.map_or_else(|| "configuration".into(), |path| path.display().to_string());
+        let environment = std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+        file::load(&place, &text, &environment.collect(), overrides)
+    }
+}
+
+/// This machine's name.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    Some(name.trim()).filter(|name| !name.is_empty()).unwrap_or("collector").into()
+}
+
+/// `*` stands for any run of characters.
+fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((front, rest)) => name.strip_prefix(front).is_some_and(|tail| {
+            // The shortest run first; patterns are a few characters long.
+            tail.char_indices().map(|(i, _)| i).chain([tail.len()]).any(|i| fits(rest, &tail[i..]))
+        }),
+    }
+}

@@ -1,0 +1,278 @@
+//! Reads and checks the configuration's three layers.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pganalytics_views::{View, ViewSet, parse_duration};
+
+use super::{
+    Backend, Config, ConfigError, DEFAULT_FLUSH, DEFAULT_LISTEN, DEFAULT_SPOOL_BYTES, DEFAULT_SPOOL_FOLDER, Overrides, SpoolOptions,
+    TargetOptions, Token, host_name,
+};
+use crate::conninfo::{Conninfo, Environment};
+use crate::secret::Secret;
+
+const KEYS: &[&str] = &["backend", "spool", "collector", "target", "view"];
+const BACKEND_KEYS: &[&str] = &["url", "token", "token_file", "ca_file"];
+const SPOOL_KEYS: &[&str] = &["folder", "max_bytes"];
+const COLLECTOR_KEYS: &[&str] = &["name", "listen", "flush", "views"];
+const TARGET_KEYS: &[&str] = &["name", "conninfo", "databases", "exclude_databases", "max_databases", "max_connections"];
+const VIEW_KEYS: &[&str] = &["enabled", "interval", "timeout", "max_rows"];
+
+/// A batch a second is as many as make sense; a batch an hour as few.
+const FLUSH_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3_600));
+/// Less holds not even one large batch.
+const MIN_SPOOL_BYTES: u64 = 32 << 20;
+
+pub(super) fn load(place: &str, text: &str, environment: &BTreeMap<String, String>, overrides: &Overrides) -> Result<Config, ConfigError> {
+    let root: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError {
+        place: place.into(),
+        key: "(file)".into(),
+        // The parser's own text shows the line, which may hold a secret.
+        problem: format!("is not TOML: {}{}", error.message(), error.span().map_or_else(String::new, |span| line_of(text, span.start))),
+        remedy: "correct that line".into(),
+    })?;
+    let root = Place { place, path: String::new(), table: root, environment };
+    root.only(KEYS)?;
+    let (backend, spool, collector) = (root.table_of("backend")?, root.table_of("spool")?, root.table_of("collector")?);
+    backend.only(BACKEND_KEYS)?;
+    spool.only(SPOOL_KEYS)?;
+    collector.only(COLLECTOR_KEYS)?;
+
+    let views = views(&root, collector.string("views", "PGANALYTICS_COLLECTOR_VIEWS")?)?;
+    let backend = match &overrides.backend {
+        Some(backend) => backend.clone(),
+        None => backend_of(&backend, overrides)?,
+    };
+    let folder = overrides.spool_folder.clone().or(spool.string("folder", "PGANALYTICS_SPOOL_FOLDER")?.map(PathBuf::from));
+    let max_bytes = spool.size("max_bytes", "PGANALYTICS_SPOOL_MAX_BYTES")?.unwrap_or(DEFAULT_SPOOL_BYTES);
+    if max_bytes < MIN_SPOOL_BYTES {
+        return Err(spool.error("max_bytes", "is too small", "give at least \"32MiB\""));
+    }
+    let listen = match overrides.listen.clone().or(collector.string("listen", "PGANALYTICS_COLLECTOR_LISTEN")?).as_deref() {
+        None => Some(DEFAULT_LISTEN),
+        Some("off") => None,
+        Some(address) => Some(
+            address
+                .parse()
+                .map_err(|_| collector.error("listen", "is no address", "write ip:port, as in \"127.0.0.1:8081\", or \"off\""))?,
+        ),
+    };
+    let flush = collector.duration("flush", "PGANALYTICS_COLLECTOR_FLUSH")?.unwrap_or(DEFAULT_FLUSH);
+    if flush < FLUSH_RANGE.0 || flush > FLUSH_RANGE.1 {
+        return Err(collector.error("flush", "is not sensible", "give \"1s\" to \"1h\""));
+    }
+    Ok(Config {
+        backend,
+        spool: SpoolOptions { folder: folder.unwrap_or_else(|| DEFAULT_SPOOL_FOLDER.into()), max_bytes },
+        name: overrides.name.clone().or(collector.string("name", "PGANALYTICS_COLLECTOR_NAME")?).unwrap_or_else(host_name),
+        listen,
+        flush,
+        views,
+        targets: targets(&root, overrides)?,
+    })
+}
+
+fn backend_of(backend: &Place<'_>, overrides: &Overrides) -> Result<Backend, ConfigError> {
+    let url = overrides.backend_url.clone().or(backend.string("url", "PGANALYTICS_BACKEND_URL")?).ok_or_else(|| {
+        backend.error("url", "is missing", "say where the backend is: [backend] url, PGANALYTICS_BACKEND_URL or --backend-url")
+    })?;
+    let url: url::Url = url
+        .parse()
+        .ok()
+        .filter(|url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or_else(|| backend.error("url", "is no http or https URL", "write it as in \"https://pganalytics.example.com\""))?;
+    let (token, file) =
+        (backend.string("token", "PGANALYTICS_BACKEND_TOKEN")?, backend.string("token_file", "PGANALYTICS_BACKEND_TOKEN_FILE")?);
+    let token = match (&overrides.token, &overrides.token_file) {
+        (Some(token), _) => Token::Given(token.clone()),
+        (None, Some(file)) => Token::File(file.clone()),
+        (None, None) => match (token, file) {
+            (Some(_), Some(_)) => return Err(backend.error("token", "and token_file are both given", "leave one of them out")),
+            (Some(token), None) => Token::Given(Secret::new(token)),
+            (None, Some(file)) => Token::File(file.into()),
+            (None, None) => {
+                let remedy = "make one on the backend with `pganalytics token create --kind collector`, and give token or token_file";
+                return Err(backend.error("token", "is missing", remedy));
+            }
+        },
+    };
+    Ok(Backend { url, token, ca_file: backend.string("ca_file", "PGANALYTICS_BACKEND_CA_FILE")?.map(PathBuf::from) })
+}
+
+fn targets(root: &Place<'_>, overrides: &Overrides) -> Result<Vec<TargetOptions>, ConfigError> {
+    let environment: Environment = root.environment.clone().into_iter().collect();
+    let mut targets: Vec<TargetOptions> = Vec::new();
+    for at in root.tables_of("target")? {
+        at.only(TARGET_KEYS)?;
+        let conninfo = at.string("conninfo", "")?.ok_or_else(|| {
+            at.error("conninfo", "is missing", "give a connection string, as in \"postgresql://pganalytics@db-1:5432/postgres\"")
+        })?;
+        let mut target = TargetOptions::new(
+            Conninfo::resolve(&conninfo, &environment).map_err(|error| at.error("conninfo", &error.problem, &error.remedy))?,
+        );
+        if let Some(name) = at.string("name", "")? {
+            target.name = name;
+        }
+        if let Some(databases) = at.strings("databases")? {
+            target.databases = databases;
+        }
+        target.exclude_databases = at.strings("exclude_databases")?.unwrap_or_default();
+        target.max_databases = at.positive("max_databases")?.unwrap_or(target.max_databases);
+        target.max_connections = at.positive("max_connections")?.unwrap_or(target.max_connections);
+        if target.max_connections < 2 {
+            return Err(at.error("max_connections", "is too small", "give at least 2: one samples sessions, one reads everything else"));
+        }
+        if targets.iter().any(|other| other.name == target.name) {
+            return Err(at.error("name", &format!("'{}' is another target's name already", target.name), "give each its own"));
+        }
+        targets.push(target);
+    }
+    let given = overrides.targets.iter().map(|text| ("flags", text.as_str()));
+    let more = root.environment.get("PGANALYTICS_TARGET").filter(|text| !text.is_empty()).map(|text| ("environment", text.as_str()));
+    for (place, text) in given.chain(more) {
+        let error = |problem: &str, remedy: &str| ConfigError {
+            place: place.into(),
+            key: if place == "flags" { "--target".into() } else { "PGANALYTICS_TARGET".into() },
+            problem: problem.into(),
+            remedy: remedy.into(),
+        };
+        let conninfo = Conninfo::resolve(text, &environment).map_err(|cause| error(&cause.problem, &cause.remedy))?;
+        let target = TargetOptions::new(conninfo);
+        if targets.iter().any(|other| other.name == target.name) {
+            return Err(error(&format!("'{}' is a target already", target.name), "name it once, or name it in the file"));
+        }
+        targets.push(target);
+    }
+    if targets.is_empty() && !overrides.targets_optional {
+        return Err(root.error("target", "is missing", "name the servers to read: [[target]] in the file, PGANALYTICS_TARGET or --target"));
+    }
+    Ok(targets)
+}
+
+/// The built-in views and the folder's, as `[view.…]` changes them.
+fn views(root: &Place<'_>, folder: Option<String>) -> Result<Vec<Arc<View>>, ConfigError> {
+    let set = folder.map_or_else(ViewSet::builtin, |folder| ViewSet::with_folder(folder.as_ref()));
+    let set = set.map_err(|error| ConfigError { place: error.file, key: error.key, problem: error.problem, remedy: error.remedy })?;
+    let mut views: Vec<Arc<View>> = set.iter().cloned().collect();
+    let changes = root.table_of("view")?;
+    let names: Vec<String> = views.iter().map(|view| view.name.clone()).collect();
+    changes.only(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
+    for name in changes.table.keys() {
+        let at = changes.table_of(name)?;
+        at.only(VIEW_KEYS)?;
+        let (interval, timeout, rows) = (at.duration("interval", "")?, at.duration("timeout", "")?, at.positive("max_rows")?);
+        match at.table.get("enabled") {
+            None | Some(toml::Value::Boolean(true)) => {}
+            Some(toml::Value::Boolean(false)) => views.retain(|view| view.name != *name),
+            Some(_) => return Err(at.error("enabled", "is neither true nor false", "write true or false")),
+        }
+        if let Some(view) = views.iter_mut().find(|view| view.name == *name) {
+            let view = Arc::make_mut(view);
+            view.interval = interval.unwrap_or(view.interval);
+            view.timeout = timeout.unwrap_or(view.timeout);
+            view.max_rows = rows.unwrap_or(view.max_rows);
+        }
+    }
+    Ok(views)
+}
+
+fn line_of(text: &str, offset: usize) -> String {
+    format!(" (line {})", text.get(..offset).map_or(0, |front| front.matches('\n').count()) + 1)
+}
+
+/// A table that knows where it stands, for errors, and the environment that is laid over it.
+struct Place<'a> {
+    place: &'a str,
+    path: String,
+    table: toml::Table,
+    environment: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Place<'a> {
+    fn error(&self, key: &str, problem: &str, remedy: &str) -> ConfigError {
+        ConfigError { place: self.place.into(), key: format!("{}{key}", self.path), problem: problem.into(), remedy: remedy.into() }
+    }
+
+    fn only(&self, known: &[&str]) -> Result<(), ConfigError> {
+        let Some(key) = self.table.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
+        let nearest = known.iter().max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
+        let remedy = nearest.map_or_else(|| "remove it".to_owned(), |nearest| format!("did you mean '{nearest}'?"));
+        Err(self.error(key, "is no key that is known here", &remedy))
+    }
+
+    fn table_of(&self, key: &str) -> Result<Place<'a>, ConfigError> {
+        let table = match self.table.get(key) {
+            None => toml::Table::new(),
+            Some(toml::Value::Table(table)) => table.clone(),
+            Some(_) => return Err(self.error(key, "is no table", &format!("write [{}{key}]", self.path))),
+        };
+        Ok(Place { place: self.place, path: format!("{}{key}.", self.path), table, environment: self.environment })
+    }
+
+    fn tables_of(&self, key: &str) -> Result<Vec<Place<'a>>, ConfigError> {
+        let wrong = || self.error(key, "is no array of tables", &format!("write [[{key}]]"));
+        let Some(value) = self.table.get(key) else { return Ok(Vec::new()) };
+        let tables = value.as_array().ok_or_else(wrong)?.iter().enumerate();
+        tables
+            .map(|(i, value)| {
+                let table = value.as_table().ok_or_else(wrong)?.clone();
+                Ok(Place { place: self.place, path: format!("{key}[{i}]."), table, environment: self.environment })
+            })
+            .collect()
+    }
+
+    /// The variable's value, or else the file's.
+    fn string(&self, key: &str, variable: &str) -> Result<Option<String>, ConfigError> {
+        if let Some(value) = self.environment.get(variable).filter(|value| !value.is_empty()) {
+            return Ok(Some(value.clone()));
+        }
+        match self.table.get(key) {
+            None => Ok(None),
+            Some(toml::Value::String(text)) if !text.trim().is_empty() => Ok(Some(text.clone())),
+            Some(_) => Err(self.error(key, "is no text", "give a non-empty string")),
+        }
+    }
+
+    fn strings(&self, key: &str) -> Result<Option<Vec<String>>, ConfigError> {
+        let Some(value) = self.table.get(key) else { return Ok(None) };
+        let texts = value.as_array().and_then(|array| array.iter().map(|value| value.as_str().map(Into::into)).collect());
+        texts.map(Some).ok_or_else(|| self.error(key, "is no list of texts", "write it as in [\"app\", \"shop_*\"]"))
+    }
+
+    fn positive(&self, key: &str) -> Result<Option<usize>, ConfigError> {
+        let Some(value) = self.table.get(key) else { return Ok(None) };
+        let number = value.as_integer().and_then(|number| usize::try_from(number).ok()).filter(|number| *number > 0);
+        number.map(Some).ok_or_else(|| self.error(key, "is no positive number", "give a whole number above 0"))
+    }
+
+    fn duration(&self, key: &str, variable: &str) -> Result<Option<Duration>, ConfigError> {
+        let Some(text) = self.string(key, variable)? else { return Ok(None) };
+        let wrong = || self.error(key, &format!("'{text}' is no duration"), "give a number with ms, s, m, h or d, as in \"10s\"");
+        parse_duration(&text).map(Some).ok_or_else(wrong)
+    }
+
+    fn size(&self, key: &str, variable: &str) -> Result<Option<u64>, ConfigError> {
+        let wrong = || self.error(key, "is no size", "give a number of bytes, or one with KiB, MiB, GiB or TiB, as in \"1GiB\"");
+        if self.environment.get(variable).is_none_or(String::is_empty)
+            && let Some(toml::Value::Integer(bytes)) = self.table.get(key)
+        {
+            return u64::try_from(*bytes).map(Some).map_err(|_| wrong());
+        }
+        let Some(text) = self.string(key, variable)? else { return Ok(None) };
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let shift = match unit.trim() {
+            "" | "B" => 0,
+            "KiB" | "kB" | "KB" => 10,
+            "MiB" | "MB" => 20,
+            "GiB" | "GB" => 30,
+            "TiB" | "TB" => 40,
+            _ => return Err(wrong()),
+        };
+        let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
+        bytes.map(Some).ok_or_else(wrong)
+    }
+}

@@ -1,0 +1,197 @@
+//! One target: everything that is read from one server, in one task that no other target can delay.
+//!
+//! # How
+//! Two loops share the target: the sampler of sessions with a connection of its own, and the reader of everything else, which
+//! keeps a few connections ([`sessions`]), the least recently used of which gives way to another database's. The reader does one
+//! thing at a time: views of the server when they are due, else the next database of the round under way.
+//!
+//! A failure to connect opens the breaker; while it is open nothing is tried, and `pganalytics_server` says every interval that
+//! the server is down and why.
+
+mod extensions;
+mod reader;
+mod sessions;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use pganalytics_views::View;
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::Gather;
+use crate::breaker::Breaker;
+use crate::config::TargetOptions;
+use crate::conninfo::Address;
+use crate::cost::{Cost, Reading};
+use crate::metrics::Metrics;
+use crate::probe::activity;
+use crate::session::{Session, SessionError};
+
+/// After a panic in a target's task; its other targets never notice.
+const RESTART_AFTER: Duration = Duration::from_secs(10);
+
+/// What all targets of a collector share.
+#[derive(Debug)]
+pub(crate) struct Common {
+    pub collector: String,
+    pub views: Vec<Arc<View>>,
+    pub gather: Arc<Gather>,
+    pub metrics: Arc<Metrics>,
+}
+
+/// What both loops of a target share.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub options: TargetOptions,
+    pub common: Arc<Common>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    breaker: Breaker,
+    up: bool,
+    /// When the postmaster that answers was started: another one means other counters.
+    postmaster_start_us: Option<i64>,
+    cost: Cost,
+    /// The shortest any query took: the network's part, which is not the server's time.
+    round_trip: Option<Duration>,
+}
+
+/// Reads a target until told to stop.
+pub(crate) async fn run(options: TargetOptions, common: Arc<Common>, stop: CancellationToken) {
+    loop {
+        let target = Arc::new(Target { options: options.clone(), common: Arc::clone(&common), state: Mutex::default() });
+        let (reader, sampler, token) = (Arc::clone(&target), Arc::clone(&target), stop.clone());
+        let both = tokio::spawn(async move {
+            let reading = reader::run(reader, token.clone());
+            let sampling = activity::run(sampler, token);
+            tokio::join!(reading, sampling);
+        });
+        match both.await {
+            Ok(()) => return,
+            Err(error) => {
+                // The panic's own message is on stderr already.
+                tracing::error!(server = options.name, %error, "reading a target ended in a defect; it begins anew");
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(RESTART_AFTER) => {}
+                }
+            }
+        }
+    }
+}
+
+/// Microseconds since the epoch.
+#[must_use]
+pub(crate) fn now_us() -> i64 {
+    Utc::now().timestamp_micros()
+}
+
+impl Target {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The view's name among those that are collected.
+    #[must_use]
+    pub(crate) fn view(&self, name: &str) -> Option<Arc<View>> {
+        self.common.views.iter().find(|view| view.name == name).cloned()
+    }
+
+    /// Whether the server answered last time.
+    #[must_use]
+    pub(crate) fn is_up(&self) -> bool {
+        self.state().up
+    }
+
+    fn set_up(&self, up: bool) {
+        self.state().up = up;
+        self.common.metrics.target(&self.options.name, up);
+    }
+
+    /// Whether a try to connect may be made now; else why the last one failed.
+    fn may_connect(&self) -> Result<(), String> {
+        let state = self.state();
+        if state.breaker.allows(Instant::now()) { Ok(()) } else { Err(state.breaker.error().unwrap_or_default().into()) }
+    }
+
+    /// A session on the target's own database. Its failure opens the breaker.
+    async fn open(&self) -> Result<Session, SessionError> {
+        let opened = Session::open(&self.options.conninfo, None).await;
+        let was_up = {
+            let mut state = self.state();
+            let was_up = state.up;
+            match &opened {
+                Ok(_) => state.breaker.succeeded(),
+                Err(error) => state.breaker.failed(error.to_string(), Instant::now(), rand::random()),
+            }
+            state.up = opened.is_ok();
+            was_up
+        };
+        let server = self.options.name.as_str();
+        self.common.metrics.target(server, opened.is_ok());
+        match &opened {
+            Ok(session) if !was_up => {
+                tracing::info!(
+                    server,
+                    version = session.facts.version,
+                    connect.duration_ms = session.connect_time.as_millis(),
+                    "the server answers"
+                );
+            }
+            Err(error) if was_up || self.state().postmaster_start_us.is_none() => {
+                tracing::warn!(server, %error, "the server does not answer")
+            }
+            _ => {}
+        }
+        opened
+    }
+
+    /// Notes which postmaster answers; whether it is another one than before.
+    fn is_another_postmaster(&self, start_us: i64) -> bool {
+        self.state().postmaster_start_us.replace(start_us).is_some_and(|before| before != start_us)
+    }
+
+    /// The time a reading took the server: what is left when the network's part is taken away.
+    pub(crate) fn busy(&self, took: Duration) -> Duration {
+        let mut state = self.state();
+        let round_trip = state.round_trip.map_or(took, |known| known.min(took));
+        state.round_trip = Some(round_trip);
+        took.saturating_sub(round_trip)
+    }
+
+    /// A view was read and its rows handed on.
+    pub(crate) fn was_read(&self, view: &str, database: Option<&str>, reading: Reading) {
+        self.state().cost.read(view, database, reading);
+        self.common.metrics.view_read(&self.options.name, view, reading.duration, reading.rows_shipped);
+    }
+
+    /// Rows that several readings came to were handed on.
+    pub(crate) fn were_shipped(&self, view: &str, rows: u64) {
+        self.state().cost.shipped(view, rows);
+        self.common.metrics.view_shipped(&self.options.name, view, rows);
+    }
+
+    /// A view could not be read.
+    pub(crate) fn was_not_read(&self, view: &str, database: Option<&str>, took: Duration, error: &str) {
+        self.state().cost.failed(view, database, took, error);
+        self.common.metrics.view_failed(&self.options.name, view);
+        tracing::debug!(server = self.options.name, view, database, error, "a view could not be read");
+    }
+
+    /// Whether the server runs on this machine, so that /proc is its host's.
+    fn is_local(&self, server_addr: Option<&str>) -> bool {
+        let own = |address: &str| address.parse::<std::net::IpAddr>().is_ok_and(is_own);
+        self.options.conninfo.hosts.first().is_some_and(|host| match &host.at {
+            Address::Socket(_) => true,
+            Address::Tcp(name) => name == "localhost" || own(name) || server_addr.is_some_and(own),
+        })
+    }
+}
+
+/// Only an address of this machine can be bound.
+fn is_own(address: std::net::IpAddr) -> bool {
+    address.is_loopback() || (!address.is_unspecified() && std::net::UdpSocket::bind((address, 0)).is_ok())
+}
