@@ -3,7 +3,7 @@
 //! ```text
 //! target (one task a server) ─▶ probe ─▶ delta ─▶ gather ─▶ batch ─▶ spool ─▶ ship ══▶ backend
 //! ```
-//! [`Config`] says what to read and where to; [`run`] does it until told to stop.
+//! [`Config`] says what to read and where to; [`run`] does it until told to stop; [`doctor`] tells what is missing, and what helps.
 
 pub mod batch;
 mod breaker;
@@ -11,6 +11,7 @@ pub mod config;
 pub mod conninfo;
 mod cost;
 pub mod delta;
+pub mod doctor;
 mod http;
 mod metrics;
 mod probe;
@@ -35,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Backend, Config, ConfigError, Overrides, SpoolOptions, TargetOptions, Token};
 pub use conninfo::{Conninfo, ConninfoError};
+pub use doctor::{Level, Report, doctor};
 pub use secret::Secret;
 
 use batch::{Encoded, Frames, Gather};

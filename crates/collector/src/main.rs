@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use pganalytics_collector::{Config, Overrides, Secret};
+use pganalytics_collector::{Config, Level, Overrides, Secret};
 use tokio_util::sync::CancellationToken;
 
 /// Reads PostgreSQL's statistics views safely and ships them to a pgAnalytics backend.
@@ -54,6 +54,8 @@ struct Arguments {
 enum Command {
     /// Collect until SIGTERM or SIGINT; what was read by then is spooled and, if the backend answers, shipped
     Run,
+    /// Tell what keeps the collector from reading or shipping, each with the line that helps; ends with 1 where something is broken
+    Doctor,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -88,10 +90,15 @@ fn main() -> ExitCode {
     // One thread does all the work: it waits nearly always, and the disk has threads of its own.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = runtime.map_err(anyhow::Error::from).and_then(|runtime| match arguments.command {
-        Command::Run => runtime.block_on(run(config)),
+        Command::Run => runtime.block_on(run(config)).map(|()| ExitCode::SUCCESS),
+        Command::Doctor => {
+            let report = runtime.block_on(pganalytics_collector::doctor(&config));
+            print!("{report}");
+            Ok(if report.level() == Level::Broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        }
     });
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("{error:#}");
             ExitCode::FAILURE

@@ -43,8 +43,6 @@ pub struct Facts {
     pub server_addr: Option<String>,
     /// Whether the session is encrypted, where the server tells.
     pub tls: Option<String>,
-    /// Extensions of this database and their quoted schemas.
-    pub extensions: Vec<(String, String)>,
 }
 
 impl Facts {
@@ -106,7 +104,6 @@ const IDENTIFY: &str = "select current_setting('server_version_num'), current_se
      current_user, pg_is_in_recovery(), current_setting('default_transaction_read_only'), \
      (extract(epoch from pg_postmaster_start_time()) * 1e6)::int8, host(inet_server_addr()), \
      (select version || ' ' || cipher from pg_stat_ssl where pid = pg_backend_pid() and ssl)";
-const EXTENSIONS: &str = "select e.extname, quote_ident(n.nspname) from pg_extension as e join pg_namespace as n on n.oid = e.extnamespace";
 
 impl Session {
     /// Connects to the first host that answers and will do.
@@ -158,17 +155,11 @@ impl Session {
         )
     }
 
-    /// Runs one query under the guard and hands over each row with the number of the statement it comes from (0 where the
-    /// query is one statement). Returns how long it took.
+    /// Runs one query under the guard and hands over each row. Returns how long it took.
     ///
     /// # Errors
     /// See [`SessionError`]; unless it [is harmless](SessionError::is_harmless) the session must be dropped.
-    pub async fn read(
-        &mut self,
-        query: &str,
-        statement_timeout: Duration,
-        mut row: impl FnMut(usize, &PgRow),
-    ) -> Result<Duration, SessionError> {
+    pub async fn read(&mut self, query: &str, statement_timeout: Duration, mut row: impl FnMut(&PgRow)) -> Result<Duration, SessionError> {
         let begun = Instant::now();
         self.message.clear();
         // One statement, so that it is one entry in the server's pg_stat_statements.
@@ -187,8 +178,8 @@ impl Session {
             while let Some(item) = answer.next().await {
                 match item? {
                     Either::Left(_) => statement += 1,
-                    // The guard's own row is of statement 0.
-                    Either::Right(cells) if statement > 0 => row(statement - 1, &cells),
+                    // The guard's own row comes with the first statement.
+                    Either::Right(cells) if statement > 0 => row(&cells),
                     Either::Right(_) => {}
                 }
             }
@@ -209,13 +200,8 @@ impl Session {
 
     async fn identify(&mut self, at: &str) -> Result<(), SessionError> {
         let mut facts = Facts::default();
-        let query = format!("{IDENTIFY};\n{EXTENSIONS}");
         let answer = self
-            .read(&query, IDENTIFY_TIMEOUT, |statement, row| {
-                if statement > 0 {
-                    facts.extensions.push((text(row, 0).unwrap_or_default(), text(row, 1).unwrap_or_default()));
-                    return;
-                }
+            .read(IDENTIFY, IDENTIFY_TIMEOUT, |row| {
                 let number = |column| text(row, column).and_then(|text| text.parse().ok()).unwrap_or_default();
                 facts.version_num = number(0);
                 facts.version = text(row, 1).unwrap_or_default();

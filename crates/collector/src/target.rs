@@ -8,7 +8,7 @@
 //! A failure to connect opens the breaker; while it is open nothing is tried, and `pganalytics_server` says every interval that
 //! the server is down and why.
 
-mod extensions;
+pub(crate) mod extensions;
 mod reader;
 mod sessions;
 
@@ -30,6 +30,11 @@ use crate::session::{Session, SessionError};
 
 /// After a panic in a target's task; its other targets never notice.
 const RESTART_AFTER: Duration = Duration::from_secs(10);
+
+/// Databases that accept connections from this role.
+pub(crate) const DATABASES: &str = "select datname from pg_database \
+     where datallowconn and not datistemplate and has_database_privilege(oid, 'CONNECT') order by datname";
+pub(crate) const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What all targets of a collector share.
 #[derive(Debug)]

@@ -1,1 +1,106 @@
+//! What a configuration may say, and how it is told what is wrong.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::file::load;
+use super::{Config, Overrides, Token};
+
+fn with(text: &str, variables: &[(&str, &str)], overrides: &Overrides) -> Result<Config, super::ConfigError> {
+    let environment: BTreeMap<String, String> = variables.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+    load("collector.toml", text, &environment, overrides)
+}
+
+const WHOLE: &str = r#"
+[backend]
+url = "http://127.0.0.1:8080"
+token = "secret-token"
+[spool]
+folder = "/tmp/spool"
+max_bytes = "64MiB"
+[collector]
+name = "c"
+listen = "off"
+flush = "2s"
+[[target]]
+conninfo = "host=a user=u password=hunter2"
+exclude_databases = ["scratch_*"]
+[[target]]
+name = "b"
+conninfo = "postgresql://u@b:6000/d"
+databases = ["app", "shop_*"]
+max_databases = 7
+max_connections = 3
+[view.pg_stat_io]
+interval = "5m"
+timeout = "1s"
+max_rows = 7
+[view.pg_settings]
+enabled = false
+"#;
+
+#[test]
+fn everything_can_be_said() {
+    let config = with(WHOLE, &[], &Overrides::default()).expect("a configuration");
+    assert_eq!(config.backend.url.as_str(), "http://127.0.0.1:8080/");
+    assert_eq!((config.spool.max_bytes, config.flush, config.listen), (64 << 20, Duration::from_secs(2), None));
+    let [a, b] = config.targets.as_slice() else { panic!("two targets") };
+    assert_eq!((a.name.as_str(), b.name.as_str(), b.max_databases, b.max_connections), ("a:5432", "b", 7, 3));
+    assert!(a.wants("app") && !a.wants("scratch_1"));
+    assert!(b.wants("app") && b.wants("shop_eu") && !b.wants("application"));
+    let view = |name: &str| config.views.iter().find(|view| view.name == name);
+    assert!(view("pg_settings").is_none());
+    assert!(view("pg_stat_io").is_some_and(|view| view.interval == Duration::from_secs(300) && view.max_rows == 7));
+    assert!(!format!("{config:?}").contains("secret-token") && !format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn variables_stand_above_the_file_and_flags_above_both() {
+    let variables =
+        [("PGANALYTICS_BACKEND_URL", "http://variable"), ("PGANALYTICS_COLLECTOR_NAME", "variable"), ("PGANALYTICS_TARGET", "host=v")];
+    let overrides = Overrides { name: Some("flag".into()), targets: vec!["host=f".into()], ..Overrides::default() };
+    let config = with(WHOLE, &variables, &overrides).expect("a configuration");
+    assert_eq!((config.backend.url.as_str(), config.name.as_str()), ("http://variable/", "flag"));
+    let names: Vec<_> = config.targets.iter().map(|target| target.name.as_str()).collect();
+    assert_eq!(names, ["a:5432", "b", "f:5432", "v:5432"]);
+}
+
+#[test]
+fn a_collector_needs_no_file_at_all() {
+    let variables =
+        [("PGANALYTICS_BACKEND_URL", "https://x"), ("PGANALYTICS_BACKEND_TOKEN_FILE", "/run/token"), ("PGANALYTICS_TARGET", "host=v")];
+    let config = with("", &variables, &Overrides::default()).expect("a configuration");
+    assert!(matches!(config.backend.token, Token::File(_)));
+    assert_eq!(config.listen, Some(super::DEFAULT_LISTEN));
+}
+
+#[test]
+fn errors_name_the_file_the_key_and_what_helps_and_never_a_secret() {
+    let changed = |from: &str, to: &str| {
+        assert!(WHOLE.contains(from), "{from}");
+        WHOLE.replacen(from, to, 1)
+    };
+    for (text, part) in [
+        (changed("[backend]", "[backed]"), "collector.toml: backed: is no key that is known here; did you mean 'backend'?"),
+        (changed("url =", "ulr ="), "collector.toml: backend.ulr: is no key that is known here; did you mean 'url'?"),
+        (changed("http://127.0.0.1:8080", "ftp://x"), "backend.url: is no http or https URL"),
+        (changed("token = \"secret-token\"", ""), "backend.token: is missing"),
+        (changed("64MiB", "64 parsecs"), "spool.max_bytes: is no size"),
+        (changed("64MiB", "1MiB"), "spool.max_bytes: is too small"),
+        (changed("\"off\"", "\"here\""), "collector.listen: is no address"),
+        (changed("\"2s\"", "\"2 fortnights\""), "collector.flush: '2 fortnights' is no duration"),
+        (changed("host=a user=u password=hunter2", "host=a pasword=hunter2"), "target[0].conninfo: 'pasword'"),
+        (changed("name = \"b\"", "name = \"a:5432\""), "target[1].name: 'a:5432' is another target's name already"),
+        (changed("exclude_databases", "exclude"), "target[0].exclude: is no key that is known here; did you mean 'exclude_databases'?"),
+        (changed("max_connections = 3", "max_connections = 1"), "target[1].max_connections: is too small"),
+        (changed("view.pg_stat_io", "view.pg_stat_oi"), "view.pg_stat_oi: is no key that is known here; did you mean 'pg_stat_io'?"),
+        (changed("url = ", "url = = "), "is not TOML"),
+    ] {
+        let error = with(&text, &[], &Overrides::default()).expect_err(part).to_string();
+        assert!(error.contains(part), "{error}");
+        assert!(!error.contains("hunter2") && !error.contains("secret-token"), "{error}");
+    }
+    let without = "[backend]\nurl='http://x'\ntoken='t'";
+    assert!(with(without, &[], &Overrides::default()).expect_err("no target").to_string().contains("target: is missing"));
+    assert!(with(without, &[], &Overrides { targets_optional: true, ..Overrides::default() }).is_ok());
+}

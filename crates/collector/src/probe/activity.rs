@@ -130,7 +130,7 @@ impl Sampler {
         let weight_ms = u64::try_from(weight.as_millis()).unwrap_or_default();
         let mut rows = 0;
         let outcome = open
-            .read(query, view.timeout, |_, row| {
+            .read(query, view.timeout, |row| {
                 rows += 1;
                 window.add(row, weight_ms, view.max_rows);
             })

@@ -11,7 +11,6 @@ use crate::rows::{Rows, Snapshot};
 
 /// What the kernel calls a sector in /proc/diskstats, whatever the disk has.
 const SECTOR: u64 = 512;
-const KIB: u64 = 1_024;
 const NS_PER_MS: u64 = 1_000_000;
 /// Devices that are no disk of their own: their traffic is counted where it lands.
 const NO_DISKS: [&str; 4] = ["loop", "ram", "zram", "sr"];

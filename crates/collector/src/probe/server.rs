@@ -46,7 +46,7 @@ impl ServerProbe {
     ) -> Result<(Snapshot, i64, Duration), SessionError> {
         if self.system_identifier.is_none() && !self.identifier_refused {
             let mut found = None;
-            match session.read(IDENTIFIER, TIMEOUT, |_, row| found = crate::session::text(row, 0)).await {
+            match session.read(IDENTIFIER, TIMEOUT, |row| found = crate::session::text(row, 0)).await {
                 Ok(_) => self.system_identifier = found,
                 Err(error) if error.is_harmless() => self.identifier_refused = true,
                 Err(error) => return Err(error),
@@ -56,7 +56,7 @@ impl ServerProbe {
         let mut postmaster_start_us = 0;
         let connect_time = session.connect_time;
         let took = session
-            .read(QUERY, TIMEOUT, |_, row| {
+            .read(QUERY, TIMEOUT, |row| {
                 postmaster_start_us = bytes(row, 6).and_then(|b| std::str::from_utf8(b).ok()?.parse().ok()).unwrap_or_default();
                 for (column, definition) in view.columns.iter().enumerate() {
                     match definition.name.as_str() {

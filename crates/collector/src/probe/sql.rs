@@ -9,6 +9,7 @@ use pganalytics_views::View;
 
 use crate::rows::{Rows, Snapshot};
 use crate::session::{Session, SessionError, bytes};
+use crate::target::extensions::Installed;
 
 /// A cut is counted up to this many times `max_rows`; what is beyond is not even read, so the count is "at least".
 const COUNTED: usize = 2;
@@ -25,11 +26,14 @@ pub(crate) struct SqlProbe {
 }
 
 impl SqlProbe {
-    /// `None` where the server's version does not have the view. `schema` is where the view's extension is, quoted.
+    /// `None` where the server's version does not have the view.
     #[must_use]
-    pub(crate) fn new(view: &View, major: u32, schema: Option<&str>) -> Option<Self> {
+    pub(crate) fn new(view: &View, major: u32, installed: Option<&Installed>) -> Option<Self> {
+        let major = view.major_for(major, installed.map(|installed| installed.version.as_str()))?;
         let sql = view.sql_for(major)?.trim_end().trim_end_matches(';');
-        let sql = schema.map_or_else(|| sql.to_owned(), |schema| sql.replace("{schema}", schema));
+        let schema = installed.map_or("", |installed| installed.schema.as_str());
+        // One row more than is taken shows that there are more.
+        let sql = sql.replace("{schema}", schema).replace("{limit}", &view.max_rows.saturating_add(1).to_string());
         let mut names = Vec::new();
         let columns = view
             .columns
@@ -55,7 +59,7 @@ impl SqlProbe {
         let mut cut = 0;
         let columns = &self.columns;
         let took = session
-            .read(&self.query, view.timeout, |_, row| {
+            .read(&self.query, view.timeout, |row| {
                 if rows.len() >= view.max_rows {
                     cut += 1;
                     return;
@@ -78,6 +82,10 @@ impl SqlProbe {
 mod tests {
     use super::*;
 
+    fn installed(schema: &str, version: &str) -> Installed {
+        Installed { schema: schema.into(), version: version.into() }
+    }
+
     #[test]
     fn the_query_names_the_columns_of_the_version_in_the_views_order() {
         let text = "name='v'\nsummary='s'\nscope='server'\ninterval='1s'\nmax_rows=10\nextension='e'\n\
@@ -87,10 +95,10 @@ mod tests {
              [[sql]]\nfrom=15\nquery='select a, c from {schema}.t;'\n[[sql]]\nfrom=17\nquery='select a, b, c from {schema}.t'";
         let view = pganalytics_views::parse("v.toml", text).expect("a view");
         assert!(SqlProbe::new(&view, 14, None).is_none());
-        let probe = SqlProbe::new(&view, 15, Some("\"Ext\"")).expect("there in 15");
+        let probe = SqlProbe::new(&view, 15, Some(&installed("\"Ext\"", "1.0"))).expect("there in 15");
         assert_eq!(probe.query, "select v.a, v.c from (\nselect a, c from \"Ext\".t\n) as v limit 20");
         assert_eq!(probe.columns, [Some(0), None, Some(1)]);
-        let newer = SqlProbe::new(&view, 99, Some("e")).expect("there in any later one");
+        let newer = SqlProbe::new(&view, 99, Some(&installed("e", "1.0"))).expect("there in any later one");
         assert_eq!(newer.columns, [Some(0), Some(1), Some(2)]);
     }
 }

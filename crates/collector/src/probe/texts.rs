@@ -85,7 +85,7 @@ impl Texts {
         let (mut last, mut total) = (None, 0_usize);
         let begun = Instant::now();
         let outcome = session
-            .read(&query, view.timeout, |_, row| {
+            .read(&query, view.timeout, |row| {
                 let number = |column| bytes(row, column).and_then(|bytes| std::str::from_utf8(bytes).ok()?.parse::<i64>().ok());
                 let (Some(id), Some(text)) = (number(0), bytes(row, 1)) else { return };
                 (last, total) = (Some(id), number(3).and_then(|total| usize::try_from(total).ok()).unwrap_or_default());

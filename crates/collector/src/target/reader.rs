@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use pganalytics_views::{Scope, Source, View};
 use tokio_util::sync::CancellationToken;
 
-use super::extensions::{Extensions, Home, SEARCHED};
+use super::extensions::{Extensions, Home, Installed, SEARCHED, installed};
 use super::sessions::Sessions;
-use super::{Target, now_us};
+use super::{DATABASES, LIST_TIMEOUT, Target, now_us};
 use crate::cost::Reading;
 use crate::delta::{self, Delta};
 use crate::probe::host;
@@ -31,11 +31,6 @@ const EARLIEST_PHASE: f64 = 0.1;
 const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
 /// Databases named by one query; the cap of the target is far below.
 const LISTED_DATABASES: usize = 10_000;
-const LIST_TIMEOUT: Duration = Duration::from_secs(5);
-const DATABASES: &str = "select datname from pg_database \
-     where datallowconn and not datistemplate and has_database_privilege(oid, 'CONNECT') order by datname";
-const EXTENSION_SCHEMA: &str =
-    "select e.extname, quote_ident(n.nspname) from pg_extension as e join pg_namespace as n on n.oid = e.extnamespace";
 /// SQLSTATEs that say an extension is no longer where it was: undefined table, function, schema.
 const MOVED: [&str; 3] = ["42P01", "42883", "3F000"];
 
@@ -61,8 +56,8 @@ struct Reader {
     server: ServerProbe,
     texts: Texts,
     extensions: Extensions,
-    /// A view's query for this server's version, and the schema it is for.
-    probes: HashMap<String, (Option<String>, Option<SqlProbe>)>,
+    /// A view's query for this server's version, and the extension as it is installed.
+    probes: HashMap<String, (Installed, Option<SqlProbe>)>,
     deltas: HashMap<Place, Delta>,
     round: Round,
     local: Option<bool>,
@@ -266,23 +261,21 @@ impl Reader {
             return Ok(None);
         }
         let home = match &view.extension {
-            None => Home { database: database.map(Into::into), schema: String::new() },
+            None => Home { database: database.map(Into::into), installed: Installed::default() },
             Some(extension) => self.home(extension).await?,
         };
-        let schema = view.extension.is_some().then(|| home.schema.clone());
-        let major = self.major;
-        let known = self.probes.get(&view.name).is_some_and(|(for_schema, _)| *for_schema == schema);
-        if !known {
-            let probe = SqlProbe::new(view, major, schema.as_deref());
-            self.probes.insert(view.name.clone(), (schema, probe));
+        if self.probes.get(&view.name).is_none_or(|(of, _)| *of != home.installed) {
+            let installed = view.extension.is_some().then_some(&home.installed);
+            let probe = SqlProbe::new(view, self.major, installed);
+            self.probes.insert(view.name.clone(), (home.installed.clone(), probe));
         }
         // Taken out for the reading, since the session borrows the reader too.
-        let Some((schema, Some(mut probe))) = self.probes.remove(&view.name) else { return Ok(None) };
+        let Some((of, Some(mut probe))) = self.probes.remove(&view.name) else { return Ok(None) };
         let outcome = match self.session(home.database.as_deref()).await {
             Ok(session) => probe.read(session, view, now_us()).await,
             Err(error) => Err(error),
         };
-        self.probes.insert(view.name.clone(), (schema, Some(probe)));
+        self.probes.insert(view.name.clone(), (of, Some(probe)));
         outcome.map(Some).map_err(|error| self.after(&error, view, home.database.as_deref()))
     }
 
@@ -313,21 +306,15 @@ impl Reader {
         for place in places {
             let Ok(session) = self.session(place.as_deref()).await else { continue };
             searched.push(session.facts.database.clone());
-            let mut schema = None;
-            let looked = session
-                .read(EXTENSION_SCHEMA, LIST_TIMEOUT, |_, row| {
-                    if text(row, 0).as_deref() == Some(extension) {
-                        schema = text(row, 1);
-                    }
-                })
-                .await;
-            if looked.is_err_and(|error| !error.is_harmless()) {
-                self.sessions.forget(place.as_deref());
-            }
-            if let Some(schema) = schema {
-                let home = Home { database: place, schema };
-                self.extensions.found(extension, home.clone());
-                return Ok(home);
+            match installed(session, extension).await {
+                Ok(None) => {}
+                Ok(Some(installed)) => {
+                    let home = Home { database: place, installed };
+                    self.extensions.found(extension, home.clone());
+                    return Ok(home);
+                }
+                Err(error) if error.is_harmless() => {}
+                Err(_) => self.sessions.forget(place.as_deref()),
             }
         }
         Err(self.extensions.nowhere(extension, &searched, Instant::now()))
@@ -337,7 +324,7 @@ impl Reader {
     async fn databases(&mut self) -> Result<Vec<String>, SessionError> {
         let mut names = Vec::new();
         let session = self.session(None).await?;
-        let listed = session.read(DATABASES, LIST_TIMEOUT, |_, row| {
+        let listed = session.read(DATABASES, LIST_TIMEOUT, |row| {
             if names.len() < LISTED_DATABASES {
                 names.extend(text(row, 0));
             }
@@ -444,7 +431,7 @@ impl Reader {
         let Ok(home) = self.home(&extension).await else { return };
         let mut texts = std::mem::take(&mut self.texts);
         let outcome = match self.session(home.database.as_deref()).await {
-            Ok(session) => texts.read(session, view, &home.schema, now_us()).await,
+            Ok(session) => texts.read(session, view, &home.installed.schema, now_us()).await,
             Err(error) => Err(error),
         };
         self.texts = texts;
