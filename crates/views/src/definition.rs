@@ -27,6 +27,7 @@
 //!
 //! [[sql]]
 //! from = 14                        # the first major version this text is for
+//! extension = "1.9"                # optional: the first version of the extension this text is for
 //! query = "select …"               # explicit columns, named as above; a duration is float8 milliseconds
 //! ```
 //! `{limit}` in a query becomes max_rows + 1, so that a query can choose its rows before it computes what is dear about them, and
@@ -124,6 +125,8 @@ impl Column {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sql {
     pub from: u32,
+    /// The first version of the view's extension that it is for. A server that was upgraded may have kept an older one.
+    pub extension: Option<String>,
     pub query: String,
 }
 
@@ -152,6 +155,21 @@ impl View {
     #[must_use]
     pub fn sql_for(&self, major: u32) -> Option<&str> {
         self.sql.iter().rev().find(|sql| sql.from <= major).map(|sql| sql.query.as_str())
+    }
+
+    /// The major version whose SQL and columns fit a server: its own, or an earlier one where its extension stayed behind the
+    /// server (pg_upgrade does not update extensions). `None` where the view does not exist there.
+    #[must_use]
+    pub fn major_for(&self, major: u32, installed: Option<&str>) -> Option<u32> {
+        let new_enough = |entry: &Sql| match (&entry.extension, installed) {
+            (Some(needed), Some(installed)) => version_parts(installed).ge(version_parts(needed)),
+            _ => true,
+        };
+        let mut entries = self.sql.iter().rev().filter(|entry| entry.from <= major);
+        match entries.next() {
+            Some(newest) if new_enough(newest) => Some(major),
+            _ => entries.find(|entry| new_enough(entry)).map(|entry| entry.from),
+        }
     }
 
     /// The column of this name.
@@ -201,7 +219,7 @@ const VIEW_KEYS: &[&str] = &[
     "sql",
 ];
 const COLUMN_KEYS: &[&str] = &["name", "kind", "type", "unit", "from", "until", "help"];
-const SQL_KEYS: &[&str] = &["from", "query"];
+const SQL_KEYS: &[&str] = &["from", "extension", "query"];
 
 /// Rows that are read where the definition is silent.
 const DEFAULT_MAX_ROWS: i64 = 10_000;
@@ -259,6 +277,12 @@ pub fn parse(file: &str, text: &str) -> Result<View, DefinitionError> {
     }
     check_sql(&at, source, &columns, &sql)?;
 
+    let extension = at.string_opt("extension")?;
+    if extension.is_none()
+        && let Some(i) = sql.iter().position(|entry| entry.extension.is_some())
+    {
+        return Err(at.error(&format!("sql[{i}].extension"), "but the view needs none".into(), "name the extension at the top of the file"));
+    }
     let reset = at.string_opt("reset")?;
     if let Some(reset) = &reset
         && !columns.iter().any(|column| column.name == *reset && column.r#type == Type::Timestamptz)
@@ -275,7 +299,7 @@ pub fn parse(file: &str, text: &str) -> Result<View, DefinitionError> {
         ship,
         refresh,
         max_rows,
-        extension: at.string_opt("extension")?,
+        extension,
         privilege: at.string_opt("privilege")?,
         reset,
         columns,
@@ -320,7 +344,12 @@ fn column(at: &Place<'_>) -> Result<Column, DefinitionError> {
 fn sql(at: &Place<'_>) -> Result<Sql, DefinitionError> {
     at.only(SQL_KEYS)?;
     let from = at.version("from")?.ok_or_else(|| at.missing("from", "give the first major version the query is for"))?;
-    Ok(Sql { from, query: at.string("query")?.trim().to_owned() })
+    Ok(Sql { from, extension: at.string_opt("extension")?, query: at.string("query")?.trim().to_owned() })
+}
+
+/// `1.11` as 1, 11; what is no number counts as 0.
+fn version_parts(version: &str) -> impl Iterator<Item = u32> {
+    version.split('.').map(|part| part.parse().unwrap_or(0))
 }
 
 /// Each entry is later than the one before, names every column its versions have and none they lack, and no column comes or

@@ -2,6 +2,7 @@
 //! which the collector ships what it read. The collector and the backend meet only here. No I/O but [`ViewSet::with_folder`].
 
 mod definition;
+mod ipc;
 mod reference;
 mod schema;
 mod set;

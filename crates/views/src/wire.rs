@@ -21,11 +21,11 @@
 use std::io::Read;
 
 use arrow_array::RecordBatch;
-use arrow_ipc::reader::StreamReader;
-use arrow_ipc::writer::StreamWriter;
 use arrow_schema::ArrowError;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::ipc;
 
 /// The media type of a batch over HTTP.
 pub const CONTENT_TYPE: &str = "application/vnd.pganalytics.batch";
@@ -35,6 +35,8 @@ const FORMAT: u8 = 1;
 const PREFIX: usize = 16;
 /// Level 3 is where zstd still outruns the network and the disk; higher levels cost the collector CPU for a few percent.
 const ZSTD_LEVEL: i32 = 3;
+/// What a zstd frame may ask the reader to keep, as a power of two: 8 MiB, four times what the level above uses.
+const ZSTD_WINDOW_LOG: u32 = 23;
 /// Views in one batch: far more than there are.
 const MAX_FRAMES: usize = 1_000;
 
@@ -107,6 +109,8 @@ pub enum WireError {
     NotABatch([u8; 4]),
     #[error("batch format {0} is unknown; this version reads format 1: upgrade the backend before its collectors")]
     UnknownFormat(u8),
+    #[error("the batch's reserved bytes are not zero: it was damaged on its way")]
+    Reserved,
     #[error("the batch's checksum is {found:08x}, its content's {computed:08x}: it was damaged on its way")]
     Checksum { found: u32, computed: u32 },
     #[error("the batch's {what} has {size} bytes or items, at most {limit} are taken")]
@@ -131,7 +135,7 @@ pub fn encode(mut header: Header, frames: &[(String, RecordBatch)], limits: &Lim
     header.frames.clear();
     for (view, rows) in frames {
         let start = body.len();
-        write_stream(&mut body, rows).map_err(|error| WireError::Rows { view: view.clone(), error })?;
+        ipc::write(&mut body, rows).map_err(|error| WireError::Rows { view: view.clone(), error })?;
         within("content", body.len(), limits.decoded)?;
         let (min_ts_us, max_ts_us) = ts_range(view, rows)?;
         let bytes = (body.len() - start) as u64;
@@ -174,7 +178,9 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Batch, WireError> {
     within("content", stated, limits.decoded)?;
     let mut body = Vec::with_capacity(stated);
     // One byte more than stated is read, so that a longer body is seen without being held.
-    zstd::stream::read::Decoder::with_buffer(compressed)?.take(stated as u64 + 1).read_to_end(&mut body)?;
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(compressed)?;
+    decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+    decoder.take(stated as u64 + 1).read_to_end(&mut body)?;
     if body.len() != stated {
         return Err(WireError::Truncated { have: body.len(), need: stated });
     }
@@ -183,7 +189,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Batch, WireError> {
     for frame in &header.frames {
         let (stream, tail) = rest.split_at(usize::try_from(frame.bytes).unwrap_or(usize::MAX).min(rest.len()));
         rest = tail;
-        let rows = read_stream(stream).map_err(|error| WireError::Rows { view: frame.view.clone(), error })?;
+        let rows = ipc::read(stream).map_err(|error| WireError::Rows { view: frame.view.clone(), error })?;
         if rows.num_rows() as u64 != frame.rows {
             let problem = format!("{} rows, {} stated", rows.num_rows(), frame.rows);
             return Err(WireError::Mismatch { view: frame.view.clone(), problem });
@@ -207,6 +213,9 @@ fn split<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(Header, &'a [u8]), Wir
     if bytes[4] != FORMAT {
         return Err(WireError::UnknownFormat(bytes[4]));
     }
+    if bytes[5..8] != [0; 3] {
+        return Err(WireError::Reserved);
+    }
     let length = word(8) as usize;
     within("header", length, limits.header)?;
     need(PREFIX + length)?;
@@ -221,22 +230,6 @@ fn split<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(Header, &'a [u8]), Wir
 
 fn within(what: &'static str, size: usize, limit: usize) -> Result<(), WireError> {
     if size > limit { Err(WireError::TooLarge { what, size, limit }) } else { Ok(()) }
-}
-
-fn write_stream(out: &mut Vec<u8>, rows: &RecordBatch) -> Result<(), ArrowError> {
-    let mut writer = StreamWriter::try_new(out, rows.schema_ref())?;
-    writer.write(rows)?;
-    writer.finish()
-}
-
-/// The one record batch of a stream.
-fn read_stream(stream: &[u8]) -> Result<RecordBatch, ArrowError> {
-    let mut reader = StreamReader::try_new(stream, None)?;
-    let rows = reader.next().ok_or_else(|| ArrowError::IpcError("a stream without rows".into()))??;
-    match reader.next() {
-        None => Ok(rows),
-        Some(_) => Err(ArrowError::IpcError("a stream with more than one record batch".into())),
-    }
 }
 
 fn ts_range(view: &str, rows: &RecordBatch) -> Result<(i64, i64), WireError> {

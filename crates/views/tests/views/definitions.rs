@@ -1,0 +1,170 @@
+//! What is wrong with a definition is said with its place and its remedy.
+
+use std::time::Duration;
+
+use pganalytics_views::{Kind, Scope, Ship, Source, Type, parse, parse_duration};
+
+const GOOD: &str = r#"
+name = "v"
+summary = "A view."
+scope = "server"
+interval = "60s"
+max_rows = 7
+
+[[columns]]
+name = "a"
+kind = "label"
+type = "text"
+help = "A."
+
+[[columns]]
+name = "b"
+kind = "counter"
+type = "duration"
+from = 16
+until = 18
+help = "B."
+
+[[columns]]
+name = "c"
+kind = "gauge"
+type = "timestamptz"
+unit = "moments"
+help = "C."
+
+[[sql]]
+from = 14
+query = "select a, c from t limit {limit}"
+
+[[sql]]
+from = 16
+query = "select a, b, c from t"
+
+[[sql]]
+from = 18
+query = "select a, c from t"
+"#;
+
+/// The error that `good` gets once `from` in it is `to`.
+#[track_caller]
+fn error(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from:?} is in the definition");
+    match parse("views/v.toml", &GOOD.replacen(from, to, 1)) {
+        Ok(_) => panic!("{to:?} passes"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn a_good_one_is_read_whole() {
+    let view = parse("views/v.toml", GOOD).expect("it is good");
+    assert_eq!((view.name.as_str(), view.scope, view.source, view.ship), ("v", Scope::Server, Source::Sql, Ship::Changed));
+    assert_eq!((view.interval, view.timeout, view.refresh), (Duration::from_secs(60), Duration::from_secs(5), None));
+    let columns: Vec<_> = view.columns.iter().map(|c| (c.name.as_str(), c.kind, c.r#type, c.from, c.until)).collect();
+    assert_eq!(
+        columns,
+        [
+            ("a", Kind::Label, Type::Text, 14, None),
+            ("b", Kind::Counter, Type::Duration, 16, Some(18)),
+            ("c", Kind::Gauge, Type::Timestamptz, 14, None)
+        ]
+    );
+    assert_eq!(view.column("c").and_then(|column| column.unit.as_deref()), Some("moments"));
+    assert_eq!(view.sql_for(14), Some("select a, c from t limit 8"), "max_rows and one more");
+    assert_eq!(view.sql_for(15), view.sql_for(14));
+    assert_eq!(view.sql_for(17), Some("select a, b, c from t"));
+    assert_eq!(view.sql_for(99), Some("select a, c from t"), "a newer version gets the newest text");
+    assert_eq!([15, 16, 17, 18].map(|major| view.column("b").is_some_and(|b| b.is_in(major))), [false, true, true, false]);
+}
+
+#[test]
+fn an_unknown_key_is_told_the_nearest() {
+    assert_eq!(error("summary =", "sumary ="), "views/v.toml: sumary: is not a key of a view definition; did you mean 'summary'?");
+    assert_eq!(error("unit =", "units ="), "views/v.toml: columns[2].units: is not a key of a view definition; did you mean 'unit'?");
+    assert_eq!(error("query =", "sql ="), "views/v.toml: sql[0].sql: is not a key of a view definition; did you mean 'query'?");
+}
+
+#[test]
+fn a_missing_key_is_named() {
+    assert!(error("summary = \"A view.\"\n", "").contains("summary: is missing"));
+    assert!(error("interval = \"60s\"\n", "").contains("interval: is missing; give it, as in \"60s\""));
+    assert!(error("scope = \"server\"\n", "").contains("scope: is missing; give one of: server, database, host"));
+    assert!(error("help = \"B.\"\n", "").contains("columns[1].help: is missing"));
+    assert!(parse("v.toml", "name='v'\nsummary='s'\nscope='host'\ninterval='1s'\nsource='probe'").is_err_and(|error| error.key == "columns"));
+}
+
+#[test]
+fn a_column_that_comes_or_goes_inside_an_entry_asks_for_a_boundary() {
+    let end = error("[[sql]]\nfrom = 18\nquery = \"select a, c from t\"\n", "");
+    assert!(end.contains("sql[1]: column 'b' comes or goes with version 18, inside this entry's versions; add a [[sql]] entry with from = 18"));
+    let start = error("[[sql]]\nfrom = 16\nquery = \"select a, b, c from t\"\n", "");
+    assert!(start.contains("column 'b' comes or goes with version 16"), "{start}");
+}
+
+#[test]
+fn entries_stand_in_order_of_their_versions() {
+    assert!(error("[[sql]]\nfrom = 18", "[[sql]]\nfrom = 16").contains("sql[2].from: 16 is not after 16; order them by version"));
+    assert!(error("[[sql]]\nfrom = 14", "[[sql]]\nfrom = 13").contains("13 is not a supported major version"));
+    assert!(error("until = 18", "until = 16").contains("until: is not after 'from'"));
+}
+
+#[test]
+fn a_query_names_every_column_of_its_versions() {
+    assert!(error("query = \"select a, b, c", "query = \"select a, c").contains("sql[1].query: does not name column 'b'; select it, or say"));
+    assert!(error("select a, c from t limit", "select ab, c from t limit").contains("does not name column 'a'"));
+}
+
+#[test]
+fn a_query_is_a_select_of_named_columns() {
+    assert!(error("select a, c from t limit", "select  *, a, c from t limit").contains("selects *; name the columns"));
+    assert!(error("select a, c from t limit", "table a, c").contains("is no SELECT"));
+}
+
+#[test]
+fn a_column_has_a_name_of_its_own() {
+    assert!(error("name = \"b\"", "name = \"a\"").contains("columns[1].name: column 'a' is declared twice; remove one of the two"));
+    for reserved in ["ts", "server", "interval_ms"] {
+        let said = error("name = \"b\"", &format!("name = \"{reserved}\""));
+        assert!(said.contains(&format!("'{reserved}' stands in front of every table already")), "{said}");
+    }
+    assert!(error("name = \"b\"", "name = \"B c\"").contains("'B c' is not an SQL name"));
+}
+
+#[test]
+fn kinds_and_types_go_together() {
+    assert!(error("type = \"duration\"", "type = \"text\"").contains("a counter must be a number"));
+    assert!(error("type = \"text\"", "type = \"float8\"").contains("a label must compare exactly"));
+    assert!(error("kind = \"label\"", "kind = \"tag\"").contains("'tag' is unknown; give one of: label, counter, gauge, text"));
+}
+
+#[test]
+fn the_file_is_named_after_the_view() {
+    assert!(error("name = \"v\"", "name = \"w\"").contains("'w' differs from the file's name 'v'; name both alike"));
+    assert!(error("name = \"v\"", "name = \"V\"").contains("'V' is not an SQL name"));
+}
+
+#[test]
+fn durations_rows_and_texts_are_checked() {
+    for bad in ["60", "s", "0s", "1.5s", "-1s", "1w", "99999999999999999999s", "9999999999999999999d"] {
+        assert!(error("\"60s\"", &format!("\"{bad}\"")).contains(&format!("'{bad}' is not a duration")));
+    }
+    assert!(error("max_rows = 7", "max_rows = 0").contains("0 is not a number of rows"));
+    assert!(error("max_rows = 7", "max_rows = \"7\"").contains("is not an integer"));
+    assert!(error("\"A view.\"", "\" \"").contains("summary: is not a text"));
+    assert!(error("name = \"v\"", "name = v").contains("is not TOML"));
+    assert!(error("[[columns]]\nname = \"a\"", "[columns]\nname = \"a\"").contains("(file): is not TOML"));
+}
+
+#[test]
+fn reset_probe_and_extension_agree_with_the_rest() {
+    assert!(error("max_rows = 7", "reset = \"a\"").contains("reset: 'a' is no timestamptz column of this view"));
+    assert!(error("max_rows = 7", "source = \"probe\"").contains("sql: a probe has no SQL here"));
+    let said = error("[[sql]]\nfrom = 16", "[[sql]]\nfrom = 16\nextension = \"1.9\"");
+    assert!(said.contains("sql[1].extension: but the view needs none; name the extension at the top of the file"), "{said}");
+}
+
+#[test]
+fn durations_have_one_unit() {
+    let read = ["250ms", "10s", "5m", "1h", "7d"].map(|text| parse_duration(text).map(|duration| duration.as_millis()));
+    assert_eq!(read, [250, 10_000, 300_000, 3_600_000, 604_800_000].map(Some));
+}

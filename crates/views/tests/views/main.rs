@@ -1,0 +1,6 @@
+//! What the crate promises to the collector and the backend.
+
+mod builtin;
+mod definitions;
+mod reference;
+mod wire;
