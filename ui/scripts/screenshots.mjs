@@ -56,9 +56,17 @@ const complain = (where, what) => {
 
 /** Waits until nothing is fetched any more: no skeleton, no progress line, and a quiet moment. */
 async function settle(page) {
+  await page.locator('h1').first().waitFor();
   await page.waitForLoadState('networkidle').catch(() => {});
   await page
-    .waitForFunction(() => !document.querySelector('.mantine-Skeleton-root, [data-busy]'), { timeout: 30_000 })
+    .waitForFunction(
+      () =>
+        !document.querySelector('[data-busy]') &&
+        ![...document.querySelectorAll('.mantine-Skeleton-root')].some(
+          (node) => node.getBoundingClientRect().top < innerHeight,
+        ),
+      { timeout: 30_000 },
+    )
     .catch(() => {});
   await page.waitForTimeout(250);
 }
@@ -82,6 +90,14 @@ for (const size of values.sizes.split(',')) {
 
     const shoot = async (name) => {
       await settle(page);
+      if (values.full) {
+        // Charts are fetched when they come near the window.
+        for (let y = 0; y < (await page.evaluate(() => document.body.scrollHeight)); y += 600) {
+          await page.evaluate((top) => window.scrollTo(0, top), y);
+          await settle(page);
+        }
+        await page.evaluate(() => window.scrollTo(0, 0));
+      }
       await page.screenshot({ path: `${values.out}/${name}-${size}-${scheme}.png`, fullPage: values.full });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       if (wide > 0) complain(`${name} ${size}`, `the page is ${wide} px wider than the window`);
@@ -128,6 +144,7 @@ for (const size of values.sizes.split(',')) {
         if ((await first.count()) > 0) {
           where = 'query';
           await first.click();
+          await page.waitForURL(/\/query\?/);
           await shoot('query');
         }
       }

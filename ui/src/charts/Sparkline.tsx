@@ -53,7 +53,7 @@ export const Sparkline = memo(function Sparkline({
 }: SparklineProps) {
   const scheme = useComputedColorScheme('light');
   const { line, area, max } = sparkPaths(values, width, height);
-  if (!line) return <span aria-label="no data">–</span>;
+  if (!line) return <span title="no data">–</span>;
   return (
     <svg
       width={width}

@@ -31,8 +31,12 @@ export interface TimeChartProps {
   height?: number;
   /** The y axis ends here at least. */
   atLeast?: number;
+  /** Level of the title in the page's outline. */
+  level?: 2 | 3;
   /** The y axis need not start at zero. */
   floating?: boolean;
+  /** Counts hold to the end of their bin instead of leading to the next. */
+  steps?: boolean;
   action?: ReactNode;
   emptyText?: string | undefined;
 }
@@ -50,6 +54,7 @@ export function TimeChart(props: TimeChartProps) {
     height = 180,
     atLeast,
     floating = false,
+    steps = false,
     action,
   } = props;
   const scheme = useComputedColorScheme('light');
@@ -92,6 +97,7 @@ export function TimeChart(props: TimeChartProps) {
       limit,
       atLeast,
       floating,
+      steps,
       series: shown,
       onBrush: (from, to) => handlers.current.brush(from, to),
       onBack: () => handlers.current.back(),
@@ -107,7 +113,21 @@ export function TimeChart(props: TimeChartProps) {
       plot.current = null;
       chart.destroy();
     };
-  }, [shape, scheme, zone, unit, stack, filled, height, limit?.value, limit?.name, atLeast, floating, width === 0]);
+  }, [
+    shape,
+    scheme,
+    zone,
+    unit,
+    stack,
+    filled,
+    height,
+    limit?.value,
+    limit?.name,
+    atLeast,
+    floating,
+    steps,
+    width === 0,
+  ]);
 
   useEffect(() => plot.current?.setSize({ width, height }), [width, height]);
 
@@ -121,15 +141,16 @@ export function TimeChart(props: TimeChartProps) {
     });
   }, [data, window.from, window.to, shape, scheme, zone, filled, width === 0]);
 
+  const Heading = props.level === 2 ? 'h2' : 'h3';
   const max = peak(series, stack);
   const description = filled
     ? `${title}: ${series.map((entry) => `${entry.name} ${formatUnit(mean(entry.values), unit)} on average`).join(', ')}; peak ${formatUnit(max, unit)}.`
     : `${title}: no data in this range.`;
 
   return (
-    <section className={classes.chart} aria-label={title}>
+    <div className={classes.chart}>
       <header className={classes.header}>
-        <h3 className={classes.title}>{title}</h3>
+        <Heading className={classes.title}>{title}</Heading>
         {subtitle ? <span className={classes.subtitle}>{subtitle}</span> : null}
         {action ? <div className={classes.action}>{action}</div> : null}
       </header>
@@ -146,7 +167,7 @@ export function TimeChart(props: TimeChartProps) {
       {filled ? (
         <Legend ref={legend} series={series} unit={unit} scheme={scheme} isolated={isolated} onIsolate={setIsolated} />
       ) : null}
-    </section>
+    </div>
   );
 }
 

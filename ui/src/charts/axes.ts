@@ -14,7 +14,11 @@ export function timeLabels(splits: number[], step: number, zone: Zone): string[]
   });
 }
 
-export function valueLabels(splits: number[], unit: Unit): string[] {
+export function valueLabels(splits: number[], unit: Unit, step: number): string[] {
+  if (unit === 'percent') {
+    const digits = Math.max(0, Math.ceil(-Math.log10(step * 100) - 1e-9));
+    return splits.map((value) => `${(value * 100).toFixed(digits)} %`);
+  }
   return splits.map((value) => formatUnit(value, unit));
 }
 

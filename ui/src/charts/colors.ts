@@ -61,4 +61,5 @@ export const GOOD: Color = { light: '#2f9e5f', dark: '#3fb673' };
 /** Lines and letters on a chart. */
 export const AXIS: Color = { light: '#5f6b77', dark: '#98a3af' };
 export const GRID: Color = { light: '#e9ecef', dark: '#262c33' };
-export const LIMIT: Color = { light: '#343a40', dark: '#dee2e6' };
+export const LIMIT: Color = { light: '#1a2027', dark: '#e9ecef' };
+export const PLATE: Color = { light: '#ffffffd9', dark: '#14181cd9' };

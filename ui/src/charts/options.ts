@@ -4,8 +4,9 @@ import type { Unit } from '../format/numbers';
 import type { Zone } from '../format/time';
 import { SHORTEST_SECONDS } from '../range/range';
 import { timeLabels, valueLabels, valueSteps } from './axes';
-import { AXIS, GRID, LIMIT, type Scheme } from './colors';
+import { AXIS, GRID, LIMIT, PLATE, type Scheme } from './colors';
 import type { Series } from './stack';
+import { steppedPaths } from './uplot';
 
 export interface Limit {
   value: number;
@@ -22,6 +23,7 @@ interface Input {
   limit: Limit | undefined;
   atLeast: number | undefined;
   floating: boolean;
+  steps: boolean;
   series: Series[];
   onBrush: (from: number, to: number) => void;
   onBack: () => void;
@@ -37,7 +39,7 @@ const LIMIT_REACH = 3;
 const FONT = '11px "Inter Variable", system-ui, sans-serif';
 
 export function buildOptions(input: Input): uPlot.Options {
-  const { width, height, unit, zone, scheme, stack, limit, atLeast, floating, series } = input;
+  const { width, height, unit, zone, scheme, stack, limit, atLeast, floating, steps, series } = input;
   const axis = { stroke: AXIS[scheme], font: FONT, ticks: { show: false }, grid: { stroke: GRID[scheme], width: 1 } };
   return {
     width,
@@ -80,14 +82,14 @@ export function buildOptions(input: Input): uPlot.Options {
       },
       {
         ...axis,
-        size: 64,
+        size: labelWidth,
         gap: 6,
-        space: 32,
+        space: 26,
         incrs: valueSteps(unit),
-        values: (_u, splits) => valueLabels(splits, unit),
+        values: (_u, splits, _axis, _space, step) => valueLabels(splits, unit, step),
       },
     ],
-    series: [{}, ...series.map((entry) => line(entry, scheme, stack))],
+    series: [{}, ...series.map((entry) => line(entry, scheme, stack, steps))],
     ...(stack ? { bands: bandsOf(series, scheme) } : {}),
     hooks: {
       setSelect: [
@@ -105,10 +107,13 @@ export function buildOptions(input: Input): uPlot.Options {
   };
 }
 
+/** A ratio's axis spans two points at least: noise in the last digits should look like noise. */
+const LEAST_SPAN = 0.02;
+
 /** Around the data with some air; a share never reaches beyond all. */
 function floatingRange(min: number | null, max: number | null, unit: Unit): [number, number] {
   if (min === null || max === null) return [0, 1];
-  const air = Math.max((max - min) * 0.15, Math.abs(max) * 0.0005);
+  const air = Math.max((max - min) * 0.15, unit === 'percent' ? (LEAST_SPAN - (max - min)) / 2 : Math.abs(max) * 0.01);
   return [Math.max(0, min - air), unit === 'percent' ? Math.min(1, max + air) : max + air];
 }
 
@@ -116,14 +121,32 @@ function follows(type: string): boolean {
   return type === 'mousemove' || type === 'mouseleave';
 }
 
-function line(entry: Series, scheme: Scheme, stack: boolean): uPlot.Series {
+function line(entry: Series, scheme: Scheme, stack: boolean, steps: boolean): uPlot.Series {
   const color = entry.color[scheme];
   return {
     label: entry.name,
     stroke: color,
     width: stack ? 0.75 : 1.5,
-    ...(stack ? { fill: `${color}d9`, points: { show: false } } : { points: { size: 4 } }),
+    ...(steps ? { paths: steppedPaths() } : {}),
+    ...(stack ? { fill: `${color}d9`, points: { show: false } } : { points: { size: 4, space: 24, filter: lonely } }),
   };
+}
+
+/** Which points are drawn where the line is dense: those without a neighbour, which no line would show. */
+function lonely(u: uPlot, s: number, show: boolean): number[] | null {
+  if (show) return null;
+  const values = u.data[s] ?? [];
+  const alone: number[] = [];
+  for (let i = 0; i < values.length; i += 1) {
+    if (values[i] != null && values[i - 1] == null && values[i + 1] == null) alone.push(i);
+  }
+  return alone;
+}
+
+/** As wide as the longest label. */
+function labelWidth(_u: uPlot, values: string[] | null): number {
+  const longest = Math.max(0, ...(values ?? []).map((value) => value.length));
+  return Math.max(34, longest * 6.2 + 12);
 }
 
 function bandsOf(series: Series[], scheme: Scheme): uPlot.Band[] {
@@ -144,11 +167,15 @@ function drawLimit(u: uPlot, limit: Limit, scheme: Scheme): void {
   ctx.moveTo(bbox.left, y);
   ctx.lineTo(bbox.left + bbox.width, y);
   ctx.stroke();
-  ctx.font = `${11 * ratio}px "Inter Variable", system-ui, sans-serif`;
+  ctx.font = `500 ${11 * ratio}px "Inter Variable", system-ui, sans-serif`;
+  // A plate below the letters: they must read on any colour of the stack.
+  const width = ctx.measureText(limit.name).width + 10 * ratio;
+  ctx.fillStyle = PLATE[scheme];
+  ctx.fillRect(bbox.left + bbox.width - width, y - 17 * ratio, width, 16 * ratio);
   ctx.fillStyle = LIMIT[scheme];
   ctx.textAlign = 'right';
   ctx.textBaseline = 'bottom';
-  ctx.fillText(limit.name, bbox.left + bbox.width - 4 * ratio, y - 2 * ratio);
+  ctx.fillText(limit.name, bbox.left + bbox.width - 5 * ratio, y - 3 * ratio);
   ctx.restore();
 }
 

@@ -6,11 +6,21 @@ interface State {
   error: Error | null;
 }
 
-export class PageBoundary extends Component<{ children: ReactNode }, State> {
+interface Props {
+  /** The page that is shown; another one gets a fresh try. */
+  place: string;
+  children: ReactNode;
+}
+
+export class PageBoundary extends Component<Props, State> {
   override state: State = { error: null };
 
   static getDerivedStateFromError(error: Error): State {
     return { error };
+  }
+
+  override componentDidUpdate(previous: Props): void {
+    if (previous.place !== this.props.place && this.state.error) this.setState({ error: null });
   }
 
   override render(): ReactNode {

@@ -80,7 +80,7 @@ export function Shell() {
         ))}
       </AppShell.Navbar>
       <AppShell.Main id="main">
-        <PageBoundary key={path}>
+        <PageBoundary place={path}>
           <Suspense>
             <Outlet />
           </Suspense>

@@ -54,7 +54,11 @@ interface LoadedProps<T> {
 export function Loaded<T>({ query, what, height = 180, children }: LoadedProps<T>) {
   if (query.data === undefined) {
     if (query.isError) return <ErrorBox what={what} error={query.error} retry={() => void query.refetch()} />;
-    return <Skeleton height={height} radius="sm" aria-label={`Loading: ${what}`} />;
+    return (
+      <div role="status" aria-label={`Busy: ${what}`}>
+        <Skeleton height={height} radius="sm" />
+      </div>
+    );
   }
   return (
     <>

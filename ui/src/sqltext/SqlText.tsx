@@ -33,7 +33,7 @@ function Tokens({ sql }: { sql: string }) {
 }
 
 /** Longer texts start folded. */
-const FOLDED_LINES = 18;
+const FOLDED_LINES = 14;
 
 export function SqlBlock({ sql }: { sql: string }) {
   const clipboard = useClipboard({ timeout: 1500 });

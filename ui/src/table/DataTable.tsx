@@ -25,6 +25,8 @@ export interface TableColumn<Row> {
   /** The exact value, on hover. */
   title?: (row: Row) => string;
   width?: number | string;
+  /** Left out where the window is narrow. */
+  wideOnly?: boolean;
   /** Numbers are mostly wanted largest first. */
   firstDescending?: boolean;
 }
@@ -88,7 +90,8 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
       <section
         ref={scroller}
         className={classes.scroller}
-        data-fill={fill || virtual || undefined}
+        data-fill={fill || undefined}
+        data-virtual={virtual || undefined}
         aria-label={label}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
         tabIndex={0}
@@ -101,16 +104,16 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
                   key={column.key}
                   scope="col"
                   data-numeric={column.numeric || undefined}
+                  data-wide={column.wideOnly || undefined}
                   style={{ width: column.width }}
                   title={column.help}
                   aria-sort={sort.key !== column.key ? undefined : sort.descending ? 'descending' : 'ascending'}
                 >
                   {column.sort ? (
                     <UnstyledButton className={classes.sort} onClick={() => onSort(column)}>
+                      {column.numeric ? <Arrow shown={sort.key === column.key} down={sort.descending} /> : null}
                       {column.label}
-                      <span className={classes.arrow} aria-hidden>
-                        {sort.key === column.key ? (sort.descending ? '↓' : '↑') : ''}
-                      </span>
+                      {column.numeric ? null : <Arrow shown={sort.key === column.key} down={sort.descending} />}
                     </UnstyledButton>
                   ) : (
                     column.label
@@ -124,7 +127,12 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
             {sorted.slice(first, last + 1).map((row, i) => (
               <tr key={rowKey(row)} aria-rowindex={first + i + 2}>
                 {columns.map((column) => (
-                  <td key={column.key} data-numeric={column.numeric || undefined} title={column.title?.(row)}>
+                  <td
+                    key={column.key}
+                    data-numeric={column.numeric || undefined}
+                    data-wide={column.wideOnly || undefined}
+                    title={column.title?.(row)}
+                  >
                     {column.cell(row)}
                   </td>
                 ))}
@@ -138,6 +146,16 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
         {sorted.length === 0 ? <div className={classes.empty}>{empty ?? 'No rows.'}</div> : null}
       </section>
     </div>
+  );
+}
+
+/** On the side away from the column's values, so that the label stays above them. */
+function Arrow({ shown, down }: { shown: boolean; down: boolean }) {
+  if (!shown) return null;
+  return (
+    <span className={classes.arrow} aria-hidden>
+      {down ? '↓' : '↑'}
+    </span>
   );
 }
 

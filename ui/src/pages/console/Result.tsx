@@ -21,7 +21,8 @@ export function Result({ answer, as }: { answer: SqlAnswer; as: string }) {
       {as !== 'table' && chart ? (
         <div className={classes.panel}>
           <TimeChart
-            title="Result"
+            title="Over time"
+            level={2}
             unit="number"
             times={chart.times}
             series={chart.series}

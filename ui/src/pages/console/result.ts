@@ -1,6 +1,6 @@
 /** A result as something to draw: which column is time, which are numbers, which one names the series. Pure. */
 import type { SqlAnswer, Value } from '../../api/sql';
-import { seriesColor } from '../../charts/colors';
+import { seriesColor, WAIT_CLASSES, waitClass, waitOrder } from '../../charts/colors';
 import type { Series } from '../../charts/stack';
 import { parseTime } from '../../format/time';
 
@@ -68,7 +68,14 @@ export function toChart(answer: SqlAnswer): ResultChart | null {
       line[at] = toNumber(row[i] ?? null);
     }
   }
-  const series = [...lines].map(([name, values], i) => ({ name, values, color: seriesColor(i) }));
+  // Wait classes keep their colours here too.
+  const waits = [...lines.keys()].every((name) => WAIT_CLASSES.some((entry) => entry.name === name));
+  const entries = waits ? [...lines].sort(([a], [b]) => waitOrder(a) - waitOrder(b)) : [...lines];
+  const series = entries.map(([name, values], i) => ({
+    name,
+    values,
+    color: waits ? waitClass(name).color : seriesColor(i),
+  }));
   return { times, series, from: times[0] ?? 0, to: times[times.length - 1] ?? 0 };
 }
 

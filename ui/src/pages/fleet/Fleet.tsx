@@ -105,10 +105,11 @@ function useColumns(now: number): TableColumn<FleetRow>[] {
           </Anchor>
         ),
       },
-      { key: 'role', label: 'Role', sort: (row) => row.role, cell: (row) => row.role ?? '–' },
+      { key: 'role', label: 'Role', wideOnly: true, sort: (row) => row.role, cell: (row) => row.role ?? '–' },
       {
         key: 'version',
         label: 'Version',
+        wideOnly: true,
         sort: (row) => row.version,
         cell: (row) => shortVersion(row.version),
         title: (row) => row.version ?? '',

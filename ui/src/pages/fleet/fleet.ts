@@ -31,8 +31,8 @@ export function statusOf(server: Pick<Server, 'up' | 'last_seen'>, now: number):
   return seen === null || now - seen > SILENT_AFTER_SECONDS ? 'silent' : 'up';
 }
 
-/** The age at which PostgreSQL starts to freeze by force (autovacuum_freeze_max_age's default), and where it gets urgent. */
-export const AGE_WARNING = 200_000_000;
+/** PostgreSQL freezes by force from 200 M on (autovacuum_freeze_max_age): an age well beyond says that this does not succeed. */
+export const AGE_WARNING = 400_000_000;
 export const AGE_BAD = 1_000_000_000;
 
 interface Sources {

@@ -183,7 +183,7 @@ function useColumns(
         label: 'Change',
         help: `${MEASURES[measure].label} against the range before, of the same length`,
         numeric: true,
-        sort: (row) => ((row[measure] ?? 0) + 1) / ((row.before ?? Number.NaN) + 1) || null,
+        sort: (row) => growth(row[measure], row.before),
         cell: (row) => <Change now={row[measure]} before={row.before} />,
         text: (row) => formatChange(row[measure], row.before),
         title: (row) => `${exact(row.before)} in the range before`,
@@ -200,6 +200,13 @@ function useColumns(
 }
 
 const bytes = (blocks: number | null) => (blocks === null ? null : blocks * BLOCK_BYTES);
+
+/** What the change sorts by: a statement that is new comes before any that grew. */
+function growth(now: number | null, before: number | null): number | null {
+  if (now === null || before === null) return null;
+  if (before > 0) return now / before;
+  return now > 0 ? Number.MAX_VALUE : 1;
+}
 
 function Change({ now, before }: { now: number | null; before: number | null }) {
   const grown = now !== null && before !== null && now > before * NOTABLE_CHANGE;

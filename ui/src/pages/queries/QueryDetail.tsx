@@ -44,7 +44,7 @@ export default function QueryDetail() {
       <title>{`Query ${id} · pgAnalytics`}</title>
       <PageHeader title="Query">
         <Text size="sm" c="dimmed">
-          <Anchor component={Link} to={href('queries')} size="sm">
+          <Anchor component={Link} to={href('queries')} size="sm" underline="always">
             All queries
           </Anchor>{' '}
           · id <code>{id}</code>
@@ -229,6 +229,7 @@ function SeriesChart({ chart, window, rows, collected }: SeriesChartProps) {
         times={times}
         series={series}
         window={window}
+        level={2}
         height={150}
       />
     </div>
@@ -247,6 +248,7 @@ function Waits({ data }: { data: SqlData<{ t: number; class: string | null; samp
         series={series}
         window={data.window}
         stack
+        level={2}
         height={170}
         emptyText="No session was sampled in this range"
       />

@@ -52,6 +52,7 @@ function PanelChart({ panel, group, server }: { panel: Panel; group: PanelGroup;
               window={rows.data.window}
               stack={panel.stack ?? false}
               floating={panel.floating ?? false}
+              steps={panel.unit === 'count' && panel.kind === 'counter'}
               height={CHART_HEIGHT}
               emptyText={group.empty}
             />

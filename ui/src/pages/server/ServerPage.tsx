@@ -1,5 +1,5 @@
 /** Where is it wrong? The one picture, who and what it is made of, then the charts from panels.ts. */
-import { Badge, Group, Stack, Text } from '@mantine/core';
+import { Badge, Group, Stack } from '@mantine/core';
 import { useMemo } from 'react';
 import { useServers } from '../../api/facts';
 import { useSql } from '../../api/useSql';
@@ -68,6 +68,7 @@ function Picture({ data, cpus }: { data: SessionData; cpus: number | null }) {
         series={series}
         window={data.window}
         stack
+        level={2}
         height={280}
         atLeast={1}
         limit={cpus ? { value: cpus, name: `${cpus} CPUs` } : undefined}
@@ -90,18 +91,14 @@ function Facts({ facts }: { facts: ServerFacts | undefined }) {
           down
         </Badge>
       ) : null}
-      <Text span>
+      <span>
         {facts.in_recovery ? 'standby' : 'primary'} · PostgreSQL {shortVersion(facts.version)}
-      </Text>
-      {facts.cpus ? <Text span>{facts.cpus} CPUs</Text> : null}
+      </span>
+      {facts.cpus ? <span>{facts.cpus} CPUs</span> : null}
       {started ? (
-        <Text span title={`Started ${formatMoment(started, zone)}`}>
-          up {formatLong(Math.max(0, now - started))}
-        </Text>
+        <span title={`Started ${formatMoment(started, zone)}`}>up {formatLong(Math.max(0, now - started))}</span>
       ) : null}
-      <Text span title={last ? formatMoment(last, zone) : undefined}>
-        seen {formatAgo(last, Date.now() / 1000)}
-      </Text>
+      <span title={last ? formatMoment(last, zone) : undefined}>seen {formatAgo(last, Date.now() / 1000)}</span>
     </Group>
   );
 }

@@ -62,18 +62,19 @@ function Shares({ server, dimension, entries }: { server: string; dimension: Dim
   if (entries.length === 0) return <p style={{ margin: '12px 0', fontSize: 13 }}>No session was active.</p>;
   return (
     <table className={classes.shares}>
-      <thead style={{ position: 'absolute', clip: 'rect(0 0 0 0)' }}>
-        <tr>
-          <th>Share by wait class</th>
-          <th>Average active sessions</th>
-          <th>Share</th>
-          <th>{DIMENSIONS[dimension].label}</th>
-        </tr>
-      </thead>
+      <caption className={classes.hidden}>
+        {DIMENSIONS[dimension].label}: share by wait class, average active sessions, share of what is listed
+      </caption>
+      <colgroup>
+        <col className={classes.bar} />
+        <col className={classes.sum} />
+        <col className={classes.share} />
+        <col />
+      </colgroup>
       <tbody>
         {entries.map((entry) => (
           <tr key={entry.name}>
-            <td className={classes.bar}>
+            <td>
               <ShareBar parts={entry.parts} largest={largest} />
             </td>
             <td className={classes.sum} title={exact(entry.total, 'sessions')}>

@@ -12,7 +12,7 @@ export function Tokens() {
   const revoke = useRevokeToken();
   const ago = (text: string | null) => formatAgo(parseTime(text), Date.now() / 1000);
   return (
-    <section aria-label="Tokens">
+    <div>
       <Loaded query={tokens} what="read the tokens" height={140}>
         {(rows) => (
           <DataTable
@@ -51,7 +51,7 @@ export function Tokens() {
       </Loaded>
       {revoke.error ? <ErrorBox what="revoke the token" error={revoke.error} /> : null}
       <AddToken />
-    </section>
+    </div>
   );
 }
 
@@ -71,6 +71,7 @@ function AddToken() {
           size="xs"
           label="Name"
           required
+          withAsterisk={false}
           value={name}
           onChange={(event) => setName(event.currentTarget.value)}
         />

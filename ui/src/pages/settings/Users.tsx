@@ -13,7 +13,7 @@ export function Users() {
   const session = useSession();
   const drop = useRemoveAccount();
   return (
-    <section aria-label="Users">
+    <div>
       <Loaded query={accounts} what="read the users" height={140}>
         {(rows) => (
           <DataTable
@@ -54,7 +54,7 @@ export function Users() {
       </Loaded>
       {drop.error ? <ErrorBox what="remove the user" error={drop.error} /> : null}
       <AddUser />
-    </section>
+    </div>
   );
 }
 
@@ -82,6 +82,7 @@ function AddUser() {
           size="xs"
           label="Name"
           required
+          withAsterisk={false}
           value={name}
           onChange={(event) => setName(event.currentTarget.value)}
         />
@@ -91,6 +92,7 @@ function AddUser() {
           label="Password"
           autoComplete="new-password"
           required
+          withAsterisk={false}
           value={password}
           onChange={(event) => setPassword(event.currentTarget.value)}
         />

@@ -46,6 +46,7 @@ export default function SignIn() {
             spellCheck={false}
             autoFocus
             required
+            withAsterisk={false}
             value={name}
             onChange={(event) => setName(event.currentTarget.value)}
           />
@@ -53,6 +54,7 @@ export default function SignIn() {
             label="Password"
             autoComplete="current-password"
             required
+            withAsterisk={false}
             value={password}
             onChange={(event) => setPassword(event.currentTarget.value)}
           />
