@@ -55,6 +55,15 @@ pub async fn create_token(
     Ok((secret, token))
 }
 
+/// Whether a token of this kind is neither unknown, revoked nor expired.
+///
+/// # Errors
+/// The store's trouble.
+pub async fn is_live(meta: &Meta, token: &Secret, kind: TokenKind) -> anyhow::Result<bool> {
+    let known = meta.token(&fingerprint(token.expose()), Utc::now()).await?;
+    Ok(known.is_some_and(|known| known.kind == kind))
+}
+
 /// Makes the first administrator where there is no user yet. Answers the password where it was made up here and must be
 /// shown; `None` where there are users, or the password was given.
 ///

@@ -250,6 +250,20 @@ fn sql_parts(error: QueryError) -> (StatusCode, ErrorCode, String, Option<String
     (status, code, error.message, Some(error.hint.unwrap_or_else(|| remedy.to_owned())))
 }
 
+impl std::fmt::Display for ApiError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Store(error) | Self::Internal(error) => write!(f, "{error:#}"),
+            Self::Sql(error) => write!(f, "{error}"),
+            Self::BadRequest { message, remedy } | Self::Conflict { message, remedy } => write!(f, "{message}; {remedy}"),
+            Self::BadBatch(message) | Self::UnknownView(message) | Self::UnknownColumn(message) => f.write_str(message),
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
+impl std::error::Error for ApiError {}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let retry_after = self.retry_after();

@@ -23,8 +23,8 @@ use pganalytics_lake::{Role, TokenKind};
 pub(crate) use limiter::LoginLimiter;
 pub use password::{MIN_PASSWORD_LENGTH, PasswordError, check_password};
 pub(crate) use password::{Overloaded, Passwords, hash_blocking};
-pub use secret::Secret;
-pub(crate) use secret::{TokenPrefix, fingerprint, generate_password};
+pub use secret::{Secret, generate_password};
+pub(crate) use secret::{TokenPrefix, fingerprint};
 
 use crate::app::App;
 use crate::error::ApiError;

@@ -90,7 +90,7 @@ pub(crate) fn fingerprint(token: &str) -> [u8; 32] {
 
 /// A password for a first administrator.
 #[must_use]
-pub(crate) fn generate_password() -> Secret {
+pub fn generate_password() -> Secret {
     let mut rng = rand::rng();
     let letters = (0..PASSWORD_LENGTH).map(|_| char::from(PASSWORD_LETTERS[rng.random_range(0..PASSWORD_LETTERS.len())]));
     Secret(letters.collect())

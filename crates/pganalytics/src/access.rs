@@ -1,0 +1,134 @@
+//! How the command line finds the running backend: `cli.json` in the data folder, readable by its owner only.
+//!
+//! ```json
+//! {"url": "http://127.0.0.1:8080", "token": "pga_a_…"}
+//! ```
+//! The backend writes it at start with an admin's token of its own, and keeps the token from start to start. Whoever may read
+//! the folder may change everything in it anyway.
+
+use std::fs;
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use pganalytics_server::Secret;
+use pganalytics_server::accounts;
+use pganalytics_server::lake::{Meta, Role, TokenKind};
+use serde::{Deserialize, Serialize};
+
+const CLI: &str = "cli.json";
+const COLLECTOR: &str = "collector.token";
+
+/// What `cli.json` says.
+#[derive(Deserialize)]
+pub(crate) struct Access {
+    pub(crate) url: String,
+    pub(crate) token: Secret,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    url: &'a str,
+    token: &'a str,
+}
+
+impl Access {
+    /// What the last backend on this folder wrote; `None` where there was none.
+    pub(crate) fn read(data: &Path) -> anyhow::Result<Option<Self>> {
+        let path = data.join(CLI);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+        };
+        let access = serde_json::from_str(&text).map_err(|_| {
+            // The parser's message may quote the token.
+            anyhow::anyhow!("read {}: it is damaged; remove it and restart the backend", path.display())
+        })?;
+        Ok(Some(access))
+    }
+
+    /// Writes it for the backend at this URL, with the token of the last start where that is still good.
+    pub(crate) async fn write(data: &Path, meta: &Meta, url: &str) -> anyhow::Result<()> {
+        let kept = Self::read(data).ok().flatten().map(|access| access.token);
+        let token = keep_or_make(meta, kept, "cli", TokenKind::Api, Some(Role::Admin)).await?;
+        let text = serde_json::to_string(&Written { url, token: token.expose() }).context("write cli.json")?;
+        write_private(&data.join(CLI), &text)
+    }
+}
+
+/// The file with the token of the collector in this process.
+pub(crate) async fn collector_token(data: &Path, meta: &Meta) -> anyhow::Result<PathBuf> {
+    let path = data.join(COLLECTOR);
+    let kept = fs::read_to_string(&path).ok().map(|text| Secret::new(text.trim()));
+    let token = keep_or_make(meta, kept, "all-in-one", TokenKind::Collector, None).await?;
+    write_private(&path, token.expose())?;
+    Ok(path)
+}
+
+async fn keep_or_make(meta: &Meta, kept: Option<Secret>, what: &str, kind: TokenKind, role: Option<Role>) -> anyhow::Result<Secret> {
+    if let Some(kept) = kept
+        && accounts::is_live(meta, &kept, kind).await?
+    {
+        return Ok(kept);
+    }
+    // Names are taken for good, so each new one has something of its own.
+    let name = format!("{what} {}", uuid::Uuid::new_v4().simple());
+    let made = accounts::create_token(meta, &name, kind, role, None).await;
+    let (token, _) = made.context("make a token")?;
+    Ok(token)
+}
+
+/// Replaces a file in one step; nobody but the owner may read it at any moment.
+fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    let fresh = path.with_extension("new");
+    let write = || {
+        let _ = fs::remove_file(&fresh);
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&fresh, path)
+    };
+    write().with_context(|| format!("write {}", path.display()))
+}
+
+/// The URL under which this machine reaches a listener; one that listens everywhere is reached by loopback.
+pub(crate) fn local_url(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_private_file_is_the_owners_alone() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("secret");
+        for text in ["one", "two"] {
+            write_private(&path, text)?;
+            assert_eq!(fs::read_to_string(&path)?, text);
+            assert_eq!(fs::metadata(&path)?.permissions().mode() & 0o777, 0o600);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn everywhere_is_reached_by_loopback() -> anyhow::Result<()> {
+        for (address, url) in
+            [("0.0.0.0:80", "http://127.0.0.1:80"), ("[::]:80", "http://[::1]:80"), ("10.1.2.3:8080", "http://10.1.2.3:8080")]
+        {
+            assert_eq!(local_url(address.parse()?), url);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! Starting the backend: its settings, the lake, the server, the background work; and ending all of it in order.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use pganalytics_server::lake::{
+    DEFAULT_COMPACT_EVERY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION, Lake, LakeOptions,
+};
+use pganalytics_server::{App, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_LIFETIME, Secret, ServerOptions, accounts};
+use pganalytics_views::ViewSet;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::access::{Access, local_url};
+use crate::output;
+use crate::settings::{Size, Span};
+
+/// The data folder where none is named, beside where one stands.
+pub(crate) const DEFAULT_DATA: &str = "pganalytics-data";
+/// Loopback: who wants to be reached from elsewhere says so.
+const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+
+/// The backend's settings. A file's `[backend]` table has the same names, with `_` for `-`; a variable stands over the file and
+/// a flag over both.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Backend")]
+pub(crate) struct BackendArgs {
+    /// The data folder; made if missing
+    #[arg(long, env = "PGANALYTICS_DATA", value_name = "DIR", default_value = DEFAULT_DATA)]
+    pub(crate) data: PathBuf,
+    /// Where the API and the web UI are served; port 0 takes a free one
+    #[arg(long, env = "PGANALYTICS_LISTEN", value_name = "IP:PORT", default_value = DEFAULT_LISTEN)]
+    pub(crate) listen: SocketAddr,
+    /// A folder with view definitions of your own, beside the built-in ones
+    #[arg(long, env = "PGANALYTICS_VIEWS", value_name = "DIR")]
+    views: Option<PathBuf>,
+    /// How long history is kept
+    #[arg(long, env = "PGANALYTICS_RETENTION", value_name = "SPAN", default_value_t = Span(DEFAULT_RETENTION))]
+    retention: Span,
+    /// How often new rows become Parquet files
+    #[arg(long, env = "PGANALYTICS_COMPACT_EVERY", value_name = "SPAN", default_value_t = Span(DEFAULT_COMPACT_EVERY))]
+    compact_every: Span,
+    /// Memory one SQL query may take
+    #[arg(long, env = "PGANALYTICS_QUERY_MEMORY", value_name = "SIZE", default_value_t = Size(DEFAULT_QUERY_MEMORY))]
+    query_memory: Size,
+    /// How long one SQL query may run
+    #[arg(long, env = "PGANALYTICS_QUERY_DEADLINE", value_name = "SPAN", default_value_t = Span(DEFAULT_QUERY_DEADLINE))]
+    query_deadline: Span,
+    /// Rows one answer may have
+    #[arg(long, env = "PGANALYTICS_MAX_ROWS", value_name = "ROWS", default_value_t = DEFAULT_MAX_ROWS)]
+    max_rows: usize,
+    /// How long a login lasts; use does not extend it
+    #[arg(long, env = "PGANALYTICS_SESSION_LIFETIME", value_name = "SPAN", default_value_t = Span(DEFAULT_SESSION_LIFETIME))]
+    session_lifetime: Span,
+    /// How long a request other than SQL may take
+    #[arg(long, env = "PGANALYTICS_REQUEST_TIMEOUT", value_name = "SPAN", default_value_t = Span(DEFAULT_REQUEST_TIMEOUT))]
+    request_timeout: Span,
+    /// A proxy in front sets X-Forwarded-For, -Proto and -Host; without one anybody could set them
+    #[arg(long, env = "PGANALYTICS_TRUSTED_PROXY", value_parser = clap::builder::BoolishValueParser::new())]
+    trusted_proxy: bool,
+    /// Serve the web UI from this folder instead of the built-in one
+    #[arg(long, env = "PGANALYTICS_UI", value_name = "DIR")]
+    ui: Option<PathBuf>,
+}
+
+impl BackendArgs {
+    /// The lake's options.
+    pub(crate) fn lake(&self) -> anyhow::Result<LakeOptions> {
+        let views = match &self.views {
+            Some(folder) => ViewSet::with_folder(folder)?,
+            None => ViewSet::builtin()?,
+        };
+        let mut options = LakeOptions::new(&self.data, views);
+        options.query_memory = self.query_memory.0;
+        options.query_deadline = self.query_deadline.0;
+        options.max_rows = self.max_rows;
+        options.compact_every = self.compact_every.0;
+        options.retention = self.retention.0;
+        Ok(options)
+    }
+
+    fn server(&self) -> ServerOptions {
+        ServerOptions {
+            session_lifetime: self.session_lifetime.0,
+            request_timeout: self.request_timeout.0,
+            trusted_proxy: self.trusted_proxy,
+            ui: self.ui.clone(),
+        }
+    }
+}
+
+/// A backend that listens and is about to serve.
+pub(crate) struct Backend {
+    listener: TcpListener,
+    app: App,
+    pub(crate) lake: Lake,
+    pub(crate) url: String,
+}
+
+impl Backend {
+    /// Checks the settings, binds the port, opens the data folder, makes the first admin, and lets the command line in.
+    pub(crate) async fn open(args: &BackendArgs) -> anyhow::Result<Self> {
+        let options = args.lake()?;
+        let password = admin_password()?;
+        let listener = pganalytics_server::bind(args.listen).await?;
+        let address = listener.local_addr().context("ask for the address that was bound")?;
+        if !address.ip().is_loopback() {
+            tracing::warn!(
+                listen = %address,
+                "passwords and tokens travel unencrypted: this is plain HTTP that other machines can reach. \
+                 Put a proxy with TLS in front (and --trusted-proxy), or listen on 127.0.0.1"
+            );
+        }
+        let lake = Lake::open(options).await?;
+        let generated = accounts::first_admin(lake.meta(), password).await?;
+        let url = local_url(address);
+        Access::write(&args.data, lake.meta(), &url).await?;
+        if let Some(password) = generated {
+            // The one time that it is shown, and the one reason to reveal a secret here.
+            output::line(format!("pganalytics admin user={} password={}", accounts::FIRST_ADMIN, password.expose()))?;
+        }
+        let app = App::new(lake.clone(), args.server())?;
+        tracing::info!(listen = %address, data = %args.data.display(), views = lake.views().iter().len(), "the backend is open");
+        Ok(Self { listener, app, lake, url })
+    }
+
+    /// Serves until `stop`, together with `beside`, which ends first: what it ships last is still taken. Then finishes requests and background work and lets
+    /// go of the folder. An end of any part that nobody asked for ends all.
+    pub(crate) async fn run(
+        self,
+        stop: CancellationToken,
+        beside: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) -> anyhow::Result<()> {
+        let Self { listener, app, lake, url } = self;
+        let (end_server, end_lake) = (CancellationToken::new(), CancellationToken::new());
+        let mut server = tokio::spawn(Box::pin(pganalytics_server::serve(listener, app.clone(), end_server.clone())));
+        let background = {
+            let (lake, end) = (lake.clone(), end_lake.clone());
+            tokio::spawn(Box::pin(async move { lake.run(end).await }))
+        };
+        let mut beside = tokio::spawn(beside);
+        output::line(format!("pganalytics ready url={url}"))?;
+
+        let mut served = None;
+        let besides = tokio::select! {
+            result = &mut beside => Some(flat(result)),
+            result = &mut server => { served = Some(flat(result)); None }
+            () = stop.cancelled() => None,
+        };
+        // In this order: no new work from a load balancer, the collector ships its last, requests finish, files are written.
+        app.drain();
+        stop.cancel();
+        let besides = match besides {
+            Some(result) => result,
+            None => flat(beside.await),
+        };
+        end_server.cancel();
+        let served = match served {
+            Some(result) => result,
+            None => flat(server.await),
+        };
+        end_lake.cancel();
+        let background = background.await.context("do the background work");
+        lake.close().await;
+        tracing::info!("stopped");
+        served.and(besides).and(background)
+    }
+}
+
+fn flat(result: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Result<()> {
+    result.context("a part of the process panicked")?
+}
+
+/// The first admin's password, where it is given: `PGANALYTICS_ADMIN_PASSWORD`, or a file's content.
+fn admin_password() -> anyhow::Result<Option<Secret>> {
+    const NAME: &str = "PGANALYTICS_ADMIN_PASSWORD";
+    const FILE: &str = "PGANALYTICS_ADMIN_PASSWORD_FILE";
+    let given = std::env::var(NAME).ok().filter(|password| !password.is_empty());
+    let file = std::env::var_os(FILE).filter(|file| !file.is_empty());
+    match (given, file) {
+        (Some(_), Some(_)) => anyhow::bail!("{NAME} and {FILE} are both set: leave one of them out"),
+        (Some(password), None) => Ok(Some(Secret::new(password))),
+        (None, Some(file)) => {
+            let text = std::fs::read_to_string(&file).with_context(|| format!("read {FILE} {}", Path::new(&file).display()))?;
+            Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// A runtime with a thread for each core.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")
+}

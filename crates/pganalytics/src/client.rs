@@ -1,0 +1,192 @@
+//! The API as the command line calls it: over HTTP where a backend runs; where none does, in this process on the data folder,
+//! through the same routes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::body::Body;
+use axum::http::{Method, Request};
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use pganalytics_server::lake::{Lake, LakeOptions};
+use pganalytics_server::{App, ErrorBody, ErrorDetail, Operator, Secret, ServerOptions};
+use reqwest::Url;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use crate::access::Access;
+use crate::backend::DEFAULT_DATA;
+
+/// A backend that does not answer a connection by then is not there.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Longer than any deadline a backend has.
+const ANSWER: Duration = Duration::from_secs(600);
+
+/// Where the backend is.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Backend")]
+pub(crate) struct ClientArgs {
+    /// The backend's address, as in <https://pganalytics.example.com>
+    #[arg(long, env = "PGANALYTICS_URL", value_name = "URL")]
+    url: Option<Url>,
+    /// A token for it; better given in the environment or a file, where no process list shows it
+    #[arg(long, env = "PGANALYTICS_TOKEN", value_name = "TOKEN", hide_env_values = true, requires = "url", value_parser = secret)]
+    token: Option<Secret>,
+    /// A file with the token
+    #[arg(long, env = "PGANALYTICS_TOKEN_FILE", value_name = "FILE", requires = "url", conflicts_with = "token")]
+    token_file: Option<PathBuf>,
+    /// Without --url: the data folder of a backend on this machine
+    #[arg(long, env = "PGANALYTICS_DATA", value_name = "DIR", default_value = DEFAULT_DATA)]
+    data: PathBuf,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the signature clap asks for")]
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
+}
+
+/// What the backend said no with.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.message)]
+pub(crate) struct Refused(pub(crate) ErrorDetail);
+
+/// An answer.
+pub(crate) struct Reply {
+    pub(crate) body: Bytes,
+    pub(crate) truncated: bool,
+}
+
+/// A way to the API.
+pub(crate) enum Client {
+    Remote { http: reqwest::Client, base: Url, token: Secret },
+    Local { router: axum::Router, lake: Lake },
+}
+
+impl Client {
+    /// The backend that is asked for, else the one that runs on the data folder, else the folder itself.
+    pub(crate) async fn open(args: &ClientArgs) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().connect_timeout(CONNECT).timeout(ANSWER).build().context("set up HTTP")?;
+        if let Some(url) = &args.url {
+            let token = match (&args.token, &args.token_file) {
+                (Some(token), _) => token.clone(),
+                (None, Some(file)) => {
+                    let text = std::fs::read_to_string(file).with_context(|| format!("read the token from {}", file.display()))?;
+                    Secret::new(text.trim())
+                }
+                (None, None) => anyhow::bail!("--url needs a token: set PGANALYTICS_TOKEN, or give --token-file"),
+            };
+            return Ok(Self::Remote { http, base: url.clone(), token });
+        }
+        let data = args.data.display();
+        if let Some(access) = Access::read(&args.data)? {
+            let base: Url = access.url.parse().with_context(|| format!("read the url in {data}/cli.json"))?;
+            let alive = http.get(join(&base, &["livez"])?).timeout(CONNECT).send().await;
+            if alive.is_ok_and(|alive| alive.status().is_success()) {
+                return Ok(Self::Remote { http, base, token: access.token });
+            }
+        }
+        if !args.data.join("meta.db").exists() {
+            anyhow::bail!(
+                "there is no backend and no data in {data}: start one (pganalytics all-in-one --data {data}), \
+                 or name one with --url and PGANALYTICS_TOKEN, or its folder with --data"
+            );
+        }
+        let views = pganalytics_views::ViewSet::builtin()?;
+        let lake = Lake::open(LakeOptions::new(&args.data, views)).await?;
+        let router = pganalytics_server::router(App::new(lake.clone(), ServerOptions::default())?);
+        Ok(Self::Local { router, lake })
+    }
+
+    /// Calls `/api/v1/<segments>`.
+    ///
+    /// # Errors
+    /// [`Refused`] with what the backend said; or that it was not reached.
+    pub(crate) async fn call(&self, method: Method, segments: &[&str], body: Option<&Value>) -> anyhow::Result<Reply> {
+        let path = [&["api", "v1"], segments].concat();
+        let (status, truncated, body) = match self {
+            Self::Remote { http, base, token } => {
+                let url = join(base, &path)?;
+                let mut request = http.request(method, url).bearer_auth(token.expose());
+                if let Some(body) = body {
+                    request = request.json(body);
+                }
+                let reply = request.send().await.map_err(|error| unreachable(base, error))?;
+                let truncated = reply.headers().contains_key("x-pganalytics-truncated");
+                (reply.status(), truncated, reply.bytes().await.with_context(|| format!("read the answer of {base}"))?)
+            }
+            Self::Local { router, .. } => {
+                let url = join(&Url::parse("http://localhost/").context("name the folder's API")?, &path)?;
+                let request = Request::builder().method(method).uri(url.path()).extension(Operator);
+                let request = match body {
+                    Some(body) => request.header("content-type", "application/json").body(Body::from(body.to_string())),
+                    None => request.body(Body::empty()),
+                };
+                let reply = router.clone().oneshot(request.context("form a request")?).await?;
+                let truncated = reply.headers().contains_key("x-pganalytics-truncated");
+                (reply.status(), truncated, reply.into_body().collect().await.context("read the answer")?.to_bytes())
+            }
+        };
+        if status.is_success() {
+            return Ok(Reply { body, truncated });
+        }
+        Err(match serde_json::from_slice::<ErrorBody>(&body) {
+            Ok(refused) => Refused(refused.error).into(),
+            Err(_) => anyhow::anyhow!("{} answered {status}: is it a pgAnalytics backend?", self.name()),
+        })
+    }
+
+    /// Calls and reads the answer as JSON.
+    pub(crate) async fn json(&self, method: Method, segments: &[&str], body: Option<&Value>) -> anyhow::Result<Value> {
+        let reply = self.call(method, segments, body).await?;
+        if reply.body.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&reply.body).with_context(|| format!("read the answer of {}", self.name()))
+    }
+
+    /// Lets go of the data folder where this process had it.
+    pub(crate) async fn close(self) {
+        if let Self::Local { lake, .. } = self {
+            lake.close().await;
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Remote { base, .. } => base.to_string(),
+            Self::Local { .. } => "the data folder".into(),
+        }
+    }
+}
+
+fn unreachable(base: &Url, error: reqwest::Error) -> anyhow::Error {
+    let remedy = if error.is_timeout() {
+        "it did not answer in time"
+    } else if error.is_connect() {
+        "nothing answers there: is the backend running, and is the address right?"
+    } else {
+        "the request failed on its way"
+    };
+    // Without the URL: the error names it again, with the path.
+    anyhow::Error::new(error.without_url()).context(format!("reach {base}: {remedy}"))
+}
+
+/// The base's own path is kept: the backend may stand under a prefix.
+fn join(base: &Url, segments: &[&str]) -> anyhow::Result<Url> {
+    let mut url = base.clone();
+    url.path_segments_mut().map_err(|()| anyhow::anyhow!("'{base}' is no http address"))?.pop_if_empty().extend(segments);
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_kept_and_a_name_is_one_segment() -> anyhow::Result<()> {
+        let url = join(&"https://x.example/pg/".parse()?, &["api", "v1", "users", "a/b c"])?;
+        assert_eq!(url.as_str(), "https://x.example/pg/api/v1/users/a%2Fb%20c");
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! `collect`: the collector alone, for a backend elsewhere. The same as `pganalytics-collector`, which is a far smaller binary.
+
+use std::path::PathBuf;
+
+use pganalytics_collector::{Config, Overrides, Secret};
+
+use crate::signals::stop_on_signal;
+
+/// Run a collector alone; it ships to a backend elsewhere
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  \
+    PGANALYTICS_BACKEND_TOKEN_FILE=/run/secrets/token pganalytics collect --backend-url https://pganalytics.example.com \\\n    \
+    \"postgresql://pganalytics@db-1:5432/postgres?sslmode=verify-full\"")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// What `collect` and `doctor` take alike; each flag stands over its variable and the file.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Collector")]
+pub(crate) struct Flags {
+    /// Servers to read, as psql takes them: a URL or "host=… user=…"
+    #[arg(value_name = "CONNINFO")]
+    targets: Vec<String>,
+    /// The collector's configuration (TOML)
+    #[arg(long, env = "PGANALYTICS_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The backend's address
+    #[arg(long, env = "PGANALYTICS_BACKEND_URL", value_name = "URL")]
+    backend_url: Option<String>,
+    /// A file with the collector's token; PGANALYTICS_BACKEND_TOKEN holds the token itself
+    #[arg(long, env = "PGANALYTICS_BACKEND_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Where batches wait until the backend has them
+    #[arg(long, env = "PGANALYTICS_SPOOL_FOLDER", value_name = "DIR")]
+    spool: Option<PathBuf>,
+    /// What to call this collector
+    #[arg(long, env = "PGANALYTICS_COLLECTOR_NAME", value_name = "NAME")]
+    name: Option<String>,
+    /// Where the collector's /metrics is served; 'off' for nowhere
+    #[arg(long = "collector-listen", env = "PGANALYTICS_COLLECTOR_LISTEN", value_name = "IP:PORT")]
+    listen: Option<String>,
+}
+
+impl Flags {
+    /// Whether anything says that a collector is meant.
+    pub(crate) fn is_given(&self) -> bool {
+        self.config.is_some() || self.backend_url.is_some() || !self.targets.is_empty()
+    }
+
+    pub(crate) fn load(self) -> anyhow::Result<Config> {
+        let overrides = Overrides {
+            backend: None,
+            backend_url: self.backend_url,
+            token: None::<Secret>,
+            token_file: self.token_file,
+            spool_folder: self.spool,
+            name: self.name,
+            listen: self.listen,
+            targets: self.targets,
+            targets_optional: false,
+        };
+        Ok(Config::load(self.config.as_deref(), &overrides)?)
+    }
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let config = args.flags.load()?;
+    let stop = stop_on_signal()?;
+    Box::pin(pganalytics_collector::run(config, stop)).await
+}

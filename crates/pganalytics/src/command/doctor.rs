@@ -1,0 +1,115 @@
+//! `doctor`: whether the backend here, and the collector where one is configured, would work; with a remedy for what would not.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::access::Access;
+use crate::backend::BackendArgs;
+use crate::command::collect::Flags;
+use crate::output;
+
+/// Check the configuration, the data folder, the backend and the monitored servers
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The backend's configuration (TOML with a table [backend])
+    #[arg(long, env = "PGANALYTICS_BACKEND_CONFIG", value_name = "FILE")]
+    backend_config: Option<PathBuf>,
+    #[command(flatten)]
+    backend: BackendArgs,
+    #[command(flatten)]
+    collector: Flags,
+}
+
+/// What was found, one line each.
+#[derive(Default)]
+struct Findings {
+    failed: bool,
+}
+
+impl Findings {
+    fn good(&self, what: &str, detail: &str) -> anyhow::Result<()> {
+        output::line(format!("ok    {what}: {detail}"))
+    }
+
+    fn warn(&self, what: &str, detail: &str) -> anyhow::Result<()> {
+        output::line(format!("warn  {what}: {detail}"))
+    }
+
+    fn fail(&mut self, what: &str, detail: &str) -> anyhow::Result<()> {
+        self.failed = true;
+        output::line(format!("FAIL  {what}: {detail}"))
+    }
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let mut findings = Findings::default();
+    backend(&args, &mut findings).await?;
+    if args.collector.is_given() {
+        collector(args.collector, &mut findings).await?;
+    }
+    Ok(if findings.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn backend(args: &Args, findings: &mut Findings) -> anyhow::Result<()> {
+    let data = &args.backend.data;
+    match args.backend.lake() {
+        Ok(options) => findings.good("settings", &format!("{} views", options.views.iter().len()))?,
+        Err(error) => findings.fail("settings", &format!("{error:#}"))?,
+    }
+    folder(data, findings)?;
+    let running = match Access::read(data) {
+        Ok(Some(access)) => is_alive(&access.url).await.then_some(access.url),
+        Ok(None) => None,
+        Err(error) => {
+            findings.fail("cli.json", &format!("{error:#}"))?;
+            None
+        }
+    };
+    if let Some(url) = running {
+        findings.good("backend", &format!("runs at {url}"))?;
+    } else {
+        match pganalytics_server::bind(args.backend.listen).await {
+            Ok(_) => findings.good("listen", &format!("{} is free; no backend runs on this folder", args.backend.listen))?,
+            Err(error) => findings.fail("listen", &format!("{error:#}"))?,
+        }
+    }
+    if !args.backend.listen.ip().is_loopback() {
+        findings
+            .warn("listen", &format!("{} is plain HTTP that other machines reach: put a proxy with TLS in front", args.backend.listen))?;
+    }
+    Ok(())
+}
+
+/// Whether the folder, or the one it would be made in, can be written and is the owner's alone.
+fn folder(data: &std::path::Path, findings: &mut Findings) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let what = format!("data folder {}", data.display());
+    let Ok(metadata) = std::fs::metadata(data) else {
+        return findings.good(&what, "does not exist yet; the backend makes it");
+    };
+    if !metadata.is_dir() {
+        return findings.fail(&what, "it is no folder: name another with --data");
+    }
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        findings.warn(&what, &format!("others may enter it (mode {mode:o}): chmod 700 {}", data.display()))?;
+    }
+    let probe = data.join(format!(".doctor-{}", std::process::id()));
+    match std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)) {
+        Ok(()) => findings.good(&what, "can be written"),
+        Err(error) => findings.fail(&what, &format!("cannot be written ({error}): give it to the user that runs the backend")),
+    }
+}
+
+async fn is_alive(url: &str) -> bool {
+    let alive = reqwest::Client::new().get(format!("{url}/livez")).timeout(std::time::Duration::from_secs(5)).send().await;
+    alive.is_ok_and(|alive| alive.status().is_success())
+}
+
+async fn collector(flags: Flags, findings: &mut Findings) -> anyhow::Result<()> {
+    let config = match flags.load() {
+        Ok(config) => config,
+        Err(error) => return findings.fail("collector", &format!("{error:#}")),
+    };
+    findings.good("collector", &format!("{} targets, {} views", config.targets.len(), config.views.len()))
+}

@@ -1,0 +1,10 @@
+//! `openapi`: the API's description, as `docs/openapi.json` holds it.
+
+use anyhow::Context as _;
+
+use crate::output;
+
+pub(crate) fn run() -> anyhow::Result<()> {
+    let text = pganalytics_server::document().to_pretty_json().context("write the OpenAPI document")?;
+    output::line(text)
+}

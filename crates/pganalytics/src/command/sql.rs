@@ -1,0 +1,181 @@
+//! `sql`: asks the backend, or the data folder where no backend runs.
+
+use std::io::Read as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use axum::http::Method;
+use pganalytics_server::{ErrorDetail, ErrorPosition};
+use serde_json::{Map, Value, json};
+
+use crate::client::{Client, ClientArgs, Refused};
+use crate::output;
+use crate::table::table;
+
+/// Ask in SQL
+///
+/// The dialect is DataFusion's, close to PostgreSQL's: date_bin(interval '1 minute', ts), now(). Counters are stored as deltas:
+/// sum(calls) over a range is the number of calls in it. `pganalytics views` lists the tables.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    pganalytics sql \"select name, up from pganalytics_server order by ts desc limit 5\"\n  \
+    pganalytics sql --format csv < report.sql > report.csv\n  \
+    pganalytics sql -p server=db-1:5432 'select max(size) from pg_database where server = $server'")]
+pub(crate) struct Args {
+    /// The statement; from stdin where it is missing or '-'
+    #[arg(value_name = "STATEMENT")]
+    statement: Option<String>,
+    /// How the rows are shown
+    #[arg(short, long, default_value = "table")]
+    format: Format,
+    /// The value of a $name in the statement; numbers, true, false and null are taken as such
+    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, Value)>,
+    /// Rows at most; the backend has a cap of its own
+    #[arg(long, value_name = "ROWS")]
+    max_rows: Option<usize>,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people; long cells are cut
+    Table,
+    /// Comma-separated values with a header
+    Csv,
+    /// {"columns":[…],"rows":[…],…}
+    Json,
+}
+
+fn parameter(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    let value = match serde_json::from_str(value) {
+        Ok(value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_))) => value,
+        _ => Value::String(value.to_owned()),
+    };
+    Ok((name.trim_start_matches('$').to_owned(), value))
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let statement = match args.statement.as_deref() {
+        Some("-") | None => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).context("read the statement from stdin")?;
+            text
+        }
+        Some(statement) => statement.to_owned(),
+    };
+    anyhow::ensure!(!statement.trim().is_empty(), "there is no statement: give one as an argument or on stdin");
+    let client = Client::open(&args.client).await?;
+    let mut body = json!({
+        "query": statement,
+        "format": if args.format == Format::Csv { "csv" } else { "json" },
+        "parameters": args.parameters.into_iter().collect::<Map<_, _>>(),
+    });
+    if let Some(rows) = args.max_rows {
+        body["max_rows"] = rows.into();
+    }
+    let reply = client.call(Method::POST, &["sql"], Some(&body)).await;
+    client.close().await;
+    let reply = match reply {
+        Ok(reply) => reply,
+        Err(error) => match error.downcast::<Refused>() {
+            Ok(Refused(detail)) => {
+                output::remark(explain(&detail, &statement));
+                return Ok(ExitCode::FAILURE);
+            }
+            Err(error) => return Err(error),
+        },
+    };
+    match args.format {
+        Format::Csv => output::print(&reply.body)?,
+        Format::Json => output::print([&reply.body[..], b"\n"].concat())?,
+        Format::Table => {
+            let answer: Value = serde_json::from_slice(&reply.body).context("read the answer")?;
+            output::print(shown(&answer)?)?;
+        }
+    }
+    if reply.truncated {
+        output::remark("there are more rows; group, filter, or raise --max-rows (the backend's own cap is its --max-rows)");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn shown(answer: &Value) -> anyhow::Result<String> {
+    let columns = answer["columns"].as_array().context("read the answer's columns")?;
+    let names: Vec<String> = columns.iter().map(|column| column["name"].as_str().unwrap_or_default().to_owned()).collect();
+    let rows = answer["rows"].as_array().context("read the answer's rows")?;
+    let rows: Vec<Vec<Value>> = rows.iter().map(|row| row.as_array().cloned().unwrap_or_default()).collect();
+    let count = match rows.len() {
+        1 => "1 row".to_owned(),
+        count => format!("{count} rows"),
+    };
+    Ok(format!("{}({count}, {} ms)\n", table(&names, &rows), answer["elapsed_ms"]))
+}
+
+/// The error, the line it is about with a caret under the place, and the remedy.
+fn explain(detail: &ErrorDetail, statement: &str) -> String {
+    let mut text = format!("error: {}", detail.message);
+    if let Some(ErrorPosition { line, column }) = detail.position
+        && let Some(source) = usize::try_from(line).ok().and_then(|line| statement.lines().nth(line.checked_sub(1)?))
+    {
+        let number = line.to_string();
+        let margin = " ".repeat(number.len());
+        // Tabs stay tabs, so that the caret stands under its place whatever their width.
+        let before: String = source
+            .chars()
+            .take(usize::try_from(column).unwrap_or(usize::MAX).saturating_sub(1))
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
+        text.push_str(&format!("\n{margin} |\n{number} | {source}\n{margin} | {before}^"));
+    }
+    if let Some(remedy) = &detail.remedy {
+        text.push_str(&format!("\nremedy: {remedy}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use pganalytics_server::ErrorCode;
+
+    use super::*;
+
+    #[test]
+    fn an_error_shows_its_line_with_a_caret() {
+        let detail = ErrorDetail {
+            code: ErrorCode::SqlPlan,
+            message: "column 'cals' does not exist".into(),
+            remedy: Some("did you mean 'calls'?".into()),
+            position: Some(ErrorPosition { line: 2, column: 5 }),
+        };
+        insta::assert_snapshot!(explain(&detail, "select\n\tab cals\nfrom pg_stat_statements"), @r"
+        error: column 'cals' does not exist
+          |
+        2 | 	ab cals
+          | 	   ^
+        remedy: did you mean 'calls'?
+        ");
+    }
+
+    #[test]
+    fn a_position_outside_the_statement_shows_no_line() {
+        let detail = ErrorDetail {
+            code: ErrorCode::SqlPlan,
+            message: "no".into(),
+            remedy: None,
+            position: Some(ErrorPosition { line: 9, column: 1 }),
+        };
+        assert_eq!(explain(&detail, "select 1"), "error: no");
+    }
+
+    #[test]
+    fn a_parameter_is_a_number_only_where_it_reads_as_one() {
+        assert_eq!(parameter("n=5"), Ok(("n".into(), json!(5))));
+        assert_eq!(parameter("$s=db-1:5432"), Ok(("s".into(), json!("db-1:5432"))));
+        assert_eq!(parameter("s=\"5\""), Ok(("s".into(), json!("5"))));
+        assert_eq!(parameter("o={}"), Ok(("o".into(), json!("{}"))));
+        assert!(parameter("n").is_err());
+    }
+}

@@ -1,0 +1,106 @@
+//! `token`: what programs and collectors show instead of a login.
+
+use anyhow::Context as _;
+use axum::http::Method;
+use chrono::{TimeDelta, Utc};
+use clap::Subcommand;
+use pganalytics_server::lake::{Role, TokenKind};
+use serde_json::{Value, json};
+
+use crate::client::{Client, ClientArgs};
+use crate::output;
+use crate::settings::Span;
+use crate::table::table;
+
+/// Make, list and revoke tokens
+///
+/// Through the running backend, or on the data folder where none runs.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    pganalytics token create db-1 --kind collector > token\n  \
+    pganalytics token create grafana --kind api --role viewer --expires 365d\n  \
+    pganalytics token revoke grafana")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make a token; it is printed once, alone, on stdout
+    Create {
+        name: String,
+        /// api asks with a role; collector ships batches, and nothing else
+        #[arg(long)]
+        kind: TokenKind,
+        /// What an API token may do [default: viewer]
+        #[arg(long)]
+        role: Option<Role>,
+        /// When it stops working, from now; never where it is not given
+        #[arg(long, value_name = "SPAN")]
+        expires: Option<Span>,
+        #[command(flatten)]
+        client: ClientArgs,
+    },
+    /// List tokens
+    List {
+        #[command(flatten)]
+        client: ClientArgs,
+    },
+    /// Revoke a token, at once and for good
+    Revoke {
+        /// The token's name or number
+        token: String,
+        #[command(flatten)]
+        client: ClientArgs,
+    },
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    match args.action {
+        Action::Create { name, kind, role, expires, client } => {
+            let expires = match expires {
+                None => None,
+                Some(Span(span)) => {
+                    let span = TimeDelta::from_std(span).context("--expires is too far away")?;
+                    Some(Utc::now().checked_add_signed(span).context("--expires is too far away")?)
+                }
+            };
+            let client = Client::open(&client).await?;
+            let body = json!({"name": name, "kind": kind, "role": role, "expires": expires});
+            let made = client.json(Method::POST, &["tokens"], Some(&body)).await;
+            client.close().await;
+            output::line(made?["token"].as_str().context("read the token")?)
+        }
+        Action::List { client } => {
+            let client = Client::open(&client).await?;
+            let tokens = client.json(Method::GET, &["tokens"], None).await;
+            client.close().await;
+            let columns = ["id", "name", "kind", "role", "created", "expires", "last_used", "revoked"];
+            let tokens = tokens?;
+            let rows: Vec<Vec<Value>> = tokens
+                .as_array()
+                .context("read the list of tokens")?
+                .iter()
+                .map(|token| columns.iter().map(|column| token[column].clone()).collect())
+                .collect();
+            output::print(table(&columns.map(String::from), &rows))
+        }
+        Action::Revoke { token, client } => {
+            let client = Client::open(&client).await?;
+            let revoked = revoke(&client, &token).await;
+            client.close().await;
+            revoked
+        }
+    }
+}
+
+async fn revoke(client: &Client, token: &str) -> anyhow::Result<()> {
+    let tokens = client.json(Method::GET, &["tokens"], None).await?;
+    let tokens = tokens.as_array().context("read the list of tokens")?;
+    // A name may look like a number; names come first.
+    let by = |key: &str| tokens.iter().find(|known| known[key].as_str().map_or_else(|| known[key].to_string(), str::to_owned) == token);
+    let found = by("name").or_else(|| by("id"));
+    let id = found.with_context(|| format!("there is no token '{token}'; pganalytics token list shows them"))?["id"].to_string();
+    client.json(Method::DELETE, &["tokens", &id], None).await.map(drop)
+}

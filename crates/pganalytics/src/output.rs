@@ -1,0 +1,33 @@
+//! What goes to stdout and stderr. A reader that has had enough (`| head`) is no error.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+/// Writes to stdout; the answer of a command goes here and nothing else does.
+pub(crate) fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(anyhow::Error::new(error).context("write to stdout")),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a line to stdout.
+pub(crate) fn line(text: impl AsRef<str>) -> anyhow::Result<()> {
+    print(format!("{}\n", text.as_ref()))
+}
+
+/// Writes a remark for people to stderr; nobody being there to read it is no error.
+pub(crate) fn remark(text: impl AsRef<str>) {
+    let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+}
+
+/// Says why the command failed: the outermost context first, each cause on its own line.
+pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
+    let mut text = format!("error: {error}");
+    for cause in error.chain().skip(1) {
+        text.push_str(&format!("\n  because: {cause}"));
+    }
+    remark(text);
+    ExitCode::FAILURE
+}

@@ -1,0 +1,89 @@
+//! Users and tokens.
+
+use axum::http::{Method, StatusCode};
+use pganalytics_server::lake::Role;
+use serde_json::json;
+
+use crate::backend::{Backend, PASSWORD};
+
+#[tokio::test]
+async fn a_revoked_token_stops_working_at_once() {
+    let backend = Backend::start().await;
+    let admin = backend.api(Role::Admin).await;
+    let made = backend.post("/api/v1/tokens", &admin, &json!({"name": "grafana", "kind": "api", "role": "viewer"})).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text());
+    assert_eq!(made.header("cache-control"), "no-store");
+    let made = made.json();
+    let token = made["token"].as_str().unwrap();
+    assert_eq!(backend.get("/api/v1/servers", token).await.status, StatusCode::OK);
+
+    let listed = backend.get("/api/v1/tokens", &admin).await;
+    assert!(!listed.text().contains(token), "the list shows no token");
+    let listed = listed.json();
+    let entry = listed.as_array().unwrap().iter().find(|entry| entry["name"] == "grafana").unwrap().clone();
+    assert_eq!((&entry["kind"], &entry["role"], &entry["revoked"]), (&json!("api"), &json!("viewer"), &json!(null)));
+    assert!(entry["last_used"].is_string(), "{entry}");
+
+    let path = format!("/api/v1/tokens/{}", made["id"]);
+    assert_eq!(backend.json(Method::DELETE, &path, &admin, &json!(null)).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(backend.get("/api/v1/servers", token).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(backend.json(Method::DELETE, &path, &admin, &json!(null)).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(backend.json(Method::DELETE, "/api/v1/tokens/x", &admin, &json!(null)).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_token_is_made_only_as_it_can_be() {
+    let backend = Backend::start().await;
+    let admin = backend.api(Role::Admin).await;
+    let make = async |body| backend.post("/api/v1/tokens", &admin, &body).await.status;
+    assert_eq!(make(json!({"name": "a", "kind": "collector"})).await, StatusCode::CREATED);
+    assert_eq!(make(json!({"name": "a", "kind": "collector"})).await, StatusCode::CONFLICT);
+    assert_eq!(make(json!({"name": "b", "kind": "collector", "role": "admin"})).await, StatusCode::BAD_REQUEST);
+    assert_eq!(make(json!({"name": "b", "kind": "api", "expires": "2001-01-01T00:00:00Z"})).await, StatusCode::BAD_REQUEST);
+    assert_eq!(make(json!({"name": "b", "kind": "robot"})).await, StatusCode::BAD_REQUEST);
+    assert_eq!(make(json!({"name": "", "kind": "api"})).await, StatusCode::BAD_REQUEST);
+    assert_eq!(make(json!({"name": "b", "kind": "api", "admin": true})).await, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_users_life() {
+    let backend = Backend::start().await;
+    let admin = backend.api(Role::Admin).await;
+    let change = async |body| backend.json(Method::PATCH, "/api/v1/users/alice", &admin, &body).await.status;
+    let new = json!({"name": "alice", "role": "viewer", "password": PASSWORD});
+    assert_eq!(
+        backend.post("/api/v1/users", &admin, &json!({"name": "alice", "role": "viewer", "password": "short"})).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(backend.post("/api/v1/users", &admin, &new).await.status, StatusCode::CREATED);
+    assert_eq!(backend.post("/api/v1/users", &admin, &new).await.status, StatusCode::CONFLICT);
+
+    let session = backend.login("alice", PASSWORD).await.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(backend.get("/api/v1/users", &session).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(change(json!({"role": "admin"})).await, StatusCode::NO_CONTENT);
+    assert_eq!(backend.get("/api/v1/users", &session).await.status, StatusCode::OK, "a role counts at once");
+
+    assert_eq!(change(json!({"password": "a whole new password"})).await, StatusCode::NO_CONTENT);
+    assert_eq!(backend.get("/api/v1/users", &session).await.status, StatusCode::UNAUTHORIZED, "a new password ends sessions");
+    let session = backend.login("alice", "a whole new password").await.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(change(json!({"disabled": true})).await, StatusCode::NO_CONTENT);
+    assert_eq!(backend.get("/api/v1/users", &session).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(backend.login("alice", "a whole new password").await.status, StatusCode::UNAUTHORIZED);
+
+    assert_eq!(backend.json(Method::DELETE, "/api/v1/users/alice", &admin, &json!(null)).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(backend.json(Method::DELETE, "/api/v1/users/alice", &admin, &json!(null)).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(change(json!({"role": "viewer"})).await, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn somebody_stays_admin() {
+    let backend = Backend::start().await;
+    let admin = backend.api(Role::Admin).await;
+    for body in [json!({"role": "viewer"}), json!({"disabled": true})] {
+        let reply = backend.json(Method::PATCH, "/api/v1/users/admin", &admin, &body).await;
+        assert_eq!((reply.status, reply.code().as_str()), (StatusCode::CONFLICT, "conflict"), "{body}");
+    }
+    let reply = backend.json(Method::DELETE, "/api/v1/users/admin", &admin, &json!(null)).await;
+    assert_eq!(reply.status, StatusCode::CONFLICT);
+    assert_eq!(backend.login("admin", PASSWORD).await.status, StatusCode::OK);
+}

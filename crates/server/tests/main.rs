@@ -1,0 +1,12 @@
+//! The API over a real lake, request by request.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod administration;
+mod backend;
+mod ingest;
+mod login;
+mod metrics;
+mod openapi;
+mod sql;
+mod ui;

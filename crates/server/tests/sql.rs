@@ -1,0 +1,124 @@
+//! Questions and their answers.
+
+use arrow::array::cast::AsArray as _;
+use arrow::datatypes::Int64Type;
+use axum::http::StatusCode;
+use pganalytics_server::lake::Role;
+use serde_json::{Value, json};
+
+use crate::backend::{Backend, Reply, batch};
+
+const TYPES: &str = "select 1 as n, 9007199254740993 as big, 0.5 as half, 'a,\"b\"' as text, true as yes, null as nothing, \
+    timestamp '2025-01-02T03:04:05.600Z' as at, cast('NaN' as double) as nan";
+
+async fn ask(backend: &Backend, body: Value) -> Reply {
+    let token = backend.api(Role::Viewer).await;
+    backend.post("/api/v1/sql", &token, &body).await
+}
+
+#[tokio::test]
+async fn json_holds_what_a_browser_reads_without_loss() {
+    let backend = Backend::start().await;
+    let reply = ask(&backend, json!({"query": TYPES})).await;
+    assert_eq!((reply.status, reply.header("content-type")), (StatusCode::OK, "application/json"), "{}", reply.text());
+    let mut answer = reply.json();
+    assert!(answer["elapsed_ms"].as_f64().is_some_and(|elapsed| elapsed >= 0.0));
+    answer["elapsed_ms"] = json!(0);
+    insta::assert_snapshot!(answer, @"");
+}
+
+#[tokio::test]
+async fn csv_has_a_header_even_without_rows() {
+    let backend = Backend::start().await;
+    let reply = ask(&backend, json!({"query": TYPES, "format": "csv"})).await;
+    assert_eq!(reply.header("content-type"), "text/csv; charset=utf-8");
+    insta::assert_snapshot!(reply.text(), @"");
+    let reply = ask(&backend, json!({"query": "select ts, server from pg_stat_database", "format": "csv"})).await;
+    assert_eq!(reply.text(), "ts,server\n");
+}
+
+#[tokio::test]
+async fn arrow_reads_back() {
+    let backend = Backend::start().await;
+    let reply = ask(&backend, json!({"query": "select value from generate_series(1, 1000) order by value", "format": "arrow"})).await;
+    assert_eq!((reply.status, reply.header("content-type")), (StatusCode::OK, "application/vnd.apache.arrow.stream"), "{}", reply.text());
+    let batches = arrow::ipc::reader::StreamReader::try_new(reply.body.as_slice(), None).unwrap();
+    let sum: i64 = batches.flat_map(|batch| batch.unwrap().column(0).as_primitive::<Int64Type>().values().to_vec()).sum();
+    assert_eq!(sum, 500_500);
+}
+
+#[tokio::test]
+async fn parameters_are_values_and_never_sql() {
+    let backend = Backend::start().await;
+    let collector = backend.collector().await;
+    backend.ship(&collector, batch(uuid::Uuid::new_v4(), 1, &["db-1", "db-2"])).await;
+    let query = "select server from pganalytics_server where server = $server";
+    for (value, expected) in [("db-1", json!([["db-1"]])), ("x' or '1'='1", json!([]))] {
+        let reply = ask(&backend, json!({"query": query, "parameters": {"server": value}})).await;
+        assert_eq!(reply.json()["rows"], expected, "{}", reply.text());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_says_so_in_every_format() {
+    let backend = Backend::start().await;
+    let query = "select value from generate_series(1, 100)";
+    for format in ["json", "csv", "arrow"] {
+        let cut = ask(&backend, json!({"query": query, "format": format, "max_rows": 10})).await;
+        assert_eq!(cut.header("x-pganalytics-truncated"), "true", "{format}");
+        let whole = ask(&backend, json!({"query": query, "format": format})).await;
+        assert_eq!(whole.header("x-pganalytics-truncated"), "", "{format}");
+    }
+    let cut = ask(&backend, json!({"query": query, "max_rows": 10})).await.json();
+    assert_eq!((cut["truncated"].clone(), cut["rows"].as_array().unwrap().len()), (json!(true), 10));
+}
+
+#[tokio::test]
+async fn a_mistake_is_shown_where_it_is() {
+    let backend = Backend::start().await;
+    for (query, code) in [
+        ("select\n  from from pg_database", "sql_syntax"),
+        ("select datname,\n       sise from pg_database", "sql_plan"),
+        ("select 1 from pg_databases", "sql_plan"),
+    ] {
+        let reply = ask(&backend, json!({"query": query})).await;
+        assert_eq!((reply.status, reply.code().as_str()), (StatusCode::BAD_REQUEST, code), "{query}: {}", reply.text());
+        let error = &reply.json()["error"];
+        assert!(!error["message"].as_str().unwrap().is_empty() && !error["remedy"].as_str().unwrap().is_empty(), "{error}");
+    }
+    let reply = ask(&backend, json!({"query": "select datname,\n       sise from pg_database"})).await;
+    assert_eq!(reply.json()["error"]["position"], json!({"line": 2, "column": 8}), "{}", reply.text());
+}
+
+#[tokio::test]
+async fn sql_reads_and_nothing_else() {
+    let backend = Backend::start().await;
+    for query in [
+        "drop table pg_database",
+        "insert into pg_database (server) values ('x')",
+        "copy (select 1) to '/tmp/x.csv'",
+        "create external table t stored as csv location '/etc/passwd'",
+        "set datafusion.execution.batch_size = 1",
+        "select 1; select 2",
+    ] {
+        let reply = ask(&backend, json!({"query": query})).await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{query}: {}", reply.text());
+        assert!(reply.code().starts_with("sql_"), "{query}: {}", reply.text());
+    }
+}
+
+#[tokio::test]
+async fn large_answers_are_compressed_for_those_who_ask() {
+    let backend = Backend::start().await;
+    let token = backend.api(Role::Viewer).await;
+    let headers = [
+        ("authorization", crate::backend::bearer(&token)),
+        ("content-type", "application/json".into()),
+        ("accept-encoding", "gzip".into()),
+    ];
+    let headers: Vec<_> = headers.iter().map(|(name, value): &(&str, String)| (*name, value.as_str())).collect();
+    let body = json!({"query": "select value from generate_series(1, 5000)"}).to_string();
+    let reply = backend.send(crate::backend::request(axum::http::Method::POST, "/api/v1/sql", &headers, body)).await;
+    assert_eq!(reply.header("content-encoding"), "gzip");
+    assert_eq!(reply.body[..2], [0x1f, 0x8b]);
+}
