@@ -281,7 +281,11 @@ pub fn parse(file: &str, text: &str) -> Result<View, DefinitionError> {
     if extension.is_none()
         && let Some(i) = sql.iter().position(|entry| entry.extension.is_some())
     {
-        return Err(at.error(&format!("sql[{i}].extension"), "but the view needs none".into(), "name the extension at the top of the file"));
+        return Err(at.error(
+            &format!("sql[{i}].extension"),
+            "but the view needs none".into(),
+            "name the extension at the top of the file",
+        ));
     }
     let reset = at.string_opt("reset")?;
     if let Some(reset) = &reset

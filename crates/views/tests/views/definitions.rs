@@ -90,13 +90,17 @@ fn a_missing_key_is_named() {
     assert!(error("interval = \"60s\"\n", "").contains("interval: is missing; give it, as in \"60s\""));
     assert!(error("scope = \"server\"\n", "").contains("scope: is missing; give one of: server, database, host"));
     assert!(error("help = \"B.\"\n", "").contains("columns[1].help: is missing"));
-    assert!(parse("v.toml", "name='v'\nsummary='s'\nscope='host'\ninterval='1s'\nsource='probe'").is_err_and(|error| error.key == "columns"));
+    assert!(
+        parse("v.toml", "name='v'\nsummary='s'\nscope='host'\ninterval='1s'\nsource='probe'").is_err_and(|error| error.key == "columns")
+    );
 }
 
 #[test]
 fn a_column_that_comes_or_goes_inside_an_entry_asks_for_a_boundary() {
     let end = error("[[sql]]\nfrom = 18\nquery = \"select a, c from t\"\n", "");
-    assert!(end.contains("sql[1]: column 'b' comes or goes with version 18, inside this entry's versions; add a [[sql]] entry with from = 18"));
+    assert!(
+        end.contains("sql[1]: column 'b' comes or goes with version 18, inside this entry's versions; add a [[sql]] entry with from = 18")
+    );
     let start = error("[[sql]]\nfrom = 16\nquery = \"select a, b, c from t\"\n", "");
     assert!(start.contains("column 'b' comes or goes with version 16"), "{start}");
 }
@@ -110,7 +114,9 @@ fn entries_stand_in_order_of_their_versions() {
 
 #[test]
 fn a_query_names_every_column_of_its_versions() {
-    assert!(error("query = \"select a, b, c", "query = \"select a, c").contains("sql[1].query: does not name column 'b'; select it, or say"));
+    assert!(
+        error("query = \"select a, b, c", "query = \"select a, c").contains("sql[1].query: does not name column 'b'; select it, or say")
+    );
     assert!(error("select a, c from t limit", "select ab, c from t limit").contains("does not name column 'a'"));
 }
 

@@ -3,9 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, LazyLock};
 
-use arrow_array::{
-    ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-};
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use pganalytics_views::wire::{Batch, Frame, Header, Limits, WireError, decode, decode_header, encode};
@@ -189,7 +187,10 @@ fn limits_hold_on_both_sides() {
         ("header", Limits { header: 100, ..Limits::default() }),
     ];
     for (what, limits) in tight {
-        assert!(matches!(encode(header(), &frames, &limits), Err(WireError::TooLarge { what: said, .. }) if said == what), "encode: {what}");
+        assert!(
+            matches!(encode(header(), &frames, &limits), Err(WireError::TooLarge { what: said, .. }) if said == what),
+            "encode: {what}"
+        );
         assert!(matches!(decode(&bytes, &limits), Err(WireError::TooLarge { what: said, .. }) if said == what), "decode: {what}");
     }
     let many = vec![frames[0].clone(); 1_001];
