@@ -208,7 +208,10 @@ impl Postgres {
     }
 
     fn prepare(installation: Installation, data: &Path) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("pganalytics-pg-").tempdir().context("create a temporary folder")?;
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("pganalytics-pg-{}-", std::process::id()))
+            .tempdir()
+            .context("create a temporary folder")?;
         give_away(folder.path())?;
         copy_folder(data, &folder.path().join("data"))?;
         let server = Self { major: installation.major, port: ports::free()?, installation, process: None, folder };

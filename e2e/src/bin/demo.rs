@@ -34,6 +34,14 @@ const NAME: &str = "shop";
 /// The newest first; any will do.
 const MAJORS: [u32; 2] = [18, 17];
 
+/// Who looks for the first time does not wait a minute for the first statement.
+const QUICKER: &str = "[collector]\nlisten = \"off\"\nflush = \"5s\"
+[view.pg_stat_statements]\ninterval = \"10s\"
+[view.pg_stat_statements_text]\ninterval = \"10s\"
+[view.pg_stat_user_tables]\ninterval = \"30s\"
+[view.pg_stat_user_indexes]\ninterval = \"30s\"
+";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -88,7 +96,10 @@ impl Demo {
         };
         let workload = if work { Some(start_workload(&target).await?) } else { None };
 
-        let folder = tempfile::Builder::new().prefix("pganalytics-demo-").tempdir().context("create a temporary folder")?;
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("pganalytics-demo-{}-", std::process::id()))
+            .tempdir()
+            .context("create a temporary folder")?;
         let password = password(&data)?;
         let pganalytics = start_pganalytics(folder.path(), &data, &target, &password).await?;
         let mut demo = Self { pganalytics: pganalytics.0, workload, postgres, _folder: folder };
@@ -168,7 +179,8 @@ async fn start_pganalytics(folder: &Path, data: &Path, target: &str, password: &
         say(&format!("port {wanted} is taken: using {port} (DEMO_PORT chooses another)"));
     }
     let config = folder.join("collector.toml");
-    fs::write(&config, format!("[[target]]\nname = {NAME:?}\nconninfo = {target:?}\n")).context("write the collector's configuration")?;
+    fs::write(&config, format!("[[target]]\nname = {NAME:?}\nconninfo = {target:?}\n{QUICKER}"))
+        .context("write the collector's configuration")?;
     say("starting pganalytics");
     let spec = Spec::new(&binary("pganalytics")?, &folder.join("pganalytics.log"))
         .arguments(["all-in-one".into(), "--data".into(), data.to_owned(), "--config".into(), config])
