@@ -161,7 +161,7 @@ fn close(spool: &mut Spool, collector: uuid::Uuid, name: &str, batches: Vec<Fram
         let rows = frames.iter().map(|(_, rows)| rows.num_rows() as u64).sum();
         match batch::encode(header, frames, &Limits::default()) {
             Encoded::Batch(body) => {
-                if let Err(error) = spool.append(body) {
+                if let Err(error) = spool.append(body, dropped_rows) {
                     spool.drop_rows(rows);
                     outcome = Err(error);
                 }

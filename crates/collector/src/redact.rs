@@ -36,22 +36,34 @@ pub fn statement(text: &str) -> Cow<'_, str> {
             b'-' if bytes[at..].starts_with(b"--") => {
                 let end = bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |length| at + length);
                 out.push_str(&text[kept..at]);
-                comment(&text[at..end], &mut out);
+                out.push_str(&comment(&text[at..end]));
                 kept = end;
                 (end, false)
             }
             b'/' if bytes[at..].starts_with(b"/*") => {
-                let end = block_comment(bytes, at);
+                let (end, closed) = block_comment(bytes, at);
                 out.push_str(&text[kept..at]);
-                comment(&text[at..end], &mut out);
+                let inner = &text[at + 2..if closed { end - 2 } else { end }];
+                match comment(inner) {
+                    Cow::Borrowed(_) => out.push_str(&text[at..end]),
+                    // The hidden part may have held one end of a comment inside: no comments inside are left.
+                    Cow::Owned(hidden) => {
+                        out.push_str("/*");
+                        out.push_str(&hidden.replace("/*", " ").replace("*/", " "));
+                        out.push_str("*/");
+                    }
+                }
                 kept = end;
                 (end, false)
             }
             _ => (at + 1, false),
         };
         if literal {
-            out.push_str(&text[kept..at]);
-            out.push_str(HIDDEN);
+            // Two that touch are one: otherwise what stands for them would be read as one with a quote inside.
+            if kept < at || !out.ends_with(HIDDEN) {
+                out.push_str(&text[kept..at]);
+                out.push_str(HIDDEN);
+            }
             kept = end;
         }
         at = end;
@@ -120,8 +132,8 @@ fn identifier(bytes: &[u8], at: usize) -> usize {
     bytes.len()
 }
 
-/// The end of the nested comment that opens at `at`.
-fn block_comment(bytes: &[u8], at: usize) -> usize {
+/// The end of the nested comment that opens at `at`, and whether it is closed there.
+fn block_comment(bytes: &[u8], at: usize) -> (usize, bool) {
     let (mut i, mut depth) = (at, 0_usize);
     while i < bytes.len() {
         if bytes[i..].starts_with(b"/*") {
@@ -131,39 +143,23 @@ fn block_comment(bytes: &[u8], at: usize) -> usize {
             depth -= 1;
             i += 2;
             if depth == 0 {
-                return i;
+                return (i, true);
             }
         } else {
             i += 1;
         }
     }
-    bytes.len()
+    (bytes.len(), false)
 }
 
-/// A comment's own quotes are hidden: statements that were commented out have literals too. A quote without a second one hides
-/// the rest of the comment, but for the end mark.
-fn comment(text: &str, out: &mut String) {
-    let mut rest = text;
-    while let Some(open) = rest.find(['\'', '$']) {
-        // A dollar hides only from the first of two on; `$1` and prices stay.
-        let dollar = rest.as_bytes()[open] == b'$';
-        if dollar && !rest[open + 1..].contains('$') {
-            break;
-        }
-        out.push_str(&rest[..open]);
-        out.push_str(HIDDEN);
-        let tail = &rest[open + 1..];
-        match tail.rfind(if dollar { '$' } else { '\'' }) {
-            Some(close) => rest = &tail[close + 1..],
-            None => {
-                if text.starts_with("/*") && tail.ends_with("*/") {
-                    out.push_str("*/");
-                }
-                return;
-            }
-        }
-    }
-    out.push_str(rest);
+/// A comment's text with everything from its first quote to its last hidden: statements that were commented out have literals
+/// too. After a single quote the rest is hidden. Dollars count as quotes where there are two of them.
+fn comment(text: &str) -> Cow<'_, str> {
+    let dollars = text.matches('$').count() > 1;
+    let quote = |c: char| c == '\'' || (dollars && c == '$');
+    let (Some(first), Some(last)) = (text.find(quote), text.rfind(quote)) else { return Cow::Borrowed(text) };
+    let tail = if first == last { "" } else { &text[last + 1..] };
+    Cow::Owned(format!("{}{HIDDEN}{tail}", &text[..first]))
 }
 
 #[cfg(test)]
@@ -188,7 +184,7 @@ mod tests {
             ("select \"it's\", 'x' as \"q\"\"'\"", "select \"it's\", '…' as \"q\"\"'\""),
             ("select 1 -- don't\n, 'x'", "select 1 -- don'…'\n, '…'"),
             ("/*a='b',c='d'*/ select 'x'", "/*a='…'*/ select '…'"),
-            ("/* /* it's */ */ select 'x'", "/* /* it'…'*/ select '…'"),
+            ("/* /* it's */ */ select 'x'", "/*   it'…'*/ select '…'"),
             ("select 'cut off", "select '…'"),
             ("select $x$cut off", "select '…'"),
             ("select type'a', 'b'", "select type'…', '…'"),

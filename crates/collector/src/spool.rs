@@ -153,12 +153,12 @@ impl Spool {
         self.counts.dropped_rows += rows;
     }
 
-    /// Takes a batch with the sequence and the dropped rows that [`Spool::next`] told. It is on disk when this returns, or,
-    /// where the disk has no room, in memory.
+    /// Takes the batch of the sequence that [`Spool::next`] named; `told` are the dropped rows in its header. It is on disk when
+    /// this returns, or, where the disk has no room, in memory.
     ///
     /// # Errors
     /// Where sequences can no longer be reserved and held: the batch is not taken.
-    pub fn append(&mut self, body: Bytes) -> anyhow::Result<()> {
+    pub fn append(&mut self, body: Bytes, told: u64) -> anyhow::Result<()> {
         let sequence = self.next;
         let bytes = body.len() as u64;
         self.make_room(bytes);
@@ -184,8 +184,9 @@ impl Spool {
         self.next += 1;
         self.queue.push_back(Entry { sequence, bytes, since: SystemTime::now(), held });
         self.bytes += bytes;
-        if self.state.dropped_rows > 0 {
-            self.state.dropped_rows = 0;
+        if told > 0 {
+            // What was dropped to make room for this very batch is for the next one to tell.
+            self.state.dropped_rows = self.state.dropped_rows.saturating_sub(told);
             // Lost in a crash at this very moment, the count is told twice; that is the better error.
             let _ = self.state.write(&self.folder);
         }

@@ -33,9 +33,9 @@ fn batch(spool: &Spool, rows: usize) -> Bytes {
 }
 
 fn append(spool: &mut Spool, rows: usize) -> u64 {
-    let (sequence, _) = spool.next();
+    let (sequence, told) = spool.next();
     let body = batch(spool, rows);
-    spool.append(body).expect("taken");
+    spool.append(body, told).expect("taken");
     sequence
 }
 
@@ -128,7 +128,7 @@ fn unfinished_files_are_removed() {
 #[test]
 fn a_full_spool_drops_the_oldest_and_the_next_header_tells_how_many_rows() {
     let folder = tempfile::tempdir().expect("folder");
-    let mut spool = open(folder.path());
+    let spool = open(folder.path());
     let size = batch(&spool, 10).len() as u64;
     drop(spool);
     let mut spool = Spool::open(folder.path(), size * 2 + size / 2).expect("opened");
@@ -144,7 +144,7 @@ fn a_full_spool_drops_the_oldest_and_the_next_header_tells_how_many_rows() {
     assert_eq!(spool.next().1, 10);
     let told = batch(&spool, 1);
     assert_eq!(decode_header(&told, &Limits::default()).expect("a batch").dropped_rows, 10);
-    spool.append(told).expect("taken");
+    spool.append(told, 10).expect("taken");
     assert_eq!(spool.next().1, 0);
 }
 
