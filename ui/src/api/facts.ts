@@ -21,6 +21,10 @@ export interface ViewColumn {
   kind: string;
   type: string;
   unit: string | null;
+  /** First major version that has it. */
+  from: number;
+  /** First major version that no longer has it. */
+  until: number | null;
   help: string;
 }
 

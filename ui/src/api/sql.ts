@@ -59,7 +59,7 @@ export async function runSql(
   return (await response.json()) as SqlAnswer;
 }
 
-const NUMERIC = /^(u?int|float|double|decimal|numeric|bigint|real)/i;
+const NUMERIC = /^(u?int|float|double|decimal|numeric|bigint|real)[^[]*$/i;
 
 /** Rows as objects. Integers too big for JSON come as strings; where the column is numeric they become numbers here. */
 export function toObjects<Row>(answer: SqlAnswer): Row[] {

@@ -8,9 +8,9 @@ import { useElementSize } from '@mantine/hooks';
 import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
 import type uPlot from 'uplot';
 import type { Window } from '../api/sql';
-import { exact, formatUnit, type Unit } from '../format/numbers';
-import { formatMoment } from '../format/time';
+import { formatUnit, type Unit } from '../format/numbers';
 import { useRange, useZone } from '../range/RangeProvider';
+import { updateLegend, updateTip } from './cursor';
 import { Legend } from './Legend';
 import { buildOptions, type Limit } from './options';
 import { hasData, mean, peak, type Series, stacked, visible } from './stack';
@@ -95,7 +95,8 @@ export function TimeChart(props: TimeChartProps) {
       scheme,
       stack,
       limit,
-      atLeast,
+      // One series alone is looked at closely: its own scale serves it best.
+      atLeast: shown.length < series.length ? undefined : atLeast,
       floating,
       steps,
       series: shown,
@@ -104,7 +105,13 @@ export function TimeChart(props: TimeChartProps) {
       onCursor: (index, left, over) => {
         const { shown: drawn, series: all, times: at, unit: u, zone: z } = live.current;
         updateLegend(legend.current, all, index, u);
-        updateTip(tip.current, drawn, at, index, left, u, z, over && target.matches(':hover'));
+        updateTip(
+          tip.current,
+          { series: drawn, times: at, unit: u, zone: z, scheme, stack },
+          index,
+          left,
+          over && target.matches(':hover'),
+        );
       },
     });
     const chart = createPlot(options, data, target);
@@ -169,57 +176,4 @@ export function TimeChart(props: TimeChartProps) {
       ) : null}
     </div>
   );
-}
-
-/** Writes the values at the cursor into the legend, or the means where there is no cursor. No React: it runs per mouse move. */
-function updateLegend(list: HTMLUListElement | null, series: Series[], index: number | null, unit: Unit): void {
-  if (!list) return;
-  const cells = list.querySelectorAll<HTMLElement>('[data-value]');
-  series.forEach((entry, i) => {
-    const cell = cells[i];
-    if (!cell) return;
-    const value = index === null ? mean(entry.values) : (entry.values[index] ?? null);
-    cell.textContent = formatUnit(value, unit);
-  });
-}
-
-function updateTip(
-  tip: HTMLDivElement | null,
-  series: Series[],
-  times: number[],
-  index: number | null,
-  left: number,
-  unit: Unit,
-  zone: 'local' | 'utc',
-  show: boolean,
-): void {
-  if (!tip) return;
-  const t = index === null ? undefined : times[index];
-  tip.hidden = !show || t === undefined;
-  if (tip.hidden || index === null || t === undefined) return;
-  const rows = series
-    .map((entry) => ({ name: entry.name, value: entry.values[index] ?? null, color: entry.color }))
-    .filter((row) => series.length <= 3 || (row.value ?? 0) !== 0)
-    .reverse();
-  tip.replaceChildren();
-  const head = document.createElement('strong');
-  head.textContent = formatMoment(t, zone);
-  tip.append(head);
-  if (rows.every((row) => row.value === null) && series.every((entry) => entry.values[index] == null)) {
-    const none = document.createElement('span');
-    none.textContent = 'no data';
-    tip.append(none);
-  } else {
-    for (const row of rows) {
-      const line = document.createElement('span');
-      const value = document.createElement('b');
-      value.textContent = exact(row.value === null ? null : Number(row.value.toPrecision(6)), unit);
-      line.append(row.name, value);
-      tip.append(line);
-    }
-  }
-  const half = (tip.parentElement?.clientWidth ?? 0) / 2;
-  const offset = 64;
-  tip.style.left = left < half ? `${left + offset + 16}px` : 'auto';
-  tip.style.right = left < half ? 'auto' : `${(tip.parentElement?.clientWidth ?? 0) - left - offset + 16}px`;
 }

@@ -30,6 +30,9 @@ interface Input {
   onCursor: (index: number | null, left: number, over: boolean) => void;
 }
 
+/** From this height on, axis labels stand further apart. */
+const TALL = 200;
+
 /** All charts of a page share their cursor under this name. */
 const SYNC = 'page';
 
@@ -84,7 +87,7 @@ export function buildOptions(input: Input): uPlot.Options {
         ...axis,
         size: labelWidth,
         gap: 6,
-        space: 26,
+        space: height > TALL ? 40 : 26,
         incrs: valueSteps(unit),
         values: (_u, splits, _axis, _space, step) => valueLabels(splits, unit, step),
       },

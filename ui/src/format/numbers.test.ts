@@ -70,5 +70,5 @@ describe('numbers', () => {
     expect(exact(null)).toBe('no data');
   });
 
-  it('the hover has every digit', () => expect(exact(1_234_567.25, 'bytes')).toBe('1,234,567.25 bytes'));
+  it('the hover has every digit', () => expect(exact(1_234_567_890_123, 'bytes')).toBe('1,234,567,890,123 bytes'));
 });

@@ -130,7 +130,8 @@ export function formatUnit(value: Maybe, unit: Unit): string {
   }
 }
 
-const UNIT_NAMES: Record<Unit, string> = {
+/** Units in words, for where a number stands apart from its unit. */
+export const UNIT_NAMES: Record<Unit, string> = {
   count: '',
   number: '',
   per_second: 'per second',
@@ -144,9 +145,18 @@ const UNIT_NAMES: Record<Unit, string> = {
 
 const EXACT = new Intl.NumberFormat('en', { maximumFractionDigits: 6 });
 
-/** Every digit, grouped, with the unit's full name. */
-export function exact(value: Maybe, unit: Unit = 'count'): string {
+/** Digits that a measurement deserves: more would claim what sampling cannot know. */
+const EXACT_DIGITS = 6;
+
+/** The number alone, in the unit that UNIT_NAMES says; a share as a percentage. */
+export function exactNumber(value: Maybe, unit: Unit = 'count'): string {
   if (!isNumber(value)) return 'no data';
-  if (unit === 'percent') return `${EXACT.format(value * 100)} %`;
-  return `${EXACT.format(value)} ${UNIT_NAMES[unit]}`.trim();
+  const rounded = Number.isInteger(value) ? value : Number(value.toPrecision(EXACT_DIGITS));
+  if (unit === 'percent') return `${EXACT.format(Number((rounded * 100).toPrecision(EXACT_DIGITS)))} %`;
+  return EXACT.format(rounded);
+}
+
+/** Every digit that means something, grouped, with the unit's full name. */
+export function exact(value: Maybe, unit: Unit = 'count'): string {
+  return isNumber(value) ? `${exactNumber(value, unit)} ${UNIT_NAMES[unit]}`.trim() : 'no data';
 }

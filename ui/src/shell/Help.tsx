@@ -17,7 +17,13 @@ const GESTURES: [string, string][] = [
 
 export function Help({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   return (
-    <Modal opened={opened} onClose={onClose} title="Keys and gestures" size="md">
+    <Modal
+      opened={opened}
+      onClose={onClose}
+      title="Keys and gestures"
+      size="md"
+      styles={{ title: { fontWeight: 600 } }}
+    >
       <Table verticalSpacing={5} withRowBorders={false}>
         <Table.Tbody>
           {[...GENERAL, ...NAV.map((entry): [string[], string] => [['g', entry.key], `Go to ${entry.label}`])].map(

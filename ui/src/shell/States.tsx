@@ -4,6 +4,7 @@ import { IconAlertTriangle } from '@tabler/icons-react';
 import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { ApiError } from '../api/client';
+import classes from './States.module.css';
 
 interface ErrorBoxProps {
   /** What was tried, as in "read the queries". */
@@ -15,7 +16,13 @@ interface ErrorBoxProps {
 export function ErrorBox({ what, error, retry }: ErrorBoxProps) {
   const remedy = error instanceof ApiError ? error.remedy : undefined;
   return (
-    <Alert color="red" variant="light" icon={<IconAlertTriangle size={18} />} title={`Could not ${what}`}>
+    <Alert
+      className={classes.error}
+      variant="default"
+      icon={<IconAlertTriangle size={18} />}
+      title={`Could not ${what}`}
+      role="alert"
+    >
       <Stack gap="xs" align="flex-start">
         <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
           {error.message}

@@ -1,7 +1,7 @@
 /** The SQL editor: CodeMirror with completion of tables and columns, an error marked where the backend found it. */
 import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
-import { PostgreSQL, sql } from '@codemirror/lang-sql';
+import { PostgreSQL, SQLDialect, sql } from '@codemirror/lang-sql';
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language';
 import { type Diagnostic, setDiagnostics } from '@codemirror/lint';
 import { Compartment, EditorState, Prec } from '@codemirror/state';
@@ -22,7 +22,7 @@ interface EditorProps {
 const highlight = HighlightStyle.define([
   { tag: tags.keyword, color: 'var(--pga-sql-keyword)' },
   { tag: [tags.string, tags.special(tags.string)], color: 'var(--pga-sql-string)' },
-  { tag: [tags.number, tags.bool, tags.null], color: 'var(--pga-sql-number)' },
+  { tag: [tags.number, tags.bool, tags.null, tags.special(tags.name)], color: 'var(--pga-sql-number)' },
   { tag: tags.comment, color: 'var(--mantine-color-dimmed)' },
 ]);
 
@@ -47,6 +47,18 @@ const look = EditorView.theme({
   },
 });
 
+/** Names of columns that PostgreSQL's list of words takes for keywords. */
+const NAMES =
+  /\b(server|state|names?|minute|hour|day|wait|views?|users?|rows|method|size|data|system|version|type|usage)\b/g;
+
+/** PostgreSQL's, with `$name` as what it is here: a parameter. */
+const dialect = SQLDialect.define({
+  ...PostgreSQL.spec,
+  keywords: PostgreSQL.spec.keywords?.replace(NAMES, '') ?? '',
+  doubleDollarQuotedStrings: false,
+  specialVar: '$',
+});
+
 /** Columns that stand in front of every table. */
 const RESERVED = ['ts', 'server', 'interval_ms'];
 
@@ -60,7 +72,7 @@ function language(views: View[] | undefined) {
       ],
     ]),
   );
-  return sql({ dialect: PostgreSQL, schema, upperCaseKeywords: false });
+  return sql({ dialect, schema, upperCaseKeywords: false });
 }
 
 /** Where a line and a column (both from 1) are in the text; the last character where the text is shorter. */

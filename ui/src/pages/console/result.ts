@@ -14,7 +14,7 @@ export interface ResultChart {
 /** More lines than this are no picture. */
 const MAX_SERIES = 12;
 
-const NUMERIC = /^(u?int|float|double|decimal|numeric|bigint|real)/i;
+const NUMERIC = /^(u?int|float|double|decimal|numeric|bigint|real)[^[]*$/i;
 
 /** Epoch seconds between 2001 and 2128: what `extract(epoch …)` yields, and hardly anything else. */
 const EPOCH = { min: 1e9, max: 5e9 };

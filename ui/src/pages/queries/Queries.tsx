@@ -155,12 +155,7 @@ function useColumns(
         text: (row) => row.query ?? row.queryid,
         sort: (row) => row.query,
       },
-      {
-        key: 'database',
-        label: 'Database',
-        sort: (row) => row.database,
-        cell: (row) => (row.databases > 1 ? `${row.databases} databases` : row.database),
-      },
+      number('time', 'Total time', formatMs, 'ms'),
       {
         key: 'spark',
         label: 'Time',
@@ -169,7 +164,6 @@ function useColumns(
         text: () => '',
         width: 104,
       },
-      number('time', 'Total time', formatMs, 'ms'),
       {
         key: 'share',
         label: 'Share',
@@ -195,6 +189,12 @@ function useColumns(
       number('io', 'Read', formatBytes, 'bytes', (row) => bytes(row.io)),
       number('wal', 'WAL', formatBytes, 'bytes'),
       number('temp', 'Temp', formatBytes, 'bytes', (row) => bytes(row.temp)),
+      {
+        key: 'database',
+        label: 'Database',
+        sort: (row) => row.database,
+        cell: (row) => (row.databases > 1 ? `${row.databases} databases` : row.database),
+      },
     ];
   }, [href, measure, totalTime, sparks]);
 }

@@ -1,10 +1,13 @@
 /** The tables and their columns, from the same definitions the collector works by. */
 import { Anchor, Code, Stack, Text } from '@mantine/core';
 import { Link } from 'react-router';
-import { useViews } from '../../api/facts';
+import { useViews, type ViewColumn } from '../../api/facts';
 import { usePageHref } from '../../shell/links';
 import { Loaded } from '../../shell/States';
 import classes from './Reference.module.css';
+
+/** What every supported version has needs no saying. */
+const OLDEST_VERSION = 14;
 
 export function TableReference({ search }: { search: string }) {
   const views = useViews();
@@ -61,6 +64,7 @@ export function TableReference({ search }: { search: string }) {
                             <td>
                               {column.type}
                               {column.unit ? `, ${column.unit}` : ''}
+                              {versions(column)}
                             </td>
                             <td>{column.kind}</td>
                             <td>{column.help}</td>
@@ -77,4 +81,10 @@ export function TableReference({ search }: { search: string }) {
       }}
     </Loaded>
   );
+}
+
+/** Which versions of PostgreSQL have the column, where not all that are supported do. */
+function versions(column: ViewColumn): string {
+  const from = column.from > OLDEST_VERSION ? `, since ${column.from}` : '';
+  return from + (column.until ? `, until ${column.until - 1}` : '');
 }

@@ -40,25 +40,27 @@ function PanelChart({ panel, group, server }: { panel: Panel; group: PanelGroup;
 
   return (
     <div ref={ref} className={classes.panel} style={{ minHeight: CHART_HEIGHT + 78 }}>
-      <Loaded query={read.isError ? read : rows} what={`read ${panel.table}`} height={CHART_HEIGHT + 54}>
-        {() =>
-          drawn && rows.data ? (
-            <TimeChart
-              title={panel.title}
-              subtitle={panel.subtitle}
-              unit={panel.unit}
-              times={drawn.times}
-              series={drawn.series}
-              window={rows.data.window}
-              stack={panel.stack ?? false}
-              floating={panel.floating ?? false}
-              steps={panel.unit === 'count' && panel.kind === 'counter'}
-              height={CHART_HEIGHT}
-              emptyText={group.empty}
-            />
-          ) : null
-        }
-      </Loaded>
+      {enabled ? (
+        <Loaded query={read.isError ? read : rows} what={`read ${panel.table}`} height={CHART_HEIGHT + 54}>
+          {() =>
+            drawn && rows.data ? (
+              <TimeChart
+                title={panel.title}
+                subtitle={panel.subtitle}
+                unit={panel.unit}
+                times={drawn.times}
+                series={drawn.series}
+                window={rows.data.window}
+                stack={panel.stack ?? false}
+                floating={panel.floating ?? false}
+                steps={panel.unit === 'count' && panel.kind === 'counter'}
+                height={CHART_HEIGHT}
+                emptyText={group.empty}
+              />
+            ) : null
+          }
+        </Loaded>
+      ) : null}
     </div>
   );
 }

@@ -29,7 +29,7 @@ export default function ServerPage() {
     <>
       <title>{`${server} · pgAnalytics`}</title>
       <PageHeader title={server}>
-        <Facts facts={row} />
+        <Facts facts={row} lastSeen={servers.data?.find((entry) => entry.name === server)?.last_seen ?? null} />
       </PageHeader>
       <Stack gap="lg">
         <Loaded query={sessions} what="read the sessions" height={340}>
@@ -78,12 +78,12 @@ function Picture({ data, cpus }: { data: SessionData; cpus: number | null }) {
   );
 }
 
-function Facts({ facts }: { facts: ServerFacts | undefined }) {
+function Facts({ facts, lastSeen }: { facts: ServerFacts | undefined; lastSeen: string | null }) {
   const { now } = useRange();
   const [zone] = useZone();
   if (!facts) return null;
   const started = parseTime(facts.postmaster_start_time);
-  const last = parseTime(facts.last);
+  const last = parseTime(lastSeen);
   return (
     <Group gap="md" className={classes.facts}>
       {facts.up === false ? (

@@ -64,14 +64,13 @@ export interface ServerFacts {
   max_connections: number | null;
   error: string | null;
   postmaster_start_time: string | null;
-  last: string | null;
 }
 
 export const serverFacts = defineSql<ServerFacts, { server: string }>({
   name: 'server-facts',
   interval: 10,
   text: () => `
-select up, in_recovery, version, version_num, cpus, max_connections, error, postmaster_start_time, ts as last
+select up, in_recovery, version, version_num, cpus, max_connections, error, postmaster_start_time
 from pganalytics_server
 where server = $server and ${since('1 hour')}
 order by ts desc

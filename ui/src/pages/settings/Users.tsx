@@ -90,6 +90,8 @@ function AddUser() {
           size="xs"
           w={180}
           label="Password"
+          description="12 characters at least"
+          minLength={12}
           autoComplete="new-password"
           required
           withAsterisk={false}
