@@ -27,6 +27,8 @@ use datafusion::logical_expr::{
 
 /// Bytes of text that one call may make of one batch of rows: 8,192 texts of 16 kB.
 const MAX_TEXT: usize = 128 << 20;
+/// Bytes of a constant text: DataFusion writes constants into the names of columns, again and again.
+const MAX_CONSTANT: usize = 64 << 10;
 /// The functions that are bounded, beside `||`.
 const BOUNDED: &[&str] = &["concat", "concat_ws", "encode", "lpad", "overlay", "regexp_replace", "repeat", "replace", "rpad", "to_char"];
 /// Bytes of the longest UTF-8 character.
@@ -74,23 +76,29 @@ impl ScalarUDFImpl for Bounded {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        within(self.name(), most(self.name(), &args)?)?;
+        within(self.name(), &args)?;
         self.inner.invoke_with_args(args)
     }
 }
 
-fn within(function: &str, bytes: usize) -> Result<()> {
-    if bytes <= MAX_TEXT {
+fn is_constant(args: &ScalarFunctionArgs) -> bool {
+    args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
+}
+
+fn within(function: &str, args: &ScalarFunctionArgs) -> Result<()> {
+    let bytes = most(function, args)?;
+    let (what, limit) = if is_constant(args) { ("a constant", MAX_CONSTANT) } else { ("one batch of rows", MAX_TEXT) };
+    if bytes <= limit {
         return Ok(());
     }
     Err(DataFusionError::ResourcesExhausted(format!(
-        "{function} could make {bytes} bytes of text of one batch of rows, at most {MAX_TEXT} are allowed; make shorter texts"
+        "{function} could make {bytes} bytes of text of {what}, at most {limit} are allowed; make shorter texts"
     )))
 }
 
 /// The most bytes that a call can make.
 fn most(function: &str, args: &ScalarFunctionArgs) -> Result<usize> {
-    let rows = args.number_rows;
+    let rows = if is_constant(args) { 1 } else { args.number_rows };
     let texts = args.args.iter().map(|arg| Text::of(arg, rows)).collect::<Result<Vec<_>>>()?;
     let text = |at: usize| texts.get(at).copied().unwrap_or_default();
     let all = || texts.iter().fold(0usize, |sum, text| sum.saturating_add(text.total));
@@ -213,8 +221,8 @@ impl ScalarUDFImpl for Concatenation {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        within(self.name(), most(self.name(), &args)?)?;
-        let scalar = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        within(self.name(), &args)?;
+        let scalar = is_constant(&args);
         let rows = if scalar { 1 } else { args.number_rows };
         let sides = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<ArrayRef>>>()?;
         let [left, right] = sides.as_slice() else {

@@ -50,7 +50,7 @@ pub const QUERIES_AT_ONCE: usize = 4;
 /// Bytes of a statement: room for any that a person or a dashboard writes.
 const MAX_SQL: usize = 256 << 10;
 /// Words and signs of a statement. A chain of operators nests as deep as it is long, and not all of DataFusion minds its stack.
-const MAX_TOKENS: usize = 20_000;
+const MAX_TOKENS: usize = 5_000;
 /// Stack of a query's thread, for statements that nest as deep as [`MAX_TOKENS`] allows; untouched pages cost nothing.
 const STACK: usize = 64 << 20;
 /// Bytes of an answer's rows in memory, whatever their number: longer answers are cut like those of too many rows.

@@ -75,7 +75,7 @@ async fn a_mistake_is_named_with_its_place_and_a_remedy() {
     for (sql, kind, position, message, hint) in [
         ("selct 1", QueryErrorKind::Syntax, at(1, 1), "selct", ""),
         ("select 1 +", QueryErrorKind::Syntax, None, "Expected", ""),
-        ("select 1\nfrom pg_stat_statements\nwhere and", QueryErrorKind::Syntax, at(3, 7), "and", ""),
+        ("select 1\nfrom pg_stat_statements\nwhere = 1", QueryErrorKind::Syntax, at(3, 7), "=", ""),
         ("select 'x", QueryErrorKind::Syntax, at(1, 8), "Unterminated", ""),
         ("", QueryErrorKind::Syntax, None, "no statement", "select"),
         ("select cals\nfrom pg_stat_statements", QueryErrorKind::Plan, at(1, 8), "column 'cals' does not exist", "'calls'"),
@@ -155,15 +155,9 @@ async fn one_statement_of_a_day_is_read_without_the_others() {
     world.lake.compact().await.unwrap();
     let sql = "select sum(calls), sum(total_exec_time) from pg_stat_statements where server = 'a' and queryid = 7";
     let plan = world.query(&format!("explain analyze {sql}")).await.unwrap();
-    let pruned = metric(&plan, "page_index_rows_pruned");
-    assert_eq!(pruned.len(), 1, "{plan}");
-    assert!(
-        pruned[0].contains("59.90 K") || pruned[0].contains("59904") || pruned[0].contains("59.9"),
-        "15 of 16 pages: {pruned:?} {plan}"
-    );
+    assert_eq!(metric(&plan, "page_index_pages_pruned"), ["16 total → 1 matched"], "{plan}");
     assert!(!plan.contains("FilterExec"), "the filter is in the scan: {plan}");
-    let matched = metric(&plan, "pushdown_rows_matched");
-    assert!(matched.iter().any(|rows| rows.contains("1000") || rows.contains("1.000 K") || rows.contains("1.00 K")), "{matched:?} {plan}");
+    assert_eq!(metric(&plan, "pushdown_rows_matched"), ["1.00 K"], "{plan}");
 }
 
 #[tokio::test]
