@@ -56,7 +56,8 @@ pub(crate) struct Target {
 #[derive(Debug, Default)]
 struct State {
     breaker: Breaker,
-    up: bool,
+    /// `None` before anybody has tried.
+    up: Option<bool>,
     /// When the postmaster that answers was started: another one means other counters.
     postmaster_start_us: Option<i64>,
     cost: Cost,
@@ -108,12 +109,19 @@ impl Target {
     /// Whether the server answered last time.
     #[must_use]
     pub(crate) fn is_up(&self) -> bool {
-        self.state().up
+        self.state().up == Some(true)
     }
 
-    fn set_up(&self, up: bool) {
-        self.state().up = up;
-        self.common.metrics.target(&self.options.name, up);
+    /// Takes note that the server answered, or why not; said once for each change.
+    fn set_up(&self, error: Option<&SessionError>) {
+        let server = self.options.name.as_str();
+        let before = self.state().up.replace(error.is_none());
+        match error {
+            Some(error) if before != Some(false) => tracing::warn!(server, %error, "the server does not answer"),
+            None if before != Some(true) => tracing::info!(server, "the server answers"),
+            _ => {}
+        }
+        self.common.metrics.target(server, error.is_none());
     }
 
     /// Whether a try to connect may be made now; else why the last one failed.
@@ -125,32 +133,14 @@ impl Target {
     /// A session on the target's own database. Its failure opens the breaker.
     async fn open(&self) -> Result<Session, SessionError> {
         let opened = Session::open(&self.options.conninfo, None).await;
-        let was_up = {
+        {
             let mut state = self.state();
-            let was_up = state.up;
             match &opened {
                 Ok(_) => state.breaker.succeeded(),
                 Err(error) => state.breaker.failed(error.to_string(), Instant::now(), rand::random()),
             }
-            state.up = opened.is_ok();
-            was_up
-        };
-        let server = self.options.name.as_str();
-        self.common.metrics.target(server, opened.is_ok());
-        match &opened {
-            Ok(session) if !was_up => {
-                tracing::info!(
-                    server,
-                    version = session.facts.version,
-                    connect.duration_ms = session.connect_time.as_millis(),
-                    "the server answers"
-                );
-            }
-            Err(error) if was_up || self.state().postmaster_start_us.is_none() => {
-                tracing::warn!(server, %error, "the server does not answer")
-            }
-            _ => {}
         }
+        self.set_up(opened.as_ref().err());
         opened
     }
 

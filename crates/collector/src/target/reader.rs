@@ -215,7 +215,7 @@ impl Reader {
         };
         let down = outcome.as_ref().err().map(|error| server.down(view, about, &error.to_string(), ts_us));
         self.server = server;
-        self.target.set_up(outcome.is_ok());
+        self.target.set_up(outcome.as_ref().err());
         match (outcome, down) {
             (Ok((snapshot, start_us, took)), _) => {
                 self.meet_postmaster(start_us);
