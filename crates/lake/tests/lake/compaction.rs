@@ -172,7 +172,7 @@ async fn queries_meanwhile_see_every_row_once() {
     let (done, mut is_done) = tokio::sync::oneshot::channel::<()>();
     let asking = tokio::spawn(async move {
         let mut least = 4;
-        while is_done.try_recv().is_err() {
+        while matches!(is_done.try_recv(), Err(tokio::sync::oneshot::error::TryRecvError::Empty)) {
             let sql = "select count(*), sum(calls) from (select calls from pg_stat_statements where calls > 0)";
             let line = query(&lake, sql).await.unwrap().lines().nth(3).unwrap().to_owned();
             let counts: Vec<u64> = line.split('|').filter_map(|cell| cell.trim().parse().ok()).collect();
