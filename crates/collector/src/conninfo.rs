@@ -220,6 +220,9 @@ impl fmt::Debug for Conninfo {
 
 /// Turns the settings into what they mean, with libpq's defaults.
 fn complete(mut settings: parse::Settings, environment: &Environment) -> Result<Conninfo, ConninfoError> {
+    let given = |key: &str| settings.get(key).is_some_and(|value| !value.is_empty());
+    // The name of the certificate would be compared with the address.
+    let by_address = given("host") && given("hostaddr");
     let mut take = |key: &str| settings.remove(key).filter(|value| !value.is_empty());
     let user = take("user").or_else(|| environment.get("USER").or_else(|| environment.get("LOGNAME")).map(Into::into));
     let database = take("dbname");
@@ -240,6 +243,9 @@ fn complete(mut settings: parse::Settings, environment: &Environment) -> Result<
     };
     let tcp = addresses.iter().any(|(at, _)| matches!(at, Address::Tcp(_)));
     let sslmode = match (sslmode, &rootcert) {
+        (SslMode::VerifyFull, _) if by_address => {
+            return Err(ConninfoError::new("hostaddr beside host is not done with sslmode=verify-full", "leave hostaddr out"));
+        }
         (SslMode::VerifyFull, None) => sslmode,
         (SslMode::VerifyCa, None) if tcp => {
             return Err(ConninfoError::new(

@@ -178,7 +178,13 @@ async fn examine(config: &Config, target: &TargetOptions, report: &mut Report) {
             },
         };
         match outcome {
-            Ok(None) => {}
+            Ok(None) => {
+                // The server's version has the view, and the extension does not.
+                if let (Some(extension), Some(_)) = (&view.extension, view.sql_for(facts.major())) {
+                    let remedy = Some(format!("ALTER EXTENSION {extension} UPDATE;    -- where it is installed"));
+                    report.add(Level::Missing, &name, format!("{}: extension {extension} is too old", view.name), remedy);
+                }
+            }
             Ok(Some(rows)) => {
                 let place = if view.scope == Scope::Database { " here" } else { "" };
                 fine.push(format!("{} ({rows}{place})", view.name));

@@ -56,6 +56,9 @@ const STOP_SHIP: Duration = Duration::from_secs(3);
 /// Where it cannot begin: the spool or the address cannot be had, the backend's certificates cannot be read.
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     let shipper = Shipper::new(&config.backend)?;
+    if config.backend.url.scheme() == "http" && !is_loopback(&config.backend.url) {
+        tracing::warn!(backend = %config.backend.url, "the token and everything that is read travel unencrypted: use https");
+    }
     let (folder, max_bytes) = (config.spool.folder.clone(), config.spool.max_bytes);
     let spool = tokio::task::spawn_blocking(move || Spool::open(&folder, max_bytes)).await.context("open the spool")??;
     let listener = match config.listen {
@@ -104,6 +107,15 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     serving.shutdown().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
 }
 
 /// Closes batches and puts them into the spool.

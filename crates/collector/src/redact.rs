@@ -50,7 +50,8 @@ pub fn statement(text: &str) -> Cow<'_, str> {
                     Cow::Owned(hidden) => {
                         out.push_str("/*");
                         out.push_str(&hidden.replace("/*", " ").replace("*/", " "));
-                        out.push_str("*/");
+                        // A '/' before the end mark would begin another one.
+                        out.push_str(if hidden.ends_with('/') { " */" } else { "*/" });
                     }
                 }
                 kept = end;

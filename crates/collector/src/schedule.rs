@@ -51,6 +51,11 @@ impl Schedule {
         due
     }
 
+    /// Everything is due now: the server is back, or another one.
+    pub fn hurry(&mut self, now: Instant) {
+        self.entries.iter_mut().for_each(|entry| entry.next = now);
+    }
+
     /// When the next view is due.
     #[must_use]
     pub fn next(&self) -> Option<Instant> {

@@ -12,6 +12,7 @@ pub(crate) mod extensions;
 mod reader;
 mod sessions;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -58,6 +59,10 @@ struct State {
     breaker: Breaker,
     /// `None` before anybody has tried.
     up: Option<bool>,
+    /// The server is back, and nobody has taken note yet.
+    is_back: bool,
+    /// What was said about views that cannot be read.
+    said: HashMap<String, String>,
     /// When the postmaster that answers was started: another one means other counters.
     postmaster_start_us: Option<i64>,
     cost: Cost,
@@ -112,8 +117,8 @@ impl Target {
         self.state().up == Some(true)
     }
 
-    /// Takes note that the server answered, or why not; said once for each change.
-    fn set_up(&self, error: Option<&SessionError>) {
+    /// Takes note that the server answered, or why not; said once for each change. Whether it is back after it was down.
+    fn set_up(&self, error: Option<&SessionError>) -> bool {
         let server = self.options.name.as_str();
         let before = self.state().up.replace(error.is_none());
         match error {
@@ -122,6 +127,7 @@ impl Target {
             _ => {}
         }
         self.common.metrics.target(server, error.is_none());
+        before == Some(false) && error.is_none()
     }
 
     /// Whether a try to connect may be made now; else why the last one failed.
@@ -140,8 +146,15 @@ impl Target {
                 Err(error) => state.breaker.failed(error.to_string(), Instant::now(), rand::random()),
             }
         }
-        self.set_up(opened.as_ref().err());
+        if self.set_up(opened.as_ref().err()) {
+            self.state().is_back = true;
+        }
         opened
+    }
+
+    /// Whether the server came back since this was asked last.
+    fn is_back(&self) -> bool {
+        std::mem::take(&mut self.state().is_back)
     }
 
     /// Notes which postmaster answers; whether it is another one than before.
@@ -159,7 +172,12 @@ impl Target {
 
     /// A view was read and its rows handed on.
     pub(crate) fn was_read(&self, view: &str, database: Option<&str>, reading: Reading) {
-        self.state().cost.read(view, database, reading);
+        let mut state = self.state();
+        state.cost.read(view, database, reading);
+        if database.is_none() {
+            state.said.remove(view);
+        }
+        drop(state);
         self.common.metrics.view_read(&self.options.name, view, reading.duration, reading.rows_shipped);
     }
 
@@ -171,9 +189,18 @@ impl Target {
 
     /// A view could not be read.
     pub(crate) fn was_not_read(&self, view: &str, database: Option<&str>, took: Duration, error: &str) {
-        self.state().cost.failed(view, database, took, error);
+        let mut state = self.state();
+        state.cost.failed(view, database, took, error);
+        // A server that is down is spoken of elsewhere; a view's trouble is said once, until it changes.
+        let new = state.up == Some(true) && state.said.get(view).is_none_or(|said| said != error);
+        if new {
+            state.said.insert(view.into(), error.into());
+        }
+        drop(state);
         self.common.metrics.view_failed(&self.options.name, view);
-        tracing::debug!(server = self.options.name, view, database, error, "a view could not be read");
+        if new {
+            tracing::warn!(server = self.options.name, view, database, error, "a view could not be read; `doctor` tells what helps");
+        }
     }
 
     /// Whether the server runs on this machine, so that /proc is its host's.

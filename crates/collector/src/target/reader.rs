@@ -127,7 +127,13 @@ impl Reader {
                         self.plan(&view, busy);
                     }
                 }
-                (_, Source::Probe, SERVER) => self.read_server(&view).await,
+                (_, Source::Probe, SERVER) => {
+                    self.read_server(&view).await;
+                    if self.target.is_back() {
+                        // Everything at once, the rest of this round among it.
+                        return self.schedule.hurry(Instant::now());
+                    }
+                }
                 (_, Source::Probe, COST) => self.tell_cost(),
                 (_, Source::Probe, TEXTS) => self.read_texts(&view).await,
                 (.., name) => self.target.was_not_read(name, None, Duration::ZERO, "this collector has no probe of that name"),
@@ -197,6 +203,7 @@ impl Reader {
             self.extensions.clear();
             self.server = ServerProbe::default();
             self.sessions.clear();
+            self.schedule.hurry(Instant::now());
         }
     }
 
@@ -268,6 +275,14 @@ impl Reader {
             let installed = view.extension.is_some().then_some(&home.installed);
             let probe = SqlProbe::new(view, self.major, installed);
             self.probes.insert(view.name.clone(), (home.installed.clone(), probe));
+        }
+        if let Some((installed, None)) = self.probes.get(&view.name)
+            && let Some(extension) = &view.extension
+        {
+            return Err(format!(
+                "extension {extension} {} is older than any that is read: run ALTER EXTENSION {extension} UPDATE where it is installed",
+                installed.version
+            ));
         }
         // Taken out for the reading, since the session borrows the reader too.
         let Some((of, Some(mut probe))) = self.probes.remove(&view.name) else { return Ok(None) };
@@ -361,6 +376,8 @@ impl Reader {
                 self.target.state().cost.note(&view.name, None, &note);
             }
         }
+        // Databases that are gone are forgotten.
+        self.deltas.retain(|(_, database), _| database.as_ref().is_none_or(|database| wanted.contains(database)));
         // The own one first: its connection is open.
         wanted.sort_by_key(|name| self.own_database.as_ref() != Some(name));
         self.round = Round { databases: wanted.into_iter().map(Some).collect(), views, busy: HashMap::new() };

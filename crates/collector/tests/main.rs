@@ -1,0 +1,176 @@
+//! The collector from outside: against a backend that answers as it is told, and servers that are not there.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arrow_array::cast::AsArray;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use pganalytics_collector::{Backend, Config, Conninfo, Secret, SpoolOptions, TargetOptions, Token};
+use pganalytics_views::wire::{Batch, CONTENT_TYPE, Limits, decode};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Long enough for a loaded machine; no test waits for it when all is well.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A backend: answers as told, then 200 for ever; what it was sent comes out of the channel.
+struct Sink {
+    address: SocketAddr,
+    batches: mpsc::UnboundedReceiver<(StatusCode, Batch)>,
+}
+
+struct SinkState {
+    answers: Mutex<VecDeque<StatusCode>>,
+    batches: mpsc::UnboundedSender<(StatusCode, Batch)>,
+}
+
+async fn sink(answers: &[StatusCode]) -> anyhow::Result<Sink> {
+    let (sender, batches) = mpsc::unbounded_channel();
+    let state = Arc::new(SinkState { answers: Mutex::new(answers.iter().copied().collect()), batches: sender });
+    let router =
+        axum::Router::new().route("/api/v1/ingest", post(ingest)).layer(DefaultBodyLimit::max(Limits::default().encoded)).with_state(state);
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(Sink { address, batches })
+}
+
+async fn ingest(State(state): State<Arc<SinkState>>, headers: HeaderMap, body: Bytes) -> (StatusCode, [(&'static str, &'static str); 1]) {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let status = if header("authorization") != "Bearer the-token" || header("content-type") != CONTENT_TYPE {
+        StatusCode::UNAUTHORIZED
+    } else {
+        state.answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(StatusCode::OK)
+    };
+    match decode(&body, &Limits::default()) {
+        Ok(batch) => drop(state.batches.send((status, batch))),
+        Err(_) if status == StatusCode::UNAUTHORIZED => {}
+        Err(_) => return (StatusCode::BAD_REQUEST, [("retry-after", "0")]),
+    }
+    (status, [("retry-after", "0")])
+}
+
+impl Sink {
+    async fn next(&mut self) -> anyhow::Result<(StatusCode, Batch)> {
+        tokio::time::timeout(PATIENCE, self.batches.recv()).await?.ok_or_else(|| anyhow::anyhow!("the sink is gone"))
+    }
+}
+
+fn config(sink: &Sink, spool: &Path, targets: &[(&str, String)]) -> anyhow::Result<Config> {
+    let backend =
+        Backend { url: format!("http://{}", sink.address).parse()?, token: Token::Given(Secret::new("the-token")), ca_file: None };
+    let targets = targets
+        .iter()
+        .map(|(name, conninfo)| {
+            let mut target = TargetOptions::new(conninfo.parse::<Conninfo>()?);
+            target.name = (*name).into();
+            Ok(target)
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let mut config = Config::new(backend, SpoolOptions::new(spool), targets)?;
+    config.flush = Duration::from_millis(200);
+    Ok(config)
+}
+
+/// The rows of pganalytics_server in a batch: server → (up, error).
+fn servers(batch: &Batch) -> BTreeMap<String, (bool, String)> {
+    let mut found = BTreeMap::new();
+    for (_, rows) in batch.frames.iter().filter(|(view, _)| view == "pganalytics_server") {
+        let column = |name: &str| rows.column_by_name(name).expect("a column of the view");
+        for row in 0..rows.num_rows() {
+            let name = column("server").as_string::<i32>().value(row).to_owned();
+            found.insert(name, (column("up").as_boolean().value(row), column("error").as_string::<i32>().value(row).to_owned()));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn servers_that_are_not_there_are_told_as_down_and_one_that_hangs_delays_no_other() -> anyhow::Result<()> {
+    let (mut sink, spool) = (sink(&[]).await?, tempfile::tempdir()?);
+    // One accepts and never says a word; the port of the other is closed.
+    let silent = TcpListener::bind("127.0.0.1:0").await?;
+    let closed = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+    let conninfo = |address: SocketAddr| format!("postgresql://u:hunter2@127.0.0.1:{}/d?connect_timeout=2&sslmode=disable", address.port());
+    let config = config(&sink, spool.path(), &[("silent", conninfo(silent.local_addr()?)), ("closed", conninfo(closed))])?;
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(pganalytics_collector::run(config, stop.clone()));
+
+    let mut order = Vec::new();
+    while order.len() < 2 {
+        let (_, batch) = sink.next().await?;
+        for (name, (up, error)) in servers(&batch) {
+            assert!(!up && !error.contains("hunter2"), "{name}: {error}");
+            if !order.iter().any(|(known, _)| *known == name) {
+                order.push((name, error));
+            }
+        }
+    }
+    assert_eq!(order[0].0, "closed", "the closed port is told while the silent one is still waited for");
+    assert!(order[0].1.contains("refused"), "{}", order[0].1);
+    assert!(order[1].1.contains("no answer within 2 s"), "{}", order[1].1);
+    stop.cancel();
+    running.await?
+}
+
+#[tokio::test]
+async fn each_batch_is_tried_until_it_is_committed_and_a_refused_one_is_set_aside() -> anyhow::Result<()> {
+    let answers = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::INTERNAL_SERVER_ERROR, StatusCode::OK, StatusCode::BAD_REQUEST];
+    let (mut sink, spool) = (sink(&answers).await?, tempfile::tempdir()?);
+    let closed = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+    // A local server that is down still has a host to read, every ten seconds or sooner.
+    let mut config = config(&sink, spool.path(), &[("closed", format!("host=127.0.0.1 port={} user=u", closed.port()))])?;
+    for view in config.views.iter_mut().filter(|view| view.name.starts_with("host_") || view.name == "pganalytics_server") {
+        Arc::make_mut(view).interval = Duration::from_millis(500);
+    }
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(pganalytics_collector::run(config, stop.clone()));
+
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        let (status, batch) = sink.next().await?;
+        seen.push((status.as_u16(), batch.header.sequence));
+    }
+    let first = seen[0].1;
+    let [(503, a), (500, b), (200, c), (400, d), (200, e)] = seen[..] else { panic!("{seen:?}") };
+    assert_eq!([a, b, c, d, e], [first, first, first, first + 1, first + 2]);
+    let rejected: Vec<_> = std::fs::read_dir(spool.path().join("rejected"))?.collect::<Result<_, _>>()?;
+    assert_eq!(rejected.len(), 1);
+    stop.cancel();
+    running.await??;
+
+    // What is left was shipped on the way out, or is in the spool; the identity is the same after a restart, the sequences rise.
+    let mut last = e;
+    while let Ok((_, batch)) = sink.batches.try_recv() {
+        last = batch.header.sequence;
+    }
+    let spool = pganalytics_collector::spool::Spool::open(spool.path(), 1 << 30)?;
+    assert!(spool.next().0 > last);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_doctor_tells_what_is_broken_and_what_helps() -> anyhow::Result<()> {
+    let (sink, spool) = (sink(&[]).await?, tempfile::tempdir()?);
+    let closed = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+    let mut config = config(&sink, spool.path(), &[("closed", format!("host=127.0.0.1 port={} user=u password=hunter2", closed.port()))])?;
+    let report = pganalytics_collector::doctor(&config).await;
+    let text = report.to_string();
+    assert!(text.contains("answers and takes the token"), "{text}");
+    assert!(text.contains("can be written"), "{text}");
+    assert!(text.contains("refused") && text.contains("listen_addresses"), "{text}");
+    assert!(!text.contains("hunter2") && !text.contains("the-token"), "{text}");
+    assert_eq!(report.level(), pganalytics_collector::Level::Broken);
+
+    config.backend.token = Token::Given(Secret::new("another"));
+    let text = pganalytics_collector::doctor(&config).await.to_string();
+    assert!(text.contains("401 Unauthorized") && text.contains("token create"), "{text}");
+    Ok(())
+}
