@@ -12,7 +12,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
-use crate::meta::{Meta, explain, micros, time};
+use crate::meta::{FILE, Meta, explain, micros, time};
 use crate::rows::Extent;
 
 /// The folder of the Parquet files within the data folder.
@@ -120,7 +120,10 @@ pub(crate) async fn delete(meta: &Meta, folder: &Path, files: &[LiveFile]) -> an
 }
 
 /// Deletes what a crash left: files that are not in the catalog. Says which live files are missing or of another size.
-pub(crate) fn sweep(folder: &Path, live: &[LiveFile]) -> anyhow::Result<Sweep> {
+///
+/// # Errors
+/// When a new catalog meets complete files: they are somebody's history, and not a crash's.
+pub(crate) fn sweep(folder: &Path, live: &[LiveFile], is_new: bool) -> anyhow::Result<Sweep> {
     let root = folder.join(FOLDER);
     let known: HashSet<PathBuf> = live.iter().map(|file| root.join(file.path())).collect();
     let mut swept = Sweep::default();
@@ -135,6 +138,14 @@ pub(crate) fn sweep(folder: &Path, live: &[LiveFile]) -> anyhow::Result<Sweep> {
             if kind.is_dir() {
                 folders.push(path);
             } else if kind.is_file() && is_ours && !known.contains(&path) {
+                if is_new && path.extension().is_some_and(|extension| extension == "parquet") {
+                    anyhow::bail!(
+                        "{} is a file of a history that {} knows nothing of; restore {FILE}, or move the folder {} away",
+                        path.display(),
+                        FILE,
+                        root.display()
+                    );
+                }
                 std::fs::remove_file(&path).with_context(|| format!("delete the orphan {}", path.display()))?;
                 swept.orphans += 1;
             }

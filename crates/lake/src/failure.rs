@@ -1,5 +1,6 @@
 //! DataFusion's errors as a reader of SQL needs them: what kind, where, and what to do.
 
+use ::parquet::errors::ParquetError;
 use arrow::error::ArrowError;
 use datafusion::common::{Diagnostic, SchemaError};
 use datafusion::error::DataFusionError;
@@ -69,16 +70,16 @@ fn kind(root: &DataFusionError) -> QueryErrorKind {
     }
 }
 
-/// Whether an error may come from a damaged file rather than from the question.
+/// Whether an error comes from reading files rather than from the question.
 pub(crate) fn is_reading(error: &DataFusionError) -> bool {
     match root(error) {
-        DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) | DataFusionError::External(_) => {
-            true
-        }
-        DataFusionError::ArrowError(arrow, _) => matches!(
-            arrow.as_ref(),
-            ArrowError::ParquetError(_) | ArrowError::IoError(..) | ArrowError::ExternalError(_) | ArrowError::InvalidArgumentError(_)
-        ),
+        DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => true,
+        DataFusionError::External(inner) => inner.is::<ParquetError>() || inner.is::<object_store::Error>(),
+        DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {
+            ArrowError::ParquetError(_) | ArrowError::IoError(..) => true,
+            ArrowError::ExternalError(inner) => inner.is::<ParquetError>() || inner.is::<object_store::Error>(),
+            _ => false,
+        },
         _ => false,
     }
 }

@@ -66,9 +66,12 @@ impl Lake {
         // Nothing reads yet, so what was retired can go at once.
         catalog::delete(&meta, &options.folder, &catalog::retired(&meta, DateTime::<Utc>::MAX_UTC).await?).await?;
         let live = catalog::live(&meta).await?;
-        let last_id = AtomicI64::new(catalog::last_id(&meta).await?);
+        let last_id = catalog::last_id(&meta).await?;
+        // An orphan's rows are still hot batches, so a collector is known. Without one, these files belong to another meta.db.
+        let is_new = last_id == 0 && meta.collectors().await?.is_empty();
+        let last_id = AtomicI64::new(last_id);
         let (folder, live) = (options.folder.clone(), live);
-        let swept = tokio::task::spawn_blocking(move || catalog::sweep(&folder, &live).map(|swept| (swept, live)));
+        let swept = tokio::task::spawn_blocking(move || catalog::sweep(&folder, &live, is_new).map(|swept| (swept, live)));
         let (swept, live) = swept.await.context("look through the files")??;
         for damage in &swept.damaged {
             tracing::error!(damage, "a file of the history is missing or damaged; queries that need it will fail");

@@ -32,6 +32,8 @@ pub use users::{Credentials, User};
 pub(crate) const FILE: &str = "meta.db";
 /// Readers beside the one writer: reads are short, and SQLite serves them from the page cache.
 const READERS: u32 = 4;
+/// What the write-ahead log shrinks to after a large commit, in bytes.
+const WAL_BYTES: &str = "67108864";
 /// How long a statement waits for another process (a backup, a person with sqlite3) to let go.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Migrations, oldest first; append only, and each works while the version before still runs.
@@ -120,6 +122,7 @@ impl Meta {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            .pragma("journal_size_limit", WAL_BYTES)
             .busy_timeout(BUSY_TIMEOUT);
         let keep = SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None);
         let writer = keep

@@ -223,3 +223,19 @@ async fn a_column_that_came_later_is_null_in_older_files() {
     assert_eq!(lake.stats().await.files, 1);
     assert_eq!(one(&lake, "select count(*) from pg_stat_statements where wal_bytes is null").await, "2");
 }
+
+#[tokio::test]
+async fn the_background_task_compacts_until_stopped() {
+    let world = World::with(|options: &mut LakeOptions| options.compact_every = std::time::Duration::from_millis(10)).await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let (lake, stopped) = (world.lake.clone(), stop.clone());
+    let running = tokio::spawn(async move { lake.run(stopped).await });
+    world.ingest(batch(1, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
+    while world.lake.stats().await.hot_rows > 0 {
+        tokio::task::yield_now().await;
+    }
+    stop.cancel();
+    running.await.unwrap();
+    assert_eq!(world.lake.stats().await.file_rows, 1);
+    assert_eq!(world.one("select count(*) from pg_stat_statements").await, "1");
+}

@@ -126,3 +126,15 @@ async fn a_damaged_file_is_named_by_the_query_that_needs_it() {
     let error = query(&world.lake, "select sum(calls) from pg_stat_statements").await.unwrap_err();
     assert!(error.message.contains(&*file.to_string_lossy()), "{}", error.message);
 }
+
+#[tokio::test]
+async fn a_history_without_its_catalog_is_not_deleted() {
+    let world = World::new().await;
+    world.ingest(batch(1, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
+    world.lake.compact().await.unwrap();
+    let image = tempfile::tempdir().unwrap();
+    copy(&world.folder.path().join("lake"), &image.path().join("lake"));
+    let error = Lake::open(options(image.path())).await.unwrap_err();
+    assert!(error.to_string().contains("restore meta.db"), "{error:#}");
+    assert_eq!(files(image.path()).len(), 1);
+}

@@ -58,6 +58,11 @@ async fn parameters() {
     assert_eq!(ask("select 1 from pg_stat_statements where toplevel = $is", json!({"is": true})).await.unwrap(), 2);
     assert_eq!(ask("select 1 from pg_stat_statements where $s is null or server = $s", json!({"s": null})).await.unwrap(), 2);
     assert_eq!(ask("select 1 from pg_stat_statements where server = $1", json!({"1": "a"})).await.unwrap(), 1);
+    assert_eq!(ask("select 1 from pg_stat_statements limit $n", json!({"n": 1})).await.unwrap(), 1);
+    assert_eq!(
+        ask("select 1 from pg_stat_statements where ts between $from::timestamptz and now()", json!({"from": from})).await.unwrap(),
+        1
+    );
     let interval = "select date_bin($step::interval, ts), sum(calls) from pg_stat_statements group by 1";
     assert_eq!(ask(interval, json!({"step": "1 minute"})).await.unwrap(), 2);
 

@@ -159,7 +159,9 @@ pub(crate) fn statements(rows: &[Row]) -> (String, RecordBatch) {
 }
 
 /// A row of `pganalytics_server`: ts, name, up, in recovery, version.
-pub(crate) fn servers(rows: &[(DateTime<Utc>, &str, bool, Option<bool>, Option<&str>)]) -> (String, RecordBatch) {
+pub(crate) type ServerRow<'a> = (DateTime<Utc>, &'a str, bool, Option<bool>, Option<&'a str>);
+
+pub(crate) fn servers(rows: &[ServerRow<'_>]) -> (String, RecordBatch) {
     let views = views();
     let columns: Vec<ArrayRef> = vec![
         Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(|row| row.0.timestamp_micros())).with_timezone("UTC")),
