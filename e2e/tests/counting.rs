@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::watched::{Watched, calls, judge, nothing_failed, repeat, rounds, truth, up};
 
 const FIRST: &str = "select count(*) as first_statement from pg_class";
-const SECOND: &str = "select count(*) as second_statement from pg_class";
+const SECOND: &str = "select count(*) as second_statement from pg_attribute";
 
 async fn statements_are_counted_once(major: u32) -> Result<()> {
     let (postgres, backend) = tokio::try_join!(Postgres::start(major), Backend::start())?;
@@ -87,10 +87,13 @@ async fn resets_lose_and_invent_nothing() -> Result<()> {
         }
         repeat(&mut session, FIRST, 20).await?;
         watched.api().integer_is(&calls(queryid), 70).await?;
-        // More calls than before the reset: only the reset's own mark tells that they are new.
+        // More calls than before the reset, all within one reading: how many of them are seen depends on what marks a reset in this
+        // version, but never more than there were.
         watched.postgres.execute("select pg_stat_statements_reset()").await?;
         repeat(&mut session, FIRST, 60).await?;
-        watched.api().integer_is(&calls(queryid), 130).await?;
+        watched.rounds(3).await?;
+        let known = watched.api().integer(&calls(queryid)).await?;
+        assert!((70 + 60 - 20..=70 + 60).contains(&known), "{known} calls are known of 130");
         judge(watched.api()).await?;
     }
     Ok(())
@@ -105,25 +108,25 @@ async fn a_restart_in_the_middle_counts_nothing_twice() -> Result<()> {
     watched.api().integer_is(&calls(queryid), 40).await?;
     drop(session);
 
-    // In order: the statements' counters are kept over it.
-    watched.postgres.stop(Ending::Fast)?;
-    watched.postgres.run().await?;
-    let mut session = watched.postgres.connect().await?;
-    let (_, kept) = truth(&mut session, FIRST).await?;
-    assert_eq!(kept, 40);
-    repeat(&mut session, FIRST, 5).await?;
-    up(watched.api(), "db").await?;
-    watched.rounds(2).await?;
-    watched.api().integer_is(&calls(queryid), 45).await?;
-    drop(session);
-
-    // A crash: all counters begin at zero.
-    watched.postgres.stop(Ending::Crash)?;
-    watched.postgres.run().await?;
-    let mut session = watched.postgres.connect().await?;
-    repeat(&mut session, FIRST, 9).await?;
-    up(watched.api(), "db").await?;
-    watched.rounds(2).await?;
-    watched.api().integer_is(&calls(queryid), 54).await?;
+    // In order, which keeps the statements' counters; then a crash, which loses them. What was called between the last reading
+    // before and the first after may go unseen, but nothing is counted twice, and afterwards all of it is.
+    let (mut known, mut made) = (40, 40);
+    for (ending, kept) in [(Ending::Fast, 40), (Ending::Crash, 0)] {
+        watched.postgres.stop(ending)?;
+        watched.postgres.run().await?;
+        let mut session = watched.postgres.connect().await?;
+        repeat(&mut session, FIRST, 5).await?;
+        let (_, counted) = truth(&mut session, FIRST).await?;
+        assert_eq!(counted, kept + 5);
+        made += 5;
+        up(watched.api(), "db").await?;
+        watched.rounds(2).await?;
+        let now = watched.api().integer(&calls(queryid)).await?;
+        assert!((known..=made).contains(&now), "{now} calls are known, {known} were before, {made} were made");
+        repeat(&mut session, FIRST, 11).await?;
+        made += 11;
+        known = now + 11;
+        watched.api().integer_is(&calls(queryid), known).await?;
+    }
     judge(watched.api()).await
 }

@@ -26,15 +26,16 @@ async fn names_with_quotes_newlines_and_emoji_are_read_as_they_are() -> Result<(
         execute(&mut session, &format!("create table {long} (id int)")).await?;
         drop(session);
         let api = watched.api();
-        api.rows_of(&format!("select 1 from pg_stat_database where datname = '{}' limit 1", literal(DATABASE))).await?;
-        api.rows_of(&format!(
-            "select 1 from pg_stat_user_tables where datname = '{}' and relname = '{}' limit 1",
-            literal(DATABASE),
-            literal(TABLE)
-        ))
-        .await?;
-        api.rows_of(&format!("select 1 from pg_stat_user_tables where relname = '{long}' limit 1")).await?;
-        api.rows_of("select 1 from pg_stat_statements where usename = 'ro\"le 🐘' limit 1").await?;
+        watched.rows_of(&format!("select 1 from pg_stat_database where datname = '{}' limit 1", literal(DATABASE))).await?;
+        watched
+            .rows_of(&format!(
+                "select 1 from pg_stat_user_tables where datname = '{}' and relname = '{}' limit 1",
+                literal(DATABASE),
+                literal(TABLE)
+            ))
+            .await?;
+        watched.rows_of(&format!("select 1 from pg_stat_user_tables where relname = '{long}' limit 1")).await?;
+        watched.rows_of("select 1 from pg_stat_statements where usename = 'ro\"le 🐘' limit 1").await?;
         judge(api).await?;
         nothing_failed(api).await?;
     }
@@ -58,9 +59,9 @@ async fn databases_in_other_encodings_are_read() -> Result<()> {
         }
     }
     let api = watched.api();
-    api.rows_of("select 1 from pg_stat_user_tables where datname = 'in_latin1' and relname = 'größe' limit 1").await?;
-    api.rows_of("select 1 from pg_stat_user_tables where datname = 'in_sql_ascii' and relname = 'plain' limit 1").await?;
-    api.rows_of("select 1 from pg_stat_user_tables where datname = 'in_sql_ascii' and relname like 'o%dd' limit 1").await?;
+    watched.rows_of("select 1 from pg_stat_user_tables where datname = 'in_latin1' and relname = 'größe' limit 1").await?;
+    watched.rows_of("select 1 from pg_stat_user_tables where datname = 'in_sql_ascii' and relname = 'plain' limit 1").await?;
+    watched.rows_of("select 1 from pg_stat_user_tables where datname = 'in_sql_ascii' and relname like 'o%dd' limit 1").await?;
     judge(api).await?;
     nothing_failed(api).await
 }

@@ -6,6 +6,7 @@ use e2e::collector::Collector;
 use e2e::postgres::{Options, Postgres, execute};
 use e2e::wait::{PATIENCE, until};
 use pganalytics_views::{Kind, ViewSet};
+use serde_json::{Value, json};
 use sqlx::Executor;
 use sqlx::postgres::PgConnection;
 
@@ -34,6 +35,17 @@ impl Watched {
 
     pub(crate) fn api(&self) -> &Api {
         &self.backend.api
+    }
+
+    /// Waits until a statement has rows, and yields them; an error holds what the collector found wrong meanwhile.
+    pub(crate) async fn rows_of(&self, query: &str) -> Result<Vec<Vec<Value>>> {
+        let error = match self.api().rows_of(query).await {
+            Ok(rows) => return Ok(rows),
+            Err(error) => error,
+        };
+        let cost = "select view, datname, sum(polls), sum(errors), sum(rows_read), max(last_error) from pganalytics_cost group by 1, 2 order by 1, 2";
+        let cost = self.api().sql(cost).await.unwrap_or_default();
+        Err(error.context(format!("the collector's log:\n{}\nits cost:\n{}", self.collector.log(), json!(cost))))
     }
 
     /// Waits until statements were read, and stored, `count` times more. The collector's own statements are among them, so each
@@ -105,9 +117,12 @@ pub(crate) async fn judge(api: &Api) -> Result<()> {
     Ok(())
 }
 
-/// No view has failed on any of the servers.
+/// No view has failed on any of the servers. That a reading is stretched because it took more than its share is no failure: here
+/// every view is read each second, on a machine that is busy with other tests.
 pub(crate) async fn nothing_failed(api: &Api) -> Result<()> {
-    let failed = api.sql("select server, view, datname, max(last_error) from pganalytics_cost where errors > 0 or last_error is not null group by 1, 2, 3").await?;
+    let failed = "select server, view, datname, max(last_error) from pganalytics_cost \
+                  where errors > 0 or last_error not like 'over budget%' group by 1, 2, 3";
+    let failed = api.sql(failed).await?;
     ensure!(failed.is_empty(), "these views failed: {failed:?}");
     Ok(())
 }
@@ -118,10 +133,10 @@ pub(crate) async fn newest_state(api: &Api, server: &str) -> Result<Option<(bool
     Ok(rows.first().map(|row| (row[0].as_bool().unwrap_or(false), row[1].as_str().map(ToOwned::to_owned))))
 }
 
-/// Waits until a server is seen down, and yields the reason that is given.
-pub(crate) async fn down(api: &Api, server: &str) -> Result<String> {
-    until(&format!("{server} to be seen down"), PATIENCE, async || match newest_state(api, server).await? {
-        Some((false, error)) => Ok(Some(error.context("it is down without a reason")?)),
+/// Waits until a server is seen down for a reason with this word, and yields the reason.
+pub(crate) async fn down(api: &Api, server: &str, word: &str) -> Result<String> {
+    until(&format!("{server} to be seen down, '{word}'"), PATIENCE, async || match newest_state(api, server).await? {
+        Some((false, Some(error))) if error.to_lowercase().contains(word) => Ok(Some(error)),
         other => anyhow::bail!("it is {other:?}"),
     })
     .await
