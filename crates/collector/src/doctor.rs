@@ -239,7 +239,8 @@ async fn find(
 }
 
 const SETTINGS: &str = "select pg_has_role(current_user, 'pg_monitor', 'usage'), current_setting('compute_query_id'), \
-     current_setting('shared_preload_libraries'), current_setting('track_io_timing'), current_setting('track_activities')";
+     (select setting from pg_settings where name = 'shared_preload_libraries'), current_setting('track_io_timing'), \
+     current_setting('track_activities')";
 
 /// What the server's settings and the role keep from us.
 async fn settings(session: &mut Session, name: &str, role: &str, report: &mut Report) {
@@ -255,7 +256,8 @@ async fn settings(session: &mut Session, name: &str, role: &str, report: &mut Re
         let what = "the role is no member of pg_monitor: other roles' sessions and statements stay hidden";
         report.add(Level::Missing, name, what, Some(format!("GRANT pg_monitor TO {role};")));
     }
-    if query_id == "off" || (query_id == "auto" && !preload.contains("pg_stat_statements")) {
+    // Only a member sees what is preloaded.
+    if query_id == "off" || (query_id == "auto" && monitor == "t" && !preload.contains("pg_stat_statements")) {
         let what = "sessions have no query_id: compute_query_id is off";
         report.add(Level::Missing, name, what, Some("ALTER SYSTEM SET compute_query_id = on; SELECT pg_reload_conf();".into()));
     }
@@ -283,13 +285,13 @@ fn query_remedy(error: &SessionError, view: &View, role: &str) -> Option<String>
 
 fn connect_remedy(error: &SessionError) -> Option<String> {
     let text = error.to_string();
-    let remedy = if text.contains("no pg_hba.conf entry") {
+    let remedy = if text.contains("no pg_hba.conf entry") || text.contains("pg_hba.conf rejects") {
         "add a line for this role, database and address to the server's pg_hba.conf, then SELECT pg_reload_conf();"
     } else if text.contains("password authentication failed") || text.contains("no password supplied") {
         "check the password: in the connection string, PGPASSWORD, or ~/.pgpass (chmod 600)"
     } else if text.contains("does not support TLS") {
         "switch ssl on at the server, or use sslmode=prefer where the network is trusted"
-    } else if text.contains("TLS:") {
+    } else if text.contains("TLS:") || text.contains("certificate") {
         "check sslrootcert, and that the server's certificate names the host in the connection string"
     } else if text.contains("refused") || text.contains("No such file") {
         "check host and port, and that the server runs and listens there (listen_addresses)"

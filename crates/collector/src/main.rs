@@ -43,7 +43,7 @@ struct Arguments {
     #[arg(long, global = true, value_name = "ADDRESS")]
     listen: Option<String>,
     /// What is logged: error, warn, info, debug, or filters as in info,pganalytics_collector=debug
-    #[arg(long, global = true, env = "PGANALYTICS_LOG", default_value = "info", value_name = "FILTER")]
+    #[arg(long, global = true, env = "PGANALYTICS_LOG", default_value = "info,sqlx=error", value_name = "FILTER")]
     log: String,
     /// How it is logged
     #[arg(long, global = true, env = "PGANALYTICS_LOG_FORMAT", default_value = "text")]

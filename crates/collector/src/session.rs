@@ -100,10 +100,13 @@ pub struct Session {
     message: String,
 }
 
+/// In an SQL_ASCII database bytes have no encoding: asked for UTF-8, the server refuses to send those that are none, and a whole
+/// view goes unread. Sent as they are, they are replaced when the rows are read.
 const IDENTIFY: &str = "select current_setting('server_version_num'), current_setting('server_version'), current_database(), \
      current_user, pg_is_in_recovery(), current_setting('default_transaction_read_only'), \
      (extract(epoch from pg_postmaster_start_time()) * 1e6)::int8, host(inet_server_addr()), \
-     (select version || ' ' || cipher from pg_stat_ssl where pid = pg_backend_pid() and ssl)";
+     (select version || ' ' || cipher from pg_stat_ssl where pid = pg_backend_pid() and ssl), \
+     case when current_setting('server_encoding') = 'SQL_ASCII' then set_config('client_encoding', 'SQL_ASCII', false) end";
 
 impl Session {
     /// Connects to the first host that answers and will do.
@@ -273,6 +276,6 @@ fn query_error(error: &sqlx::Error) -> SessionError {
             // Class 57P: the server ends the session (shutdown, crash, terminated).
             if code.starts_with("57P") { SessionError::Broken(message) } else { SessionError::Query { code, message } }
         }
-        other => SessionError::Broken(other.to_string()),
+        other => SessionError::Broken(format!("the connection broke: {other}")),
     }
 }

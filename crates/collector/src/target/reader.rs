@@ -215,11 +215,20 @@ impl Reader {
         let cpus = if self.is_local() { host::cpus() } else { None };
         let about = About { conninfo: &target.options.conninfo, collector: &target.common.collector, cpus };
         let mut server = std::mem::take(&mut self.server);
-        let outcome = match (opened, self.sessions.get(None)) {
+        let mut outcome = match (opened, self.sessions.get(None)) {
             (Ok(()), Some(session)) => server.read(session, view, about, ts_us).await,
             (Ok(()), None) => Err(SessionError::Broken("the session is gone".into())),
             (Err(error), _) => Err(error),
         };
+        if matches!(outcome, Err(SessionError::Broken(_))) && self.target.may_connect().is_ok() {
+            // A session that broke says little about the server: it may be back already.
+            self.sessions.forget(None);
+            server = ServerProbe::default();
+            outcome = match self.session(None).await {
+                Ok(session) => server.read(session, view, about, ts_us).await,
+                Err(error) => Err(error),
+            };
+        }
         let down = outcome.as_ref().err().map(|error| server.down(view, about, &error.to_string(), ts_us));
         self.server = server;
         self.target.set_up(outcome.as_ref().err());
