@@ -6,7 +6,9 @@ const source = new URL('../../docs/openapi.json', import.meta.url);
 const target = new URL('../src/api/schema.d.ts', import.meta.url);
 
 if (!existsSync(source)) {
-  console.warn('docs/openapi.json is missing; write it with: pganalytics openapi > docs/openapi.json');
-} else if (!existsSync(target) || statSync(target).mtimeMs < statSync(source).mtimeMs) {
+  console.error('docs/openapi.json is missing; write it with: pganalytics openapi > docs/openapi.json');
+  process.exit(1);
+}
+if (!existsSync(target) || statSync(target).mtimeMs < statSync(source).mtimeMs) {
   writeFileSync(target, astToString(await openapiTS(source)));
 }

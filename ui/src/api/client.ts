@@ -1,17 +1,31 @@
 /**
  * The one way to the backend. Paths are relative to where the UI is served, so a path prefix costs nothing.
- * The session is an HttpOnly cookie; nothing secret is kept here.
+ * The session is an HttpOnly cookie; nothing secret is kept here. What a path takes and answers is known from the API's
+ * own description (schema.d.ts is generated from docs/openapi.json).
  */
+import type { components, paths } from './schema';
+
+export type Schemas = components['schemas'];
+
+type Json<Answer> = Answer extends { content: { 'application/json': infer Body } } ? Body : never;
+type AnswerOf<Operation> = Operation extends { responses: infer Responses }
+  ? Json<Responses[keyof Responses & (200 | 201)]>
+  : never;
+type BodyOf<Operation> = Operation extends { requestBody: { content: { 'application/json': infer Body } } }
+  ? Body
+  : undefined;
+
+/** Paths that have the method. */
+type PathsWith<Method extends string> = {
+  [Path in keyof paths]: paths[Path] extends Record<Method, { responses: unknown }> ? Path : never;
+}[keyof paths];
+type GetPath = PathsWith<'get'>;
+type PostPath = PathsWith<'post'>;
 
 /** Where the UI lives: every page is one path segment deep, so this is the document's folder. */
 export const basePath = new URL('.', document.baseURI).pathname;
 
-const API = `${basePath}api/v1/`;
-
-export interface Position {
-  line: number;
-  column: number;
-}
+export type Position = Schemas['ErrorPosition'];
 
 /** What the backend said no with, or that it could not be reached. */
 export class ApiError extends Error {
@@ -30,18 +44,14 @@ export class ApiError extends Error {
   }
 }
 
-interface ErrorBody {
-  error?: { code?: string; message?: string; remedy?: string | null; position?: Position | null };
-}
-
 async function toError(response: Response): Promise<ApiError> {
-  let body: ErrorBody = {};
+  let body: Partial<Schemas['ErrorBody']> = {};
   try {
-    body = (await response.json()) as ErrorBody;
+    body = (await response.json()) as Schemas['ErrorBody'];
   } catch {
     // A proxy answered with a page of its own; the status says enough.
   }
-  const { code, message, remedy, position } = body.error ?? {};
+  const { code, message, remedy, position }: Partial<Schemas['ErrorDetail']> = body.error ?? {};
   return new ApiError(
     response.status,
     code ?? 'http',
@@ -55,7 +65,7 @@ async function toError(response: Response): Promise<ApiError> {
 export async function send(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(API + path, { credentials: 'same-origin', ...init });
+    response = await fetch(basePath + path.replace(/^\//, ''), { credentials: 'same-origin', ...init });
   } catch (cause) {
     if (init.signal?.aborted) throw cause;
     throw new ApiError(
@@ -69,20 +79,41 @@ export async function send(path: string, init: RequestInit = {}): Promise<Respon
   return response;
 }
 
-export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+export async function get<Path extends GetPath>(
+  path: Path,
+  signal?: AbortSignal,
+): Promise<AnswerOf<paths[Path]['get']>> {
   const response = await send(path, signal ? { signal } : {});
-  return (await response.json()) as T;
+  return (await response.json()) as AnswerOf<paths[Path]['get']>;
 }
 
-export async function post(path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
+/** The response itself: not every answer is JSON. */
+export async function post<Path extends PostPath>(
+  path: Path,
+  body: BodyOf<paths[Path]['post']>,
+  signal?: AbortSignal,
+): Promise<Response> {
   const init: RequestInit = {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+    body: JSON.stringify(body ?? {}),
   };
   return send(path, signal ? { ...init, signal } : init);
 }
 
-export async function remove(path: string): Promise<Response> {
-  return send(path, { method: 'DELETE' });
+/** For answers that are JSON. */
+export async function postForJson<Path extends PostPath>(
+  path: Path,
+  body: BodyOf<paths[Path]['post']>,
+): Promise<AnswerOf<paths[Path]['post']>> {
+  const response = await post(path, body);
+  return (await response.json()) as AnswerOf<paths[Path]['post']>;
+}
+
+/** `path` is one of the description's, its last part replaced by what is to go. */
+export async function remove(
+  path: '/api/v1/users/{name}' | '/api/v1/tokens/{id}',
+  which: string | number,
+): Promise<void> {
+  await send(path.replace(/\{\w+\}$/, encodeURIComponent(String(which))), { method: 'DELETE' });
 }

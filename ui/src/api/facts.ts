@@ -1,51 +1,12 @@
 /** The few things that are not SQL: who is signed in, which servers, views and collectors there are. */
 import { useQuery } from '@tanstack/react-query';
-import { ApiError, get, post } from './client';
+import { ApiError, get, post, postForJson, type Schemas } from './client';
 
-export interface User {
-  name: string;
-  role: string;
-}
-
-export interface Server {
-  name: string;
-  up: boolean | null;
-  version: string | null;
-  role: string | null;
-  first_seen: string | null;
-  last_seen: string | null;
-}
-
-export interface ViewColumn {
-  name: string;
-  kind: string;
-  type: string;
-  unit: string | null;
-  /** First major version that has it. */
-  from: number;
-  /** First major version that no longer has it. */
-  until: number | null;
-  help: string;
-}
-
-export interface View {
-  name: string;
-  summary: string;
-  scope: string;
-  interval_s: number;
-  columns: ViewColumn[];
-}
-
-export interface Collector {
-  id: string;
-  name: string;
-  version: string;
-  first_seen: string;
-  last_seen: string;
-  sequence: number;
-  rows: number;
-  dropped_rows: number;
-}
+export type User = Pick<Schemas['Me'], 'name' | 'role'>;
+export type Server = Schemas['ServerInfo'];
+export type View = Schemas['ViewInfo'];
+export type ViewColumn = Schemas['ViewColumn'];
+export type Collector = Schemas['CollectorInfo'];
 
 export const SESSION_KEY = ['session'];
 
@@ -56,7 +17,7 @@ export function useSession() {
     staleTime: Number.POSITIVE_INFINITY,
     queryFn: async ({ signal }) => {
       try {
-        return await get<User>('auth/me', signal);
+        return await get('/api/v1/auth/me', signal);
       } catch (error) {
         if (error instanceof ApiError && error.status === 401) return null;
         throw error;
@@ -66,19 +27,17 @@ export function useSession() {
 }
 
 export async function signIn(username: string, password: string): Promise<User> {
-  const response = await post('auth/login', { username, password });
-  const body = (await response.json()) as { user: User };
-  return body.user;
+  return (await postForJson('/api/v1/auth/login', { username, password })).user;
 }
 
 export async function signOut(): Promise<void> {
-  await post('auth/logout', {});
+  await post('/api/v1/auth/logout', undefined);
 }
 
 export function useServers() {
   return useQuery({
     queryKey: ['servers'],
-    queryFn: ({ signal }) => get<Server[]>('servers', signal),
+    queryFn: ({ signal }) => get('/api/v1/servers', signal),
     refetchInterval: 30_000,
   });
 }
@@ -86,7 +45,7 @@ export function useServers() {
 export function useViews() {
   return useQuery({
     queryKey: ['views'],
-    queryFn: ({ signal }) => get<View[]>('views', signal),
+    queryFn: ({ signal }) => get('/api/v1/views', signal),
     staleTime: Number.POSITIVE_INFINITY,
   });
 }
@@ -94,7 +53,7 @@ export function useViews() {
 export function useCollectors() {
   return useQuery({
     queryKey: ['collectors'],
-    queryFn: ({ signal }) => get<Collector[]>('collectors', signal),
+    queryFn: ({ signal }) => get('/api/v1/collectors', signal),
     refetchInterval: 30_000,
   });
 }

@@ -25,6 +25,8 @@ export function sparkPaths(
   let area = '';
   let start = -1;
   const close = (end: number) => {
+    // A point without neighbours: a line of no length, drawn as a dot by its round ends.
+    if (start >= 0 && end === start) line += `h0`;
     if (start >= 0) area += `L${round(end * step)} ${height}L${round(start * step)} ${height}Z`;
     start = -1;
   };

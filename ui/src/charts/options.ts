@@ -48,7 +48,7 @@ export function buildOptions(input: Input): uPlot.Options {
     width,
     height,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     cursor: {
       y: false,
       points: { show: !stack, size: 6 },

@@ -17,8 +17,9 @@ export function ErrorBox({ what, error, retry }: ErrorBoxProps) {
   const remedy = error instanceof ApiError ? error.remedy : undefined;
   return (
     <Alert
+      color="red"
+      variant="outline"
       className={classes.error}
-      variant="default"
       icon={<IconAlertTriangle size={18} />}
       title={`Could not ${what}`}
       role="alert"
@@ -81,7 +82,7 @@ export function PageHeader({ title, children }: { title: ReactNode; children?: R
       <Title order={1} style={{ overflowWrap: 'anywhere' }}>
         {title}
       </Title>
-      {children}
+      {children ? <Group gap="sm">{children}</Group> : null}
     </Group>
   );
 }

@@ -6,7 +6,7 @@ import { ActionIcon, UnstyledButton } from '@mantine/core';
 import { useClipboard } from '@mantine/hooks';
 import { IconCheck, IconCopy } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, useMemo, useRef } from 'react';
+import { memo, type ReactNode, type RefObject, useLayoutEffect, useMemo, useRef } from 'react';
 import { useParam } from '../shell/links';
 import classes from './DataTable.module.css';
 import { type Key, readSort, sortRows, toTsv, writeSort } from './sorting';
@@ -66,6 +66,8 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
     overscan: 20,
     enabled: virtual,
   });
+  const head = useRef<HTMLTableRowElement>(null);
+  useSteadyColumns(head, virtual);
   const items = virtual ? virtualizer.getVirtualItems() : null;
   const first = items?.[0]?.index ?? 0;
   const last = items ? (items[items.length - 1]?.index ?? -1) : sorted.length - 1;
@@ -98,7 +100,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
       >
         <table className={classes.table} aria-rowcount={sorted.length + 1}>
           <thead>
-            <tr>
+            <tr ref={head}>
               {columns.map((column) => (
                 <th
                   key={column.key}
@@ -125,18 +127,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
           <tbody>
             {first > 0 ? <Spacer height={first * ROW_HEIGHT} columns={columns.length} /> : null}
             {sorted.slice(first, last + 1).map((row, i) => (
-              <tr key={rowKey(row)} aria-rowindex={first + i + 2}>
-                {columns.map((column) => (
-                  <td
-                    key={column.key}
-                    data-numeric={column.numeric || undefined}
-                    data-wide={column.wideOnly || undefined}
-                    title={column.title?.(row)}
-                  >
-                    {column.cell(row)}
-                  </td>
-                ))}
-              </tr>
+              <Row key={rowKey(row)} row={row} columns={columns} index={first + i + 2} />
             ))}
             {last < sorted.length - 1 ? (
               <Spacer height={(sorted.length - 1 - last) * ROW_HEIGHT} columns={columns.length} />
@@ -157,6 +148,41 @@ function Arrow({ shown, down }: { shown: boolean; down: boolean }) {
       {down ? '↓' : '↑'}
     </span>
   );
+}
+
+interface RowProps<Item> {
+  row: Item;
+  columns: TableColumn<Item>[];
+  index: number;
+}
+
+/** Drawn once for a row and its columns, however far the table is scrolled. */
+const Row = memo(function Row<Item>({ row, columns, index }: RowProps<Item>) {
+  return (
+    <tr aria-rowindex={index}>
+      {columns.map((column) => (
+        <td
+          key={column.key}
+          data-numeric={column.numeric || undefined}
+          data-wide={column.wideOnly || undefined}
+          title={column.title?.(row)}
+        >
+          {column.cell(row)}
+        </td>
+      ))}
+    </tr>
+  );
+}) as <Item>(props: RowProps<Item>) => ReactNode;
+
+/** Columns of a table that draws only some rows: they may grow with what comes into sight, but never shrink again. */
+function useSteadyColumns(head: RefObject<HTMLTableRowElement | null>, active: boolean): void {
+  useLayoutEffect(() => {
+    if (!active || !head.current) return;
+    for (const cell of head.current.cells) {
+      const width = cell.offsetWidth;
+      if (width > (Number.parseFloat(cell.style.minWidth) || 0)) cell.style.minWidth = `${width}px`;
+    }
+  });
 }
 
 function Spacer({ height, columns }: { height: number; columns: number }) {

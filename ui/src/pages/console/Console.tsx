@@ -151,7 +151,7 @@ function Download({ sql, parameters }: { sql: string; parameters: Parameters }) 
     setBusy(true);
     setFailed(null);
     try {
-      const response = await post('sql', { query: sql, format: 'csv', parameters });
+      const response = await post('/api/v1/sql', { query: sql, format: 'csv', parameters });
       const url = URL.createObjectURL(await response.blob());
       const anchor = document.createElement('a');
       anchor.href = url;

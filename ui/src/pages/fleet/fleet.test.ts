@@ -7,7 +7,7 @@ const server = (part: Partial<Server>): Server => ({
   up: true,
   version: '18.1',
   role: 'primary',
-  first_seen: null,
+  first_seen: '1970-01-01T00:00:00Z',
   last_seen: '1970-01-01T00:01:35Z',
   ...part,
 });
@@ -17,7 +17,7 @@ describe('statusOf', () => {
     [server({}), 'up'],
     [server({ up: false }), 'down'],
     [server({ last_seen: '1970-01-01T00:00:10Z' }), 'silent'],
-    [server({ last_seen: null }), 'silent'],
+    [server({ up: null, last_seen: '1970-01-01T00:01:35Z' }), 'up'],
   ])('%#: %s', (entry, status) => expect(statusOf(entry, 100)).toBe(status));
 });
 

@@ -62,8 +62,8 @@ export function fleetRows(servers: Server[], sources: Sources, now: number): Fle
     return {
       name: server.name,
       status: statusOf(server, now),
-      role: server.role,
-      version: server.version,
+      role: server.role ?? null,
+      version: server.version ?? null,
       sessions: mean(spark),
       spark,
       tps: figures?.transactions != null && figures.ms ? (figures.transactions * 1000) / figures.ms : null,

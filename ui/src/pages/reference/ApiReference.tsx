@@ -10,13 +10,13 @@ export function ApiReference({ search }: { search: string }) {
   const query = useQuery<OpenApi, Error>({
     queryKey: ['openapi'],
     staleTime: Number.POSITIVE_INFINITY,
-    queryFn: ({ signal }) => get<OpenApi>('openapi.json', signal),
+    queryFn: async ({ signal }) => (await get('/api/v1/openapi.json', signal)) as OpenApi,
   });
   const word = search.toLowerCase();
   return (
     <Loaded query={query} what="read the API’s description" height={420}>
       {(document) => (
-        <Stack gap="sm">
+        <Stack gap={6}>
           <Text size="sm" c="dimmed">
             {document.info.title} {document.info.version}. Send <Code>Authorization: Bearer</Code> with a token from
             Settings. The description itself is <Code>{basePath}api/v1/openapi.json</Code>.

@@ -22,7 +22,7 @@ export function TableReference({ search }: { search: string }) {
             .includes(word),
         );
         return (
-          <Stack gap="sm">
+          <Stack gap={6}>
             <Text size="sm" c="dimmed">
               Each table also has <Code>ts</Code> (when), <Code>server</Code> and <Code>interval_ms</Code> (what the
               counters of a row cover). Counters are what was added in that interval; sum them.

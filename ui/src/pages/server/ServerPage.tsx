@@ -9,7 +9,7 @@ import { formatAgo, formatMoment, parseTime } from '../../format/time';
 import { useRange, useZone } from '../../range/RangeProvider';
 import { useServer } from '../../shell/ServerPicker';
 import { Empty, Loaded, PageHeader } from '../../shell/States';
-import { sessionSeries } from './activity';
+import { sampledSeconds, sessionSeries } from './activity';
 import { ACTIVITY_INTERVAL, type ServerFacts, serverFacts, sessionsByClass } from './activity.sql';
 import { PanelCharts } from './PanelCharts';
 import classes from './ServerPage.module.css';
@@ -35,7 +35,10 @@ export default function ServerPage() {
         <Loaded query={sessions} what="read the sessions" height={340}>
           {(data) => <Picture data={data} cpus={row?.cpus ?? null} />}
         </Loaded>
-        <TopSessions server={server} />
+        <TopSessions
+          server={server}
+          seconds={sessions.data ? sampledSeconds(sessions.data.window, sessions.data.rows) : null}
+        />
         <PanelCharts server={server} />
       </Stack>
     </>

@@ -14,7 +14,13 @@ import classes from './ServerPage.module.css';
 
 const CHOICES = Object.entries(DIMENSIONS).map(([value, { label }]) => ({ value, label }));
 
-export function TopSessions({ server }: { server: string }) {
+interface TopSessionsProps {
+  server: string;
+  /** How long the server was sampled in the range; the range's length until that is known. */
+  seconds: number | null;
+}
+
+export function TopSessions({ server, seconds }: TopSessionsProps) {
   const [text, setDimension] = useParam('by', 'query');
   const dimension: Dimension = text in DIMENSIONS ? (text as Dimension) : 'query';
   const query = useSql(topBy, { server, dimension });
@@ -47,7 +53,7 @@ export function TopSessions({ server }: { server: string }) {
           <Shares
             server={server}
             dimension={dimension}
-            entries={shares(data.rows, data.window.to - data.window.from)}
+            entries={shares(data.rows, seconds ?? data.window.to - data.window.from)}
           />
         )}
       </Loaded>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sessionSeries, shares } from './activity';
+import { sampledSeconds, sessionSeries, shares } from './activity';
 
 const window = { from: 0, to: 40, bin: 10 };
 
@@ -26,6 +26,12 @@ describe('sessionSeries', () => {
   it('shows a zero line for a server that was idle throughout', () => {
     const idle = sessionSeries(window, [{ t: 0, class: null, samples: 1 }], 10);
     expect(idle.series[0]?.values).toEqual([0, null, null, null]);
+  });
+});
+
+describe('sampledSeconds', () => {
+  it('counts each sampled bin once, as far as the window reaches', () => {
+    expect(sampledSeconds({ from: 5, to: 35, bin: 10 }, [{ t: 0 }, { t: 10 }, { t: 10 }, { t: 30 }])).toBe(20);
   });
 });
 

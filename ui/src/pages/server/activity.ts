@@ -40,6 +40,15 @@ export function sessionSeries(
   return { times, series };
 }
 
+/** How long the server was sampled within the window: what the average is taken over. */
+export function sampledSeconds(window: Window, rows: { t: number }[]): number {
+  let seconds = 0;
+  for (const t of new Set(rows.map((row) => row.t))) {
+    seconds += Math.max(0, Math.min(t + window.bin, window.to) - Math.max(t, window.from));
+  }
+  return seconds;
+}
+
 export interface Share {
   name: string;
   total: number;

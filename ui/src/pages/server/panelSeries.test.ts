@@ -27,6 +27,19 @@ describe('panelSeries', () => {
     expect(values({}, rows, [0, 10, 20, 40])).toEqual([null, 5, 0, null, 2]);
   });
 
+  it('a first snapshot, without a baseline, is no zero', () => {
+    expect(
+      values(
+        {},
+        [
+          { t: 10, v0: null },
+          { t: 20, v0: 30 },
+        ],
+        [0, 10, 20, 30, 40],
+      ),
+    ).toEqual([null, null, 3, 0, 0]);
+  });
+
   it('gauges: the last value holds while the server is read', () => {
     expect(values({ kind: 'gauge', unit: 'bytes' }, rows, [0, 10, 20, 40])).toEqual([null, 50, 50, null, 20]);
   });

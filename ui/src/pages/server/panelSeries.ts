@@ -12,7 +12,8 @@ export function panelSeries(
 ): { times: number[]; series: Series[] } {
   const times = timeline(window);
   const byTime = new Map(rows.map((row) => [row.t, row]));
-  const first = rows[0]?.t ?? Number.POSITIVE_INFINITY;
+  // Counters of a first snapshot are null: nothing to subtract from yet.
+  const first = rows.find((row) => panel.series.some((_, s) => row[`v${s}`] != null))?.t ?? Number.POSITIVE_INFINITY;
   const perSecond = panel.unit === 'per_second' || panel.unit === 'bytes_per_second';
   const ratio = panel.unit === 'percent';
   const series = panel.series.map((entry, s) => ({

@@ -1,16 +1,17 @@
 /** Tokens for collectors and for programs: list, make (shown once), revoke. */
 import { Alert, Button, Code, CopyButton, Group, Select, TextInput } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
+import type { Schemas } from '../../api/client';
 import { formatAgo, parseTime } from '../../format/time';
 import { ErrorBox, Loaded } from '../../shell/States';
 import { DataTable } from '../../table/DataTable';
-import { ROLES, useAddToken, useRevokeToken, useTokens } from './accounts';
+import { ROLES, TOKEN_KINDS, useAddToken, useRevokeToken, useTokens } from './accounts';
 import { Confirm } from './Confirm';
 
 export function Tokens() {
   const tokens = useTokens();
   const revoke = useRevokeToken();
-  const ago = (text: string | null) => formatAgo(parseTime(text), Date.now() / 1000);
+  const ago = (text: string | null | undefined) => formatAgo(parseTime(text), Date.now() / 1000);
   return (
     <div>
       <Loaded query={tokens} what="read the tokens" height={140}>
@@ -58,11 +59,11 @@ export function Tokens() {
 function AddToken() {
   const add = useAddToken();
   const [name, setName] = useState('');
-  const [kind, setKind] = useState<string>('api');
-  const [role, setRole] = useState<string>('viewer');
+  const [kind, setKind] = useState<Schemas['TokenKind']>('api');
+  const [role, setRole] = useState<Schemas['Role']>('viewer');
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    add.mutate({ name, kind, role }, { onSuccess: () => setName('') });
+    add.mutate(kind === 'api' ? { name, kind, role } : { name, kind }, { onSuccess: () => setName('') });
   };
   return (
     <form onSubmit={submit}>
@@ -80,7 +81,7 @@ function AddToken() {
           w={120}
           label="Kind"
           allowDeselect={false}
-          data={['api', 'collector']}
+          data={TOKEN_KINDS}
           value={kind}
           onChange={(value) => setKind(value ?? 'api')}
         />
@@ -90,7 +91,7 @@ function AddToken() {
           label="Role"
           allowDeselect={false}
           disabled={kind === 'collector'}
-          data={[...ROLES]}
+          data={ROLES}
           value={role}
           onChange={(value) => setRole(value ?? 'viewer')}
         />

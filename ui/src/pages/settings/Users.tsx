@@ -1,6 +1,7 @@
 /** Users: list, add, remove. */
 import { Button, Group, PasswordInput, Select, TextInput } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
+import type { Schemas } from '../../api/client';
 import { useSession } from '../../api/facts';
 import { formatAgo, parseTime } from '../../format/time';
 import { ErrorBox, Loaded } from '../../shell/States';
@@ -62,7 +63,7 @@ function AddUser() {
   const add = useAddAccount();
   const [name, setName] = useState('');
   const [password, setPassword] = useState('');
-  const [role, setRole] = useState<string>('viewer');
+  const [role, setRole] = useState<Schemas['Role']>('viewer');
   const submit = (event: FormEvent) => {
     event.preventDefault();
     add.mutate(
@@ -90,7 +91,7 @@ function AddUser() {
           size="xs"
           w={180}
           label="Password"
-          description="12 characters at least"
+          placeholder="12 characters at least"
           minLength={12}
           autoComplete="new-password"
           required
@@ -103,7 +104,7 @@ function AddUser() {
           w={110}
           label="Role"
           allowDeselect={false}
-          data={[...ROLES]}
+          data={ROLES}
           value={role}
           onChange={(value) => setRole(value ?? 'viewer')}
         />

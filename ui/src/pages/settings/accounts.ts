@@ -1,39 +1,22 @@
 /** Users and tokens: requests of the admin's page. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { get, post, remove } from '../../api/client';
+import { get, postForJson, remove, type Schemas } from '../../api/client';
 
-export const ROLES = ['viewer', 'editor', 'admin'] as const;
-
-export interface Account {
-  name: string;
-  role: string;
-  created: string | null;
-  disabled: boolean;
-}
-
-export interface Token {
-  id: number | string;
-  name: string;
-  kind: string;
-  role: string | null;
-  created: string | null;
-  expires: string | null;
-  last_used: string | null;
-  revoked: boolean | string | null;
-}
+export const ROLES: Schemas['Role'][] = ['viewer', 'editor', 'admin'];
+export const TOKEN_KINDS: Schemas['TokenKind'][] = ['api', 'collector'];
 
 export function useAccounts() {
-  return useQuery({ queryKey: ['users'], queryFn: ({ signal }) => get<Account[]>('users', signal) });
+  return useQuery({ queryKey: ['users'], queryFn: ({ signal }) => get('/api/v1/users', signal) });
 }
 
 export function useTokens() {
-  return useQuery({ queryKey: ['tokens'], queryFn: ({ signal }) => get<Token[]>('tokens', signal) });
+  return useQuery({ queryKey: ['tokens'], queryFn: ({ signal }) => get('/api/v1/tokens', signal) });
 }
 
 export function useAddAccount() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (account: { name: string; password: string; role: string }) => post('users', account),
+    mutationFn: (account: Schemas['NewUser']) => postForJson('/api/v1/users', account),
     onSuccess: () => client.invalidateQueries({ queryKey: ['users'] }),
   });
 }
@@ -41,7 +24,7 @@ export function useAddAccount() {
 export function useRemoveAccount() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (name: string) => remove(`users/${encodeURIComponent(name)}`),
+    mutationFn: (name: string) => remove('/api/v1/users/{name}', name),
     onSuccess: () => client.invalidateQueries({ queryKey: ['users'] }),
   });
 }
@@ -49,8 +32,7 @@ export function useRemoveAccount() {
 export function useAddToken() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: async (token: { name: string; kind: string; role: string }) =>
-      (await (await post('tokens', token)).json()) as { token: string },
+    mutationFn: (token: Schemas['NewTokenRequest']) => postForJson('/api/v1/tokens', token),
     onSuccess: () => client.invalidateQueries({ queryKey: ['tokens'] }),
   });
 }
@@ -58,7 +40,7 @@ export function useAddToken() {
 export function useRevokeToken() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (id: number | string) => remove(`tokens/${encodeURIComponent(String(id))}`),
+    mutationFn: (id: number) => remove('/api/v1/tokens/{id}', id),
     onSuccess: () => client.invalidateQueries({ queryKey: ['tokens'] }),
   });
 }
