@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use crate::secret::Secret;
 
-pub use attempt::Attempt;
+pub use attempt::{Attempt, Trust};
 
 const DEFAULT_PORT: u16 = 5432;
 /// Where Debian and most distributions put the socket, and where PostgreSQL's own default is.

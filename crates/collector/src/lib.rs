@@ -23,6 +23,7 @@ pub mod session;
 mod ship;
 pub mod spool;
 mod target;
+mod tls;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

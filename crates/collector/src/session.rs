@@ -13,10 +13,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::{PgConnection, PgRow, PgSslMode};
 use sqlx::{AssertSqlSafe, Connection as _, Either, Row as _, ValueRef as _};
 
-use crate::conninfo::{Address, Conninfo, SessionAttrs};
+use crate::conninfo::{Address, Attempt, Conninfo, SessionAttrs};
+use crate::tls;
 
 /// What we call ourselves in `pg_stat_activity`; our own sessions are left out of the sampled ones by it.
 pub const APPLICATION_NAME: &str = "pganalytics";
@@ -120,8 +121,7 @@ impl Session {
             for attempt in conninfo.attempts(host, database) {
                 let at = host.to_string();
                 let begun = Instant::now();
-                let connecting = PgConnection::connect_with(&attempt.options.0);
-                let failed = match tokio::time::timeout(conninfo.connect_timeout, connecting).await {
+                let failed = match tokio::time::timeout(conninfo.connect_timeout, connect(&attempt)).await {
                     Ok(Ok(connection)) => {
                         let mut session =
                             Self { connection, facts: Facts::default(), connect_time: begun.elapsed(), message: String::new() };
@@ -248,6 +248,21 @@ pub fn bytes(row: &PgRow, column: usize) -> Option<&[u8]> {
 #[must_use]
 pub fn text(row: &PgRow, column: usize) -> Option<String> {
     bytes(row, column).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+}
+
+async fn connect(attempt: &Attempt) -> Result<PgConnection, sqlx::Error> {
+    match (&attempt.trust, &attempt.host.at) {
+        (Some(trust), Address::Tcp(name)) => {
+            let address = tls::relay(name, attempt.host.port, trust).await.map_err(|error| match error.downcast() {
+                Ok(error) => sqlx::Error::Io(error),
+                Err(error) => sqlx::Error::Tls(format!("{error:#}").into()),
+            })?;
+            let (host, port) = (address.ip().to_string(), address.port());
+            let options = attempt.options.0.clone().host(&host).port(port).ssl_mode(PgSslMode::Disable);
+            PgConnection::connect_with(&options).await
+        }
+        _ => PgConnection::connect_with(&attempt.options.0).await,
+    }
 }
 
 /// The error, and whether the other kind of encryption is worth a try.

@@ -1,5 +1,7 @@
 //! The attempts a connection string stands for, in order, as sqlx's options.
 
+use std::path::PathBuf;
+
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
@@ -11,8 +13,17 @@ pub struct Attempt {
     pub host: Host,
     /// What sqlx is given. Its `Debug` would show the password, so [`Options`] has none.
     pub options: Options,
-    /// Whether the attempt speaks TLS.
-    pub tls: bool,
+    /// The certificates that alone vouch for the server, where the string names them: then TLS is not left to sqlx.
+    pub trust: Option<Trust>,
+}
+
+/// What a server must show, and what we show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    pub roots: PathBuf,
+    /// Whether the certificate must be of the host's name too.
+    pub name: bool,
+    pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
 /// sqlx's options, whose `Debug` shows nothing.
@@ -30,16 +41,29 @@ impl Conninfo {
     #[must_use]
     pub fn attempts(&self, host: &Host, database: Option<&str>) -> Vec<Attempt> {
         // sqlx's own `prefer` falls back only where the server knows no TLS; libpq's also where it refuses the session.
-        let modes: &[(PgSslMode, bool)] = match (&host.at, self.sslmode) {
+        let modes: &[PgSslMode] = match (&host.at, self.sslmode) {
             // libpq ignores sslmode on a Unix socket.
-            (Address::Socket(_), _) | (_, SslMode::Disable) => &[(PgSslMode::Disable, false)],
-            (_, SslMode::Allow) => &[(PgSslMode::Disable, false), (PgSslMode::Require, true)],
-            (_, SslMode::Prefer) => &[(PgSslMode::Prefer, true), (PgSslMode::Disable, false)],
-            (_, SslMode::Require) => &[(PgSslMode::Require, true)],
-            (_, SslMode::VerifyCa) => &[(PgSslMode::VerifyCa, true)],
-            (_, SslMode::VerifyFull) => &[(PgSslMode::VerifyFull, true)],
+            (Address::Socket(_), _) | (_, SslMode::Disable) => &[PgSslMode::Disable],
+            (_, SslMode::Allow) => &[PgSslMode::Disable, PgSslMode::Require],
+            (_, SslMode::Prefer) => &[PgSslMode::Prefer, PgSslMode::Disable],
+            (_, SslMode::Require) => &[PgSslMode::Require],
+            (_, SslMode::VerifyCa) => &[PgSslMode::VerifyCa],
+            (_, SslMode::VerifyFull) => &[PgSslMode::VerifyFull],
         };
-        modes.iter().map(|(mode, tls)| Attempt { host: host.clone(), options: self.options(host, database, *mode), tls: *tls }).collect()
+        let attempt =
+            |mode: &PgSslMode| Attempt { host: host.clone(), options: self.options(host, database, *mode), trust: self.trust(*mode) };
+        modes.iter().map(attempt).collect()
+    }
+
+    fn trust(&self, mode: PgSslMode) -> Option<Trust> {
+        match (&self.sslrootcert, mode) {
+            (Some(RootCert::File(roots)), PgSslMode::VerifyCa | PgSslMode::VerifyFull) => Some(Trust {
+                roots: roots.clone(),
+                name: matches!(mode, PgSslMode::VerifyFull),
+                certificate: self.sslcert.clone().zip(self.sslkey.clone()),
+            }),
+            _ => None,
+        }
     }
 
     fn options(&self, host: &Host, database: Option<&str>, mode: PgSslMode) -> Options {
