@@ -46,6 +46,8 @@ use ship::{Queue, Shipper};
 use spool::Spool;
 use target::Common;
 
+/// A first look at a server takes less than this.
+const FIRST_FLUSH: Duration = Duration::from_secs(2);
 /// At the end, targets may take so long to let go of what they do.
 const STOP_TARGETS: Duration = Duration::from_secs(2);
 /// At the end, one try to ship what is left may take so long; the spool has it anyway.
@@ -89,7 +91,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     }
     let shipping = ship::run(&shipper, &queue, &metrics, &stop);
     let flushing = async {
-        let mut ticks = tokio::time::interval(config.flush);
+        // The first round is read at once and should be seen at once.
+        let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + FIRST_FLUSH.min(config.flush), config.flush);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
