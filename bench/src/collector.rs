@@ -54,6 +54,7 @@ pub(crate) async fn run(interval: Duration, polls: u32) -> Result<()> {
     let (bare, ours_sql) = poll_against_bare(&rig, &views).await?;
 
     rig.live(interval).await?;
+    rig.until_alone().await?;
     let before = rig.reader_cpu()?;
     tokio::time::sleep(interval).await;
     let idle = rig.reader_cpu()? - before;
@@ -100,6 +101,7 @@ pub(crate) async fn run(interval: Duration, polls: u32) -> Result<()> {
 }
 
 async fn ours(rig: &Rig, interval: Duration, polls: u32, idle: f64) -> Result<Cost> {
+    rig.until_alone().await?;
     eprintln!("reading with pganalytics-collector");
     let sink = Sink::start().await?;
     let folder = tempfile::Builder::new().prefix("pganalytics-bench-").tempdir().context("create a temporary folder")?;
@@ -115,7 +117,7 @@ async fn ours(rig: &Rig, interval: Duration, polls: u32, idle: f64) -> Result<Co
         let _ = write!(text, "\n[view.{}]\ninterval = '{}s'\n", view.name, interval.as_secs());
     }
     std::fs::write(&config, text).with_context(|| format!("write {}", config.display()))?;
-    let arguments = ["--config".into(), config.into_os_string()];
+    let arguments = ["run".into(), "--config".into(), config.into_os_string()];
     let mut process =
         Spec::new(&install::binary("pganalytics-collector")?, &folder.path().join("collector.log")).arguments(arguments).spawn()?;
     let settled = async || {
@@ -150,6 +152,7 @@ async fn ours(rig: &Rig, interval: Duration, polls: u32, idle: f64) -> Result<Co
 async fn exporter(rig: &Rig, flags: Vec<String>, what: &str, folder: &Path, interval: Duration, polls: u32, idle: f64) -> Result<Cost> {
     let program = peers::find(&["postgres_exporter", "prometheus-postgres-exporter"])?;
     let name = format!("postgres_exporter {}{what}", program.version);
+    rig.until_alone().await?;
     eprintln!("reading with {name}");
     let listen = format!("127.0.0.1:{}", ports::free()?);
     let mut process = Spec::new(&program.path, &folder.join("exporter.log"))

@@ -76,7 +76,7 @@ pub(crate) async fn run(wanted: Wanted) -> Result<()> {
     let mut costs = Vec::new();
 
     let mut backend = Backend::start().await?;
-    costs.push(feed_ours(&mut backend, &day, wanted).await?);
+    costs.push(feed_ours(&mut backend, &day).await?);
     let mut stores = Vec::new();
     for kind in [Kind::VictoriaMetrics, Kind::Prometheus] {
         if kind == Kind::VictoriaMetrics || wanted.prometheus {
@@ -92,7 +92,7 @@ pub(crate) async fn run(wanted: Wanted) -> Result<()> {
     Ok(())
 }
 
-async fn feed_ours(backend: &mut Backend, day: &Day, wanted: Wanted) -> Result<Cost> {
+async fn feed_ours(backend: &mut Backend, day: &Day) -> Result<Cost> {
     eprintln!("feeding pgAnalytics");
     let mut history = History::new();
     let before = backend.cpu()?;
@@ -104,16 +104,15 @@ async fn feed_ours(backend: &mut Backend, day: &Day, wanted: Wanted) -> Result<C
         backend.ingest(batch).await?;
     }
     let acknowledged = backend.cpu()? - before;
-    if wanted.disk || wanted.queries || wanted.ingest {
-        backend.settle().await?;
-    }
+    let memory = backend.peak_memory()?;
+    let settling = backend.settle().await?;
     let cost = Cost {
         name: format!("pgAnalytics {}", env!("CARGO_PKG_VERSION")),
         acknowledged,
-        settled: backend.cpu()? - before,
+        settled: acknowledged + settling,
         bytes: meter::folder_bytes(&backend.lake())? as f64,
         wire: wire as f64,
-        memory: backend.peak_memory()?,
+        memory,
         ..Cost::default()
     };
     eprintln!(

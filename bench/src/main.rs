@@ -18,11 +18,15 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+/// Seconds between two polls: our statements' own interval, and a usual one for a scrape that costs as much as this one.
+const INTERVAL: u64 = 60;
+const POLLS: u32 = 10;
+
 #[derive(Parser)]
 #[command(version, about = "The figures of pgAnalytics beside its peers' (bench/peers.sh installs them).")]
 struct Arguments {
     #[command(subcommand)]
-    figure: Figure,
+    figure: Option<Figure>,
     /// Leave Prometheus out of the figures about history: it takes longest.
     #[arg(long, global = true)]
     without_prometheus: bool,
@@ -33,10 +37,10 @@ enum Figure {
     /// CPU, memory and wire of the collector, and what it costs PostgreSQL.
     Collector {
         /// Seconds between two polls.
-        #[arg(long, default_value_t = 60)]
+        #[arg(long, default_value_t = INTERVAL)]
         interval: u64,
         /// Polls that are measured.
-        #[arg(long, default_value_t = 10)]
+        #[arg(long, default_value_t = POLLS)]
         polls: u32,
     },
     /// Bytes on disk a sample, of a day of 2,000 statements.
@@ -47,6 +51,8 @@ enum Figure {
     Ingest,
     /// Disk, queries and ingest of one feed.
     Day,
+    /// Everything; so it is where no figure is named.
+    All,
 }
 
 #[tokio::main]
@@ -55,11 +61,16 @@ async fn main() -> Result<()> {
     // An error means that there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let nothing = day::Wanted { disk: false, queries: false, ingest: false, prometheus: !arguments.without_prometheus };
-    match arguments.figure {
+    let day = day::Wanted { disk: true, queries: true, ingest: true, ..nothing };
+    match arguments.figure.unwrap_or(Figure::All) {
         Figure::Collector { interval, polls } => collector::run(Duration::from_secs(interval), polls).await,
         Figure::Disk => day::run(day::Wanted { disk: true, ..nothing }).await,
         Figure::Queries => day::run(day::Wanted { queries: true, ..nothing }).await,
         Figure::Ingest => day::run(day::Wanted { ingest: true, ..nothing }).await,
-        Figure::Day => day::run(day::Wanted { disk: true, queries: true, ingest: true, ..nothing }).await,
+        Figure::Day => day::run(day).await,
+        Figure::All => {
+            collector::run(Duration::from_secs(INTERVAL), POLLS).await?;
+            day::run(day).await
+        }
     }
 }

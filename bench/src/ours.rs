@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use arrow_array::builder::{BooleanBuilder, Int64Builder, StringBuilder};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
+use chrono::{TimeDelta, Utc};
 use e2e::process::{Process, Spec};
 use e2e::wait::{PATIENCE, until};
 use e2e::{install, ports};
+use pganalytics_lake::{Lake, LakeOptions};
 use pganalytics_views::wire::{self, Header, Limits};
 use pganalytics_views::{View, ViewSet, schema};
 use serde_json::{Value, json};
@@ -23,8 +25,6 @@ use crate::meter;
 pub(crate) const SERVER: &str = "db-1.example.com:5432";
 const PASSWORD: &str = "bench-only-9b1f";
 const INTERVAL_MS: i64 = 60_000;
-/// Compaction starts within minutes of the last batch.
-const SETTLED: Duration = Duration::from_secs(900);
 
 pub(crate) struct Backend {
     process: Process,
@@ -43,21 +43,10 @@ impl Backend {
     /// When it is not built or does not start.
     pub(crate) async fn start() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("pganalytics-bench-").tempdir().context("create a temporary folder")?;
-        let listen = format!("127.0.0.1:{}", ports::free()?);
-        let data = folder.path().join("data");
-        let arguments = ["serve".to_owned(), "--data".into(), data.display().to_string(), "--listen".into(), listen.clone()];
-        let mut process = Spec::new(&install::binary("pganalytics")?, &folder.path().join("backend.log"))
-            .arguments(arguments)
-            .environment("PGANALYTICS_ADMIN_PASSWORD", PASSWORD)
-            .spawn()?;
+        let url = format!("http://127.0.0.1:{}", ports::free()?);
         let client = reqwest::Client::builder().no_proxy().build().context("make an HTTP client")?;
-        let url = format!("http://{listen}");
-        until("pgAnalytics to be ready", PATIENCE, async || {
-            process.still_running()?;
-            client.get(format!("{url}/readyz")).send().await?.error_for_status()?;
-            Ok(Some(()))
-        })
-        .await?;
+        let mut process = run(&folder, &url)?;
+        ready(&mut process, &client, &url).await?;
         let views = ViewSet::builtin().context("read the views")?;
         let mut backend = Self {
             process,
@@ -147,23 +136,24 @@ impl Backend {
         Ok((took, serde_json::from_value(answer["rows"].take()).context("rows in the answer")?))
     }
 
-    /// Waits until all rows stand in files and no more files are merged.
+    /// Brings the history into the form it has two hours after the day has ended: all rows in one file. The lake decides by the
+    /// time what is due, so it is opened here under a later one, while the server is away. Returns the CPU seconds that took.
     ///
     /// # Errors
-    /// When it does not get there.
-    pub(crate) async fn settle(&self) -> Result<()> {
-        let mut seen = (0, None);
-        let quiet = async || {
-            let metrics =
-                self.client.get(format!("{}/metrics", self.url)).bearer_auth(&self.admin).send().await?.error_for_status()?.text().await?;
-            let figure = |name: &str| metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok());
-            let hot = figure("pganalytics_lake_hot_batches ").context("the number of hot batches")?;
-            let state =
-                Some((figure("pganalytics_lake_files "), figure("pganalytics_lake_file_bytes "), hot.to_bits(), self.cpu()?.to_bits()));
-            seen = if state == seen.1 { (seen.0 + 1, state) } else { (0, state) };
-            Ok((hot == 0.0 && seen.0 >= 3).then_some(()))
-        };
-        until("pgAnalytics to turn hot rows into files and to merge them", SETTLED, quiet).await
+    /// When the server does not stop and start again, or the lake fails.
+    pub(crate) async fn settle(&mut self) -> Result<f64> {
+        self.process.stop().context("stop pgAnalytics")?;
+        let before = meter::cpu(std::process::id())?.own;
+        let lake = Lake::open(LakeOptions::new(self.data(), self.views.clone())).await.context("open the lake")?;
+        let later = Utc::now() + TimeDelta::days(1);
+        lake.compact_at(later).await.context("compact the lake")?;
+        lake.remove_replaced(later).await.context("delete what was replaced")?;
+        lake.close().await;
+        drop(lake);
+        let took = meter::cpu(std::process::id())?.own - before;
+        self.process = run(&self.folder, &self.url)?;
+        ready(&mut self.process, &self.client, &self.url).await?;
+        Ok(took)
     }
 
     /// The folder of the history.
@@ -188,6 +178,24 @@ impl Backend {
         }
         serde_json::from_str(&body).with_context(|| format!("parse the answer of {path}"))
     }
+}
+
+fn run(folder: &tempfile::TempDir, url: &str) -> Result<Process> {
+    let data = folder.path().join("data").display().to_string();
+    let listen = url.trim_start_matches("http://").to_owned();
+    Spec::new(&install::binary("pganalytics")?, &folder.path().join("backend.log"))
+        .arguments(["serve".to_owned(), "--data".into(), data, "--listen".into(), listen])
+        .environment("PGANALYTICS_ADMIN_PASSWORD", PASSWORD)
+        .spawn()
+}
+
+async fn ready(process: &mut Process, client: &reqwest::Client, url: &str) -> Result<()> {
+    let ready = async || {
+        process.still_running()?;
+        client.get(format!("{url}/readyz")).send().await?.error_for_status()?;
+        Ok(Some(()))
+    };
+    until("pgAnalytics to be ready", PATIENCE, ready).await
 }
 
 fn statements(view: &View, history: &History, ts_us: i64) -> Result<RecordBatch> {

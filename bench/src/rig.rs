@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use e2e::postgres::{Options, Postgres, execute};
+use e2e::wait::{PATIENCE, until};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use tokio::sync::watch;
@@ -40,8 +41,9 @@ impl Rig {
             .set("autovacuum", "off")
             .set("shared_buffers", "128MB");
         let postgres = Postgres::start_with(MAJOR, options).await?;
-        postgres.execute("create role reader login; grant pg_monitor to reader; create database shop;").await?;
-        postgres.execute("create extension pg_stat_statements").await?;
+        for sql in ["create role reader login in role pg_monitor", "create database shop", "create extension pg_stat_statements"] {
+            postgres.execute(sql).await?;
+        }
         let mut connection = connect(&postgres, "postgres").await?;
         execute(&mut connection, "create extension pg_stat_statements").await?;
         for table in 0..TABLES {
@@ -110,6 +112,20 @@ impl Rig {
         format!("postgresql://{READER}@127.0.0.1:{}/{DATABASE}?sslmode=disable", self.postgres.port)
     }
 
+    /// Waits until no session of the reader is left, so that none of an earlier measurement is counted in the next.
+    ///
+    /// # Errors
+    /// When they do not go.
+    pub(crate) async fn until_alone(&self) -> Result<()> {
+        let gone =
+            async || Ok((!meter::children(self.postmaster)?.iter().any(|(_, title)| title.starts_with(&Self::title()))).then_some(()));
+        until("the reader's sessions to end", PATIENCE, gone).await
+    }
+
+    fn title() -> String {
+        format!("postgres: {READER} ")
+    }
+
     /// CPU seconds that went into the reader's sessions so far: those that ended are counted with the postmaster, as is the
     /// forking of new ones. The activity's one session never ends meanwhile and is not counted.
     ///
@@ -119,7 +135,7 @@ impl Rig {
         let postmaster = meter::cpu(self.postmaster)?;
         let mut seconds = postmaster.own + postmaster.ended_children;
         for (process, title) in meter::children(self.postmaster)? {
-            if title.starts_with(&format!("postgres: {READER} ")) {
+            if title.starts_with(&Self::title()) {
                 seconds += meter::cpu_exact(process).unwrap_or_default();
             }
         }
