@@ -59,9 +59,14 @@ impl Access {
     }
 }
 
-/// The file with the token of the collector in this process.
+/// Where the token of the collector beside the backend stands.
+pub(crate) fn collector_token_file(data: &Path) -> PathBuf {
+    data.join(COLLECTOR)
+}
+
+/// The file with the token of the collector in this process, made where there is none that is good.
 pub(crate) async fn collector_token(data: &Path, meta: &Meta) -> anyhow::Result<PathBuf> {
-    let path = data.join(COLLECTOR);
+    let path = collector_token_file(data);
     let kept = fs::read_to_string(&path).ok().map(|text| Secret::new(text.trim()));
     let token = keep_or_make(meta, kept, "all-in-one", TokenKind::Collector, None).await?;
     write_private(&path, token.expose())?;

@@ -63,7 +63,6 @@ pub(crate) async fn timeout(State(app): State<App>, request: Request, next: Next
 }
 
 /// A handler's panic is that request's 500 and nobody else's trouble. The panic hook has written its message.
-#[expect(clippy::needless_pass_by_value, reason = "the signature tower-http asks for")]
 pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> HttpResponse<axum::body::Body> {
     ApiError::Internal(anyhow::anyhow!("a handler panicked")).into_response()
 }

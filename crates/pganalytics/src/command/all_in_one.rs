@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use pganalytics_collector::{Config, Overrides, Token};
 
-use crate::access::collector_token;
+use crate::access::{collector_token, collector_token_file};
 use crate::backend::{Backend, BackendArgs};
 use crate::signals::stop_on_signal;
 
@@ -36,7 +36,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     // The backend's address is known once its port is bound; everything else is checked before.
     let pending = pganalytics_collector::Backend {
         url: "http://127.0.0.1".parse().context("name the backend")?,
-        token: Token::File(args.backend.data.join("collector.token")),
+        token: Token::File(collector_token_file(&args.backend.data)),
         ca_file: None,
     };
     let overrides = Overrides {

@@ -1,9 +1,11 @@
 //! `collect`: the collector alone, for a backend elsewhere. The same as `pganalytics-collector`, which is a far smaller binary.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use pganalytics_collector::{Config, Overrides, Secret};
+use anyhow::Context as _;
+use pganalytics_collector::{Config, Overrides, Secret, Token};
 
+use crate::access::{Access, collector_token_file};
 use crate::signals::stop_on_signal;
 
 /// Run a collector alone; it ships to a backend elsewhere
@@ -39,8 +41,8 @@ pub(crate) struct Flags {
     #[arg(long, env = "PGANALYTICS_COLLECTOR_NAME", value_name = "NAME")]
     name: Option<String>,
     /// Where the collector's /metrics is served; 'off' for nowhere
-    #[arg(long = "collector-listen", env = "PGANALYTICS_COLLECTOR_LISTEN", value_name = "IP:PORT")]
-    listen: Option<String>,
+    #[arg(long, env = "PGANALYTICS_COLLECTOR_LISTEN", value_name = "IP:PORT")]
+    collector_listen: Option<String>,
 }
 
 impl Flags {
@@ -49,15 +51,30 @@ impl Flags {
         self.config.is_some() || self.backend_url.is_some() || !self.targets.is_empty()
     }
 
-    pub(crate) fn load(self) -> anyhow::Result<Config> {
+    /// For `doctor`: a collector whose backend nobody names is the one beside the backend on this folder.
+    pub(crate) fn load(self, data: &Path) -> anyhow::Result<Config> {
+        let named = self.backend_url.is_some() || self.config.is_some();
+        let backend = match Access::read(data)? {
+            Some(access) if !named => Some(pganalytics_collector::Backend {
+                url: access.url.parse().context("read the url in cli.json")?,
+                token: Token::File(collector_token_file(data)),
+                ca_file: None,
+            }),
+            _ => None,
+        };
+        let spool = self.spool.clone().or_else(|| backend.is_some().then(|| data.join("spool")));
+        self.config(backend, spool)
+    }
+
+    fn config(self, backend: Option<pganalytics_collector::Backend>, spool_folder: Option<PathBuf>) -> anyhow::Result<Config> {
         let overrides = Overrides {
-            backend: None,
+            backend,
             backend_url: self.backend_url,
             token: None::<Secret>,
             token_file: self.token_file,
-            spool_folder: self.spool,
+            spool_folder,
             name: self.name,
-            listen: self.listen,
+            listen: self.collector_listen,
             targets: self.targets,
             targets_optional: false,
         };
@@ -66,7 +83,8 @@ impl Flags {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    let config = args.flags.load()?;
+    let spool = args.flags.spool.clone();
+    let config = args.flags.config(None, spool)?;
     let stop = stop_on_signal()?;
     Box::pin(pganalytics_collector::run(config, stop)).await
 }

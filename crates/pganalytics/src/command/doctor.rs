@@ -1,7 +1,9 @@
 //! `doctor`: whether the backend here, and the collector where one is configured, would work; with a remedy for what would not.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use pganalytics_collector::Level;
 
 use crate::access::Access;
 use crate::backend::BackendArgs;
@@ -9,7 +11,13 @@ use crate::command::collect::Flags;
 use crate::output;
 
 /// Check the configuration, the data folder, the backend and the monitored servers
+///
+/// Everything is tried as the backend and the collector would do it, and nothing is changed. What does not work is shown with the
+/// line that helps; then the exit status is 1.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    pganalytics doctor\n  \
+    pganalytics doctor \"postgresql://pganalytics@db-1:5432/postgres?sslmode=verify-full\"")]
 pub(crate) struct Args {
     /// The backend's configuration (TOML with a table [backend])
     #[arg(long, env = "PGANALYTICS_BACKEND_CONFIG", value_name = "FILE")]
@@ -45,7 +53,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut findings = Findings::default();
     backend(&args, &mut findings).await?;
     if args.collector.is_given() {
-        collector(args.collector, &mut findings).await?;
+        Box::pin(collector(args.collector, &args.backend.data, &mut findings)).await?;
     }
     Ok(if findings.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -81,7 +89,7 @@ async fn backend(args: &Args, findings: &mut Findings) -> anyhow::Result<()> {
 }
 
 /// Whether the folder, or the one it would be made in, can be written and is the owner's alone.
-fn folder(data: &std::path::Path, findings: &mut Findings) -> anyhow::Result<()> {
+fn folder(data: &Path, findings: &mut Findings) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let what = format!("data folder {}", data.display());
     let Ok(metadata) = std::fs::metadata(data) else {
@@ -106,10 +114,13 @@ async fn is_alive(url: &str) -> bool {
     alive.is_ok_and(|alive| alive.status().is_success())
 }
 
-async fn collector(flags: Flags, findings: &mut Findings) -> anyhow::Result<()> {
-    let config = match flags.load() {
+/// The collector's own checks; its backend is the one on this folder where no other is named.
+async fn collector(flags: Flags, data: &Path, findings: &mut Findings) -> anyhow::Result<()> {
+    let config = match flags.load(data) {
         Ok(config) => config,
         Err(error) => return findings.fail("collector", &format!("{error:#}")),
     };
-    findings.good("collector", &format!("{} targets, {} views", config.targets.len(), config.views.len()))
+    let report = pganalytics_collector::doctor(&config).await;
+    findings.failed |= report.level() == Level::Broken;
+    output::print(report.to_string())
 }

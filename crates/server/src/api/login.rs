@@ -11,7 +11,7 @@ use axum::extract::{ConnectInfo, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use pganalytics_lake::Role;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -130,7 +130,8 @@ async fn login(
 
     let user = credentials.user;
     let token = TokenPrefix::Session.generate();
-    let now = Utc::now();
+    // As exact as it is stored, so that every answer says the same.
+    let now = Utc::now().trunc_subsecs(6);
     let lifetime = TimeDelta::from_std(app.options.session_lifetime).unwrap_or(TimeDelta::MAX);
     let expires = now.checked_add_signed(lifetime).unwrap_or(DateTime::<Utc>::MAX_UTC);
     meta.create_session(&fingerprint(token.expose()), user.id, now, expires).await?;

@@ -1,6 +1,8 @@
 //! A backend on a folder of its own, and requests to it.
 
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{LazyLock, Mutex, Once};
 
 use axum::Router;
 use axum::body::Body;
@@ -55,6 +57,10 @@ impl Backend {
     }
 
     pub(crate) async fn with(options: ServerOptions) -> Self {
+        START_LOG.call_once(|| {
+            let filter = tracing_subscriber::EnvFilter::new("pganalytics_server=trace,pganalytics_lake=trace");
+            tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Lines).with_ansi(false).init();
+        });
         let folder = tempfile::tempdir().unwrap();
         let lake = Lake::open(LakeOptions::new(folder.path(), ViewSet::builtin().unwrap())).await.unwrap();
         let generated = accounts::first_admin(lake.meta(), Some(Secret::new(PASSWORD))).await.unwrap();
@@ -161,4 +167,25 @@ pub(crate) fn rows(schema: &arrow::datatypes::SchemaRef, ts: i64, servers: &[&st
         .iter()
         .map(|field| known.get(field.name().as_str()).cloned().unwrap_or_else(|| new_null_array(field.data_type(), count)));
     RecordBatch::try_new(schema.clone(), columns.collect()).unwrap()
+}
+
+/// Everything that any test of this process had logged so far: our own lines, at every level.
+static LOG: LazyLock<Mutex<Vec<u8>>> = LazyLock::new(Mutex::default);
+static START_LOG: Once = Once::new();
+
+struct Lines;
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LOG.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(crate) fn log() -> String {
+    String::from_utf8(LOG.lock().unwrap().clone()).unwrap()
 }

@@ -1,14 +1,10 @@
 //! The backend's own figures, its health, its log.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use axum::http::{Method, StatusCode};
 use pganalytics_server::lake::Role;
 use serde_json::json;
-use tracing_subscriber::fmt::MakeWriter;
 
-use crate::backend::{Backend, PASSWORD, batch, request};
+use crate::backend::{Backend, PASSWORD, batch, log, request};
 
 #[tokio::test]
 async fn metrics_count_what_happened() {
@@ -63,36 +59,8 @@ async fn health_needs_no_login_and_readiness_ends_with_the_shutdown() {
     assert_eq!(get("/livez").await.status, StatusCode::OK);
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 #[tokio::test]
 async fn no_secret_and_no_statement_reaches_the_log() {
-    let lines = Lines::default();
-    // Our own lines, all of them; the thread's, so that other tests' stay out.
-    let filter = tracing_subscriber::EnvFilter::new("pganalytics=trace,pganalytics_server=trace,pganalytics_lake=trace");
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines.clone()).with_ansi(false).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-
     let backend = Backend::start().await;
     let admin = backend.api(Role::Admin).await;
     let session = backend.login("admin", PASSWORD).await.json()["token"].as_str().unwrap().to_owned();
@@ -104,7 +72,7 @@ async fn no_secret_and_no_statement_reaches_the_log() {
     backend.post("/api/v1/sql", &admin, &json!({"query": "select $p", "parameters": {"p": "cell-value-4711"}})).await;
     backend.get("/page?secret=cell-value-4711", &admin).await;
 
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = log();
     assert!(text.contains("http.route=\"/api/v1/sql\""), "the log is written:\n{text}");
     for secret in [PASSWORD, "hunter2", "wrong-field", "4711", &admin[6..], &session[6..], &made["token"].as_str().unwrap()[6..]] {
         assert!(!text.contains(secret), "'{secret}' is in the log:\n{text}");
