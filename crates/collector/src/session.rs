@@ -27,6 +27,8 @@ const OLDEST_VERSION_NUM: i64 = pganalytics_views::OLDEST_VERSION as i64 * 10_00
 const LOCK_TIMEOUT: &str = "100ms";
 /// Beyond `statement_timeout`, for the server to notice and the answer to travel.
 const DEADLINE_SLACK: Duration = Duration::from_secs(2);
+/// SQLSTATEs of bytes that cannot be sent in the client's encoding.
+const UNTRANSLATABLE: [&str; 2] = ["22021", "22P05"];
 /// The session's first query reads a few catalog rows.
 const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -34,6 +36,7 @@ const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     pub version_num: i64,
+    pub encoding: String,
     pub version: String,
     pub database: String,
     pub role: String,
@@ -99,6 +102,8 @@ pub struct Session {
     pub connect_time: Duration,
     /// The message that is sent, kept for its capacity.
     message: String,
+    /// Texts come as the bytes the server has: it would refuse to send those that are no UTF-8.
+    raw: bool,
 }
 
 /// In an SQL_ASCII database bytes have no encoding: asked for UTF-8, the server refuses to send those that are none, and a whole
@@ -124,7 +129,7 @@ impl Session {
                 let failed = match tokio::time::timeout(conninfo.connect_timeout, connect(&attempt)).await {
                     Ok(Ok(connection)) => {
                         let mut session =
-                            Self { connection, facts: Facts::default(), connect_time: begun.elapsed(), message: String::new() };
+                            Self { connection, facts: Facts::default(), connect_time: begun.elapsed(), message: String::new(), raw: false };
                         match session.identify(&at).await {
                             Ok(()) if session.will_do(conninfo.target_session_attrs) => return Ok(session),
                             Ok(()) if conninfo.target_session_attrs == SessionAttrs::PreferStandby => {
@@ -170,8 +175,9 @@ impl Session {
             self.message,
             "select set_config('statement_timeout', '{}', true), set_config('lock_timeout', '{LOCK_TIMEOUT}', true), \
              set_config('jit', 'off', true), set_config('search_path', 'pg_catalog', true), \
-             set_config('transaction_read_only', 'on', true);\n{query}",
-            statement_timeout.as_millis()
+             set_config('transaction_read_only', 'on', true){};\n{query}",
+            statement_timeout.as_millis(),
+            if self.raw { ", set_config('client_encoding', 'SQL_ASCII', true)" } else { "" }
         );
         let message: Arc<str> = self.message.as_str().into();
         let connection = &mut self.connection;
@@ -191,7 +197,12 @@ impl Session {
         let deadline = statement_timeout + DEADLINE_SLACK;
         match tokio::time::timeout(deadline, reading).await {
             Ok(Ok(())) => Ok(begun.elapsed()),
-            Ok(Err(error)) => Err(query_error(&error)),
+            Ok(Err(error)) => {
+                let error = query_error(&error);
+                // Something in another encoding than the database's (the names of databases and roles are shared by all).
+                self.raw |= error.code().is_some_and(|code| UNTRANSLATABLE.contains(&code));
+                Err(error)
+            }
             Err(_) => Err(SessionError::Deadline { deadline, statement: statement_timeout }),
         }
     }
@@ -215,12 +226,14 @@ impl Session {
                 facts.postmaster_start_us = number(6);
                 facts.server_addr = text(row, 7);
                 facts.tls = text(row, 8);
+                facts.encoding = text(row, 9).unwrap_or_default();
             })
             .await;
         if facts.version_num > 0 && facts.version_num < OLDEST_VERSION_NUM {
             return Err(SessionError::TooOld { at: at.into(), version: facts.version });
         }
         answer.map_err(|error| SessionError::Connect { at: at.into(), message: format!("connected, but: {error}") })?;
+        self.raw = facts.encoding == "SQL_ASCII";
         self.facts = facts;
         Ok(())
     }

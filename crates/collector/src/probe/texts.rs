@@ -21,6 +21,8 @@ use crate::session::{Session, SessionError, bytes};
 
 /// 1 % of the server's time at most.
 const PATIENCE: u32 = 100;
+/// An error is seldom gone a minute later, and the reading is dear.
+const AFTER_ERROR: Duration = Duration::from_secs(300);
 /// Bytes of texts a reading.
 const BUDGET: usize = 4 << 20;
 /// Ids named by one query; a message of 100 kB.
@@ -31,20 +33,12 @@ const KNOWN_FOR_US: i64 = 24 * 3_600 * 1_000_000;
 const MAX_KNOWN: usize = 100_000;
 
 /// What is known of a server's statements.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Texts {
     /// Until when each is known, microseconds.
     known: HashMap<i64, i64>,
     pending: BTreeSet<i64>,
     not_before: Option<Instant>,
-    /// How many ids are asked for; fewer after an error, to get around the one text that cannot be read.
-    asked: usize,
-}
-
-impl Default for Texts {
-    fn default() -> Self {
-        Self { known: HashMap::new(), pending: BTreeSet::new(), not_before: None, asked: MAX_ASKED }
-    }
 }
 
 impl Texts {
@@ -79,7 +73,7 @@ impl Texts {
         schema: &str,
         ts_us: i64,
     ) -> Result<(Snapshot, Duration), SessionError> {
-        let asked: Vec<i64> = self.pending.iter().copied().take(self.asked).collect();
+        let asked: Vec<i64> = self.pending.iter().copied().take(MAX_ASKED).collect();
         let query = query(schema, &asked);
         let mut rows = Rows::new(view, asked.len().min(64));
         let (mut last, mut total) = (None, 0_usize);
@@ -118,18 +112,12 @@ impl Texts {
                     self.pending.remove(&id);
                     self.known.insert(id, until);
                 }
-                self.asked = (self.asked * 2).min(MAX_ASKED);
                 Ok((rows.finish(ts_us, 0), took))
             }
             Err(error) => {
-                if error.is_harmless() {
-                    if let [id] = asked.as_slice() {
-                        // This one cannot be read; the others can.
-                        self.pending.remove(id);
-                        self.known.insert(*id, ts_us.saturating_add(KNOWN_FOR_US));
-                    }
-                    self.asked = (asked.len() / 4).max(1);
-                }
+                // The server reads all texts or none: where one cannot be converted to this database's encoding (SQL_ASCII
+                // databases have such), the next try fails as well.
+                self.not_before = self.not_before.max(Some(Instant::now() + AFTER_ERROR));
                 Err(error)
             }
         }
