@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, kill_process};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
@@ -54,8 +55,8 @@ pub struct Postgres {
 pub enum Ending {
     /// Sessions are ended, a checkpoint is written, statistics are kept.
     Fast,
-    /// No checkpoint: it recovers at the next start, and its statistics are gone.
-    Crash,
+    /// No checkpoint: it recovers at the next start, and the cumulative statistics begin anew.
+    Immediate,
 }
 
 impl Postgres {
@@ -163,7 +164,7 @@ impl Postgres {
         let Some(mut process) = self.process.take() else { return Ok(()) };
         process.signal(match ending {
             Ending::Fast => Signal::INT,
-            Ending::Crash => Signal::QUIT,
+            Ending::Immediate => Signal::QUIT,
         })?;
         process.join(PATIENCE)?;
         Ok(())
@@ -190,6 +191,21 @@ impl Postgres {
         };
         connection.close().await.context("close the first connection")?;
         self.process = Some(process);
+        Ok(())
+    }
+
+    /// Kills one of its sessions, as the kernel does when memory runs out: the postmaster ends all others, recovers, and goes on
+    /// with the same start time and with counters from zero. Returns when it answers again.
+    ///
+    /// # Errors
+    /// When it does not come back.
+    pub async fn crash(&mut self) -> Result<()> {
+        let mut victim = self.connect().await?;
+        let id: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut victim).await.context("ask for a session's process")?;
+        let id = Pid::from_raw(id).context("a process id")?;
+        kill_process(id, Signal::KILL).context("kill a session")?;
+        until("the session to be gone", PATIENCE, async || Ok(execute(&mut victim, "select").await.is_err().then_some(()))).await?;
+        until("PostgreSQL to recover from a crash", PATIENCE, async || self.connect().await.map(Some)).await?;
         Ok(())
     }
 

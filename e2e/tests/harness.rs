@@ -20,7 +20,7 @@ async fn every_version_starts_with_statement_statistics() -> anyhow::Result<()> 
 async fn a_server_survives_a_restart_and_a_crash_on_its_port() -> anyhow::Result<()> {
     let mut server = Postgres::start_with(17, Options::default().scram()).await?;
     server.execute("create table kept (id int); insert into kept values (1)").await?;
-    for ending in [Ending::Fast, Ending::Crash] {
+    for ending in [Ending::Fast, Ending::Immediate] {
         server.execute("checkpoint").await?;
         server.stop(ending)?;
         server.run().await?;

@@ -118,14 +118,19 @@ impl Demo {
                 "{error:#}\nthe data folder has another admin password than its file demo-password: remove the folder, or give another with DEMO_DATA"
             );
         }
-        // The first answer of pg_stat_statements' second reading would take a minute more; what runs now is there in seconds.
-        let since = "select 1 from pganalytics_server where up and ts > now() - interval '1 minute' limit 1";
-        until("the first history", PATIENCE, async || {
+        // Statements follow with their second reading; who is up, and what runs, is there in seconds.
+        let newest = "select up, error from pganalytics_server where ts > now() - interval '1 minute' order by ts desc limit 1";
+        let down = until("the first history", PATIENCE, async || {
             self.pganalytics.still_running()?;
-            Ok((!api.sql(since).await?.is_empty()).then_some(()))
+            let rows = api.sql(newest).await?;
+            Ok(rows.first().map(|row| if row[0] == true { None } else { Some(row[1].as_str().unwrap_or_default().to_owned()) }))
         })
         .await
-        .map_err(|error| error.context(self.pganalytics.log()))
+        .map_err(|error| error.context(self.pganalytics.log()))?;
+        match down {
+            None => Ok(()),
+            Some(reason) => bail!("the server does not answer: {reason}"),
+        }
     }
 
     /// Until something ends that should not.
