@@ -68,9 +68,9 @@ mod tests {
         let rows = vec![vec![json!("db-1\u{1b}[2J"), json!(7)], vec![json!(null), json!(1234.5)]];
         insta::assert_snapshot!(table(&names, &rows), @r"
         server     calls
-        ─────────  ──────
-        db-1 [2J        7
-                   1234.5
+        ────────  ──────
+        db-1 [2J       7
+                  1234.5
         ");
     }
 

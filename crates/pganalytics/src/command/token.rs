@@ -50,7 +50,8 @@ enum Action {
     /// Revoke a token, at once and for good
     Revoke {
         /// The token's name or number
-        token: String,
+        #[arg(value_name = "TOKEN")]
+        name_or_id: String,
         #[command(flatten)]
         client: ClientArgs,
     },
@@ -86,9 +87,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
                 .collect();
             output::print(table(&columns.map(String::from), &rows))
         }
-        Action::Revoke { token, client } => {
+        Action::Revoke { name_or_id, client } => {
             let client = Client::open(&client).await?;
-            let revoked = revoke(&client, &token).await;
+            let revoked = revoke(&client, &name_or_id).await;
             client.close().await;
             revoked
         }
