@@ -1,5 +1,6 @@
 //! One test binary: it links once, and its tests share the machine's few cores in one queue.
 
+mod ancient;
 mod counting;
 mod crashes;
 mod dependencies;
