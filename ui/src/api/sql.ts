@@ -2,7 +2,7 @@
  * SQL as the UI uses it: a query is data (a name, how often its tables get a row, its text for a window of time), and
  * its rows are objects. Values travel as parameters, never inside the text; only bins and column names are written in.
  */
-import { post, type Schemas } from './client';
+import type { Schemas } from './client';
 
 export type Value = string | number | boolean | null;
 export type Parameters = Record<string, Value>;
@@ -36,19 +36,6 @@ export function defineSql<Row, P extends Parameters = Record<never, never>>(quer
 
 /** Cells are scalars in every query of the UI; what a reader writes may have lists too. */
 export type SqlAnswer = Omit<Schemas['Rows'], 'rows'> & { rows: Value[][] };
-
-/** Rows the UI asks for at most where a query says nothing else: ten charts' worth, and far below the backend's cap. */
-export const DEFAULT_MAX_ROWS = 20_000;
-
-export async function runSql(
-  text: string,
-  parameters: Parameters,
-  maxRows = DEFAULT_MAX_ROWS,
-  signal?: AbortSignal,
-): Promise<SqlAnswer> {
-  const response = await post('/api/v1/sql', { query: text, format: 'json', parameters, max_rows: maxRows }, signal);
-  return (await response.json()) as SqlAnswer;
-}
 
 const NUMERIC = /^(u?int|float|double|decimal|numeric|bigint|real)[^[]*$/i;
 

@@ -5,7 +5,8 @@
 import { type UseQueryResult, useQuery } from '@tanstack/react-query';
 import { chooseBin, MAX_POINTS } from '../range/bins';
 import { useRange } from '../range/RangeProvider';
-import { type Parameters, runSql, type SqlQuery, toObjects, type Window, windowParameters } from './sql';
+import { runSql } from './run';
+import { type Parameters, type SqlQuery, toObjects, type Window, windowParameters } from './sql';
 
 export interface SqlData<Row> {
   rows: Row[];

@@ -4,8 +4,7 @@
  * Gaps stay gaps; a chart without data says so.
  */
 import { useComputedColorScheme } from '@mantine/core';
-import { useElementSize } from '@mantine/hooks';
-import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
+import { type ReactNode, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import type uPlot from 'uplot';
 import type { Window } from '../api/sql';
 import { formatUnit, type Unit } from '../format/numbers';
@@ -61,7 +60,7 @@ export function TimeChart(props: TimeChartProps) {
   const { brush, back } = useRange();
   const [zone] = useZone();
   const [isolated, setIsolated] = useState<string | null>(null);
-  const { ref, width } = useElementSize();
+  const { ref, width } = useWidth();
   const canvas = useRef<HTMLDivElement>(null);
   const tip = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -84,7 +83,7 @@ export function TimeChart(props: TimeChartProps) {
   const shape = shown.map((entry) => `${entry.name}:${entry.color[scheme]}`).join('|');
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the plot is rebuilt when its shape changes; data and size are set below
-  useEffect(() => {
+  useLayoutEffect(() => {
     const target = canvas.current;
     if (!target || !filled || width === 0) return undefined;
     const options = buildOptions({
@@ -136,10 +135,10 @@ export function TimeChart(props: TimeChartProps) {
     width === 0,
   ]);
 
-  useEffect(() => plot.current?.setSize({ width, height }), [width, height]);
+  useLayoutEffect(() => plot.current?.setSize({ width, height }), [width, height]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: a rebuilt plot needs its scale too; a mere update keeps the cursor
-  useEffect(() => {
+  useLayoutEffect(() => {
     const chart = plot.current;
     if (!chart) return;
     chart.batch(() => {
@@ -176,4 +175,20 @@ export function TimeChart(props: TimeChartProps) {
       ) : null}
     </div>
   );
+}
+
+/** The element's width, known before the first paint: a chart is never seen empty. */
+function useWidth() {
+  const ref = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(0);
+  useLayoutEffect(() => {
+    const element = ref.current;
+    if (!element) return undefined;
+    const measure = () => setWidth(element.clientWidth);
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return { ref, width };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseBin, covered, MAX_POINTS, onTimeline, timeline } from './bins';
+import { chooseBin, MAX_POINTS, timeline } from './bins';
 
 describe('chooseBin', () => {
   it('never asks for more points than a chart holds', () => {
@@ -20,18 +20,5 @@ describe('chooseBin', () => {
 describe('timeline', () => {
   it('starts at the bin that holds the window’s start', () => {
     expect(timeline({ from: 65, to: 190, bin: 60 })).toEqual([60, 120, 180]);
-  });
-});
-
-describe('covered', () => {
-  const window = { from: 90, to: 1000, bin: 60 };
-  it('is the bin’s length inside the window', () => expect(covered(window, 120, 10)).toBe(60));
-  it('is null for a stub too short for an honest rate', () => expect(covered(window, 960, 10)).toBeNull());
-  it('is the covered part where that is long enough', () => expect(covered({ ...window, to: 1015 }, 960, 10)).toBe(55));
-});
-
-describe('onTimeline', () => {
-  it('leaves bins without a row empty, not zero', () => {
-    expect(onTimeline([0, 60, 120], [{ t: 60, v: 0 }], (row) => row.v)).toEqual([null, 0, null]);
   });
 });

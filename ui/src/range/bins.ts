@@ -1,4 +1,4 @@
-/** Bins: how a range is cut so that a chart has enough points and no more, and how sums in bins become rates. */
+/** Bins: how a range is cut so that a chart has enough points and no more. */
 import type { Window } from '../api/sql';
 
 /** Points a chart holds at most: more than a screen can tell apart costs time and shows nothing. */
@@ -19,24 +19,4 @@ export function timeline(window: Window): number[] {
   const first = Math.floor(window.from / window.bin) * window.bin;
   for (let t = first; t < window.to; t += window.bin) times.push(t);
   return times;
-}
-
-/**
- * How many seconds of a bin the window covers: what a sum is divided by. The newest bin counts only once it is complete
- * or long enough that a late snapshot no longer bends its rate.
- */
-export function covered(window: Window, t: number, interval: number): number | null {
-  const seconds = Math.min(t + window.bin, window.to) - Math.max(t, window.from);
-  if (seconds >= window.bin) return seconds;
-  return seconds >= interval * 5 ? seconds : null;
-}
-
-/** Values of `rows` laid on the timeline; bins without a row stay null. */
-export function onTimeline<Row extends { t: number }>(
-  times: number[],
-  rows: Row[],
-  value: (row: Row) => number | null,
-): (number | null)[] {
-  const byTime = new Map(rows.map((row) => [row.t, value(row)]));
-  return times.map((t) => byTime.get(t) ?? null);
 }

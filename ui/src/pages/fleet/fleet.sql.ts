@@ -8,14 +8,20 @@ export const SPARK_POINTS = 40;
 /** 1,000 servers with a sparkline each. */
 const FLEET_ROWS = 50_000;
 
-export const fleetSessions = defineSql<{ server: string; t: number; samples: number }>({
+/** Sampled seconds and samples of active sessions in each bin: a row's samples stay in the bin its snapshot ends in. */
+export const fleetSessions = defineSql<{ server: string; t: number; seconds: number; samples: number }>({
   name: 'fleet-sessions',
   interval: 10,
   maxRows: FLEET_ROWS,
   text: (window) => `
-select server, ${bin(window)} as t, sum(case when ${ACTIVE} then samples else 0 end) as samples
-from pg_stat_activity
-where ${during}
+with snapshots as (
+  select server, ts, max(interval_ms) / 1000.0 as seconds, sum(case when ${ACTIVE} then samples else 0 end) as samples
+  from pg_stat_activity
+  where ${during} and interval_ms > 0
+  group by server, ts
+)
+select server, ${bin(window)} as t, sum(seconds) as seconds, sum(samples) as samples
+from snapshots
 group by 1, 2
 order by 1, 2`,
 });

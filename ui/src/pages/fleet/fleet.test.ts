@@ -26,7 +26,10 @@ describe('fleetRows', () => {
     const [row] = fleetRows(
       [server({})],
       {
-        sessions: { window: { from: 0, to: 30, bin: 10 }, rows: [{ server: 'db-1:5432', t: 0, samples: 20 }] },
+        sessions: {
+          window: { from: 0, to: 30, bin: 10 },
+          rows: [{ server: 'db-1:5432', t: 0, seconds: 10, samples: 20 }],
+        },
         work: [{ server: 'db-1:5432', transactions: 100, hits: 0.5, ms: 20_000 }],
         size: undefined,
       },

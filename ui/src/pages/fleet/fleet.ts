@@ -3,7 +3,7 @@ import type { Server } from '../../api/facts';
 import type { Window } from '../../api/sql';
 import { mean } from '../../charts/stack';
 import { parseTime } from '../../format/time';
-import { covered, timeline } from '../../range/bins';
+import { timeline } from '../../range/bins';
 import type { FleetSize, FleetWork } from './fleet.sql';
 
 export type Status = 'up' | 'silent' | 'down';
@@ -36,7 +36,7 @@ export const AGE_WARNING = 400_000_000;
 export const AGE_BAD = 1_000_000_000;
 
 interface Sources {
-  sessions: { window: Window; rows: { server: string; t: number; samples: number }[] } | undefined;
+  sessions: { window: Window; rows: { server: string; t: number; seconds: number; samples: number }[] } | undefined;
   work: FleetWork[] | undefined;
   size: FleetSize[] | undefined;
 }
@@ -45,13 +45,11 @@ export function fleetRows(servers: Server[], sources: Sources, now: number): Fle
   const { sessions } = sources;
   const times = sessions ? timeline(sessions.window) : [];
   const index = new Map(times.map((t, i) => [t, i]));
-  const seconds = sessions ? times.map((t) => covered(sessions.window, t, 10)) : [];
   const sparks = new Map<string, (number | null)[]>();
   for (const row of sessions?.rows ?? []) {
     const spark = sparks.get(row.server) ?? new Array<number | null>(times.length).fill(null);
     const i = index.get(row.t);
-    const length = i === undefined ? null : seconds[i];
-    if (i !== undefined && length) spark[i] = row.samples / length;
+    if (i !== undefined && row.seconds > 0) spark[i] = row.samples / row.seconds;
     sparks.set(row.server, spark);
   }
   const work = new Map(sources.work?.map((row) => [row.server, row]));

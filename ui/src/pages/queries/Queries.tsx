@@ -2,10 +2,11 @@
 import { Select } from '@mantine/core';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
+import { enough } from '../../api/spread';
 import { useSql } from '../../api/useSql';
 import { Sparkline } from '../../charts/Sparkline';
 import { exact, formatBytes, formatChange, formatCount, formatMs, formatPercent } from '../../format/numbers';
-import { covered, timeline } from '../../range/bins';
+import { timeline } from '../../range/bins';
 import { usePageHref, useParam } from '../../shell/links';
 import { SearchBox } from '../../shell/SearchBox';
 import { useServer } from '../../shell/ServerPicker';
@@ -19,7 +20,6 @@ import {
   type Measure,
   type QueryRow,
   querySparks,
-  STATEMENTS_INTERVAL,
   TOP_QUERIES,
   topQueries,
 } from './queries.sql';
@@ -56,10 +56,10 @@ export default function Queries() {
     if (!sparks.data || !all.data) return lines;
     const { window } = sparks.data;
     const times = timeline(window);
-    const collected = new Set(all.data.rows.map((row) => row.t));
     const index = new Map(times.map((t, i) => [t, i]));
-    const seconds = times.map((t) => covered(window, t, STATEMENTS_INTERVAL));
-    const quiet = times.map((t, i) => (collected.has(t) && seconds[i] !== null ? 0 : null));
+    const read = new Map(all.data.rows.map((row) => [row.t, row.seconds]));
+    const seconds = times.map((t) => enough(read.get(t), window));
+    const quiet = seconds.map((length) => (length === null ? null : 0));
     for (const row of sparks.data.rows) {
       const line = lines.get(row.queryid) ?? [...quiet];
       const i = index.get(row.t);

@@ -2,18 +2,20 @@
 import { Anchor, Stack, Text } from '@mantine/core';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
+import { enough } from '../../api/spread';
 import type { Window } from '../../api/sql';
 import { type SqlData, useSql } from '../../api/useSql';
 import { seriesColor } from '../../charts/colors';
 import { TimeChart } from '../../charts/TimeChart';
 import { exact, formatBytes, formatCount, formatMs, formatPercent, type Unit } from '../../format/numbers';
-import { covered, timeline } from '../../range/bins';
+import { timeline } from '../../range/bins';
 import { usePageHref, useParam } from '../../shell/links';
 import { useServer } from '../../shell/ServerPicker';
 import { Empty, Loaded, PageHeader } from '../../shell/States';
 import { SqlBlock } from '../../sqltext/SqlText';
 import { DataTable, type TableColumn } from '../../table/DataTable';
 import { sessionSeries } from '../server/activity';
+import type { ClassRow } from '../server/activity.sql';
 import { BLOCK_BYTES } from './Queries';
 import classes from './Queries.module.css';
 import {
@@ -24,7 +26,7 @@ import {
   querySeries,
   queryText,
   queryWaits,
-  STATEMENTS_INTERVAL,
+  type StatementsRow,
 } from './queries.sql';
 
 export default function QueryDetail() {
@@ -151,7 +153,7 @@ const CHARTS: Chart[] = [
 
 const blocks = (count: number | null) => (count === null ? null : count * BLOCK_BYTES);
 
-function Figures({ data, all }: { data: SqlData<QuerySeriesRow>; all: { t: number; time: number | null }[] }) {
+function Figures({ data, all }: { data: SqlData<QuerySeriesRow>; all: StatementsRow[] }) {
   const { window, rows } = data;
   const sum = (pick: (row: QuerySeriesRow) => number | null) =>
     rows.reduce((total, row) => total + (pick(row) ?? 0), 0);
@@ -199,22 +201,22 @@ interface SeriesChartProps {
   chart: Chart;
   window: Window;
   rows: QuerySeriesRow[];
-  collected: { t: number }[];
+  collected: StatementsRow[];
 }
 
 function SeriesChart({ chart, window, rows, collected }: SeriesChartProps) {
   const { times, series } = useMemo(() => {
     const at = timeline(window);
     const byTime = new Map(rows.map((row) => [row.t, row]));
-    const read = new Set(collected.map((row) => row.t));
+    const read = new Map(collected.map((row) => [row.t, row.seconds]));
     const lines = chart.lines.map((line, i) => ({
       name: line.name,
       color: seriesColor(i),
       values: at.map((t) => {
-        const seconds = covered(window, t, STATEMENTS_INTERVAL);
+        const seconds = enough(read.get(t), window);
         if (seconds === null) return null;
         const row = byTime.get(t);
-        if (!row) return !chart.mean && read.has(t) ? 0 : null;
+        if (!row) return chart.mean ? null : 0;
         return line.value(row, seconds);
       }),
     }));
@@ -236,8 +238,8 @@ function SeriesChart({ chart, window, rows, collected }: SeriesChartProps) {
   );
 }
 
-function Waits({ data }: { data: SqlData<{ t: number; class: string | null; samples: number }> }) {
-  const { times, series } = useMemo(() => sessionSeries(data.window, data.rows, 10), [data]);
+function Waits({ data }: { data: SqlData<ClassRow> }) {
+  const { times, series } = useMemo(() => sessionSeries(data.window, data.rows), [data]);
   return (
     <div className={classes.panel}>
       <TimeChart

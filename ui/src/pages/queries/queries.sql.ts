@@ -1,5 +1,8 @@
 /** SQL of the Queries and Query pages: sums over the range, over the range before, and series. */
-import { bin, defineSql, during, type Window } from '../../api/sql';
+import { spread } from '../../api/spread';
+import { defineSql, during, type Window } from '../../api/sql';
+import { ACTIVE, WAIT_CLASS } from '../activeSessions';
+import { ACTIVITY_INTERVAL, type ClassRow } from '../server/activity.sql';
 import { idList, latestTexts } from '../statementTexts';
 
 export const STATEMENTS_INTERVAL = 60;
@@ -87,26 +90,32 @@ export const querySparks = defineSql<{ queryid: string; t: number; time: number 
   name: 'query-sparks',
   interval: STATEMENTS_INTERVAL,
   text: (window, { ids }) => `
-select cast(queryid as varchar) as queryid, ${bin(window)} as t, sum(total_exec_time) as time
-from pg_stat_statements
-where server = $server and ${during} and $ids <> '' and queryid in (${idList(ids.split(','))})
-group by 1, 2
-order by 1, 2`,
+with ${spread(window, {
+    table: 'pg_stat_statements',
+    where: `$ids <> '' and queryid in (${idList(ids.split(','))})`,
+    keys: { queryid: 'queryid' },
+    sums: { time: 'total_exec_time' },
+  })}
+select cast(queryid as varchar) as queryid, t, "time" from binned order by 1, 2`,
 });
 
-/** What all statements took in each bin: the sum to compare with, and which bins were collected at all. */
-export const allStatements = defineSql<
-  { t: number; time: number | null; calls: number | null },
-  { server: string; database: string }
->({
+export interface StatementsRow {
+  t: number;
+  /** How long the statements were read in the bin. */
+  seconds: number;
+  time: number | null;
+}
+
+/** What all statements took in each bin: what a share is of, and what a rate is divided by. */
+export const allStatements = defineSql<StatementsRow, { server: string; database: string }>({
   name: 'all-statements',
   interval: STATEMENTS_INTERVAL,
   text: (window) => `
-select ${bin(window)} as t, sum(total_exec_time) as time, sum(calls) as calls
-from pg_stat_statements
-where server = $server and ${during} and ($database = '' or datname = $database)
-group by 1
-order by 1`,
+with ${spread(window, {
+    table: 'pg_stat_statements',
+    sums: { time: `case when $database = '' or datname = $database then total_exec_time end` },
+  })}
+select t, seconds, "time" from binned order by t`,
 });
 
 export interface QuerySeriesRow {
@@ -126,13 +135,22 @@ export const querySeries = defineSql<QuerySeriesRow, { server: string; id: strin
   name: 'query-series',
   interval: STATEMENTS_INTERVAL,
   text: (window, { id }) => `
-select ${bin(window)} as t, sum(calls) as calls, sum(total_exec_time) as time, sum("rows") as "rows", sum(shared_blks_hit) as hit,
-  sum(shared_blks_read) as read, sum(shared_blks_dirtied) as dirtied, sum(blk_read_time) as read_time,
-  sum(temp_blks_written) as temp, sum(wal_bytes) as wal
-from pg_stat_statements
-where server = $server and ${during} and $id <> '' and queryid = ${idList([id])}
-group by 1
-order by 1`,
+with ${spread(window, {
+    table: 'pg_stat_statements',
+    where: `$id <> '' and queryid = ${idList([id])}`,
+    sums: {
+      calls: 'calls',
+      time: 'total_exec_time',
+      rows: '"rows"',
+      hit: 'shared_blks_hit',
+      read: 'shared_blks_read',
+      dirtied: 'shared_blks_dirtied',
+      read_time: 'blk_read_time',
+      temp: 'temp_blks_written',
+      wal: 'wal_bytes',
+    },
+  })}
+select t, calls, "time", "rows", hit, "read", dirtied, read_time, temp, wal from binned order by t`,
 });
 
 export interface QueryByRow {
@@ -176,17 +194,15 @@ limit 1`,
 });
 
 /** What sessions that ran the statement waited for. */
-export const queryWaits = defineSql<
-  { t: number; class: string | null; samples: number },
-  { server: string; id: string }
->({
+export const queryWaits = defineSql<ClassRow, { server: string; id: string }>({
   name: 'query-waits',
-  interval: 10,
+  interval: ACTIVITY_INTERVAL,
   text: (window, { id }) => `
-select ${bin(window)} as t, case when query_id = ${idList([id])} and state = 'active' then coalesce(wait_event_type, 'CPU') end as class,
-  sum(samples) as samples
-from pg_stat_activity
-where server = $server and ${during} and $id <> ''
-group by 1, 2
-order by 1`,
+with ${spread(window, {
+    table: 'pg_stat_activity',
+    where: `$id <> ''`,
+    keys: { class: `case when query_id = ${idList([id])} and ${ACTIVE} then ${WAIT_CLASS} end` },
+    sums: { samples: 'samples' },
+  })}
+select t, "class", seconds, samples from binned order by t`,
 });

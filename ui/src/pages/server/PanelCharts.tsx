@@ -35,7 +35,12 @@ function PanelChart({ panel, group, server }: { panel: Panel; group: PanelGroup;
 
   const drawn = useMemo(() => {
     if (!rows.data || !read.data) return null;
-    return panelSeries(panel, rows.data.window, rows.data.rows, new Set(read.data.rows.map((row) => row.t)));
+    return panelSeries(
+      panel,
+      rows.data.window,
+      rows.data.rows,
+      new Map(read.data.rows.map((row) => [row.t, row.seconds])),
+    );
   }, [rows.data, read.data, panel]);
 
   return (

@@ -2,7 +2,7 @@
 import { Badge, Group, Stack } from '@mantine/core';
 import { useMemo } from 'react';
 import { useServers } from '../../api/facts';
-import { useSql } from '../../api/useSql';
+import { type SqlData, useSql } from '../../api/useSql';
 import { TimeChart } from '../../charts/TimeChart';
 import { formatLong } from '../../format/numbers';
 import { formatAgo, formatMoment, parseTime } from '../../format/time';
@@ -10,7 +10,7 @@ import { useRange, useZone } from '../../range/RangeProvider';
 import { useServer } from '../../shell/ServerPicker';
 import { Empty, Loaded, PageHeader } from '../../shell/States';
 import { sampledSeconds, sessionSeries } from './activity';
-import { ACTIVITY_INTERVAL, type ServerFacts, serverFacts, sessionsByClass } from './activity.sql';
+import { type ClassRow, type ServerFacts, serverFacts, sessionsByClass } from './activity.sql';
 import { PanelCharts } from './PanelCharts';
 import classes from './ServerPage.module.css';
 import { TopSessions } from './TopSessions';
@@ -35,10 +35,7 @@ export default function ServerPage() {
         <Loaded query={sessions} what="read the sessions" height={340}>
           {(data) => <Picture data={data} cpus={row?.cpus ?? null} />}
         </Loaded>
-        <TopSessions
-          server={server}
-          seconds={sessions.data ? sampledSeconds(sessions.data.window, sessions.data.rows) : null}
-        />
+        <TopSessions server={server} seconds={sessions.data ? sampledSeconds(sessions.data.rows) : null} />
         <PanelCharts server={server} />
       </Stack>
     </>
@@ -55,12 +52,8 @@ export function NoServers() {
   );
 }
 
-type SessionData = NonNullable<
-  ReturnType<typeof useSql<{ t: number; class: string | null; samples: number }, { server: string }>>['data']
->;
-
-function Picture({ data, cpus }: { data: SessionData; cpus: number | null }) {
-  const { times, series } = useMemo(() => sessionSeries(data.window, data.rows, ACTIVITY_INTERVAL), [data]);
+function Picture({ data, cpus }: { data: SqlData<ClassRow>; cpus: number | null }) {
+  const { times, series } = useMemo(() => sessionSeries(data.window, data.rows), [data]);
   return (
     <div className={classes.panel}>
       <TimeChart

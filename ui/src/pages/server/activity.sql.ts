@@ -1,19 +1,31 @@
 /** The one picture's SQL: sampled sessions by wait class over time, and who or what they were. */
-import { bin, defineSql, during, since } from '../../api/sql';
+import { spread } from '../../api/spread';
+import { defineSql, during, since } from '../../api/sql';
 import { ACTIVE, WAIT_CLASS } from '../activeSessions';
 
 export const ACTIVITY_INTERVAL = 10;
 
-/** Every snapshot leaves a row, also an idle one (class null): so a bin without rows is a gap, not zero. */
-export const sessionsByClass = defineSql<{ t: number; class: string | null; samples: number }, { server: string }>({
+export interface ClassRow {
+  t: number;
+  class: string | null;
+  seconds: number;
+  samples: number;
+}
+
+/**
+ * Every snapshot has rows of sessions that are not active (class null), be it PostgreSQL's own processes: so a bin's
+ * longest `seconds` is how long it was sampled, and a bin without rows is a gap, not zero.
+ */
+export const sessionsByClass = defineSql<ClassRow, { server: string }>({
   name: 'sessions-by-class',
   interval: ACTIVITY_INTERVAL,
   text: (window) => `
-select ${bin(window)} as t, case when ${ACTIVE} then ${WAIT_CLASS} end as class, sum(samples) as samples
-from pg_stat_activity
-where server = $server and ${during}
-group by 1, 2
-order by 1`,
+with ${spread(window, {
+    table: 'pg_stat_activity',
+    keys: { class: `case when ${ACTIVE} then ${WAIT_CLASS} end` },
+    sums: { samples: 'samples' },
+  })}
+select t, "class", seconds, samples from binned order by t`,
 });
 
 export const DIMENSIONS = {

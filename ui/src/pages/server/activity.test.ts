@@ -1,38 +1,48 @@
 import { describe, expect, it } from 'vitest';
 import { sampledSeconds, sessionSeries, shares } from './activity';
 
-const window = { from: 0, to: 40, bin: 10 };
+const window = { from: 0, to: 50, bin: 10 };
+const row = (t: number, name: string | null, seconds: number, samples: number) => ({
+  t,
+  class: name,
+  seconds,
+  samples,
+});
+
+const rows = [
+  row(0, null, 10, 300),
+  row(0, 'Lock', 10, 20),
+  row(0, 'CPU', 4, 5),
+  row(10, null, 10, 300),
+  row(30, null, 5, 150),
+  row(30, 'CPU', 5, 10),
+  row(40, null, 0.5, 15),
+  row(40, 'CPU', 0.5, 1),
+];
 
 describe('sessionSeries', () => {
-  const { times, series } = sessionSeries(
-    window,
-    [
-      { t: 0, class: 'Lock', samples: 20 },
-      { t: 0, class: 'CPU', samples: 5 },
-      { t: 10, class: null, samples: 300 },
-      { t: 30, class: 'CPU', samples: 10 },
-    ],
-    10,
-  );
+  const { times, series } = sessionSeries(window, rows);
   const values = (name: string) => series.find((entry) => entry.name === name)?.values;
 
-  it('is samples over seconds', () => expect(values('Lock')?.[0]).toBe(2));
-  it('an idle bin is zero, an unsampled one a gap', () => {
-    expect(times).toEqual([0, 10, 20, 30]);
-    expect(values('CPU')).toEqual([0.5, 0, null, 1]);
-    expect(values('Lock')).toEqual([2, 0, null, 0]);
+  it('is samples over the seconds the bin was sampled', () => {
+    expect(values('Lock')?.[0]).toBe(2);
+    expect(values('CPU')?.[0]).toBe(0.5);
+    expect(values('CPU')?.[3]).toBe(2);
+  });
+  it('an idle bin is zero, an unsampled one a gap, a splinter of one too', () => {
+    expect(times).toEqual([0, 10, 20, 30, 40]);
+    expect(values('CPU')).toEqual([0.5, 0, null, 2, null]);
+    expect(values('Lock')).toEqual([2, 0, null, 0, null]);
   });
   it('stacks CPU first', () => expect(series.map((entry) => entry.name)).toEqual(['CPU', 'Lock']));
   it('shows a zero line for a server that was idle throughout', () => {
-    const idle = sessionSeries(window, [{ t: 0, class: null, samples: 1 }], 10);
-    expect(idle.series[0]?.values).toEqual([0, null, null, null]);
+    const idle = sessionSeries(window, [row(0, null, 10, 1)]);
+    expect(idle.series[0]?.values).toEqual([0, null, null, null, null]);
   });
 });
 
 describe('sampledSeconds', () => {
-  it('counts each sampled bin once, as far as the window reaches', () => {
-    expect(sampledSeconds({ from: 5, to: 35, bin: 10 }, [{ t: 0 }, { t: 10 }, { t: 10 }, { t: 30 }])).toBe(20);
-  });
+  it('counts each bin once', () => expect(sampledSeconds(rows)).toBe(25.5));
 });
 
 describe('shares', () => {

@@ -1,25 +1,24 @@
 /** From sampled rows to the one picture's series: sessions on average, by wait class. */
+import { enough } from '../../api/spread';
 import type { Window } from '../../api/sql';
 import { waitClass, waitOrder } from '../../charts/colors';
 import type { Series } from '../../charts/stack';
-import { covered, timeline } from '../../range/bins';
+import { timeline } from '../../range/bins';
+import type { ClassRow } from './activity.sql';
 
-interface ClassRow {
-  t: number;
-  class: string | null;
-  samples: number;
+/** How long each bin was sampled, in seconds. */
+function sampledBins(rows: ClassRow[]): Map<number, number> {
+  const seconds = new Map<number, number>();
+  for (const row of rows) seconds.set(row.t, Math.max(seconds.get(row.t) ?? 0, row.seconds));
+  return seconds;
 }
 
-/** A bin with any row was sampled: a class without a row in it had no session. A bin without rows is a gap. */
-export function sessionSeries(
-  window: Window,
-  rows: ClassRow[],
-  interval: number,
-): { times: number[]; series: Series[] } {
+/** In a bin that was sampled, a class without a row had no session. A bin that was not is a gap. */
+export function sessionSeries(window: Window, rows: ClassRow[]): { times: number[]; series: Series[] } {
   const times = timeline(window);
   const index = new Map(times.map((t, i) => [t, i]));
-  const seconds = times.map((t) => covered(window, t, interval));
-  const sampled = new Set(rows.map((row) => row.t));
+  const sampled = sampledBins(rows);
+  const seconds = times.map((t) => enough(sampled.get(t), window));
   const classes = [...new Set(rows.map((row) => row.class).filter((name) => name !== null))].sort(
     (a, b) => waitOrder(a) - waitOrder(b),
   );
@@ -28,7 +27,7 @@ export function sessionSeries(
     name,
     color: waitClass(name).color,
     help: waitClass(name).help,
-    values: times.map((t, i) => (sampled.has(t) && seconds[i] !== null ? 0 : null)),
+    values: seconds.map((length) => (length === null ? null : 0)),
   }));
   const byName = new Map(series.map((entry) => [entry.name, entry.values]));
   for (const row of rows) {
@@ -40,13 +39,11 @@ export function sessionSeries(
   return { times, series };
 }
 
-/** How long the server was sampled within the window: what the average is taken over. */
-export function sampledSeconds(window: Window, rows: { t: number }[]): number {
-  let seconds = 0;
-  for (const t of new Set(rows.map((row) => row.t))) {
-    seconds += Math.max(0, Math.min(t + window.bin, window.to) - Math.max(t, window.from));
-  }
-  return seconds;
+/** How long the server was sampled within the window: what an average over it is taken over. */
+export function sampledSeconds(rows: ClassRow[]): number {
+  let sum = 0;
+  for (const seconds of sampledBins(rows).values()) sum += seconds;
+  return sum;
 }
 
 export interface Share {

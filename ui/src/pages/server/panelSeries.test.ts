@@ -3,7 +3,7 @@ import { panelSeries } from './panelSeries';
 import type { Panel } from './panels';
 
 const color = { light: '#000000', dark: '#ffffff' };
-const window = { from: 0, to: 50, bin: 10 };
+const window = { from: 0, to: 75, bin: 10 };
 const panel = (part: Partial<Panel>): Panel => ({
   title: 'x',
   unit: 'per_second',
@@ -14,43 +14,66 @@ const panel = (part: Partial<Panel>): Panel => ({
   series: [{ name: 'a', value: 'a', color }],
   ...part,
 });
-const values = (part: Partial<Panel>, rows: { t: number; v0: number | null }[], read: number[]) =>
-  panelSeries(panel(part), window, rows, new Set(read)).series[0]?.values;
+type Row = [t: number, seconds: number, value: number | null];
+const values = (part: Partial<Panel>, rows: Row[], read: [number, number][]) =>
+  panelSeries(
+    panel(part),
+    window,
+    rows.map(([t, seconds, v0]) => ({ t, seconds, v0 })),
+    new Map(read),
+  ).series.flatMap((series) => series.values.slice(0, 7));
+
+const all: [number, number][] = [0, 10, 20, 30, 40, 50, 60].map((t) => [t, 10]);
 
 describe('panelSeries', () => {
-  const rows = [
-    { t: 10, v0: 50 },
-    { t: 40, v0: 20 },
-  ];
-
   it('rates: a read bin without a row is zero, an unread one a gap, before the first row unknown', () => {
-    expect(values({}, rows, [0, 10, 20, 40])).toEqual([null, 5, 0, null, 2]);
+    const read = all.filter(([t]) => t !== 30);
+    const rows: Row[] = [
+      [10, 10, 50],
+      [40, 10, 20],
+    ];
+    expect(values({}, rows, read)).toEqual([null, 5, 0, null, 2, 0, null]);
+  });
+
+  it('what may still be on its way is not zero yet', () => {
+    expect(values({}, [[10, 10, 50]], all).at(-1)).toBeNull();
+  });
+
+  it('time in which nothing changed counts, in a bin in which something did', () => {
+    expect(values({}, [[10, 4, 20]], all)[1]).toBe(2);
+  });
+
+  it('the newest bin is divided by what has arrived of it', () => {
+    expect(values({}, [[60, 4, 20]], all)[6]).toBe(5);
   });
 
   it('a first snapshot, without a baseline, is no zero', () => {
-    expect(
-      values(
-        {},
-        [
-          { t: 10, v0: null },
-          { t: 20, v0: 30 },
-        ],
-        [0, 10, 20, 30, 40],
-      ),
-    ).toEqual([null, null, 3, 0, 0]);
+    const rows: Row[] = [
+      [10, 10, null],
+      [20, 10, 30],
+    ];
+    expect(values({}, rows, all)).toEqual([null, null, 3, 0, 0, 0, null]);
   });
 
   it('gauges: the last value holds while the server is read', () => {
-    expect(values({ kind: 'gauge', unit: 'bytes' }, rows, [0, 10, 20, 40])).toEqual([null, 50, 50, null, 20]);
+    const rows: Row[] = [
+      [10, 10, 50],
+      [40, 10, 20],
+    ];
+    expect(
+      values(
+        { kind: 'gauge', unit: 'bytes' },
+        rows,
+        all.filter(([t]) => t !== 30),
+      ),
+    ).toEqual([null, 50, 50, null, 20, 20, 20]);
   });
 
   it('ratios are never made up', () => {
-    expect(values({ unit: 'percent' }, [{ t: 10, v0: 0.5 }], [0, 10, 20, 30, 40])).toEqual([
-      null,
-      0.5,
-      null,
-      null,
-      null,
-    ]);
+    expect(values({ unit: 'percent' }, [[10, 10, 0.5]], all)).toEqual([null, 0.5, null, null, null, null, null]);
+  });
+
+  it('counts stay whole', () => {
+    expect(values({ unit: 'count' }, [[10, 10, 2]], all).slice(0, 3)).toEqual([null, 2, 0]);
   });
 });

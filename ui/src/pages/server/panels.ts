@@ -2,7 +2,8 @@
  * The server page's charts below the one picture, as data: which table, which columns, how they are drawn. A counter
  * column is shown per second, a gauge as its mean in the bin.
  */
-import type { Parameters, SqlQuery, Window } from '../../api/sql';
+import { spread } from '../../api/spread';
+import type { SqlQuery, Window } from '../../api/sql';
 import { bin, defineSql, during } from '../../api/sql';
 import { BAD, type Color, seriesColor } from '../../charts/colors';
 import type { Unit } from '../../format/numbers';
@@ -245,41 +246,51 @@ function cpuShare(part: string): string {
   return `(${part}) / nullif("user" + nice + system + idle + iowait + irq + softirq + steal, 0)`;
 }
 
-export type PanelRow = { t: number } & Record<string, number | null>;
+export type PanelRow = { t: number; seconds: number } & Record<string, number | null>;
 
-const quoted = (column: string) => `"${column}"`;
-
-/** One row a bin: `v0`, `v1`, … in the order of the panel's series. Ratios are taken over the bin's sums. */
+/** One row a bin: the seconds its rows cover, and `v0`, `v1`, … in the order of the panel's series, over the bin's sums. */
 export function panelQuery(panel: Panel): SqlQuery<PanelRow, { server: string }> {
-  const combine = panel.kind === 'counter' ? 'sum' : 'avg';
+  const { table, where, columns } = panel;
+  const sums = Object.fromEntries(columns.map((column) => [column, `"${column}"`]));
   return defineSql<PanelRow, { server: string }>({
     name: `panel-${panel.title}`,
     interval: panel.interval,
-    text: (window: Window, _parameters: Parameters) => `
-with snapshots as (
-  select ts, ${panel.columns.map((column) => `sum(cast(${quoted(column)} as double)) as ${quoted(column)}`).join(', ')}
-  from ${panel.table}
-  where server = $server and ${during}${panel.where ? ` and ${panel.where}` : ''}
-  group by ts
-), bins as (
-  select ${bin(window)} as t, ${panel.columns.map((column) => `${combine}(${quoted(column)}) as ${quoted(column)}`).join(', ')}
-  from snapshots
-  group by 1
-)
-select t, ${panel.series.map((series, i) => `${series.value} as v${i}`).join(', ')}
-from bins
+    text: (window: Window) => `
+with ${isRate(panel) ? spread(window, { table, ...(where ? { where } : {}), sums }) : whole(window, panel)}
+select t, seconds, ${panel.series.map((series, i) => `${series.value} as v${i}`).join(', ')}
+from binned
 order by t`,
   });
 }
 
-/** Bins in which the server was read at all: there, a table without a row means that nothing changed. */
-export function coverageQuery(interval: number): SqlQuery<{ t: number }, { server: string }> {
-  return defineSql<{ t: number }, { server: string }>({
+/** Rates and ratios are divided between bins; gauges are not, and neither is what is counted one by one. */
+export function isRate(panel: Panel): boolean {
+  return panel.kind === 'counter' && panel.unit !== 'count';
+}
+
+/** Each snapshot in the bin it ends in: summed if counted, else the mean. */
+function whole(window: Window, { kind, table, where, columns }: Panel): string {
+  const each = (call: string) =>
+    columns.map((column) => `${call}(cast("${column}" as double)) as "${column}"`).join(', ');
+  return `snapshots as (
+  select ts, ${each('sum')}
+  from ${table}
+  where server = $server and ${during}${where ? ` and ${where}` : ''}
+  group by ts
+), binned as (
+  select ${bin(window)} as t, ${window.bin}.0 as seconds, ${each(kind === 'counter' ? 'sum' : 'avg')}
+  from snapshots
+  group by 1
+)`;
+}
+
+/** How long the server was read in each bin: there, a table without a row means that nothing changed. */
+export function coverageQuery(interval: number): SqlQuery<{ t: number; seconds: number }, { server: string }> {
+  return defineSql<{ t: number; seconds: number }, { server: string }>({
     name: `coverage-${interval}`,
     interval,
     text: (window) => `
-select distinct ${bin(window)} as t
-from pganalytics_server
-where server = $server and ${during} and up`,
+with ${spread(window, { table: 'pganalytics_server', where: 'up', sums: {} })}
+select t, seconds from binned`,
   });
 }
