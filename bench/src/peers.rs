@@ -180,7 +180,12 @@ impl Store {
     /// When its folder cannot be read.
     pub(crate) fn bytes(&self) -> Result<u64> {
         match self.kind {
-            Kind::VictoriaMetrics => Ok(meter::folder_bytes(&self.data.join("data"))? + meter::folder_bytes(&self.data.join("indexdb"))?),
+            Kind::VictoriaMetrics => {
+                // Older versions keep the index beside the data, newer ones within.
+                let index = self.data.join("indexdb");
+                let beside = if index.exists() { meter::folder_bytes(&index)? } else { 0 };
+                Ok(meter::folder_bytes(&self.data.join("data"))? + beside)
+            }
             Kind::Prometheus => {
                 let mut bytes = 0;
                 for entry in std::fs::read_dir(&self.data).with_context(|| format!("read {}", self.data.display()))? {

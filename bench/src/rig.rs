@@ -117,8 +117,11 @@ impl Rig {
     /// # Errors
     /// When they do not go.
     pub(crate) async fn until_alone(&self) -> Result<()> {
-        let gone =
-            async || Ok((!meter::children(self.postmaster)?.iter().any(|(_, title)| title.starts_with(&Self::title()))).then_some(()));
+        // One that has ended has no title any more, and is counted with the postmaster only when that has noticed.
+        let gone = async || {
+            let left = meter::children(self.postmaster)?.iter().any(|(_, title)| title.is_empty() || title.starts_with(&Self::title()));
+            Ok((!left).then_some(()))
+        };
         until("the reader's sessions to end", PATIENCE, gone).await
     }
 
