@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use pganalytics_server::lake::{
     DEFAULT_COMPACT_EVERY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION, Lake, LakeOptions,
 };
-use pganalytics_server::{App, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_LIFETIME, Secret, ServerOptions, accounts};
+use pganalytics_server::{App, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_LIFETIME, Secret, ServerOptions, accounts, check_password};
 use pganalytics_views::ViewSet;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -178,15 +178,17 @@ fn admin_password() -> anyhow::Result<Option<Secret>> {
     const FILE: &str = "PGANALYTICS_ADMIN_PASSWORD_FILE";
     let given = std::env::var(NAME).ok().filter(|password| !password.is_empty());
     let file = std::env::var_os(FILE).filter(|file| !file.is_empty());
-    match (given, file) {
+    let (name, password) = match (given, file) {
         (Some(_), Some(_)) => anyhow::bail!("{NAME} and {FILE} are both set: leave one of them out"),
-        (Some(password), None) => Ok(Some(Secret::new(password))),
+        (Some(password), None) => (NAME, Secret::new(password)),
         (None, Some(file)) => {
             let text = std::fs::read_to_string(&file).with_context(|| format!("read {FILE} {}", Path::new(&file).display()))?;
-            Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
+            (FILE, Secret::new(text.trim_end_matches(['\r', '\n'])))
         }
-        (None, None) => Ok(None),
-    }
+        (None, None) => return Ok(None),
+    };
+    check_password(&password).with_context(|| format!("take the first admin's password from {name}"))?;
+    Ok(Some(password))
 }
 
 /// A runtime with a thread for each core.

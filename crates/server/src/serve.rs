@@ -20,8 +20,11 @@ const DRAIN: Duration = Duration::from_secs(20);
 
 /// Everything under one address.
 pub fn router(app: App) -> Router {
-    Router::new()
-        .merge(api::router(&app))
+    surround(api::router(&app), app)
+}
+
+fn surround(routes: Router<App>, app: App) -> Router {
+    routes
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .fallback(ui::serve)
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(layers::Texts))
@@ -76,5 +79,80 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> 
             tracing::warn!(drain_s = DRAIN.as_secs(), "some requests did not finish in time; they are cut off");
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Request, StatusCode, header};
+    use axum::routing::get;
+    use http_body_util::BodyExt as _;
+    use pganalytics_lake::{Lake, LakeOptions};
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::{ErrorBody, ErrorCode, ServerOptions};
+
+    async fn panics() -> &'static str {
+        panic!("as the test wants")
+    }
+
+    async fn app(folder: &tempfile::TempDir, options: ServerOptions) -> anyhow::Result<App> {
+        let views = pganalytics_views::ViewSet::builtin()?;
+        App::new(Lake::open(LakeOptions::new(folder.path(), views)).await?, options)
+    }
+
+    async fn error(router: Router) -> anyhow::Result<(StatusCode, ErrorCode, bool)> {
+        let reply = router.oneshot(Request::get("/x").body(Body::empty())?).await?;
+        let (status, safe) = (reply.status(), reply.headers().contains_key(header::CONTENT_SECURITY_POLICY));
+        let body: ErrorBody = serde_json::from_slice(&reply.into_body().collect().await?.to_bytes())?;
+        Ok((status, body.error.code, safe))
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_that_requests_error() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let router = surround(Router::new().route("/x", get(panics)), app(&folder, ServerOptions::default()).await?);
+        for _ in 0..2 {
+            assert_eq!(error(router.clone()).await?, (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, true));
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_request_that_does_not_end_is_ended() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let app = app(&folder, ServerOptions { request_timeout: Duration::from_millis(1), ..ServerOptions::default() }).await?;
+        let endless = Router::new()
+            .route("/x", get(std::future::pending::<&'static str>))
+            .layer(axum::middleware::from_fn_with_state(app.clone(), layers::timeout));
+        assert_eq!(error(surround(endless, app)).await?, (StatusCode::GATEWAY_TIMEOUT, ErrorCode::Timeout, true));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_named() -> anyhow::Result<()> {
+        let taken = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+        let address = taken.local_addr()?;
+        let error = format!("{:#}", bind(address).await.expect_err("taken"));
+        assert!(error.contains(&format!("port {} is in use", address.port())) && error.contains("--listen"), "{error}");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_finishes_and_the_port_is_free_again() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let app = app(&folder, ServerOptions::default()).await?;
+        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+        let address = listener.local_addr()?;
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(serve(listener, app.clone(), stop.clone()));
+        drop(tokio::net::TcpStream::connect(address).await?);
+        stop.cancel();
+        serving.await??;
+        assert!(app.is_draining());
+        bind(address).await?;
+        Ok(())
     }
 }

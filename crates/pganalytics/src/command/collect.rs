@@ -1,11 +1,9 @@
 //! `collect`: the collector alone, for a backend elsewhere. The same as `pganalytics-collector`, which is a far smaller binary.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
-use pganalytics_collector::{Config, Overrides, Secret, Token};
+use pganalytics_collector::{Config, Overrides, Secret};
 
-use crate::access::{Access, collector_token_file};
 use crate::signals::stop_on_signal;
 
 /// Run a collector alone; it ships to a backend elsewhere
@@ -51,19 +49,19 @@ impl Flags {
         self.config.is_some() || self.backend_url.is_some() || !self.targets.is_empty()
     }
 
-    /// For `doctor`: a collector whose backend nobody names is the one beside the backend on this folder.
-    pub(crate) fn load(self, data: &Path) -> anyhow::Result<Config> {
-        let named = self.backend_url.is_some() || self.config.is_some();
-        let backend = match Access::read(data)? {
-            Some(access) if !named => Some(pganalytics_collector::Backend {
-                url: access.url.parse().context("read the url in cli.json")?,
-                token: Token::File(collector_token_file(data)),
-                ca_file: None,
-            }),
-            _ => None,
-        };
-        let spool = self.spool.clone().or_else(|| backend.is_some().then(|| data.join("spool")));
-        self.config(backend, spool)
+    /// Whether a backend is named, here or in the file.
+    pub(crate) fn names_backend(&self) -> bool {
+        self.backend_url.is_some() || self.config.is_some()
+    }
+
+    /// For `doctor`: with the backend that is named, or else the one given.
+    pub(crate) fn load(self, beside: (pganalytics_collector::Backend, PathBuf)) -> anyhow::Result<Config> {
+        let spool = self.spool.clone();
+        if self.names_backend() {
+            return self.config(None, spool);
+        }
+        let (backend, folder) = beside;
+        self.config(Some(backend), Some(spool.unwrap_or(folder)))
     }
 
     fn config(self, backend: Option<pganalytics_collector::Backend>, spool_folder: Option<PathBuf>) -> anyhow::Result<Config> {

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use pganalytics_collector::Level;
+use anyhow::Context as _;
+use pganalytics_collector::{Level, Token};
 
-use crate::access::Access;
+use crate::access::{Access, collector_token_file};
 use crate::backend::BackendArgs;
 use crate::command::collect::Flags;
 use crate::output;
@@ -51,14 +52,15 @@ impl Findings {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut findings = Findings::default();
-    backend(&args, &mut findings).await?;
+    let running = backend(&args, &mut findings).await?;
     if args.collector.is_given() {
-        Box::pin(collector(args.collector, &args.backend.data, &mut findings)).await?;
+        Box::pin(collector(args.collector, &args.backend.data, running, &mut findings)).await?;
     }
     Ok(if findings.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn backend(args: &Args, findings: &mut Findings) -> anyhow::Result<()> {
+/// Answers the running backend's URL.
+async fn backend(args: &Args, findings: &mut Findings) -> anyhow::Result<Option<String>> {
     let data = &args.backend.data;
     match args.backend.lake() {
         Ok(options) => findings.good("settings", &format!("{} views", options.views.iter().len()))?,
@@ -73,7 +75,7 @@ async fn backend(args: &Args, findings: &mut Findings) -> anyhow::Result<()> {
             None
         }
     };
-    if let Some(url) = running {
+    if let Some(url) = &running {
         findings.good("backend", &format!("runs at {url}"))?;
     } else {
         match pganalytics_server::bind(args.backend.listen).await {
@@ -85,7 +87,7 @@ async fn backend(args: &Args, findings: &mut Findings) -> anyhow::Result<()> {
         findings
             .warn("listen", &format!("{} is plain HTTP that other machines reach: put a proxy with TLS in front", args.backend.listen))?;
     }
-    Ok(())
+    Ok(running)
 }
 
 /// Whether the folder, or the one it would be made in, can be written and is the owner's alone.
@@ -114,13 +116,28 @@ async fn is_alive(url: &str) -> bool {
     alive.is_ok_and(|alive| alive.status().is_success())
 }
 
-/// The collector's own checks; its backend is the one on this folder where no other is named.
-async fn collector(flags: Flags, data: &Path, findings: &mut Findings) -> anyhow::Result<()> {
-    let config = match flags.load(data) {
+/// The collector's own checks. Where no backend is named it is the one on this folder; where none has run there yet, only the
+/// monitored servers are looked at, which is what one asks before the first start.
+async fn collector(flags: Flags, data: &Path, running: Option<String>, findings: &mut Findings) -> anyhow::Result<()> {
+    let named = flags.names_backend();
+    let token_file = collector_token_file(data);
+    let has_own = running.is_some() && token_file.exists();
+    let spool =
+        if has_own { data.join("spool") } else { std::env::temp_dir().join(format!("pganalytics-doctor-{}", uuid::Uuid::new_v4())) };
+    let beside = pganalytics_collector::Backend {
+        url: running.as_deref().unwrap_or("http://127.0.0.1").parse().context("read the url in cli.json")?,
+        token: Token::File(token_file),
+        ca_file: None,
+    };
+    let config = match flags.load((beside, spool.clone())) {
         Ok(config) => config,
         Err(error) => return findings.fail("collector", &format!("{error:#}")),
     };
-    let report = pganalytics_collector::doctor(&config).await;
+    let mut report = pganalytics_collector::doctor(&config).await;
+    if !named && !has_own {
+        report.findings.retain(|finding| !matches!(finding.subject.as_str(), "backend" | "spool"));
+        let _ = std::fs::remove_dir_all(&spool);
+    }
     findings.failed |= report.level() == Level::Broken;
     output::print(report.to_string())
 }
