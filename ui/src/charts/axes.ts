@@ -26,9 +26,17 @@ const DECIMAL_STEPS = [1, 2, 2.5, 5].flatMap((m) => Array.from({ length: 22 }, (
 const BINARY_STEPS = Array.from({ length: 52 }, (_, e) => 2 ** e);
 const COUNT_STEPS = DECIMAL_STEPS.filter((step) => step >= 1 && Number.isInteger(step));
 
+/** Quarters of a percent would need two digits after the point. */
+const PERCENT_STEPS = [1, 2, 5].flatMap((m) => Array.from({ length: 8 }, (_, e) => m * 10 ** (e - 6)));
+
+const STEPS: Partial<Record<Unit, number[]>> = {
+  bytes: BINARY_STEPS,
+  bytes_per_second: BINARY_STEPS,
+  count: COUNT_STEPS,
+  percent: PERCENT_STEPS,
+};
+
 /** The steps an axis may use, ascending. */
 export function valueSteps(unit: Unit): number[] {
-  const steps =
-    unit === 'bytes' || unit === 'bytes_per_second' ? BINARY_STEPS : unit === 'count' ? COUNT_STEPS : DECIMAL_STEPS;
-  return [...steps].sort((a, b) => a - b);
+  return [...(STEPS[unit] ?? DECIMAL_STEPS)].sort((a, b) => a - b);
 }

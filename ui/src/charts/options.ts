@@ -131,7 +131,9 @@ function line(entry: Series, scheme: Scheme, stack: boolean, steps: boolean): uP
     stroke: color,
     width: stack ? 0.75 : 1.5,
     ...(steps ? { paths: steppedPaths() } : {}),
-    ...(stack ? { fill: `${color}d9`, points: { show: false } } : { points: { size: 4, space: 24, filter: lonely } }),
+    ...(stack
+      ? { fill: `${color}d9`, points: { show: false } }
+      : { points: { size: 4, space: 24, fill: color, filter: lonely } }),
   };
 }
 

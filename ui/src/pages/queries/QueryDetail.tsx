@@ -72,12 +72,13 @@ export default function QueryDetail() {
             )
           }
         </Loaded>
-        <Loaded query={series} what="read the series" height={420}>
-          {(data) => <Figures data={data} all={all.data?.rows ?? []} />}
+        <Loaded query={series} what="read the series" height={44}>
+          {(data) => <Figures rows={data.rows} all={all.data?.rows ?? []} />}
         </Loaded>
         <Loaded query={waits} what="read the waits" height={240}>
           {(data) => <Waits data={data} />}
         </Loaded>
+        {series.data ? <SeriesCharts data={series.data} all={all.data?.rows ?? []} /> : null}
         <Loaded query={by} what="read who runs it" height={120}>
           {({ rows }) => (
             <DataTable
@@ -153,8 +154,7 @@ const CHARTS: Chart[] = [
 
 const blocks = (count: number | null) => (count === null ? null : count * BLOCK_BYTES);
 
-function Figures({ data, all }: { data: SqlData<QuerySeriesRow>; all: StatementsRow[] }) {
-  const { window, rows } = data;
+function Figures({ rows, all }: { rows: QuerySeriesRow[]; all: StatementsRow[] }) {
   const sum = (pick: (row: QuerySeriesRow) => number | null) =>
     rows.reduce((total, row) => total + (pick(row) ?? 0), 0);
   const time = sum((row) => row.time);
@@ -179,21 +179,24 @@ function Figures({ data, all }: { data: SqlData<QuerySeriesRow>; all: Statements
     ],
   ];
   return (
-    <Stack gap="md">
-      <dl className={classes.figures}>
-        {figures.map(([name, value, title]) => (
-          <div key={name} title={title || undefined}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
-      <div className={classes.grid}>
-        {CHARTS.map((chart) => (
-          <SeriesChart key={chart.title} chart={chart} window={window} rows={rows} collected={all} />
-        ))}
-      </div>
-    </Stack>
+    <dl className={classes.figures}>
+      {figures.map(([name, value, title]) => (
+        <div key={name} title={title || undefined}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function SeriesCharts({ data, all }: { data: SqlData<QuerySeriesRow>; all: StatementsRow[] }) {
+  return (
+    <div className={classes.grid}>
+      {CHARTS.map((chart) => (
+        <SeriesChart key={chart.title} chart={chart} window={data.window} rows={data.rows} collected={all} />
+      ))}
+    </div>
   );
 }
 

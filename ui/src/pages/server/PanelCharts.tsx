@@ -5,25 +5,38 @@ import { useSql } from '../../api/useSql';
 import { TimeChart } from '../../charts/TimeChart';
 import { Loaded } from '../../shell/States';
 import { panelSeries } from './panelSeries';
-import { coverageQuery, PANELS, type Panel, type PanelGroup, panelQuery } from './panels';
+import { PANELS, type Panel, type PanelGroup } from './panels';
+import { coverageQuery, panelQuery, presenceQuery } from './panels.sql';
 import classes from './ServerPage.module.css';
 
 const CHART_HEIGHT = 150;
 
 export function PanelCharts({ server }: { server: string }) {
-  return PANELS.map((group) => (
-    <section key={group.title} aria-label={group.title}>
-      <h2 className={classes.group}>{group.title}</h2>
-      <div className={classes.grid}>
-        {group.panels.map((panel) => (
-          <PanelChart key={panel.title} panel={panel} group={group} server={server} />
-        ))}
-      </div>
-    </section>
-  ));
+  return PANELS.map((group) => <Group key={group.title} group={group} server={server} />);
 }
 
-function PanelChart({ panel, group, server }: { panel: Panel; group: PanelGroup; server: string }) {
+function Group({ group, server }: { group: PanelGroup; server: string }) {
+  const { needs } = group;
+  const query = useMemo(() => presenceQuery(needs?.table ?? ''), [needs]);
+  const presence = useSql(query, { server }, { enabled: needs !== undefined && server !== '' });
+  const absent = presence.data?.rows[0]?.present === false;
+  return (
+    <section aria-label={group.title}>
+      <h2 className={classes.group}>{group.title}</h2>
+      {needs && absent ? (
+        <p className={classes.absent}>{needs.empty}</p>
+      ) : (
+        <div className={classes.grid}>
+          {group.panels.map((panel) => (
+            <PanelChart key={panel.title} panel={panel} server={server} />
+          ))}
+        </div>
+      )}
+    </section>
+  );
+}
+
+function PanelChart({ panel, server }: { panel: Panel; server: string }) {
   const seen = useRef(false);
   const { ref, entry } = useIntersection({ rootMargin: '300px' });
   if (entry?.isIntersecting) seen.current = true;
@@ -60,7 +73,6 @@ function PanelChart({ panel, group, server }: { panel: Panel; group: PanelGroup;
                 floating={panel.floating ?? false}
                 steps={panel.unit === 'count' && panel.kind === 'counter'}
                 height={CHART_HEIGHT}
-                emptyText={group.empty}
               />
             ) : null
           }

@@ -3,7 +3,8 @@ import { enough } from '../../api/spread';
 import type { Window } from '../../api/sql';
 import type { Series } from '../../charts/stack';
 import { timeline } from '../../range/bins';
-import { isRate, type Panel, type PanelRow } from './panels';
+import type { Panel } from './panels';
+import { isRate, type PanelRow } from './panels.sql';
 
 /** Seconds the server was read in each bin, by the bin's start. */
 export type Coverage = ReadonlyMap<number, number>;

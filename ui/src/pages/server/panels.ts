@@ -2,9 +2,6 @@
  * The server page's charts below the one picture, as data: which table, which columns, how they are drawn. A counter
  * column is shown per second, a gauge as its mean in the bin.
  */
-import { spread } from '../../api/spread';
-import type { SqlQuery, Window } from '../../api/sql';
-import { bin, defineSql, during } from '../../api/sql';
 import { BAD, type Color, seriesColor } from '../../charts/colors';
 import type { Unit } from '../../format/numbers';
 
@@ -23,8 +20,10 @@ export interface Panel {
   /** Seconds between snapshots. */
   interval: number;
   kind: 'counter' | 'gauge';
-  /** Columns summed over the rows of a snapshot; `value` may use them. */
-  columns: string[];
+  /** Columns taken over the rows of a snapshot; `value` may use them. A pair is a name and what it stands for. */
+  columns: (string | readonly [name: string, expression: string])[];
+  /** How a gauge is taken over rows and snapshots, where the sum and then the mean would be wrong. */
+  take?: 'max';
   /** Further condition on rows. */
   where?: string;
   series: PanelSeries[];
@@ -36,11 +35,17 @@ export interface Panel {
 export interface PanelGroup {
   title: string;
   panels: Panel[];
-  /** Said where no panel of the group has data. */
-  empty?: string;
+  /** The table without which the whole group has nothing to show, and what is said then. */
+  needs?: { table: string; empty: string };
 }
 
 const s = (index: number) => seriesColor(index);
+
+/** What is there without being used. */
+const FAINT: Color = { light: '#dfe4e9', dark: '#3a424b' };
+
+/** Samples of the sessions for which the condition holds. */
+const state = (name: string, condition: string) => [name, `case when ${condition} then samples else 0 end`] as const;
 
 export const PANELS: PanelGroup[] = [
   {
@@ -60,12 +65,23 @@ export const PANELS: PanelGroup[] = [
       },
       {
         title: 'Connections',
+        subtitle: 'by state',
         unit: 'sessions',
-        table: 'pg_stat_database',
+        table: 'pg_stat_activity',
         interval: 10,
-        kind: 'gauge',
-        columns: ['numbackends'],
-        series: [{ name: 'connections', value: 'numbackends', color: s(0) }],
+        kind: 'counter',
+        columns: [
+          state('active', `state = 'active'`),
+          state('idle', `state = 'idle'`),
+          state('waiting', `state like 'idle in transaction%'`),
+        ],
+        where: `backend_type = 'client backend'`,
+        stack: true,
+        series: [
+          { name: 'active', value: 'active', color: s(2) },
+          { name: 'idle in transaction', value: 'waiting', color: s(1) },
+          { name: 'idle', value: 'idle', color: FAINT },
+        ],
       },
       {
         title: 'Rows written',
@@ -92,6 +108,27 @@ export const PANELS: PanelGroup[] = [
           { name: 'by scans', value: 'tup_returned', color: s(0) },
           { name: 'by index', value: 'tup_fetched', color: s(2) },
         ],
+      },
+      {
+        title: 'Oldest transaction',
+        subtitle: 'of a client; it holds back vacuum',
+        unit: 'ms',
+        table: 'pg_stat_activity',
+        interval: 10,
+        kind: 'gauge',
+        take: 'max',
+        columns: ['max_xact_age'],
+        where: `backend_type = 'client backend'`,
+        series: [{ name: 'age', value: 'max_xact_age', color: s(4) }],
+      },
+      {
+        title: 'Temporary files',
+        unit: 'bytes_per_second',
+        table: 'pg_stat_database',
+        interval: 10,
+        kind: 'counter',
+        columns: ['temp_bytes'],
+        series: [{ name: 'written', value: 'temp_bytes', color: s(1) }],
       },
     ],
   },
@@ -154,21 +191,15 @@ export const PANELS: PanelGroup[] = [
           { name: 'requested', value: 'num_requested', color: s(1) },
         ],
       },
-      {
-        title: 'Temporary files',
-        unit: 'bytes_per_second',
-        table: 'pg_stat_database',
-        interval: 10,
-        kind: 'counter',
-        columns: ['temp_bytes'],
-        series: [{ name: 'written', value: 'temp_bytes', color: s(1) }],
-      },
     ],
   },
   {
     title: 'Machine',
-    empty:
-      'The machine is read where the collector runs on it; this server is remote to its collector, or nothing has arrived yet.',
+    needs: {
+      table: 'host_cpu',
+      empty:
+        'CPU, memory, disks and network are read where a collector runs on the server’s own machine. None does, or nothing has arrived yet.',
+    },
     panels: [
       {
         title: 'CPU',
@@ -210,7 +241,7 @@ export const PANELS: PanelGroup[] = [
         series: [
           { name: 'used', value: 'total - available', color: s(0) },
           { name: 'cache', value: 'available - free', color: s(6) },
-          { name: 'free', value: 'free', color: { light: '#dfe4e9', dark: '#3a424b' } },
+          { name: 'free', value: 'free', color: FAINT },
         ],
       },
       {
@@ -244,53 +275,4 @@ export const PANELS: PanelGroup[] = [
 
 function cpuShare(part: string): string {
   return `(${part}) / nullif("user" + nice + system + idle + iowait + irq + softirq + steal, 0)`;
-}
-
-export type PanelRow = { t: number; seconds: number } & Record<string, number | null>;
-
-/** One row a bin: the seconds its rows cover, and `v0`, `v1`, … in the order of the panel's series, over the bin's sums. */
-export function panelQuery(panel: Panel): SqlQuery<PanelRow, { server: string }> {
-  const { table, where, columns } = panel;
-  const sums = Object.fromEntries(columns.map((column) => [column, `"${column}"`]));
-  return defineSql<PanelRow, { server: string }>({
-    name: `panel-${panel.title}`,
-    interval: panel.interval,
-    text: (window: Window) => `
-with ${isRate(panel) ? spread(window, { table, ...(where ? { where } : {}), sums }) : whole(window, panel)}
-select t, seconds, ${panel.series.map((series, i) => `${series.value} as v${i}`).join(', ')}
-from binned
-order by t`,
-  });
-}
-
-/** Rates and ratios are divided between bins; gauges are not, and neither is what is counted one by one. */
-export function isRate(panel: Panel): boolean {
-  return panel.kind === 'counter' && panel.unit !== 'count';
-}
-
-/** Each snapshot in the bin it ends in: summed if counted, else the mean. */
-function whole(window: Window, { kind, table, where, columns }: Panel): string {
-  const each = (call: string) =>
-    columns.map((column) => `${call}(cast("${column}" as double)) as "${column}"`).join(', ');
-  return `snapshots as (
-  select ts, ${each('sum')}
-  from ${table}
-  where server = $server and ${during}${where ? ` and ${where}` : ''}
-  group by ts
-), binned as (
-  select ${bin(window)} as t, ${window.bin}.0 as seconds, ${each(kind === 'counter' ? 'sum' : 'avg')}
-  from snapshots
-  group by 1
-)`;
-}
-
-/** How long the server was read in each bin: there, a table without a row means that nothing changed. */
-export function coverageQuery(interval: number): SqlQuery<{ t: number; seconds: number }, { server: string }> {
-  return defineSql<{ t: number; seconds: number }, { server: string }>({
-    name: `coverage-${interval}`,
-    interval,
-    text: (window) => `
-with ${spread(window, { table: 'pganalytics_server', where: 'up', sums: {} })}
-select t, seconds from binned`,
-  });
 }
