@@ -39,10 +39,19 @@ export function ErrorBox({ what, error, retry }: ErrorBoxProps) {
   );
 }
 
-export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+interface EmptyProps {
+  title: string;
+  /** Where it is all the page has, its title is the page's. */
+  whole?: boolean;
+  children?: ReactNode;
+}
+
+export function Empty({ title, whole = false, children }: EmptyProps) {
   return (
     <Stack gap={6} align="center" py={48} px="md" ta="center">
-      <Title order={2}>{title}</Title>
+      <Title order={whole ? 1 : 2} size="h2">
+        {title}
+      </Title>
       <Text size="sm" c="dimmed" maw={520} component="div">
         {children}
       </Text>

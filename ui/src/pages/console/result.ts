@@ -43,7 +43,12 @@ export function toChart(answer: SqlAnswer): ResultChart | null {
   );
   if (timeIndex < 0) return null;
   const numbers = columns.map((_, i) => i).filter((i) => i !== timeIndex && NUMERIC.test(columns[i]?.type ?? ''));
-  const texts = columns.map((_, i) => i).filter((i) => i !== timeIndex && !numbers.includes(i));
+  const texts = columns
+    .map((_, i) => i)
+    .filter(
+      (i) =>
+        i !== timeIndex && !numbers.includes(i) && /^(text|bool|varchar|utf8|string)/i.test(columns[i]?.type ?? ''),
+    );
   if (numbers.length === 0) return null;
 
   const times = [...new Set(rows.map((row) => timeOf(row[timeIndex] ?? null)).filter((t) => t !== null))].sort(
@@ -55,7 +60,7 @@ export function toChart(answer: SqlAnswer): ResultChart | null {
     const t = timeOf(row[timeIndex] ?? null);
     const at = t === null ? undefined : index.get(t);
     if (at === undefined) continue;
-    const labels = texts.map((i) => row[i] ?? '(null)').join(' ');
+    const labels = texts.map((i) => row[i] ?? '(none)').join(' ');
     for (const i of numbers) {
       const column = columns[i]?.name ?? '';
       const name = labels ? (numbers.length > 1 ? `${labels} ${column}` : labels) : column;

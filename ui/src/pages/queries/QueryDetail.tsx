@@ -40,7 +40,12 @@ export default function QueryDetail() {
   const by = useSql(queryBy, { server, id }, { enabled });
   const waits = useSql(queryWaits, { server, id }, { enabled });
 
-  if (id === '') return <Empty title="No query chosen">Choose one on the page Queries.</Empty>;
+  if (id === '')
+    return (
+      <Empty whole title="No query chosen">
+        Choose one on the page Queries.
+      </Empty>
+    );
   return (
     <>
       <title>{`Query ${id} · pgAnalytics`}</title>

@@ -1,6 +1,7 @@
 /** Requests of the API: what they do, what they take, what they answer, and a line for the shell. */
 import { Code, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { Fragment } from 'react';
 import { basePath, get } from '../../api/client';
 import { Loaded } from '../../shell/States';
 import { type Endpoint, endpoints, type OpenApi, resolve, type Schema, typeName } from './openapi';
@@ -37,6 +38,9 @@ export function ApiReference({ search }: { search: string }) {
 function Entry({ endpoint, document }: { endpoint: Endpoint; document: OpenApi }) {
   const { method, path, operation } = endpoint;
   const [mediaType, media] = Object.entries(operation.requestBody?.content ?? {})[0] ?? [];
+  const responses = Object.entries(operation.responses ?? {});
+  const successes = responses.filter(([status]) => status.startsWith('2'));
+  const failures = responses.filter(([status]) => !status.startsWith('2'));
   const lines = (operation.description ?? '').split('\n\n').filter(Boolean);
   return (
     <details className={classes.entry}>
@@ -50,7 +54,7 @@ function Entry({ endpoint, document }: { endpoint: Endpoint; document: OpenApi }
       <div className={classes.body}>
         {lines.map((line) => (
           <p key={line} className={classes.text}>
-            {line}
+            <Marked text={line} />
           </p>
         ))}
         {operation.parameters?.length ? (
@@ -58,24 +62,39 @@ function Entry({ endpoint, document }: { endpoint: Endpoint; document: OpenApi }
             title="Parameters"
             rows={operation.parameters.map((parameter) => ({
               name: parameter.name,
-              type: `${typeName(parameter.schema)}, in ${parameter.in}`,
+              type: `${typeName(parameter.schema, document)}, in ${parameter.in}`,
               required: parameter.required ?? false,
               help: parameter.description ?? '',
             }))}
           />
         ) : null}
         {media ? <SchemaFields title={`Body: ${mediaType}`} schema={media.schema} document={document} /> : null}
-        {Object.entries(operation.responses ?? {}).map(([status, response]) => {
-          const [type, content] = Object.entries(response.content ?? {})[0] ?? [];
+        {successes.map(([status, { description, content }]) => {
+          const [type, answer] = Object.entries(content ?? {})[0] ?? [];
           return (
             <SchemaFields
               key={status}
-              title={[status, response.description, type].filter(Boolean).join(' · ')}
-              schema={content?.schema}
+              title={[status, description, type].filter(Boolean).join(' · ')}
+              schema={answer?.schema}
               document={document}
             />
           );
         })}
+        {failures.length > 0 ? (
+          <>
+            <p className={classes.heading}>Refused with</p>
+            <dl className={classes.failures}>
+              {failures.map(([status, { description }]) => (
+                <Fragment key={status}>
+                  <dt>{status}</dt>
+                  <dd>
+                    <Marked text={description ?? ''} />
+                  </dd>
+                </Fragment>
+              ))}
+            </dl>
+          </>
+        ) : null}
       </div>
     </details>
   );
@@ -87,18 +106,32 @@ function SchemaFields({ title, schema, document }: { title: string; schema: Sche
   const properties = Object.entries(inner?.properties ?? {});
   const label = schema && outer?.type === 'array' ? `${title} · list` : title;
   if (properties.length === 0) {
-    return <p className={classes.heading}>{schema && !schema.$ref ? `${label} · ${typeName(schema)}` : label}</p>;
+    return (
+      <p className={classes.heading}>{schema && !schema.$ref ? `${label} · ${typeName(schema, document)}` : label}</p>
+    );
   }
   return (
     <Fields
       title={label}
       rows={properties.map(([name, property]) => ({
         name,
-        type: typeName(property),
+        type: typeName(property, document),
         required: inner?.required?.includes(name) ?? false,
         help: property.description ?? '',
       }))}
     />
+  );
+}
+
+/** Backticks become code; nothing else of Markdown is used in descriptions. */
+function Marked({ text }: { text: string }) {
+  return text.split('`').map((part, i) =>
+    i % 2 === 1 ? (
+      // biome-ignore lint/suspicious/noArrayIndexKey: parts of a text have no identity but their place
+      <code key={i}>{part}</code>
+    ) : (
+      part
+    ),
   );
 }
 
@@ -126,7 +159,9 @@ function Fields({ title, rows }: { title: string; rows: FieldRow[] }) {
                   {row.type}
                   {row.required ? '' : ', optional'}
                 </td>
-                <td>{row.help}</td>
+                <td>
+                  <Marked text={row.help} />
+                </td>
               </tr>
             ))}
           </tbody>

@@ -24,8 +24,8 @@ export function TableReference({ search }: { search: string }) {
         return (
           <Stack gap={6}>
             <Text size="sm" c="dimmed">
-              Each table also has <Code>ts</Code> (when), <Code>server</Code> and <Code>interval_ms</Code> (what the
-              counters of a row cover). Counters are what was added in that interval; sum them.
+              Counters are what was added in the interval that <Code>interval_ms</Code> says: sum them. Where nothing
+              changed there is no row.
             </Text>
             {shown.map((view) => (
               <details key={view.name} className={classes.entry} open={word !== '' && shown.length <= 3}>

@@ -13,6 +13,15 @@ describe('typeName', () => {
   ])('%j', (schema, text) => expect(typeName(schema)).toBe(text));
 });
 
+it('a name for a few words is those words', () => {
+  const document = {
+    info: { title: '', version: '' },
+    paths: {},
+    components: { schemas: { Format: { enum: ['json', 'csv'] } } },
+  };
+  expect(typeName({ $ref: '#/components/schemas/Format' }, document)).toBe('"json" | "csv"');
+});
+
 describe('endpoints', () => {
   it('lists each method of each path', () => {
     const list = endpoints({

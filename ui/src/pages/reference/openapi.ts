@@ -63,16 +63,19 @@ export function refName(ref: string): string {
 }
 
 /** A type on one line: `string (date-time)`, `Server[]`, `integer or null`. */
-export function typeName(schema: Schema | undefined): string {
+export function typeName(schema: Schema | undefined, document?: OpenApi): string {
   if (!schema) return 'any';
-  if (schema.$ref) return refName(schema.$ref);
+  if (schema.$ref) {
+    const named = document && resolve(document, schema);
+    return named?.enum || named?.oneOf?.every((variant) => variant.enum) ? typeName(named) : refName(schema.$ref);
+  }
   const variants = schema.oneOf ?? schema.anyOf ?? schema.allOf;
-  if (variants) return variants.map(typeName).join(' or ');
+  if (variants) return variants.map((variant) => typeName(variant, document)).join(' or ');
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(' | ');
   const types = Array.isArray(schema.type) ? schema.type : [schema.type ?? (schema.properties ? 'object' : 'any')];
   return types
     .map((type) => {
-      if (type === 'array') return `${typeName(schema.items)}[]`;
+      if (type === 'array') return `${typeName(schema.items, document)}[]`;
       if (type === 'object' && typeof schema.additionalProperties === 'object') {
         return `{name: ${typeName(schema.additionalProperties)}}`;
       }

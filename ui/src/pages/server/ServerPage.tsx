@@ -1,12 +1,14 @@
 /** Where is it wrong? The one picture, who and what it is made of, then the charts from panels.ts. */
-import { Badge, Group, Stack } from '@mantine/core';
+import { Anchor, Badge, Group, Stack } from '@mantine/core';
 import { useMemo } from 'react';
+import { Link } from 'react-router';
 import { useServers } from '../../api/facts';
 import { type SqlData, useSql } from '../../api/useSql';
 import { TimeChart } from '../../charts/TimeChart';
 import { formatLong } from '../../format/numbers';
 import { formatAgo, formatMoment, parseTime } from '../../format/time';
 import { useRange, useZone } from '../../range/RangeProvider';
+import { usePageHref } from '../../shell/links';
 import { useServer } from '../../shell/ServerPicker';
 import { Empty, Loaded, PageHeader } from '../../shell/States';
 import { sampledSeconds, sessionSeries } from './activity';
@@ -18,12 +20,24 @@ import { TopSessions } from './TopSessions';
 export default function ServerPage() {
   const server = useServer();
   const servers = useServers();
+  const href = usePageHref();
   const facts = useSql(serverFacts, { server }, { enabled: server !== '' });
   const sessions = useSql(sessionsByClass, { server }, { enabled: server !== '' });
   const row = facts.data?.rows[0];
 
   if (server === '') {
     return servers.data?.length === 0 ? <NoServers /> : null;
+  }
+  if (servers.data && !servers.data.some((entry) => entry.name === server)) {
+    return (
+      <Empty whole title={`No server is named ${server}`}>
+        It may have been renamed, or the link is of another pgAnalytics. Choose one above, or on the page{' '}
+        <Anchor component={Link} size="sm" underline="always" to={href('fleet', { server: undefined })}>
+          Fleet
+        </Anchor>
+        .
+      </Empty>
+    );
   }
   return (
     <>
