@@ -129,7 +129,8 @@ function line(entry: Series, scheme: Scheme, stack: boolean, steps: boolean): uP
   return {
     label: entry.name,
     stroke: color,
-    width: stack ? 0.75 : 1.5,
+    // A layer of no height must not show, so a stack has no outlines.
+    width: stack ? 0 : 1.5,
     ...(steps ? { paths: steppedPaths() } : {}),
     ...(stack
       ? { fill: `${color}d9`, points: { show: false } }

@@ -180,7 +180,8 @@ function useColumns(
         sort: (row) => growth(row[measure], row.before),
         cell: (row) => <Change now={row[measure]} before={row.before} />,
         text: (row) => formatChange(row[measure], row.before),
-        title: (row) => `${exact(row.before)} in the range before`,
+        title: (row) =>
+          row.before === null ? 'The range before was not collected, or not whole' : `${exact(row.before)} in the range before`,
       },
       number('calls', 'Calls', formatCount, 'count'),
       number('mean', 'Mean', formatMs, 'ms'),

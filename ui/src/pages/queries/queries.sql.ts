@@ -38,13 +38,16 @@ export interface QueryRow {
   wal: number | null;
   temp: number | null;
   hits: number | null;
-  /** The measure in the range before, of the same length; null where nothing was collected then. */
+  /** The measure in the range before, of the same length; null where that was not collected nearly whole. */
   before: number | null;
 }
 
 const SUMS = Object.entries(MEASURES)
   .map(([name, { sum }]) => `${sum} as "${name}"`)
   .join(',\n    ');
+
+/** A range of which less was collected is no ground for a comparison: everything would seem to have grown. */
+const LEAST_COMPARABLE = 0.8;
 
 /** The range before, of the same length. */
 const beforeRange = (window: Window) =>
@@ -69,13 +72,19 @@ with texts as (${latestTexts}
   where server = $server and ${beforeRange(window)} and ($database = '' or datname = $database)
   group by queryid
 ), read as (
-  select count(*) > 0 as any_rows from earlier
+  select coalesce(sum(ms), 0) / 1000.0 as seconds
+  from (
+    select ts, max(interval_ms) as ms
+    from pg_stat_statements
+    where server = $server and ${beforeRange(window)} and interval_ms > 0
+    group by ts
+  )
 )
 select cast(statements.queryid as varchar) as queryid, query, databases, "database", users, username,
   ${Object.keys(MEASURES)
     .map((name) => `"${name}"`)
     .join(', ')}, hits,
-  case when before is null and any_rows then 0 else before end as before
+  case when seconds >= ${(window.to - window.from) * LEAST_COMPARABLE} then coalesce(before, 0.0) end as before
 from statements
 left join texts on texts.queryid = statements.queryid
 left join earlier on earlier.queryid = statements.queryid
