@@ -8,5 +8,6 @@ pub mod install;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod replicas;
 pub mod wait;
 pub mod workload;

@@ -6,6 +6,7 @@ mod crashes;
 mod dependencies;
 mod harness;
 mod names;
+mod replicas;
 mod standby;
 mod troubles;
 mod views;

@@ -2,18 +2,18 @@
 //!
 //! # Promise
 //! A file is live from the commit that registers it until the commit that retires it, and it is complete and on disk before the first.
-//! A retired file stays on disk until no query can still be reading it. Whatever else lies in the folder is an orphan of a crash.
+//! A retired file stays where it is until no query can still be reading it. Whatever else lies there is an orphan of a crash.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use chrono::{DateTime, NaiveDate, Utc};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, SqliteConnection};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
+use crate::meta::database::{Statement, Transaction, statement};
 use crate::meta::{FILE, Meta, explain, micros, time};
 use crate::rows::Extent;
+use crate::store::Store;
 
 /// The folder of the Parquet files within the data folder.
 pub(crate) const FOLDER: &str = "lake";
@@ -47,87 +47,119 @@ pub(crate) fn path(view: &str, date: NaiveDate, id: i64) -> String {
 }
 
 const COLUMNS: &str = "id, view, date, rows, bytes, crc32, min_ts, max_ts, min_server, max_server, created";
+/// A file that no catalog names is left alone this long: it may be about to be registered, and clocks may differ by hours.
+const ORPHAN_AFTER: TimeDelta = TimeDelta::hours(24);
+
+/// A statement over all columns of a file.
+fn select(rest: &str) -> Statement {
+    statement(sqlx::AssertSqlSafe(format!("select {COLUMNS} from files {rest}")))
+}
+
+/// Live files that were added after a version of the history.
+pub(crate) async fn added_since(transaction: &mut Transaction, version: i64) -> anyhow::Result<Vec<LiveFile>> {
+    let sql = "where added_version > $1 and retired is null order by view, date, id";
+    let rows: Vec<Row> = transaction.all(select(sql).bind(version)).await.map_err(explain)?;
+    rows.into_iter().map(Row::file).collect()
+}
+
+/// Files that were retired after a version of the history.
+pub(crate) async fn retired_since(transaction: &mut Transaction, version: i64) -> anyhow::Result<HashSet<i64>> {
+    let sql = "select id from files where retired_version > $1";
+    let rows: Vec<(i64,)> = transaction.all(statement(sql).bind(version)).await.map_err(explain)?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
 
 /// All live files.
 pub(crate) async fn live(meta: &Meta) -> anyhow::Result<Vec<LiveFile>> {
-    let sql = format!("select {COLUMNS} from files where retired is null order by view, date, id");
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(meta.readers()).await.map_err(explain)?;
-    rows.iter().map(file).collect()
+    let rows: Vec<Row> = meta.database().all(select("where retired is null order by view, date, id")).await.map_err(explain)?;
+    rows.into_iter().map(Row::file).collect()
 }
 
 /// Retired files that were retired before a moment.
 pub(crate) async fn retired(meta: &Meta, before: DateTime<Utc>) -> anyhow::Result<Vec<LiveFile>> {
-    let sql = format!("select {COLUMNS} from files where retired < ?1 order by id");
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(micros(before)).fetch_all(meta.readers()).await.map_err(explain)?;
-    rows.iter().map(file).collect()
+    let rows: Vec<Row> = meta.database().all(select("where retired < $1 order by id").bind(micros(before))).await.map_err(explain)?;
+    rows.into_iter().map(Row::file).collect()
 }
 
-/// The highest id that was ever given.
+/// The highest id that a folder's store ever gave.
 pub(crate) async fn last_id(meta: &Meta) -> anyhow::Result<i64> {
     let sql = "select coalesce((select seq from sqlite_sequence where name = 'files'), 0)";
-    sqlx::query_scalar(sql).fetch_one(meta.readers()).await.map_err(explain)
+    let (last,): (i64,) = meta.database().one(statement(sql)).await.map_err(explain)?;
+    Ok(last)
+}
+
+/// An id that no other file of a shared store has.
+pub(crate) async fn shared_id(meta: &Meta) -> anyhow::Result<i64> {
+    let (id,): (i64,) = meta.database().one(statement("select nextval('file_ids')")).await.map_err(explain)?;
+    Ok(id)
 }
 
 /// Makes a file live.
-pub(crate) async fn register(connection: &mut SqliteConnection, file: &LiveFile) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "insert into files (id, view, date, rows, bytes, crc32, min_ts, max_ts, min_server, max_server, created)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    )
-    .bind(file.id)
-    .bind(&file.view)
-    .bind(file.date.to_string())
-    .bind(file.rows.cast_signed())
-    .bind(file.bytes.cast_signed())
-    .bind(i64::from(file.crc32))
-    .bind(file.extent.min_ts)
-    .bind(file.extent.max_ts)
-    .bind(&file.extent.min_server)
-    .bind(&file.extent.max_server)
-    .bind(micros(file.created))
-    .execute(connection)
-    .await?;
+pub(crate) async fn register(transaction: &mut Transaction, file: &LiveFile, version: i64) -> Result<(), sqlx::Error> {
+    let insert = statement(
+        "insert into files (id, view, date, rows, bytes, crc32, min_ts, max_ts, min_server, max_server, created, added_version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    );
+    let insert = insert.bind(file.id).bind(file.view.as_str()).bind(file.date.to_string());
+    let insert = insert.bind(file.rows.cast_signed()).bind(file.bytes.cast_signed()).bind(i64::from(file.crc32));
+    let insert = insert.bind(file.extent.min_ts).bind(file.extent.max_ts);
+    let insert = insert.bind(file.extent.min_server.as_str()).bind(file.extent.max_server.as_str());
+    transaction.execute(insert.bind(micros(file.created)).bind(version)).await?;
     Ok(())
 }
 
-/// Takes a file out of the history; it stays on disk for now.
-pub(crate) async fn retire(connection: &mut SqliteConnection, id: i64, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query("update files set retired = ?2 where id = ?1").bind(id).bind(micros(now)).execute(connection).await?;
-    Ok(())
+/// Takes a file out of the history; it stays where it is for now. False when it was out already.
+pub(crate) async fn retire(transaction: &mut Transaction, id: i64, now: DateTime<Utc>, version: i64) -> Result<bool, sqlx::Error> {
+    let update = statement("update files set retired = $2, retired_version = $3 where id = $1 and retired is null");
+    Ok(transaction.execute(update.bind(id).bind(micros(now)).bind(version)).await? > 0)
 }
 
 /// Deletes retired files and forgets them.
-pub(crate) async fn delete(meta: &Meta, folder: &Path, files: &[LiveFile]) -> anyhow::Result<()> {
+pub(crate) async fn delete(meta: &Meta, store: &Store, files: &[LiveFile]) -> anyhow::Result<()> {
     for file in files {
-        let path = folder.join(FOLDER).join(file.path());
-        match tokio::fs::remove_file(&path).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("delete the replaced file {}", path.display()));
-            }
-            _ => {}
-        }
-        if let Some(date) = path.parent() {
-            // Fails while other files are in it, as it should.
-            let _ = tokio::fs::remove_dir(date).await;
-        }
-        sqlx::query("delete from files where id = ?1 and retired is not null")
-            .bind(file.id)
-            .execute(meta.writer())
-            .await
-            .map_err(explain)?;
+        store.delete(&file.path()).await?;
+        let forget = async {
+            let mut transaction = meta.database().begin().await?;
+            // Who has not seen the retirement yet reads the whole catalog anew.
+            let purged = "update history set purged = (select coalesce(max(retired_version), 0) from files where id = $1) \
+                          where purged < (select coalesce(max(retired_version), 0) from files where id = $1)";
+            transaction.execute(statement(purged).bind(file.id)).await?;
+            transaction.execute(statement("delete from files where id = $1 and retired is not null").bind(file.id)).await?;
+            transaction.commit().await
+        };
+        forget.await.map_err(explain)?;
     }
     Ok(())
+}
+
+/// Deletes from a shared store what no catalog names and is old enough to be nobody's work.
+pub(crate) async fn delete_orphans(meta: &Meta, store: &Store, now: DateTime<Utc>) -> anyhow::Result<u64> {
+    // Listed before the catalog is read: what is registered meanwhile is then known.
+    let listed = store.list().await?;
+    let rows: Vec<(i64, String, String)> = meta.database().all(statement("select id, view, date from files")).await.map_err(explain)?;
+    let known: HashSet<String> = rows
+        .into_iter()
+        .map(|(id, view, date)| Ok(path(&view, date.parse().with_context(|| format!("the catalog's date '{date}'"))?, id)))
+        .collect::<anyhow::Result<_>>()?;
+    let mut orphans = 0;
+    for file in listed {
+        let is_ours = file.path.starts_with("table=") || file.path.starts_with("pganalytics-probe");
+        if is_ours && !known.contains(&file.path) && file.modified < now - ORPHAN_AFTER {
+            store.delete(&file.path).await?;
+            orphans += 1;
+        }
+    }
+    Ok(orphans)
 }
 
 /// Deletes what a crash left: files that are not in the catalog. Says which live files are missing or of another size.
 ///
 /// # Errors
 /// When a new catalog meets complete files: they are somebody's history, and not a crash's.
-pub(crate) fn sweep(folder: &Path, live: &[LiveFile], is_new: bool) -> anyhow::Result<Sweep> {
-    let root = folder.join(FOLDER);
+pub(crate) fn sweep(root: &Path, live: &[LiveFile], is_new: bool) -> anyhow::Result<Sweep> {
     let known: HashSet<PathBuf> = live.iter().map(|file| root.join(file.path())).collect();
     let mut swept = Sweep::default();
-    let mut folders = vec![root.clone()];
+    let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {
         let entries = std::fs::read_dir(&folder).with_context(|| format!("list {}", folder.display()))?;
         for entry in entries {
@@ -169,21 +201,33 @@ pub(crate) struct Sweep {
     pub(crate) damaged: Vec<String>,
 }
 
-fn file(row: &SqliteRow) -> anyhow::Result<LiveFile> {
-    let date: String = row.try_get("date")?;
-    Ok(LiveFile {
-        id: row.try_get("id")?,
-        view: row.try_get("view")?,
-        date: date.parse().with_context(|| format!("the catalog's date '{date}'"))?,
-        rows: row.try_get::<i64, _>("rows")?.unsigned_abs(),
-        bytes: row.try_get::<i64, _>("bytes")?.unsigned_abs(),
-        crc32: u32::try_from(row.try_get::<i64, _>("crc32")?).unwrap_or_default(),
-        extent: Extent {
-            min_ts: row.try_get("min_ts")?,
-            max_ts: row.try_get("max_ts")?,
-            min_server: row.try_get("min_server")?,
-            max_server: row.try_get("max_server")?,
-        },
-        created: time(row.try_get("created")?),
-    })
+/// A file as the catalog has it.
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    view: String,
+    date: String,
+    rows: i64,
+    bytes: i64,
+    crc32: i64,
+    min_ts: i64,
+    max_ts: i64,
+    min_server: String,
+    max_server: String,
+    created: i64,
+}
+
+impl Row {
+    fn file(self) -> anyhow::Result<LiveFile> {
+        Ok(LiveFile {
+            id: self.id,
+            view: self.view,
+            date: self.date.parse().with_context(|| format!("the catalog's date '{}'", self.date))?,
+            rows: self.rows.unsigned_abs(),
+            bytes: self.bytes.unsigned_abs(),
+            crc32: u32::try_from(self.crc32).unwrap_or_default(),
+            extent: Extent { min_ts: self.min_ts, max_ts: self.max_ts, min_server: self.min_server, max_server: self.max_server },
+            created: time(self.created),
+        })
+    }
 }

@@ -11,7 +11,6 @@
 //! memory is a row group and a few batches of each input.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -22,6 +21,9 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::StreamExt as _;
 
 use crate::catalog::{self, LiveFile};
+use crate::follow::{Follower, next_version};
+use crate::lease::Fence;
+use crate::meta::database::statement;
 use crate::meta::{Meta, explain};
 use crate::parquet::{Draft, sorted};
 use crate::rows::{Hot, date, days, span};
@@ -29,6 +31,7 @@ use crate::scan::Files;
 use crate::shape::{Shape, Shapes};
 use crate::snapshot::{Change, Present};
 use crate::stats::Compaction;
+use crate::store::Store;
 
 /// Files of like size that become one.
 const FAN_IN: usize = 8;
@@ -40,26 +43,30 @@ const SETTLE: TimeDelta = TimeDelta::hours(1);
 /// Does the work; one compaction at a time.
 #[derive(Debug)]
 pub(crate) struct Compactor {
-    pub(crate) folder: PathBuf,
+    pub(crate) store: Store,
     pub(crate) meta: Meta,
+    pub(crate) follower: Arc<Follower>,
     pub(crate) shapes: Arc<Shapes>,
     pub(crate) present: Arc<Present>,
     pub(crate) files: Files,
-    /// The last id given to a file. Ids are not used again within a process, and after a crash only once the orphans are gone.
+    /// The last id given to a file, where the store is this process's own. Ids are not used again within a process, and after a crash only
+    /// once the orphans are gone; a shared store counts them itself.
     pub(crate) last_id: AtomicI64,
     pub(crate) turn: tokio::sync::Mutex<()>,
 }
 
 impl Compactor {
     /// Hot rows to files, then small files to larger ones.
-    pub(crate) async fn compact(&self, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
+    pub(crate) async fn compact(&self, fence: Fence, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
         let _turn = self.turn.lock().await;
-        let mut done = self.write_hot(now).await?;
-        self.merge(now, &mut done).await?;
+        // What the holder before has done is known before anything is begun.
+        self.follower.refresh().await?;
+        let mut done = self.write_hot(fence, now).await?;
+        self.merge(fence, now, &mut done).await?;
         Ok(done)
     }
 
-    async fn write_hot(&self, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
+    async fn write_hot(&self, fence: Fence, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
         let snapshot = self.present.snapshot();
         let hot = |view: &str| snapshot.get(view).map(|contents| Arc::clone(&contents.hot)).unwrap_or_default();
         let Some(up_to) = snapshot.values().flat_map(|contents| contents.hot.last()).map(|hot| hot.batch).max() else {
@@ -75,15 +82,19 @@ impl Compactor {
             match self.write_table(shape, rows, now).await {
                 Ok(files) => written.extend(files),
                 Err(error) => {
-                    self.discard(&written);
+                    self.discard(&written).await;
                     return Err(error);
                 }
             }
         }
-        if let Err(error) = self.commit(&written, &[], Some(up_to), now).await {
-            self.discard(&written);
-            return Err(error);
-        }
+        let compacted = Compacted { up_to, batches: batches.len() as u64 };
+        let version = match self.commit(fence, &written, &[], Some(compacted), now).await {
+            Ok(version) => version,
+            Err(error) => {
+                self.discard(&written).await;
+                return Err(error);
+            }
+        };
         let done = Compaction {
             batches: batches.len() as u64,
             rows: written.iter().map(|file| file.rows).sum(),
@@ -91,23 +102,25 @@ impl Compactor {
             bytes: written.iter().map(|file| file.bytes).sum(),
             merged: 0,
         };
-        self.present.change(Change { compacted: Some(up_to), added: written, retired: HashSet::new() });
+        self.follower.publish(version, Change { compacted: Some(up_to), added: written, ..Change::default() }).await?;
         Ok(done)
     }
 
     /// One file a day of a table's hot rows, on a thread of its own.
     async fn write_table(&self, shape: &Arc<Shape>, hot: Arc<Vec<Arc<Hot>>>, now: DateTime<Utc>) -> anyhow::Result<Vec<LiveFile>> {
-        let (folder, shape) = (self.folder.clone(), Arc::clone(shape));
+        let (store, shape) = (self.store.clone(), Arc::clone(shape));
         let mut ids = BTreeMap::new();
         for day in hot.iter().flat_map(|hot| days(&hot.rows)) {
-            ids.entry(day).or_insert_with(|| self.next_id());
+            if let std::collections::btree_map::Entry::Vacant(entry) = ids.entry(day) {
+                entry.insert(self.next_id().await?);
+            }
         }
         let write = move || {
             let mut files = Vec::new();
             for (day, id) in ids {
                 let rows: Vec<RecordBatch> = hot.iter().filter_map(|hot| of_day(hot, day).transpose()).collect::<anyhow::Result<_>>()?;
                 let rows = sorted(&shape, &rows.iter().collect::<Vec<_>>())?;
-                let mut draft = Draft::create(&folder, &shape, date(day), id)?;
+                let mut draft = Draft::create(&store, &shape, date(day), id)?;
                 draft.write(&rows)?;
                 files.push(draft.finish(now)?);
             }
@@ -116,7 +129,7 @@ impl Compactor {
         tokio::task::spawn_blocking(write).await.context("write hot rows")?
     }
 
-    async fn merge(&self, now: DateTime<Utc>, done: &mut Compaction) -> anyhow::Result<()> {
+    async fn merge(&self, fence: Fence, now: DateTime<Utc>, done: &mut Compaction) -> anyhow::Result<()> {
         for shape in self.shapes.iter() {
             loop {
                 let files = self.present.contents(shape.name()).files;
@@ -128,12 +141,15 @@ impl Compactor {
                 done.files += 1;
                 done.bytes += merged.bytes;
                 done.merged += inputs.len() as u64;
-                if let Err(error) = self.commit(std::slice::from_ref(&merged), &inputs, None, now).await {
-                    self.discard(&[merged]);
-                    return Err(error);
-                }
+                let version = match self.commit(fence, std::slice::from_ref(&merged), &inputs, None, now).await {
+                    Ok(version) => version,
+                    Err(error) => {
+                        self.discard(&[merged]).await;
+                        return Err(error);
+                    }
+                };
                 let retired = inputs.iter().map(|file| file.id).collect();
-                self.present.change(Change { compacted: None, added: vec![merged], retired });
+                self.follower.publish(version, Change { added: vec![merged], retired, ..Change::default() }).await?;
             }
         }
         Ok(())
@@ -144,10 +160,10 @@ impl Compactor {
         let day = inputs.first().context("nothing to merge")?.date;
         let expected: u64 = inputs.iter().map(|file| file.rows).sum();
         let mut rows = self.files.merged(shape, inputs)?;
-        let (folder, shape, id) = (self.folder.clone(), Arc::clone(shape), self.next_id());
+        let (store, shape, id) = (self.store.clone(), Arc::clone(shape), self.next_id().await?);
         let runtime = tokio::runtime::Handle::current();
         let write = move || {
-            let mut draft = Draft::create(&folder, &shape, day, id)?;
+            let mut draft = Draft::create(&store, &shape, day, id)?;
             while let Some(batch) = runtime.block_on(rows.next()) {
                 draft.write(&batch?)?;
             }
@@ -159,46 +175,68 @@ impl Compactor {
             Err(error) => return Err(self.files.blame(error, inputs).await),
         };
         if merged.rows != expected {
-            self.discard(std::slice::from_ref(&merged));
+            self.discard(std::slice::from_ref(&merged)).await;
             anyhow::bail!("{} rows were read, {expected} are in the catalog; the inputs are kept", merged.rows);
         }
         Ok(merged)
     }
 
-    /// The one transaction in which the history changes its form.
+    /// The one transaction in which the history changes its form; its version.
     async fn commit(
         &self,
+        fence: Fence,
         added: &[LiveFile],
         retired: &[Arc<LiveFile>],
-        compacted: Option<i64>,
+        compacted: Option<Compacted>,
         now: DateTime<Utc>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<i64> {
         let change = async {
-            let mut transaction = self.meta.writer().begin().await?;
+            let mut transaction = self.meta.database().begin().await.map_err(explain)?;
+            let version = next_version(&mut transaction).await.map_err(explain)?;
+            fence.check(&mut transaction).await?;
             for file in added {
-                catalog::register(&mut transaction, file).await?;
+                catalog::register(&mut transaction, file, version).await.map_err(explain)?;
             }
             for file in retired {
-                catalog::retire(&mut transaction, file.id, now).await?;
+                let was_live = catalog::retire(&mut transaction, file.id, now, version).await.map_err(explain)?;
+                anyhow::ensure!(was_live, "{} has left the history meanwhile; it is left as it is now", file.path());
             }
-            if let Some(up_to) = compacted {
-                sqlx::query("delete from batches where id <= ?1").bind(up_to).execute(&mut *transaction).await?;
+            if let Some(Compacted { up_to, batches }) = compacted {
+                let delete = statement("delete from batches where id <= $1").bind(up_to);
+                let deleted = transaction.execute(delete).await.map_err(explain)?;
+                anyhow::ensure!(deleted == batches, "{deleted} batches wait up to {up_to}, {batches} were written; they are kept");
+                let note = statement("update history set compacted = $1").bind(up_to);
+                transaction.execute(note).await.map_err(explain)?;
             }
-            transaction.commit().await
+            transaction.commit().await.map_err(explain)?;
+            anyhow::Ok(version)
         };
-        change.await.map_err(explain).context("change the catalog of files")
+        change.await.context("change the catalog of files")
     }
 
-    /// Removes files that will not be live after all; what is left is removed at the next start.
-    fn discard(&self, files: &[LiveFile]) {
+    /// Removes files that will not be live after all; what is left is removed as an orphan.
+    async fn discard(&self, files: &[LiveFile]) {
         for file in files {
-            let _ = std::fs::remove_file(self.folder.join(catalog::FOLDER).join(file.path()));
+            if let Err(error) = self.store.delete(&file.path()).await {
+                tracing::debug!(error = format!("{error:#}"), "leave an orphan");
+            }
         }
     }
 
-    fn next_id(&self) -> i64 {
-        self.last_id.fetch_add(1, Ordering::Relaxed) + 1
+    async fn next_id(&self) -> anyhow::Result<i64> {
+        match self.meta.database().is_shared() {
+            true => catalog::shared_id(&self.meta).await,
+            false => Ok(self.last_id.fetch_add(1, Ordering::Relaxed) + 1),
+        }
     }
+}
+
+/// The hot batches that new files hold.
+#[derive(Debug, Clone, Copy)]
+struct Compacted {
+    up_to: i64,
+    /// How many they are.
+    batches: u64,
 }
 
 fn of_day(hot: &Hot, day: i64) -> anyhow::Result<Option<RecordBatch>> {

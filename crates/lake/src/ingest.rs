@@ -1,7 +1,7 @@
 //! Ingest: a batch's bytes in, an acknowledgement out.
 //!
 //! # Promise
-//! `Ok` means that the batch is committed (`synchronous=FULL`) and visible to SQL; an error means that nothing of it was taken.
+//! `Ok` means that the batch is durably committed and visible to SQL, on whichever replica; an error means that nothing of it was taken.
 //! A batch at or below its collector's high-water mark is a duplicate and changes nothing.
 //!
 //! # How
@@ -15,16 +15,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 use anyhow::Context as _;
 use bytes::Bytes;
 use chrono::Utc;
-use futures::TryStreamExt as _;
 use pganalytics_views::wire::{Limits, WireError, decode_header};
-use sqlx::Row as _;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
+use crate::follow::{Follower, next_version};
+use crate::meta::database::statement;
 use crate::meta::{Meta, explain, micros};
 use crate::rows::{Hot, Prepared, prepare, rows};
 use crate::shape::Shapes;
-use crate::snapshot::Present;
+use crate::snapshot::{Change, Present};
 
 /// Batches in one commit; beyond, the fsync no longer weighs anything.
 const GROUP_BATCHES: usize = 256;
@@ -113,6 +113,7 @@ struct Waiting {
 /// What the writer task works on.
 struct Writer {
     meta: Meta,
+    follower: Arc<Follower>,
     present: Arc<Present>,
     marks: Arc<Marks>,
     /// Asks for compaction.
@@ -125,6 +126,7 @@ impl Intake {
         meta: Meta,
         shapes: Arc<Shapes>,
         present: Arc<Present>,
+        follower: Arc<Follower>,
         early: Arc<Notify>,
         keep: impl Send + 'static,
     ) -> anyhow::Result<(Self, tokio::task::JoinHandle<()>)> {
@@ -134,7 +136,7 @@ impl Intake {
         }
         let marks = Arc::new(marks);
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let writer = Writer { meta, present: Arc::clone(&present), marks: Arc::clone(&marks), early };
+        let writer = Writer { meta, follower, present: Arc::clone(&present), marks: Arc::clone(&marks), early };
         let task = tokio::spawn(async move {
             writer.run(waiting).await;
             drop(keep);
@@ -196,7 +198,7 @@ impl Writer {
                 group.push(next);
             }
             match self.commit(&group).await {
-                Ok(ids) => self.publish(group, ids),
+                Ok((version, ids)) => self.publish(group, version, ids).await,
                 Err(error) => {
                     let problem = format!("{:#}", explain(error));
                     for batch in group {
@@ -208,10 +210,12 @@ impl Writer {
         }
     }
 
-    /// One transaction for all; the id of each batch, 0 for one without rows, none for a duplicate.
-    async fn commit(&self, group: &[Waiting]) -> Result<Vec<Option<i64>>, sqlx::Error> {
+    /// One transaction for all: its version, and the id of each batch, 0 for one without rows, none for a duplicate.
+    async fn commit(&self, group: &[Waiting]) -> Result<(i64, Vec<Option<i64>>), sqlx::Error> {
         let now = Utc::now();
-        let mut transaction = self.meta.writer().begin().await?;
+        let mut transaction = self.meta.database().begin().await?;
+        // First, so that replicas wait for each other here and nowhere else: no two can wait for each other's rows.
+        let version = next_version(&mut transaction).await?;
         let mut ids = Vec::with_capacity(group.len());
         for batch in group {
             if !batch.prepared.progress.record(&mut transaction, now).await? {
@@ -225,18 +229,15 @@ impl Writer {
                 ids.push(Some(0));
                 continue;
             }
-            let inserted = sqlx::query("insert into batches (received, body) values (?1, ?2)")
-                .bind(micros(now))
-                .bind(batch.body.as_ref())
-                .execute(&mut *transaction)
-                .await?;
-            ids.push(Some(inserted.last_insert_rowid()));
+            let insert = statement("insert into batches (version, received, body) values ($1, $2, $3) returning id");
+            let (id,): (i64,) = transaction.one(insert.bind(version).bind(micros(now)).bind(batch.body.clone())).await?;
+            ids.push(Some(id));
         }
         transaction.commit().await?;
-        Ok(ids)
+        Ok((version, ids))
     }
 
-    fn publish(&self, group: Vec<Waiting>, ids: Vec<Option<i64>>) {
+    async fn publish(&self, group: Vec<Waiting>, version: i64, ids: Vec<Option<i64>>) {
         let mut visible = Vec::with_capacity(group.len());
         let mut answers = Vec::with_capacity(group.len());
         for (batch, id) in group.into_iter().zip(ids) {
@@ -245,7 +246,10 @@ impl Writer {
                 visible.push(named(batch.prepared, id));
             }
         }
-        self.present.append(visible);
+        if let Err(error) = self.follower.publish(version, Change { batches: visible, ..Change::default() }).await {
+            // It is committed, and a query looks again before it answers.
+            tracing::warn!(error = format!("{error:#}"), "show what other replicas took before this batch");
+        }
         for (answer, collector, sequence, new) in answers {
             self.marks.raise(collector, sequence);
             let _ = answer.send(Ok(new));
@@ -260,31 +264,11 @@ fn named(prepared: Prepared, id: i64) -> Vec<(String, Hot)> {
     prepared.hot.into_iter().map(|(shape, hot)| (shape.name().to_owned(), Hot { batch: id, ..hot })).collect()
 }
 
-/// The hot rows as the store has them, from the batches that are not yet compacted.
+/// A stored batch's rows. One of a view that is no longer known loses that view's rows, and the log says so.
 ///
 /// # Errors
-/// When a batch is damaged. One of a view that is no longer known loses that view's rows, and the log says so.
-pub(crate) async fn reload(meta: &Meta, shapes: &Arc<Shapes>, present: &Present) -> anyhow::Result<u64> {
-    let mut batches = sqlx::query("select id, body from batches order by id").fetch(meta.readers());
-    let mut count = 0;
-    while let Some(row) = batches.try_next().await.map_err(explain)? {
-        let id: i64 = row.try_get("id")?;
-        let body: Vec<u8> = row.try_get("body")?;
-        let shapes = Arc::clone(shapes);
-        let reloaded = tokio::task::spawn_blocking(move || decode_known(id, &body, &shapes)).await.context("decode a batch")?;
-        let hot = reloaded.with_context(|| {
-            format!(
-                "batch {id} in {} is damaged; restore the file, or give the batch up: delete from batches where id = {id}",
-                crate::meta::FILE
-            )
-        })?;
-        present.append(vec![hot]);
-        count += 1;
-    }
-    Ok(count)
-}
-
-fn decode_known(id: i64, body: &[u8], shapes: &Shapes) -> anyhow::Result<Vec<(String, Hot)>> {
+/// When the batch is damaged.
+pub(crate) fn decode_known(id: i64, body: &[u8], shapes: &Shapes) -> anyhow::Result<Vec<(String, Hot)>> {
     let batch = pganalytics_views::wire::decode(body, &Limits::default())?;
     let mut hot = Vec::new();
     for ((view, rows), frame) in batch.frames.iter().zip(&batch.header.frames) {

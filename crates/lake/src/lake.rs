@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
@@ -15,8 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog;
 use crate::compaction::Compactor;
-use crate::ingest::{Ack, IngestError, Intake, reload};
-use crate::meta::Meta;
+use crate::follow::Follower;
+use crate::ingest::{Ack, IngestError, Intake};
+use crate::lease::{Fence, Lease};
+use crate::meta::{Meta, SchemaState};
 use crate::options::LakeOptions;
 use crate::query::{Answer, Query, QueryError};
 use crate::retention;
@@ -25,11 +28,14 @@ use crate::shape::Shapes;
 use crate::snapshot::Present;
 use crate::sql::Engine;
 use crate::stats::{Compaction, Expiry, Stats};
+use crate::store::Store;
 
 /// The file whose lock says that a process has the folder open.
 const LOCK: &str = "lock";
 /// How much longer than a query's deadline a replaced file is kept.
 const GRACE_FACTOR: u32 = 2;
+/// How often a shared store is searched for orphans: listing it costs, and they do no harm.
+const ORPHANS_EVERY: Duration = Duration::from_secs(6 * 3600);
 
 /// The history and its SQL. Clones share one lake.
 #[derive(Debug, Clone)]
@@ -39,8 +45,11 @@ pub struct Lake(Arc<Inner>);
 struct Inner {
     options: LakeOptions,
     meta: Meta,
+    store: Store,
     shapes: Arc<Shapes>,
     present: Arc<Present>,
+    follower: Arc<Follower>,
+    lease: Lease,
     /// None once closed.
     intake: std::sync::RwLock<Option<Arc<Intake>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -52,54 +61,60 @@ struct Inner {
 }
 
 impl Lake {
-    /// Opens the data folder, or makes one.
+    /// Opens the data folder, or makes one; and the shared store, where one is named.
     ///
     /// # Errors
-    /// When the folder cannot be used, another process has it open, or its content is damaged or newer.
+    /// When the folder cannot be used, another process has it open, its content is damaged or newer; when the shared store does not answer,
+    /// or is not migrated to this version.
     pub async fn open(options: LakeOptions) -> anyhow::Result<Self> {
         create(&options.folder)?;
         let lock = Arc::new(lock(&options.folder)?);
-        let meta = Meta::open(&options.folder).await?;
+        let meta = Self::meta_of(&options).await?;
+        meta.schema().await?.check()?;
+        let store = Store::open(&options.store, &options.folder, &meta).await?;
         let shapes = Arc::new(Shapes::new(&options.views));
         let present = Arc::new(Present::default());
-
-        // Nothing reads yet, so what was retired can go at once.
-        catalog::delete(&meta, &options.folder, &catalog::retired(&meta, DateTime::<Utc>::MAX_UTC).await?).await?;
-        let live = catalog::live(&meta).await?;
-        let last_id = catalog::last_id(&meta).await?;
-        // An orphan's rows are still hot batches, so a collector is known. Without one, these files belong to another meta.db.
-        let is_new = last_id == 0 && meta.collectors().await?.is_empty();
-        let last_id = AtomicI64::new(last_id);
-        let (folder, live) = (options.folder.clone(), live);
-        let swept = tokio::task::spawn_blocking(move || catalog::sweep(&folder, &live, is_new).map(|swept| (swept, live)));
-        let (swept, live) = swept.await.context("look through the files")??;
-        for damage in &swept.damaged {
-            tracing::error!(damage, "a file of the history is missing or damaged; queries that need it will fail");
-        }
-        let files = live.len();
-        present.change(crate::snapshot::Change { added: live, ..Default::default() });
-        let batches = reload(&meta, &shapes, &present).await?;
-        tracing::info!(lake.folder = %options.folder.display(), lake.files = files, lake.hot_batches = batches, lake.orphans = swept.orphans, "opened");
+        let follower = Arc::new(Follower::new(meta.clone(), Arc::clone(&shapes), Arc::clone(&present)));
+        let last_id = if meta.database().is_shared() { 0 } else { clean(&meta, &store).await? };
+        follower.load().await?;
+        let stats = present.stats(std::iter::empty());
+        tracing::info!(
+            lake.folder = %options.folder.display(),
+            lake.store = %options.store,
+            lake.hot_batches = stats.hot_batches,
+            "opened"
+        );
 
         let early = Arc::new(Notify::new());
-        let (intake, writer) =
-            Intake::start(meta.clone(), Arc::clone(&shapes), Arc::clone(&present), Arc::clone(&early), Arc::clone(&lock)).await?;
-        let files = Files::open(&options.folder)?;
+        let (intake, writer) = Intake::start(
+            meta.clone(),
+            Arc::clone(&shapes),
+            Arc::clone(&present),
+            Arc::clone(&follower),
+            Arc::clone(&early),
+            Arc::clone(&lock),
+        )
+        .await?;
+        let files = Files::open(&store)?;
         let compactor = Compactor {
-            folder: options.folder.clone(),
+            store: store.clone(),
             meta: meta.clone(),
+            follower: Arc::clone(&follower),
             shapes: Arc::clone(&shapes),
             present: Arc::clone(&present),
             files: files.clone(),
-            last_id,
+            last_id: AtomicI64::new(last_id),
             turn: Mutex::new(()),
         };
-        let engine = Arc::new(Engine::new(&options, Arc::clone(&shapes), Arc::clone(&present), files)?);
+        let engine = Arc::new(Engine::new(&options, Arc::clone(&shapes), Arc::clone(&present), Arc::clone(&follower), files)?);
         Ok(Self(Arc::new(Inner {
             options,
+            lease: Lease::new(meta.clone()),
             meta,
+            store,
             shapes,
             present,
+            follower,
             intake: std::sync::RwLock::new(Some(Arc::new(intake))),
             writer: Mutex::new(Some(writer)),
             compactor,
@@ -107,6 +122,39 @@ impl Lake {
             early,
             _lock: lock,
         })))
+    }
+
+    /// How the schema of the meta store stands beside this version.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn schema(options: &LakeOptions) -> anyhow::Result<SchemaState> {
+        let Some(url) = &options.database else { return Meta::schema_of_folder(&options.folder).await };
+        let meta = Meta::connect(url).await?;
+        let state = meta.schema().await;
+        meta.close().await;
+        state
+    }
+
+    /// Brings the meta store to this version. Several processes may ask at once.
+    ///
+    /// # Errors
+    /// When it does not answer, refuses, or is newer than this version.
+    pub async fn migrate(options: &LakeOptions) -> anyhow::Result<()> {
+        let meta = Self::meta_of(options).await?;
+        let migrated = meta.migrate().await;
+        meta.close().await;
+        migrated
+    }
+
+    async fn meta_of(options: &LakeOptions) -> anyhow::Result<Meta> {
+        match &options.database {
+            Some(url) => Meta::connect(url).await,
+            None => {
+                create(&options.folder)?;
+                Meta::open_folder(&options.folder).await
+            }
+        }
     }
 
     /// Takes a batch. `Ok` means it is on disk and visible to SQL.
@@ -149,9 +197,9 @@ impl Lake {
     /// Turns hot rows into Parquet, and small files into larger ones.
     ///
     /// # Errors
-    /// When a file or the store fails; what was done so far stands, and nothing is lost.
+    /// When a file or the store fails, or another replica holds the lease; what was done so far stands, and nothing is lost.
     pub async fn compact(&self) -> anyhow::Result<Compaction> {
-        self.compact_at(Utc::now()).await
+        self.compact_at(self.0.meta.now().await?).await
     }
 
     /// [`Lake::compact`] as of a moment, which decides what days are over.
@@ -159,15 +207,23 @@ impl Lake {
     /// # Errors
     /// As of [`Lake::compact`].
     pub async fn compact_at(&self, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
-        self.0.compactor.compact(now).await
+        self.0.compactor.compact(self.fence().await?, now).await
     }
 
     /// Removes the days that are older than the retention.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the store fails, or another replica holds the lease.
     pub async fn expire(&self, now: DateTime<Utc>) -> anyhow::Result<Expiry> {
-        retention::expire(&self.0.compactor, self.0.options.retention, now).await
+        retention::expire(&self.0.compactor, self.fence().await?, self.0.options.retention, now).await
+    }
+
+    /// The lease, taken for this moment where nobody has it.
+    async fn fence(&self) -> anyhow::Result<Fence> {
+        if self.0.lease.fence().is_none() {
+            self.0.lease.renew().await.map_err(crate::meta::explain)?;
+        }
+        self.0.lease.fence().context("another replica holds the lease: it does this work")
     }
 
     /// Deletes files that were replaced so long ago that no query reads them.
@@ -178,29 +234,67 @@ impl Lake {
         let grace = TimeDelta::from_std(self.0.options.query_deadline * GRACE_FACTOR).unwrap_or(TimeDelta::MAX);
         let Some(before) = now.checked_sub_signed(grace) else { return Ok(0) };
         let files = catalog::retired(&self.0.meta, before).await?;
-        catalog::delete(&self.0.meta, &self.0.options.folder, &files).await?;
+        catalog::delete(&self.0.meta, &self.0.store, &files).await?;
         Ok(files.len() as u64)
     }
 
-    /// Compaction, retention and the removal of replaced files, until stopped. A step that fails is logged and tried again next time.
+    /// Deletes what crashes left in a shared store. In a folder of one process the next start does it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn remove_orphans(&self, now: DateTime<Utc>) -> anyhow::Result<u64> {
+        match self.0.meta.database().is_shared() {
+            true => catalog::delete_orphans(&self.0.meta, &self.0.store, now).await,
+            false => Ok(0),
+        }
+    }
+
+    /// Follows the other replicas; and, while it holds the lease, compaction, retention and the removal of replaced files; until stopped.
+    /// A step that fails is logged and tried again next time.
     pub async fn run(&self, stop: CancellationToken) {
+        // On the heap: the three together are too large for a caller's future.
+        Box::pin(async { tokio::join!(self.0.follower.run(&stop), self.0.lease.keep(&stop), self.work_until(&stop)) }).await;
+    }
+
+    async fn work_until(&self, stop: &CancellationToken) {
         let mut tick = tokio::time::interval(self.0.options.compact_every);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         tick.tick().await;
+        let mut orphans = Instant::now();
         loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = tick.tick() => {}
-                () = self.0.early.notified() => {}
+            if self.0.lease.fence().is_none() {
+                // A new holder begins at once: the one before may have left something undone.
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = self.0.lease.until_held() => {}
+                }
+            } else {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    _ = tick.tick() => {}
+                    () = self.0.early.notified() => {}
+                }
             }
             // Not within the select: a step that has begun is finished, and the next start need not clean up.
             self.work().await;
+            if orphans.elapsed() >= ORPHANS_EVERY {
+                orphans = Instant::now();
+                match self.remove_orphans(Utc::now()).await {
+                    Ok(0) => {}
+                    Ok(files) => tracing::info!(orphans.files = files, "deleted what a crash left"),
+                    Err(error) => tracing::error!(error = format!("{error:#}"), "delete orphans"),
+                }
+            }
         }
     }
 
     async fn work(&self) {
-        let began = std::time::Instant::now();
-        match self.compact().await {
+        let began = Instant::now();
+        let now = match self.0.meta.now().await {
+            Ok(now) => now,
+            Err(error) => return tracing::error!(error = format!("{error:#}"), "ask the store for the time"),
+        };
+        match self.compact_at(now).await {
             Ok(done) if done == Compaction::default() => {}
             Ok(done) => tracing::info!(
                 compaction.duration_ms = began.elapsed().as_millis(),
@@ -213,7 +307,6 @@ impl Lake {
             ),
             Err(error) => tracing::error!(error = format!("{error:#}"), "compact"),
         }
-        let now = Utc::now();
         match self.expire(now).await {
             Ok(done) if done == Expiry::default() => {}
             Ok(done) => tracing::info!(expiry.files = done.files, expiry.rows = done.rows, expiry.bytes = done.bytes, "expired"),
@@ -240,13 +333,15 @@ impl Lake {
         stats
     }
 
-    /// Readiness: the meta store answers, and the folder can be written.
+    /// Readiness: the meta store answers, and a folder of files can be written. An object store that is away makes no replica unready: what
+    /// comes is taken without it, and waits.
     ///
     /// # Errors
     /// What is wrong, and what to do about it.
     pub async fn check(&self) -> anyhow::Result<()> {
         self.0.meta.check().await?;
-        let probe = self.0.options.folder.join(catalog::FOLDER).join(format!("ready.{}", catalog::UNFINISHED));
+        let Some(root) = self.0.store.root() else { return Ok(()) };
+        let probe = root.join(format!("ready-{}.{}", std::process::id(), catalog::UNFINISHED));
         let written = async {
             tokio::fs::write(&probe, b"ready").await?;
             tokio::fs::remove_file(&probe).await
@@ -271,17 +366,30 @@ impl Lake {
     }
 }
 
+/// Removes what a crash left in a folder of one process, where nothing reads yet; the last id that its store gave.
+async fn clean(meta: &Meta, store: &Store) -> anyhow::Result<i64> {
+    catalog::delete(meta, store, &catalog::retired(meta, DateTime::<Utc>::MAX_UTC).await?).await?;
+    let live = catalog::live(meta).await?;
+    let last_id = catalog::last_id(meta).await?;
+    let Some(root) = store.root().map(Path::to_path_buf) else { return Ok(last_id) };
+    // An orphan's rows are still hot batches, so a collector is known. Without one, these files belong to another meta.db.
+    let is_new = last_id == 0 && meta.collectors().await?.is_empty();
+    let swept = tokio::task::spawn_blocking(move || catalog::sweep(&root, &live, is_new)).await.context("look through the files")??;
+    for damage in &swept.damaged {
+        tracing::error!(damage, "a file of the history is missing or damaged; queries that need it will fail");
+    }
+    if swept.orphans > 0 {
+        tracing::info!(lake.orphans = swept.orphans, "deleted what a crash left");
+    }
+    Ok(last_id)
+}
+
 /// Makes the folder, for its owner only: it holds password hashes and what statements look like.
 fn create(folder: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true).mode(0o700);
-    for folder in [folder.to_path_buf(), folder.join(catalog::FOLDER)] {
-        builder
-            .create(&folder)
-            .with_context(|| format!("create the data folder {}; name one that this user may write", folder.display()))?;
-    }
-    Ok(())
+    builder.create(folder).with_context(|| format!("create the data folder {}; name one that this user may write", folder.display()))
 }
 
 fn lock(folder: &Path) -> anyhow::Result<File> {

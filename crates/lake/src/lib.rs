@@ -18,9 +18,11 @@ mod catalog;
 mod compaction;
 mod dictionary;
 mod failure;
+mod follow;
 mod functions;
 mod ingest;
 mod lake;
+mod lease;
 mod meta;
 mod options;
 mod parquet;
@@ -32,13 +34,18 @@ mod shape;
 mod snapshot;
 mod sql;
 mod stats;
+mod store;
 mod table;
 
 pub use arrow;
 pub use ingest::{Ack, IngestError};
 pub use lake::Lake;
-pub use meta::{Collector, Credentials, Meta, MetaError, NewToken, Role, Server, ServerRole, Session, Token, TokenKind, UnknownWord, User};
+pub use meta::{
+    Collector, Credentials, DatabaseUrl, DatabaseUrlError, Meta, MetaError, NewToken, Role, SchemaState, Server, ServerRole, Session,
+    Token, TokenKind, UnknownWord, User,
+};
 pub use options::{DEFAULT_COMPACT_EVERY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION, LakeOptions};
 pub use query::{Answer, Position, Query, QueryError, QueryErrorKind};
 pub use sql::QUERIES_AT_ONCE;
 pub use stats::{Compaction, Expiry, Stats, TableStats};
+pub use store::{StoreUrl, StoreUrlError};

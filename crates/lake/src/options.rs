@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use pganalytics_views::ViewSet;
 
+use crate::meta::DatabaseUrl;
+use crate::store::StoreUrl;
+
 /// Memory one query may take for sorting, grouping and joining. With [`crate::QUERIES_AT_ONCE`] this bounds the process.
 pub const DEFAULT_QUERY_MEMORY: usize = 256 << 20;
 /// The longest a query may run: beyond half a minute a person has given up, and a dashboard has asked again.
@@ -21,6 +24,10 @@ pub const DEFAULT_RETENTION: Duration = Duration::from_secs(400 * 24 * 3600);
 pub struct LakeOptions {
     /// The data folder; created if missing, readable by its owner only. One process at a time.
     pub folder: PathBuf,
+    /// The PostgreSQL that replicas share as their meta store; none where it is a file in the folder.
+    pub database: Option<DatabaseUrl>,
+    /// Where the files of the history lie.
+    pub store: StoreUrl,
     /// The tables.
     pub views: ViewSet,
     /// Bytes one query may take.
@@ -41,6 +48,8 @@ impl LakeOptions {
     pub fn new(folder: impl Into<PathBuf>, views: ViewSet) -> Self {
         Self {
             folder: folder.into(),
+            database: None,
+            store: StoreUrl::default(),
             views,
             query_memory: DEFAULT_QUERY_MEMORY,
             query_deadline: DEFAULT_QUERY_DEADLINE,

@@ -8,9 +8,9 @@
 //! `DELTA_BINARY_PACKED`, floats as `BYTE_STREAM_SPLIT`, texts by dictionary. Pages of 4,096 rows with statistics and a page index, so
 //! that one statement's day is read without the others'. No Arrow schema in the metadata: any reader sees plain Parquet types.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::parquet::arrow::ArrowWriter;
@@ -26,9 +26,10 @@ use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, SortField};
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::catalog::{FOLDER, LiveFile, UNFINISHED, path};
+use crate::catalog::{LiveFile, path};
 use crate::rows::Extent;
 use crate::shape::Shape;
+use crate::store::Store;
 
 /// Level 3 is where zstd's ratio stops paying for its time: 110 M samples a second were written with it.
 const ZSTD_LEVEL: i32 = 3;
@@ -83,8 +84,9 @@ pub(crate) fn sorted(shape: &Shape, batches: &[&RecordBatch]) -> anyhow::Result<
 /// A file that is being written. Dropped before [`Draft::finish`], it is removed.
 pub(crate) struct Draft {
     writer: Option<ArrowWriter<Summed<BufWriter<File>>>>,
+    store: Store,
     unfinished: PathBuf,
-    target: PathBuf,
+    target: String,
     rows: u64,
     extent: Option<Extent>,
     id: i64,
@@ -94,17 +96,24 @@ pub(crate) struct Draft {
 
 impl Draft {
     /// Starts a file of a table and a day.
-    pub(crate) fn create(folder: &Path, shape: &Shape, date: NaiveDate, id: i64) -> anyhow::Result<Self> {
-        let target = folder.join(FOLDER).join(path(shape.name(), date, id));
-        let unfinished = target.with_extension(UNFINISHED);
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
-        }
+    pub(crate) fn create(store: &Store, shape: &Shape, date: NaiveDate, id: i64) -> anyhow::Result<Self> {
+        let target = path(shape.name(), date, id);
+        let unfinished = store.unfinished(&target)?;
         let file = File::create(&unfinished).with_context(|| format!("create {}", unfinished.display()))?;
         let options = ArrowWriterOptions::new().with_properties(properties(shape)?).with_skip_arrow_metadata(true);
         let sink = Summed { sink: BufWriter::new(file), hasher: crc32fast::Hasher::new(), bytes: 0 };
         let writer = ArrowWriter::try_new_with_options(sink, Arc::clone(&shape.stored), options)?;
-        Ok(Self { writer: Some(writer), unfinished, target, rows: 0, extent: None, id, view: shape.name().into(), date })
+        Ok(Self {
+            writer: Some(writer),
+            store: store.clone(),
+            unfinished,
+            target,
+            rows: 0,
+            extent: None,
+            id,
+            view: shape.name().into(),
+            date,
+        })
     }
 
     /// Adds rows, which follow the ones before in the file's order.
@@ -120,7 +129,7 @@ impl Draft {
         Ok(())
     }
 
-    /// Makes the file durable under its name.
+    /// Makes the file durable under its name. Blocks, so it is called from a thread that may.
     pub(crate) fn finish(mut self, created: DateTime<Utc>) -> anyhow::Result<LiveFile> {
         let writer = self.writer.take().context("the file is finished")?;
         let written = || format!("write {}", self.unfinished.display());
@@ -128,12 +137,8 @@ impl Draft {
         sink.flush().with_context(written)?;
         let file = sink.sink.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(written)?;
         file.sync_all().with_context(|| format!("sync {}", self.unfinished.display()))?;
-        fs::rename(&self.unfinished, &self.target).with_context(|| format!("name {}", self.target.display()))?;
-        // The folder's entry too; and the entries of the folders above, which may be new.
-        for folder in self.target.ancestors().skip(1).take(3) {
-            File::open(folder).and_then(|folder| folder.sync_all()).with_context(|| format!("sync {}", folder.display()))?;
-        }
-        let extent = self.extent.take().with_context(|| format!("no rows for {}", self.target.display()))?;
+        let extent = self.extent.take().with_context(|| format!("no rows for {}", self.target))?;
+        self.store.publish(&self.unfinished, &self.target)?;
         Ok(LiveFile {
             id: self.id,
             view: std::mem::take(&mut self.view),
@@ -150,15 +155,8 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         // After `finish` there is nothing of this name.
-        let _ = fs::remove_file(&self.unfinished);
+        let _ = std::fs::remove_file(&self.unfinished);
     }
-}
-
-/// The CRC-32 of a file as it lies on disk.
-pub(crate) fn checksum(path: &Path) -> std::io::Result<u32> {
-    let mut hasher = Summed { sink: std::io::sink(), hasher: crc32fast::Hasher::new(), bytes: 0 };
-    std::io::copy(&mut File::open(path)?, &mut hasher)?;
-    Ok(hasher.hasher.finalize())
 }
 
 /// Counts and sums what passes.

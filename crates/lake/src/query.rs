@@ -57,6 +57,8 @@ pub enum QueryErrorKind {
     Deadline,
     /// It failed while it ran.
     Execution,
+    /// The meta store that replicas share does not answer: the same question may be answered later.
+    Store,
 }
 
 /// Why there is no answer.

@@ -12,12 +12,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::catalog::{self, LiveFile};
 use crate::compaction::Compactor;
+use crate::follow::next_version;
+use crate::lease::Fence;
 use crate::meta::explain;
 use crate::snapshot::Change;
 use crate::stats::Expiry;
 
 /// Retires the files of days that ended before the retention began.
-pub(crate) async fn expire(compactor: &Compactor, retention: Duration, now: DateTime<Utc>) -> anyhow::Result<Expiry> {
+pub(crate) async fn expire(compactor: &Compactor, fence: Fence, retention: Duration, now: DateTime<Utc>) -> anyhow::Result<Expiry> {
     let _turn = compactor.turn.lock().await;
     let first_kept = TimeDelta::from_std(retention).ok().and_then(|retention| now.checked_sub_signed(retention));
     let Some(first_kept) = first_kept.map(|moment| moment.date_naive()) else {
@@ -30,19 +32,22 @@ pub(crate) async fn expire(compactor: &Compactor, retention: Duration, now: Date
         return Ok(Expiry::default());
     }
     let retire = async {
-        let mut transaction = compactor.meta.writer().begin().await?;
+        let mut transaction = compactor.meta.database().begin().await.map_err(explain)?;
+        let version = next_version(&mut transaction).await.map_err(explain)?;
+        fence.check(&mut transaction).await?;
         for file in &expired {
-            catalog::retire(&mut transaction, file.id, now).await?;
+            catalog::retire(&mut transaction, file.id, now, version).await.map_err(explain)?;
         }
-        transaction.commit().await
+        transaction.commit().await.map_err(explain)?;
+        anyhow::Ok(version)
     };
-    retire.await.map_err(explain).context("retire expired files")?;
+    let version = retire.await.context("retire expired files")?;
     let done = Expiry {
         files: expired.len() as u64,
         rows: expired.iter().map(|file| file.rows).sum(),
         bytes: expired.iter().map(|file| file.bytes).sum(),
     };
     let retired: HashSet<i64> = expired.iter().map(|file| file.id).collect();
-    compactor.present.change(Change { retired, ..Change::default() });
+    compactor.follower.publish(version, Change { retired, ..Change::default() }).await?;
     Ok(done)
 }

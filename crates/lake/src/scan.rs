@@ -1,11 +1,10 @@
 //! Reading Parquet files: for queries, and for merging.
 //!
 //! # Promise
-//! Nothing but the files of this lake's folder can be reached through DataFusion: its registry holds this one store, under a URL of its
+//! Nothing but the files of this lake can be reached through DataFusion: its registry holds this one store, under a URL of its
 //! own, and no `file://`. Footers and page indexes are kept in memory; files never change and ids are never used again, so what is kept
 //! is always right.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -28,14 +27,14 @@ use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
-use object_store::local::LocalFileSystem;
 use pganalytics_views::{SERVER, TS};
 use url::Url;
 
-use crate::catalog::{FOLDER, LiveFile};
-use crate::parquet::{ASCENDING, checksum};
+use crate::catalog::LiveFile;
+use crate::parquet::ASCENDING;
 use crate::rows::Extent;
 use crate::shape::{SERVER_AT, Shape, TS_AT};
+use crate::store::Store;
 
 /// Footers and page indexes kept in memory: some 100 kB each for a large file, so those of the days people look at.
 const METADATA_CACHE: usize = 64 << 20;
@@ -45,28 +44,26 @@ const STORE: &str = "lake://files";
 /// The files of one lake.
 #[derive(Debug, Clone)]
 pub(crate) struct Files {
-    folder: PathBuf,
+    store: Store,
     url: ObjectStoreUrl,
     runtime: Arc<RuntimeEnv>,
     reader: Arc<CachedParquetFileReaderFactory>,
 }
 
 impl Files {
-    pub(crate) fn open(folder: &Path) -> anyhow::Result<Self> {
-        let folder = folder.join(FOLDER);
-        let store = Arc::new(LocalFileSystem::new_with_prefix(&folder).with_context(|| format!("open {}", folder.display()))?);
+    pub(crate) fn open(store: &Store) -> anyhow::Result<Self> {
         let url = ObjectStoreUrl::parse(STORE)?;
         let registry = DefaultObjectStoreRegistry::new();
         registry.deregister_store(&Url::parse("file:///")?)?;
-        registry.register_store(url.as_ref(), Arc::clone(&store) as _);
+        registry.register_store(url.as_ref(), store.objects());
         let runtime = RuntimeEnvBuilder::new()
             .with_object_store_registry(Arc::new(registry))
             .with_memory_pool(Arc::new(UnboundedMemoryPool::default()))
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
             .with_metadata_cache_limit(METADATA_CACHE)
             .build_arc()?;
-        let reader = Arc::new(CachedParquetFileReaderFactory::new(store, runtime.cache_manager.get_file_metadata_cache()));
-        Ok(Self { folder, url, runtime, reader })
+        let reader = Arc::new(CachedParquetFileReaderFactory::new(store.objects(), runtime.cache_manager.get_file_metadata_cache()));
+        Ok(Self { store: store.clone(), url, runtime, reader })
     }
 
     /// The environment of one query: its own memory, the shared store and cache, and no disk.
@@ -118,11 +115,9 @@ impl Files {
 
     /// Says which of some files is the damaged one, if any is, in front of an error from reading them. Reads them all.
     pub(crate) async fn blame(&self, error: anyhow::Error, files: &[Arc<LiveFile>]) -> anyhow::Error {
-        let (folder, files) = (self.folder.clone(), files.to_vec());
-        let damage = tokio::task::spawn_blocking(move || damage(&folder, &files)).await;
-        match damage {
-            Ok(Some(damage)) => error.context(damage),
-            _ => error,
+        match damage(&self.store, files).await {
+            Some(damage) => error.context(damage),
+            None => error,
         }
     }
 
@@ -136,21 +131,21 @@ impl Files {
 }
 
 /// The first file that is not as it was written, and what to do about it.
-fn damage(folder: &Path, files: &[Arc<LiveFile>]) -> Option<String> {
-    files.iter().find_map(|file| {
-        let path = folder.join(file.path());
-        let found = match checksum(&path) {
-            Ok(found) if found == file.crc32 => return None,
+async fn damage(store: &Store, files: &[Arc<LiveFile>]) -> Option<String> {
+    for file in files {
+        let found = match store.checksum(&file.path()).await {
+            Ok(found) if found == file.crc32 => continue,
             Ok(found) => format!("its checksum is {found:08x}, and was written as {:08x}", file.crc32),
-            Err(error) => error.to_string(),
+            Err(error) => format!("{error:#}"),
         };
-        Some(format!(
+        return Some(format!(
             "the file {} is damaged ({found}): restore it from a backup, or give its {} rows up by deleting file {} from the catalog",
-            path.display(),
+            store.shown(&file.path()),
             file.rows,
             file.id
-        ))
-    })
+        ));
+    }
+    None
 }
 
 fn partitioned(shape: &Shape, file: &LiveFile) -> PartitionedFile {

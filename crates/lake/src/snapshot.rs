@@ -32,13 +32,17 @@ struct Inner {
     hot_bytes: u64,
 }
 
-/// How files change, together with the hot batches that a new file holds.
+/// How the history changes: batches that came, files that hold batches or replace files.
 #[derive(Debug, Default)]
 pub(crate) struct Change {
+    /// What is known is forgotten first.
+    pub(crate) anew: bool,
     /// Hot batches up to this id are in files now.
     pub(crate) compacted: Option<i64>,
     pub(crate) added: Vec<LiveFile>,
     pub(crate) retired: HashSet<i64>,
+    /// In order of their ids.
+    pub(crate) batches: Vec<Vec<(String, Hot)>>,
 }
 
 impl Present {
@@ -57,22 +61,12 @@ impl Present {
         self.lock().hot_bytes
     }
 
-    /// Publishes committed batches, in order of their ids.
-    pub(crate) fn append(&self, batches: Vec<Vec<(String, Hot)>>) {
-        let mut inner = self.lock();
-        for batch in batches.into_iter().filter(|batch| !batch.is_empty()) {
-            inner.hot_batches += 1;
-            for (view, hot) in batch {
-                inner.hot_bytes += hot.bytes;
-                // Copied only while a snapshot holds it, so a busy ingest does not copy the list each time.
-                Arc::make_mut(&mut inner.tables.entry(view).or_default().hot).push(Arc::new(hot));
-            }
-        }
-    }
-
-    /// Publishes a committed change of files.
+    /// Publishes a committed change.
     pub(crate) fn change(&self, change: Change) {
         let mut inner = self.lock();
+        if change.anew {
+            *inner = Inner::default();
+        }
         if let Some(up_to) = change.compacted {
             let mut gone = HashSet::new();
             let mut bytes = 0;
@@ -96,6 +90,14 @@ impl Present {
         }
         for file in change.added {
             Arc::make_mut(&mut inner.tables.entry(file.view.clone()).or_default().files).push(Arc::new(file));
+        }
+        for batch in change.batches.into_iter().filter(|batch| !batch.is_empty()) {
+            inner.hot_batches += 1;
+            for (view, hot) in batch {
+                inner.hot_bytes += hot.bytes;
+                // Copied only while a snapshot holds it, so a busy ingest does not copy the list each time.
+                Arc::make_mut(&mut inner.tables.entry(view).or_default().hot).push(Arc::new(hot));
+            }
         }
     }
 

@@ -37,6 +37,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::catalog::LiveFile;
 use crate::dictionary::{self, dictionary};
 use crate::failure::{failure, is_reading};
+use crate::follow::Follower;
 use crate::functions;
 use crate::options::LakeOptions;
 use crate::query::{Answer, Query, QueryError, QueryErrorKind};
@@ -74,6 +75,7 @@ pub(crate) struct Engine {
     dictionary: Arc<dyn SchemaProvider>,
     shapes: Arc<Shapes>,
     present: Arc<Present>,
+    follower: Arc<Follower>,
     files: Files,
     memory: usize,
     deadline: Duration,
@@ -97,7 +99,13 @@ impl Drop for Threads {
 }
 
 impl Engine {
-    pub(crate) fn new(options: &LakeOptions, shapes: Arc<Shapes>, present: Arc<Present>, files: Files) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        options: &LakeOptions,
+        shapes: Arc<Shapes>,
+        present: Arc<Present>,
+        follower: Arc<Follower>,
+        files: Files,
+    ) -> anyhow::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(cores)
@@ -126,6 +134,7 @@ impl Engine {
             dictionary: dictionary(&shapes)?,
             shapes,
             present,
+            follower,
             files,
             memory: options.query_memory,
             deadline: options.query_deadline,
@@ -172,6 +181,11 @@ impl Engine {
 
     async fn run(&self, query: Query, began: Instant) -> Result<Answer, QueryError> {
         let statement = one_statement(&query.sql, &self.shapes)?;
+        // What any replica acknowledged before this question is part of its answer.
+        if let Err(error) = self.follower.refresh().await {
+            tracing::warn!(error = format!("{error:#}"), "follow the other replicas for a query");
+            return Err(QueryError::new(QueryErrorKind::Store, "the store does not answer at the moment").hint("try again"));
+        }
         let snapshot = self.present.snapshot();
         match self.execute(statement, &query, snapshot.clone()).await {
             Ok((schema, batches, truncated)) => Ok(Answer { schema, batches, truncated, elapsed: began.elapsed() }),

@@ -3,8 +3,8 @@
 //! ```json
 //! {"url": "http://127.0.0.1:8080", "token": "pga_a_…"}
 //! ```
-//! The backend writes it at start with an admin's token of its own, and keeps the token from start to start. Whoever may read
-//! the folder may change everything in it anyway.
+//! The backend writes it at start with a token that only this process takes, and only as long as it runs. Whoever may read the folder may
+//! change everything in it anyway.
 
 use std::fs;
 use std::io::Write as _;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use pganalytics_server::Secret;
 use pganalytics_server::accounts;
-use pganalytics_server::lake::{Meta, Role, TokenKind};
+use pganalytics_server::lake::{Meta, TokenKind};
 use serde::{Deserialize, Serialize};
 
 const CLI: &str = "cli.json";
@@ -50,10 +50,8 @@ impl Access {
         Ok(Some(access))
     }
 
-    /// Writes it for the backend at this URL, with the token of the last start where that is still good.
-    pub(crate) async fn write(data: &Path, meta: &Meta, url: &str) -> anyhow::Result<()> {
-        let kept = Self::read(data).ok().flatten().map(|access| access.token);
-        let token = keep_or_make(meta, kept, "cli", TokenKind::Api, Some(Role::Admin)).await?;
+    /// Writes it for the backend at this URL.
+    pub(crate) fn write(data: &Path, url: &str, token: &Secret) -> anyhow::Result<()> {
         let text = serde_json::to_string(&Written { url, token: token.expose() }).context("write cli.json")?;
         write_private(&data.join(CLI), &text)
     }
@@ -68,22 +66,16 @@ pub(crate) fn collector_token_file(data: &Path) -> PathBuf {
 pub(crate) async fn collector_token(data: &Path, meta: &Meta) -> anyhow::Result<PathBuf> {
     let path = collector_token_file(data);
     let kept = fs::read_to_string(&path).ok().map(|text| Secret::new(text.trim()));
-    let token = keep_or_make(meta, kept, "all-in-one", TokenKind::Collector, None).await?;
+    let token = match kept {
+        Some(kept) if accounts::is_live(meta, &kept, TokenKind::Collector).await? => kept,
+        _ => {
+            // Names are taken for good, so each new one has something of its own.
+            let name = format!("all-in-one {}", uuid::Uuid::new_v4().simple());
+            accounts::create_token(meta, &name, TokenKind::Collector, None, None).await.context("make a token")?.0
+        }
+    };
     write_private(&path, token.expose())?;
     Ok(path)
-}
-
-async fn keep_or_make(meta: &Meta, kept: Option<Secret>, what: &str, kind: TokenKind, role: Option<Role>) -> anyhow::Result<Secret> {
-    if let Some(kept) = kept
-        && accounts::is_live(meta, &kept, kind).await?
-    {
-        return Ok(kept);
-    }
-    // Names are taken for good, so each new one has something of its own.
-    let name = format!("{what} {}", uuid::Uuid::new_v4().simple());
-    let made = accounts::create_token(meta, &name, kind, role, None).await;
-    let (token, _) = made.context("make a token")?;
-    Ok(token)
 }
 
 /// Replaces a file in one step; nobody but the owner may read it at any moment.

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use pganalytics_server::lake::{
-    DEFAULT_COMPACT_EVERY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION, Lake, LakeOptions,
+    DEFAULT_COMPACT_EVERY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION, DatabaseUrl, Lake,
+    LakeOptions, StoreUrl,
 };
-use pganalytics_server::{App, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_LIFETIME, Secret, ServerOptions, accounts, check_password};
+use pganalytics_server::{
+    App, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_LIFETIME, Secret, ServerOptions, accounts, check_password, generate_operator_token,
+};
 use pganalytics_views::ViewSet;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +32,20 @@ pub(crate) struct BackendArgs {
     /// The data folder; made if missing
     #[arg(long, env = "PGANALYTICS_DATA", value_name = "DIR", default_value = DEFAULT_DATA)]
     pub(crate) data: PathBuf,
+    /// A PostgreSQL that replicas share instead of the data folder, as in
+    /// postgresql://user:password@host1,host2/db?sslmode=verify-full&target_session_attrs=read-write
+    #[arg(long, env = "PGANALYTICS_DATABASE_URL", value_name = "URL", hide_env_values = true, conflicts_with = "database_url_file")]
+    database_url: Option<DatabaseUrl>,
+    /// A file with that URL
+    #[arg(long, env = "PGANALYTICS_DATABASE_URL_FILE", value_name = "FILE")]
+    database_url_file: Option<PathBuf>,
+    /// A file with the password for that URL, where the URL has none
+    #[arg(long, env = "PGANALYTICS_DATABASE_PASSWORD_FILE", value_name = "FILE")]
+    database_password_file: Option<PathBuf>,
+    /// Where the history's files lie: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, file:///shared/folder, or database;
+    /// the data folder where there is no shared database, else that database
+    #[arg(long, env = "PGANALYTICS_STORE", value_name = "URL")]
+    store: Option<StoreUrl>,
     /// Where the API and the web UI are served; port 0 takes a free one
     #[arg(long, env = "PGANALYTICS_LISTEN", value_name = "IP:PORT", default_value = DEFAULT_LISTEN)]
     pub(crate) listen: SocketAddr,
@@ -72,12 +89,45 @@ impl BackendArgs {
             None => ViewSet::builtin()?,
         };
         let mut options = LakeOptions::new(&self.data, views);
+        options.database = self.database()?;
+        options.store = match (&self.store, &options.database) {
+            (Some(store), _) => store.clone(),
+            (None, Some(_)) => StoreUrl::Database,
+            (None, None) => StoreUrl::DataFolder,
+        };
+        anyhow::ensure!(
+            options.store != StoreUrl::Database || options.database.is_some(),
+            "--store database needs --database-url: the history then lies in that PostgreSQL"
+        );
         options.query_memory = self.query_memory.0;
         options.query_deadline = self.query_deadline.0;
         options.max_rows = self.max_rows;
         options.compact_every = self.compact_every.0;
         options.retention = self.retention.0;
         Ok(options)
+    }
+
+    /// The shared database, where one is named.
+    fn database(&self) -> anyhow::Result<Option<DatabaseUrl>> {
+        let read = |file: &Path, what: &str| -> anyhow::Result<String> {
+            let text = std::fs::read_to_string(file).with_context(|| format!("read {what} {}", file.display()))?;
+            Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+        };
+        let url = match (&self.database_url, &self.database_url_file) {
+            (Some(url), _) => url.clone(),
+            (None, Some(file)) => read(file, "--database-url-file")?.parse().with_context(|| format!("read {}", file.display()))?,
+            (None, None) => {
+                anyhow::ensure!(
+                    self.database_password_file.is_none(),
+                    "--database-password-file is for a --database-url, and there is none"
+                );
+                return Ok(None);
+            }
+        };
+        Ok(Some(match &self.database_password_file {
+            Some(file) => url.with_password(&read(file, "--database-password-file")?),
+            None => url,
+        }))
     }
 
     fn server(&self) -> ServerOptions {
@@ -115,12 +165,13 @@ impl Backend {
         let lake = Lake::open(options).await?;
         let generated = accounts::first_admin(lake.meta(), password).await?;
         let url = local_url(address);
-        Access::write(&args.data, lake.meta(), &url).await?;
+        let operator = generate_operator_token();
+        Access::write(&args.data, &url, &operator)?;
         if let Some(password) = generated {
             // The one time that it is shown, and the one reason to reveal a secret here.
             output::line(format!("pganalytics admin user={} password={}", accounts::FIRST_ADMIN, password.expose()))?;
         }
-        let app = App::new(lake.clone(), args.server())?;
+        let app = App::with_operator(lake.clone(), args.server(), Some(&operator))?;
         tracing::info!(listen = %address, data = %args.data.display(), views = lake.views().iter().len(), "the backend is open");
         Ok(Self { listener, app, lake, url })
     }
@@ -137,7 +188,7 @@ impl Backend {
         let mut server = tokio::spawn(Box::pin(pganalytics_server::serve(listener, app.clone(), end_server.clone())));
         let background = {
             let (lake, end) = (lake.clone(), end_lake.clone());
-            tokio::spawn(Box::pin(async move { lake.run(end).await }))
+            tokio::spawn(async move { lake.run(end).await })
         };
         let mut beside = tokio::spawn(beside);
         output::line(format!("pganalytics ready url={url}"))?;

@@ -1,7 +1,7 @@
 //! Making users and tokens: shared by the API and, where no backend runs, the command line.
 
 use chrono::{DateTime, Utc};
-use pganalytics_lake::{Meta, NewToken, Role, Token, TokenKind};
+use pganalytics_lake::{Meta, MetaError, NewToken, Role, Token, TokenKind};
 
 use crate::auth::{Secret, TokenPrefix, check_password, fingerprint, generate_password, hash_blocking};
 use crate::error::ApiError;
@@ -79,7 +79,11 @@ pub async fn first_admin(meta: &Meta, password: Option<Secret>) -> anyhow::Resul
     let generated = password.is_none().then(generate_password);
     let Some(secret) = password.or_else(|| generated.clone()) else { return Ok(None) };
     let hash = tokio::task::spawn_blocking(move || hash_blocking(&secret)).await??;
-    meta.create_user(FIRST_ADMIN, Role::Admin, &hash, Utc::now()).await?;
+    match meta.create_user(FIRST_ADMIN, Role::Admin, &hash, Utc::now()).await {
+        // Another replica was first, with its password.
+        Err(MetaError::Exists { .. }) => return Ok(None),
+        done => done?,
+    };
     tracing::info!(user.name = FIRST_ADMIN, "added the first admin");
     Ok(generated)
 }

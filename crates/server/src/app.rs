@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pganalytics_lake::Lake;
 
-use crate::auth::{LoginLimiter, Passwords};
+use crate::auth::{LoginLimiter, Passwords, Secret, fingerprint};
 use crate::metrics::Metrics;
 
 /// How long a login lasts where nothing else is said: a week of work, so that nobody on call types a password at 3 a.m.
@@ -46,6 +46,8 @@ pub struct Inner {
     pub(crate) passwords: Passwords,
     pub(crate) limiter: LoginLimiter,
     pub(crate) metrics: Metrics,
+    /// The hash of the token that lets this machine's command line in, where there is one.
+    pub(crate) operator: Option<[u8; 32]>,
     draining: AtomicBool,
 }
 
@@ -55,7 +57,17 @@ impl App {
     /// # Errors
     /// Where the operating system yields no randomness.
     pub fn new(lake: Lake, options: ServerOptions) -> anyhow::Result<Self> {
+        Self::with_operator(lake, options, None)
+    }
+
+    /// An application that also lets in whoever shows this token, as an admin: the command line on the same machine. The token lives and
+    /// dies with the process and is in no store.
+    ///
+    /// # Errors
+    /// As of [`App::new`].
+    pub fn with_operator(lake: Lake, options: ServerOptions, operator: Option<&Secret>) -> anyhow::Result<Self> {
         Ok(Self(Arc::new(Inner {
+            operator: operator.map(|token| fingerprint(token.expose())),
             lake,
             options,
             passwords: Passwords::new()?,

@@ -231,6 +231,7 @@ impl ApiError {
         match self {
             Self::TooManyAttempts(wait) => Some(*wait),
             Self::Store(_) => Some(RETRY_STORE),
+            Self::Sql(error) if error.kind == QueryErrorKind::Store => Some(RETRY_BUSY),
             Self::Busy(_) => Some(RETRY_BUSY),
             _ => None,
         }
@@ -239,6 +240,7 @@ impl ApiError {
 
 fn sql_parts(error: QueryError) -> (StatusCode, ErrorCode, String, Option<String>) {
     let (status, code, remedy) = match error.kind {
+        QueryErrorKind::Store => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Store, "the backend's log says why; try again"),
         QueryErrorKind::Syntax => (StatusCode::BAD_REQUEST, ErrorCode::SqlSyntax, "correct the statement"),
         QueryErrorKind::Plan => (StatusCode::BAD_REQUEST, ErrorCode::SqlPlan, "GET /api/v1/views lists the tables and columns"),
         QueryErrorKind::Forbidden => (StatusCode::BAD_REQUEST, ErrorCode::SqlForbidden, "only one reading statement is taken"),

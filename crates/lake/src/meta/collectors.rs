@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{Row as _, SqliteConnection};
 use uuid::Uuid;
 
+use super::database::{Transaction, statement};
 use super::{Meta, MetaError, micros, time};
 
 /// A collector, as its batches describe it.
@@ -36,25 +36,18 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Moves the high-water mark, within the transaction that stores the batch. False, and nothing changed, for a batch at or below it.
-    pub(crate) async fn record(&self, connection: &mut SqliteConnection, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
-        let done = sqlx::query(
+    pub(crate) async fn record(&self, transaction: &mut Transaction, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+        let upsert = statement(
             "insert into collectors (id, name, version, first_seen, last_seen, sequence, rows, dropped_rows)
-             values (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7)
+             values ($1, $2, $3, $4, $4, $5, $6, $7)
              on conflict (id) do update set
                  name = excluded.name, version = excluded.version, last_seen = excluded.last_seen, sequence = excluded.sequence,
-                 rows = rows + excluded.rows, dropped_rows = dropped_rows + excluded.dropped_rows
-             where sequence < excluded.sequence",
-        )
-        .bind(self.id.as_bytes().as_slice())
-        .bind(&self.name)
-        .bind(&self.version)
-        .bind(micros(now))
-        .bind(self.sequence)
-        .bind(self.rows)
-        .bind(self.dropped_rows)
-        .execute(connection)
-        .await?;
-        Ok(done.rows_affected() > 0)
+                 rows = collectors.rows + excluded.rows, dropped_rows = collectors.dropped_rows + excluded.dropped_rows
+             where collectors.sequence < excluded.sequence",
+        );
+        let upsert = upsert.bind(self.id.as_bytes().as_slice()).bind(self.name.as_str()).bind(self.version.as_str());
+        let upsert = upsert.bind(micros(now)).bind(self.sequence).bind(self.rows).bind(self.dropped_rows);
+        Ok(transaction.execute(upsert).await? > 0)
     }
 }
 
@@ -64,24 +57,36 @@ impl Meta {
     /// # Errors
     /// When the store fails.
     pub async fn collectors(&self) -> Result<Vec<Collector>, MetaError> {
-        let rows =
-            sqlx::query("select id, name, version, first_seen, last_seen, sequence, rows, dropped_rows from collectors order by name, id")
-                .fetch_all(self.readers())
-                .await?;
-        rows.iter()
-            .map(|row| {
-                let id: Vec<u8> = row.try_get("id")?;
-                Ok(Collector {
-                    id: Uuid::from_slice(&id).map_err(|error| MetaError::Store(error.into()))?,
-                    name: row.try_get("name")?,
-                    version: row.try_get("version")?,
-                    first_seen: time(row.try_get("first_seen")?),
-                    last_seen: time(row.try_get("last_seen")?),
-                    sequence: row.try_get::<i64, _>("sequence")?.unsigned_abs(),
-                    rows: row.try_get::<i64, _>("rows")?.unsigned_abs(),
-                    dropped_rows: row.try_get::<i64, _>("dropped_rows")?.unsigned_abs(),
-                })
-            })
-            .collect()
+        let sql = "select id, name, version, first_seen, last_seen, sequence, rows, dropped_rows from collectors order by name, id";
+        let rows: Vec<Row> = self.database().all(statement(sql)).await?;
+        rows.into_iter().map(Row::collector).collect()
+    }
+}
+
+/// A collector as the store has it.
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Vec<u8>,
+    name: String,
+    version: String,
+    first_seen: i64,
+    last_seen: i64,
+    sequence: i64,
+    rows: i64,
+    dropped_rows: i64,
+}
+
+impl Row {
+    fn collector(self) -> Result<Collector, MetaError> {
+        Ok(Collector {
+            id: Uuid::from_slice(&self.id).map_err(|error| MetaError::Store(error.into()))?,
+            name: self.name,
+            version: self.version,
+            first_seen: time(self.first_seen),
+            last_seen: time(self.last_seen),
+            sequence: self.sequence.unsigned_abs(),
+            rows: self.rows.unsigned_abs(),
+            dropped_rows: self.dropped_rows.unsigned_abs(),
+        })
     }
 }

@@ -1,10 +1,13 @@
-//! The meta store: one SQLite file with users, sessions, tokens, collectors, servers, hot batches and the catalog of files.
+//! The meta store: users, sessions, tokens, collectors, servers, hot batches and the catalog of files.
 //!
 //! # Promise
-//! What a method has returned is on disk (WAL, `synchronous=FULL`). There is one writer connection, so writes queue in this process
-//! and never meet `SQLITE_BUSY`; readers see the last commit. Nothing here knows HTTP or how a hash is made.
+//! What a method has returned is durable. The store is one SQLite file in the data folder, or a PostgreSQL that replicas share; the
+//! statements are the same ([`database`]). Nothing here knows HTTP or how a hash is made.
 
+mod address;
 mod collectors;
+pub(crate) mod database;
+mod migrations;
 mod servers;
 mod sessions;
 mod tokens;
@@ -16,12 +19,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sqlx::SqlStr;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::postgres::{PgConnection, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+pub use address::{DatabaseUrl, DatabaseUrlError};
 pub use collectors::Collector;
 pub(crate) use collectors::Progress;
+use database::{Database, statement};
+pub use migrations::SchemaState;
 pub(crate) use servers::Sighting;
 pub use servers::{Server, ServerRole};
 pub use sessions::Session;
@@ -30,14 +35,18 @@ pub use users::{Credentials, User};
 
 /// The name of the SQLite file in the data folder.
 pub(crate) const FILE: &str = "meta.db";
-/// Readers beside the one writer: reads are short, and SQLite serves them from the page cache.
+/// Readers beside SQLite's one writer: reads are short, and SQLite serves them from the page cache.
 const READERS: u32 = 4;
 /// What the write-ahead log shrinks to after a large commit, in bytes.
 const WAL_BYTES: &str = "67108864";
-/// How long a statement waits for another process (a backup, a person with sqlite3) to let go.
+/// How long a statement on SQLite waits for another process (a backup, a person with sqlite3) to let go.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Migrations, oldest first; append only, and each works while the version before still runs.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "initial", include_str!("../../migrations/0001_initial.sql"))];
+/// Connections of one replica to PostgreSQL: three replicas then take 30 of the 100 that a server has by default.
+const CONNECTIONS: u32 = 10;
+/// How long a request waits for a connection: a collector or a browser tries again sooner than it would wait longer.
+const ACQUIRE: Duration = Duration::from_secs(5);
+/// A connection that rested so long is looked at before it is used: its server may have become a standby meanwhile.
+const RESTED: Duration = Duration::from_secs(1);
 
 /// What a user or an API token may do; each includes the ones before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -108,13 +117,12 @@ impl From<sqlx::Error> for MetaError {
 /// The meta store.
 #[derive(Debug, Clone)]
 pub struct Meta {
-    writer: SqlitePool,
-    readers: SqlitePool,
+    database: Database,
 }
 
 impl Meta {
-    /// Opens or creates the store in a folder and migrates it.
-    pub(crate) async fn open(folder: &Path) -> anyhow::Result<Self> {
+    /// Opens or creates the SQLite file in a folder and migrates it.
+    pub(crate) async fn open_folder(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(FILE);
         let options = SqliteConnectOptions::new()
             .filename(&path)
@@ -131,54 +139,155 @@ impl Meta {
             .connect_with(options.clone())
             .await
             .with_context(|| format!("open the meta store {}", path.display()))?;
-        let migrations = MIGRATIONS
-            .iter()
-            .map(|(version, name, sql)| Migration::new(*version, (*name).into(), MigrationType::Simple, SqlStr::from_static(sql), false));
-        Migrator::with_migrations(migrations.collect())
+        migrations::sqlite()
             .run(&writer)
             .await
             .with_context(|| format!("migrate the meta store {}; a newer version may have written it", path.display()))?;
         let readers = keep.max_connections(READERS).connect_with(options.read_only(true).create_if_missing(false)).await;
         let readers = readers.with_context(|| format!("open the meta store {} for reading", path.display()))?;
-        Ok(Self { writer, readers })
+        Ok(Self { database: Database::Sqlite { writer, readers } })
     }
 
-    pub(crate) fn writer(&self) -> &SqlitePool {
-        &self.writer
+    /// Connects to a PostgreSQL, whatever its schema.
+    ///
+    /// # Errors
+    /// When none of its hosts answers and takes writes, or it is older than 14; with what to do about it.
+    pub(crate) async fn connect(url: &DatabaseUrl) -> anyhow::Result<Self> {
+        let first = url.writable().await?;
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(ACQUIRE)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for < RESTED {
+                        return Ok(true);
+                    }
+                    takes_writes(connection).await
+                })
+            })
+            .connect_with(first)
+            .await
+            .map_err(explain)
+            .with_context(|| format!("connect to the meta store {url}"))?;
+        url.follow(&pool);
+        Ok(Self { database: Database::Postgres(pool) })
     }
 
-    pub(crate) fn readers(&self) -> &SqlitePool {
-        &self.readers
+    /// How the schema of a folder's store stands, without changing or making anything.
+    ///
+    /// # Errors
+    /// When the file is there and is no store.
+    pub(crate) async fn schema_of_folder(folder: &Path) -> anyhow::Result<SchemaState> {
+        let path = folder.join(FILE);
+        if !path.exists() {
+            return Ok(migrations::nothing_yet());
+        }
+        let options = SqliteConnectOptions::new().filename(&path).read_only(true);
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
+        let pool = pool.with_context(|| format!("open the meta store {}", path.display()))?;
+        let database = Database::Sqlite { writer: pool.clone(), readers: pool };
+        let state = migrations::state(&database).await;
+        database.close().await;
+        state
+    }
+
+    /// How the schema of the store stands beside what this version knows.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub(crate) async fn schema(&self) -> anyhow::Result<SchemaState> {
+        migrations::state(&self.database).await
+    }
+
+    /// Brings the schema of a shared store to this version. Several may ask at once: one works, the others wait for it.
+    ///
+    /// # Errors
+    /// When the store refuses, or is newer than this version.
+    pub(crate) async fn migrate(&self) -> anyhow::Result<()> {
+        migrations::run(&self.database).await
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The moment by the store's own clock where replicas share it, so that their clocks need not agree; else by this process's.
+    pub(crate) async fn now(&self) -> anyhow::Result<DateTime<Utc>> {
+        if !self.database.is_shared() {
+            return Ok(Utc::now());
+        }
+        let sql = sqlx::AssertSqlSafe(format!("select {}", self.database.clock()));
+        let (now,): (i64,) = self.database.one(statement(sql)).await.map_err(explain)?;
+        Ok(time(now))
     }
 
     /// Readiness: the store answers.
     pub(crate) async fn check(&self) -> anyhow::Result<()> {
-        sqlx::query("select count(*) from collectors").execute(&self.readers).await.map_err(explain)?;
+        let (_,): (i64,) = self.database.one(statement("select version from history")).await.map_err(explain)?;
         Ok(())
     }
 
     pub(crate) async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
+        self.database.close().await;
     }
 }
 
-/// SQLite's complaint with what to do about it.
+/// Whether a server takes writes: a standby does not, and neither does one set to read-only.
+async fn takes_writes(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let read_only: bool = sqlx::query_scalar("select pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool")
+        .fetch_one(connection)
+        .await?;
+    Ok(!read_only)
+}
+
+/// The database's complaint with what to do about it.
 pub(crate) fn explain(error: sqlx::Error) -> anyhow::Error {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).and_then(|code| code.parse::<i32>().ok());
-    let remedy = match code.map(|code| code & 0xff) {
-        Some(13) => Some("the disk is full: free space in the data folder, shorten the retention, or grow the volume"),
-        Some(10) => {
-            Some("reading or writing the data folder failed (disk full, a file size limit, or a broken disk): see the system's log")
+    let remedy = match &error {
+        sqlx::Error::Database(database) => {
+            let code = database.code();
+            let code = code.as_deref().unwrap_or_default();
+            match code.parse::<i32>() {
+                Ok(code) if code.to_string().len() < 5 => of_sqlite(code & 0xff),
+                _ => of_postgres(code),
+            }
         }
-        Some(8) => Some("the data folder is read-only: mount it writable"),
-        Some(11 | 26) => Some("meta.db is damaged: restore the data folder from a backup"),
+        sqlx::Error::PoolTimedOut => {
+            Some("no connection to the meta store's PostgreSQL in time: is it up, and are its max_connections enough?")
+        }
+        sqlx::Error::Io(_) => Some("the meta store's PostgreSQL does not answer: is it up, and is the address right?"),
+        sqlx::Error::Tls(_) => Some("TLS with the meta store's PostgreSQL failed: see sslmode and sslrootcert in the database URL"),
         _ => None,
     };
     let error = anyhow::Error::new(error);
     match remedy {
         Some(remedy) => error.context(remedy),
         None => error,
+    }
+}
+
+fn of_sqlite(code: i32) -> Option<&'static str> {
+    match code {
+        13 => Some("the disk is full: free space in the data folder, shorten the retention, or grow the volume"),
+        10 => Some("reading or writing the data folder failed (disk full, a file size limit, or a broken disk): see the system's log"),
+        8 => Some("the data folder is read-only: mount it writable"),
+        11 | 26 => Some("meta.db is damaged: restore the data folder from a backup"),
+        _ => None,
+    }
+}
+
+fn of_postgres(code: &str) -> Option<&'static str> {
+    match code {
+        "53100" => {
+            Some("the meta store's PostgreSQL has no disk left: grow its volume; nothing is lost meanwhile, collectors keep their batches")
+        }
+        "25006" => Some("the meta store's PostgreSQL is read-only: name the primary, or all hosts with target_session_attrs=read-write"),
+        "53300" => Some("the meta store's PostgreSQL has no connection left: raise max_connections"),
+        "28P01" | "28000" => Some("the meta store's PostgreSQL does not take this user and password: see the database URL"),
+        "3D000" => Some("the database does not exist: create it, or name another in the database URL"),
+        "42501" => Some("the user lacks a right in the meta store's database: let it own the schema"),
+        "42P01" | "42703" => Some("the meta store is not at this version: run pganalytics migrate"),
+        "57P01" | "57P02" | "57P03" => Some("the meta store's PostgreSQL is stopping or starting; it is tried again"),
+        _ => None,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{Row as _, SqliteConnection};
 
+use super::database::{Transaction, statement};
 use super::{Meta, MetaError, micros, time};
 
 /// What a server is within its cluster.
@@ -67,36 +67,35 @@ impl Sighting {
     }
 
     /// Keeps the newest; what a server that is down cannot say stays as it was.
-    pub(crate) async fn record(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        sqlx::query(
+    pub(crate) async fn record(&self, transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+        let upsert = statement(
             "insert into servers (name, first_seen, last_seen, up, in_recovery, version_num, version, system_identifier, host, port,
                                   postmaster_start_time, error, collector)
-             values (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+             values ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
              on conflict (name) do update set
                  last_seen = excluded.last_seen, up = excluded.up, error = excluded.error, collector = excluded.collector,
-                 in_recovery = coalesce(excluded.in_recovery, in_recovery),
-                 version_num = coalesce(excluded.version_num, version_num),
-                 version = coalesce(excluded.version, version),
-                 system_identifier = coalesce(excluded.system_identifier, system_identifier),
-                 host = coalesce(excluded.host, host),
-                 port = coalesce(excluded.port, port),
-                 postmaster_start_time = coalesce(excluded.postmaster_start_time, postmaster_start_time)
-             where last_seen <= excluded.last_seen",
+                 in_recovery = coalesce(excluded.in_recovery, servers.in_recovery),
+                 version_num = coalesce(excluded.version_num, servers.version_num),
+                 version = coalesce(excluded.version, servers.version),
+                 system_identifier = coalesce(excluded.system_identifier, servers.system_identifier),
+                 host = coalesce(excluded.host, servers.host),
+                 port = coalesce(excluded.port, servers.port),
+                 postmaster_start_time = coalesce(excluded.postmaster_start_time, servers.postmaster_start_time)
+             where servers.last_seen <= excluded.last_seen",
         )
-        .bind(&self.name)
+        .bind(self.name.as_str())
         .bind(self.ts)
         .bind(self.up)
         .bind(self.in_recovery)
         .bind(self.version_num)
-        .bind(&self.version)
-        .bind(&self.system_identifier)
-        .bind(&self.host)
+        .bind(self.version.clone())
+        .bind(self.system_identifier.clone())
+        .bind(self.host.clone())
         .bind(self.port)
         .bind(self.postmaster_start_time)
-        .bind(&self.error)
-        .bind(&self.collector)
-        .execute(connection)
-        .await?;
+        .bind(self.error.clone())
+        .bind(self.collector.clone());
+        transaction.execute(upsert).await?;
         Ok(())
     }
 }
@@ -107,33 +106,13 @@ impl Meta {
     /// # Errors
     /// When the store fails; so with every method here.
     pub async fn servers(&self) -> Result<Vec<Server>, MetaError> {
-        let rows = sqlx::query(
+        let select = statement(
             "select name, first_seen, last_seen, up, in_recovery, version_num, version, system_identifier, host, port,
                     postmaster_start_time, error, collector
              from servers order by name",
-        )
-        .fetch_all(self.readers())
-        .await?;
-        rows.iter()
-            .map(|row| {
-                let in_recovery: Option<bool> = row.try_get("in_recovery")?;
-                Ok(Server {
-                    name: row.try_get("name")?,
-                    first_seen: time(row.try_get("first_seen")?),
-                    last_seen: time(row.try_get("last_seen")?),
-                    up: row.try_get("up")?,
-                    role: in_recovery.map(|standby| if standby { ServerRole::Standby } else { ServerRole::Primary }),
-                    version: row.try_get("version")?,
-                    version_num: row.try_get("version_num")?,
-                    system_identifier: row.try_get("system_identifier")?,
-                    host: row.try_get("host")?,
-                    port: row.try_get("port")?,
-                    postmaster_start_time: row.try_get::<Option<i64>, _>("postmaster_start_time")?.map(time),
-                    error: row.try_get("error")?,
-                    collector: row.try_get("collector")?,
-                })
-            })
-            .collect()
+        );
+        let rows: Vec<Row> = self.database().all(select).await?;
+        Ok(rows.into_iter().map(Row::server).collect())
     }
 
     /// Forgets servers not seen since; a server that was taken out of the fleet otherwise stays listed. Its history stays.
@@ -141,7 +120,45 @@ impl Meta {
     /// # Errors
     /// When the store fails.
     pub async fn forget_servers(&self, not_seen_since: DateTime<Utc>) -> Result<u64, MetaError> {
-        let done = sqlx::query("delete from servers where last_seen < ?1").bind(micros(not_seen_since)).execute(self.writer()).await?;
-        Ok(done.rows_affected())
+        let delete = statement("delete from servers where last_seen < $1").bind(micros(not_seen_since));
+        Ok(self.database().execute(delete).await?)
+    }
+}
+
+/// A server as the store has it.
+#[derive(sqlx::FromRow)]
+struct Row {
+    name: String,
+    first_seen: i64,
+    last_seen: i64,
+    up: Option<bool>,
+    in_recovery: Option<bool>,
+    version_num: Option<i64>,
+    version: Option<String>,
+    system_identifier: Option<String>,
+    host: Option<String>,
+    port: Option<i64>,
+    postmaster_start_time: Option<i64>,
+    error: Option<String>,
+    collector: Option<String>,
+}
+
+impl Row {
+    fn server(self) -> Server {
+        Server {
+            name: self.name,
+            first_seen: time(self.first_seen),
+            last_seen: time(self.last_seen),
+            up: self.up,
+            role: self.in_recovery.map(|standby| if standby { ServerRole::Standby } else { ServerRole::Primary }),
+            version: self.version,
+            version_num: self.version_num,
+            system_identifier: self.system_identifier,
+            host: self.host,
+            port: self.port,
+            postmaster_start_time: self.postmaster_start_time.map(time),
+            error: self.error,
+            collector: self.collector,
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Sessions: who is logged in, known by the hash of the session's token.
 
 use chrono::{DateTime, Utc};
-use sqlx::Row as _;
 
-use super::users::{User, user};
+use super::database::statement;
+use super::users::{Row, User};
 use super::{Meta, MetaError, micros, time};
 
 /// A login that has not expired, of a user who is not disabled.
@@ -19,13 +19,8 @@ impl Meta {
     /// # Errors
     /// When the store fails; so with every method here.
     pub async fn create_session(&self, hash: &[u8], user: i64, created: DateTime<Utc>, expires: DateTime<Utc>) -> Result<(), MetaError> {
-        sqlx::query("insert into sessions (hash, user, created, expires) values (?1, ?2, ?3, ?4)")
-            .bind(hash)
-            .bind(user)
-            .bind(micros(created))
-            .bind(micros(expires))
-            .execute(self.writer())
-            .await?;
+        let insert = statement("insert into sessions (hash, \"user\", created, expires) values ($1, $2, $3, $4)");
+        self.database().execute(insert.bind(hash).bind(user).bind(micros(created)).bind(micros(expires))).await?;
         Ok(())
     }
 
@@ -34,16 +29,13 @@ impl Meta {
     /// # Errors
     /// When the store fails.
     pub async fn session(&self, hash: &[u8], now: DateTime<Utc>) -> Result<Option<Session>, MetaError> {
-        let row = sqlx::query(
+        let select = statement(
             "select users.id, users.name, users.role, users.created, users.disabled, sessions.expires
-             from sessions join users on users.id = sessions.user
-             where sessions.hash = ?1 and sessions.expires > ?2 and users.disabled = 0",
-        )
-        .bind(hash)
-        .bind(micros(now))
-        .fetch_optional(self.readers())
-        .await?;
-        row.map(|row| Ok(Session { user: user(&row)?, expires: time(row.try_get("expires")?) })).transpose()
+             from sessions join users on users.id = sessions.\"user\"
+             where sessions.hash = $1 and sessions.expires > $2 and not users.disabled",
+        );
+        let found: Option<Found> = self.database().optional(select.bind(hash).bind(micros(now))).await?;
+        found.map(|found| Ok(Session { user: found.row.user()?, expires: time(found.expires) })).transpose()
     }
 
     /// Ends a session. False when there was none.
@@ -51,8 +43,7 @@ impl Meta {
     /// # Errors
     /// When the store fails.
     pub async fn delete_session(&self, hash: &[u8]) -> Result<bool, MetaError> {
-        let done = sqlx::query("delete from sessions where hash = ?1").bind(hash).execute(self.writer()).await?;
-        Ok(done.rows_affected() > 0)
+        Ok(self.database().execute(statement("delete from sessions where hash = $1").bind(hash)).await? > 0)
     }
 
     /// Forgets the sessions that have expired; the background task does it too.
@@ -60,7 +51,13 @@ impl Meta {
     /// # Errors
     /// When the store fails.
     pub async fn delete_expired_sessions(&self, now: DateTime<Utc>) -> Result<u64, MetaError> {
-        let done = sqlx::query("delete from sessions where expires <= ?1").bind(micros(now)).execute(self.writer()).await?;
-        Ok(done.rows_affected())
+        Ok(self.database().execute(statement("delete from sessions where expires <= $1").bind(micros(now))).await?)
     }
+}
+
+#[derive(sqlx::FromRow)]
+struct Found {
+    #[sqlx(flatten)]
+    row: Row,
+    expires: i64,
 }

@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
+use super::database::statement;
 use super::users::role;
 use super::{Meta, MetaError, Role, UnknownWord, micros, time};
 
@@ -73,18 +72,15 @@ impl Meta {
     /// # Errors
     /// [`MetaError::Exists`] when the name is taken (revoked ones keep theirs).
     pub async fn create_token(&self, new: NewToken<'_>) -> Result<Token, MetaError> {
-        let inserted = sqlx::query("insert into tokens (name, kind, role, hash, created, expires) values (?1, ?2, ?3, ?4, ?5, ?6)")
-            .bind(new.name)
-            .bind(new.kind.as_str())
-            .bind(new.role.as_str())
-            .bind(new.hash)
-            .bind(micros(new.created))
-            .bind(new.expires.map(micros))
-            .execute(self.writer())
-            .await;
-        match inserted {
-            Ok(done) => Ok(Token {
-                id: done.last_insert_rowid(),
+        let insert = statement(
+            "insert into tokens (name, kind, role, hash, created, expires) values ($1, $2, $3, $4, $5, $6)
+             on conflict (name) do nothing returning id",
+        );
+        let insert = insert.bind(new.name).bind(new.kind.as_str()).bind(new.role.as_str()).bind(new.hash);
+        let insert = insert.bind(micros(new.created)).bind(new.expires.map(micros));
+        match self.database().returning::<(i64,)>(insert).await? {
+            Some((id,)) => Ok(Token {
+                id,
                 name: new.name.into(),
                 kind: new.kind,
                 role: new.role,
@@ -93,10 +89,7 @@ impl Meta {
                 last_used: None,
                 revoked: None,
             }),
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-                Err(MetaError::Exists { what: "token", name: new.name.into() })
-            }
-            Err(error) => Err(error.into()),
+            None => Err(MetaError::Exists { what: "token", name: new.name.into() }),
         }
     }
 
@@ -105,10 +98,9 @@ impl Meta {
     /// # Errors
     /// When the store fails; so with every method here.
     pub async fn tokens(&self) -> Result<Vec<Token>, MetaError> {
-        let rows = sqlx::query("select id, name, kind, role, created, expires, last_used, revoked from tokens order by id desc")
-            .fetch_all(self.readers())
-            .await?;
-        rows.iter().map(token).collect()
+        let sql = "select id, name, kind, role, created, expires, last_used, revoked from tokens order by id desc";
+        let rows: Vec<Row> = self.database().all(statement(sql)).await?;
+        rows.into_iter().map(Row::token).collect()
     }
 
     /// The live token of this hash: neither revoked nor expired. Notes that it was used.
@@ -116,20 +108,16 @@ impl Meta {
     /// # Errors
     /// When the store fails to read; a `last_used` that cannot be written (a full disk) is no reason to refuse the token.
     pub async fn token(&self, hash: &[u8], now: DateTime<Utc>) -> Result<Option<Token>, MetaError> {
-        let row = sqlx::query(
+        let select = statement(
             "select id, name, kind, role, created, expires, last_used, revoked from tokens
-             where hash = ?1 and revoked is null and (expires is null or expires > ?2)",
-        )
-        .bind(hash)
-        .bind(micros(now))
-        .fetch_optional(self.readers())
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        let token = token(&row)?;
+             where hash = $1 and revoked is null and (expires is null or expires > $2)",
+        );
+        let found: Option<Row> = self.database().optional(select.bind(hash).bind(micros(now))).await?;
+        let Some(row) = found else { return Ok(None) };
+        let token = row.token()?;
         if token.last_used.is_none_or(|last| now - last >= LAST_USED_STEP) {
-            let noted =
-                sqlx::query("update tokens set last_used = ?2 where id = ?1").bind(token.id).bind(micros(now)).execute(self.writer()).await;
-            if let Err(error) = noted {
+            let note = statement("update tokens set last_used = $2 where id = $1").bind(token.id).bind(micros(now));
+            if let Err(error) = self.database().execute(note).await {
                 tracing::warn!(token.name, error = %error, "note the use of a token");
             }
         }
@@ -141,25 +129,35 @@ impl Meta {
     /// # Errors
     /// When the store fails.
     pub async fn revoke_token(&self, id: i64, now: DateTime<Utc>) -> Result<bool, MetaError> {
-        let done = sqlx::query("update tokens set revoked = ?2 where id = ?1 and revoked is null")
-            .bind(id)
-            .bind(micros(now))
-            .execute(self.writer())
-            .await?;
-        Ok(done.rows_affected() > 0)
+        let revoke = statement("update tokens set revoked = $2 where id = $1 and revoked is null").bind(id).bind(micros(now));
+        Ok(self.database().execute(revoke).await? > 0)
     }
 }
 
-fn token(row: &SqliteRow) -> Result<Token, MetaError> {
-    let kind: String = row.try_get("kind")?;
-    Ok(Token {
-        id: row.try_get("id")?,
-        name: row.try_get("name")?,
-        kind: kind.parse().map_err(|error: UnknownWord| MetaError::Store(error.into()))?,
-        role: role(row, "role")?,
-        created: time(row.try_get("created")?),
-        expires: row.try_get::<Option<i64>, _>("expires")?.map(time),
-        last_used: row.try_get::<Option<i64>, _>("last_used")?.map(time),
-        revoked: row.try_get::<Option<i64>, _>("revoked")?.map(time),
-    })
+/// A token as the store has it.
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    name: String,
+    kind: String,
+    role: String,
+    created: i64,
+    expires: Option<i64>,
+    last_used: Option<i64>,
+    revoked: Option<i64>,
+}
+
+impl Row {
+    fn token(self) -> Result<Token, MetaError> {
+        Ok(Token {
+            id: self.id,
+            kind: self.kind.parse().map_err(|error: UnknownWord| MetaError::Store(error.into()))?,
+            role: role(&self.role)?,
+            name: self.name,
+            created: time(self.created),
+            expires: self.expires.map(time),
+            last_used: self.last_used.map(time),
+            revoked: self.revoked.map(time),
+        })
+    }
 }

@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
+use super::database::{Transaction, statement};
 use super::{Meta, MetaError, Role, micros, time};
 
 /// A person who may log in.
@@ -36,8 +35,8 @@ impl Meta {
     /// # Errors
     /// When the store fails; so with every method here.
     pub async fn users(&self) -> Result<Vec<User>, MetaError> {
-        let rows = sqlx::query("select id, name, role, created, disabled from users order by name").fetch_all(self.readers()).await?;
-        rows.iter().map(user).collect()
+        let rows: Vec<Row> = self.database().all(statement("select id, name, role, created, disabled from users order by name")).await?;
+        rows.into_iter().map(Row::user).collect()
     }
 
     /// The user of this name with the password's hash; disabled ones too, for the caller to refuse.
@@ -45,11 +44,9 @@ impl Meta {
     /// # Errors
     /// When the store fails.
     pub async fn credentials(&self, name: &str) -> Result<Option<Credentials>, MetaError> {
-        let row = sqlx::query("select id, name, role, created, disabled, password_hash from users where name = ?1")
-            .bind(name)
-            .fetch_optional(self.readers())
-            .await?;
-        row.map(|row| Ok(Credentials { user: user(&row)?, password_hash: row.try_get("password_hash")? })).transpose()
+        let sql = "select id, name, role, created, disabled, password_hash from users where name = $1";
+        let found: Option<WithHash> = self.database().optional(statement(sql).bind(name)).await?;
+        found.map(|found| Ok(Credentials { user: found.row.user()?, password_hash: found.password_hash })).transpose()
     }
 
     /// Adds a user.
@@ -57,17 +54,13 @@ impl Meta {
     /// # Errors
     /// [`MetaError::Exists`] when the name is taken.
     pub async fn create_user(&self, name: &str, role: Role, password_hash: &str, now: DateTime<Utc>) -> Result<User, MetaError> {
-        let inserted = sqlx::query("insert into users (name, role, password_hash, created) values (?1, ?2, ?3, ?4)")
-            .bind(name)
-            .bind(role.as_str())
-            .bind(password_hash)
-            .bind(micros(now))
-            .execute(self.writer())
-            .await;
-        match inserted {
-            Ok(done) => Ok(User { id: done.last_insert_rowid(), name: name.into(), role, created: time(micros(now)), disabled: false }),
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Err(MetaError::Exists { what: "user", name: name.into() }),
-            Err(error) => Err(error.into()),
+        let insert = statement(
+            "insert into users (name, role, password_hash, created) values ($1, $2, $3, $4) on conflict (name) do nothing returning id",
+        );
+        let insert = insert.bind(name).bind(role.as_str()).bind(password_hash).bind(micros(now));
+        match self.database().returning::<(i64,)>(insert).await? {
+            Some((id,)) => Ok(User { id, name: name.into(), role, created: time(micros(now)), disabled: false }),
+            None => Err(MetaError::Exists { what: "user", name: name.into() }),
         }
     }
 
@@ -76,15 +69,12 @@ impl Meta {
     /// # Errors
     /// When the store fails.
     pub async fn set_password(&self, name: &str, password_hash: &str) -> Result<bool, MetaError> {
-        let mut transaction = self.writer().begin().await?;
-        let done = sqlx::query("update users set password_hash = ?2 where name = ?1")
-            .bind(name)
-            .bind(password_hash)
-            .execute(&mut *transaction)
-            .await?;
+        let mut transaction = self.database().begin().await?;
+        let update = statement("update users set password_hash = $2 where name = $1").bind(name).bind(password_hash);
+        let changed = transaction.execute(update).await?;
         end_sessions(&mut transaction, name).await?;
         transaction.commit().await?;
-        Ok(done.rows_affected() > 0)
+        Ok(changed > 0)
     }
 
     /// Sets a role. False when there is no such user.
@@ -92,12 +82,12 @@ impl Meta {
     /// # Errors
     /// [`MetaError::LastAdmin`] when nobody would be admin any more.
     pub async fn set_role(&self, name: &str, role: Role) -> Result<bool, MetaError> {
-        let mut transaction = self.writer().begin().await?;
-        let done =
-            sqlx::query("update users set role = ?2 where name = ?1").bind(name).bind(role.as_str()).execute(&mut *transaction).await?;
-        keep_an_admin(&mut transaction, name, done.rows_affected()).await?;
+        let mut transaction = self.one_by_one().await?;
+        let update = statement("update users set role = $2 where name = $1").bind(name).bind(role.as_str());
+        let changed = transaction.execute(update).await?;
+        keep_an_admin(&mut transaction, name, changed).await?;
         transaction.commit().await?;
-        Ok(done.rows_affected() > 0)
+        Ok(changed > 0)
     }
 
     /// Disables or enables a user; disabling ends the sessions. False when there is no such user.
@@ -105,15 +95,15 @@ impl Meta {
     /// # Errors
     /// [`MetaError::LastAdmin`] when nobody would be admin any more.
     pub async fn set_disabled(&self, name: &str, disabled: bool) -> Result<bool, MetaError> {
-        let mut transaction = self.writer().begin().await?;
-        let done =
-            sqlx::query("update users set disabled = ?2 where name = ?1").bind(name).bind(disabled).execute(&mut *transaction).await?;
+        let mut transaction = self.one_by_one().await?;
+        let update = statement("update users set disabled = $2 where name = $1").bind(name).bind(disabled);
+        let changed = transaction.execute(update).await?;
         if disabled {
-            keep_an_admin(&mut transaction, name, done.rows_affected()).await?;
+            keep_an_admin(&mut transaction, name, changed).await?;
             end_sessions(&mut transaction, name).await?;
         }
         transaction.commit().await?;
-        Ok(done.rows_affected() > 0)
+        Ok(changed > 0)
     }
 
     /// Removes a user and the sessions. False when there is no such user.
@@ -121,39 +111,59 @@ impl Meta {
     /// # Errors
     /// [`MetaError::LastAdmin`] when nobody would be admin any more.
     pub async fn delete_user(&self, name: &str) -> Result<bool, MetaError> {
-        let mut transaction = self.writer().begin().await?;
-        let done = sqlx::query("delete from users where name = ?1").bind(name).execute(&mut *transaction).await?;
-        keep_an_admin(&mut transaction, name, done.rows_affected()).await?;
+        let mut transaction = self.one_by_one().await?;
+        let changed = transaction.execute(statement("delete from users where name = $1").bind(name)).await?;
+        keep_an_admin(&mut transaction, name, changed).await?;
         transaction.commit().await?;
-        Ok(done.rows_affected() > 0)
+        Ok(changed > 0)
+    }
+
+    /// A transaction that no other of these overtakes: two admins who demote each other at the same time must not both succeed.
+    async fn one_by_one(&self) -> Result<Transaction, MetaError> {
+        let mut transaction = self.database().begin().await?;
+        if self.database().is_shared() {
+            transaction.execute(statement("lock table users in share row exclusive mode")).await?;
+        }
+        Ok(transaction)
     }
 }
 
-type Transaction<'a> = sqlx::Transaction<'a, sqlx::Sqlite>;
-
-async fn end_sessions(transaction: &mut Transaction<'_>, name: &str) -> Result<(), MetaError> {
-    sqlx::query("delete from sessions where user in (select id from users where name = ?1)").bind(name).execute(&mut **transaction).await?;
+async fn end_sessions(transaction: &mut Transaction, name: &str) -> Result<(), MetaError> {
+    let sql = "delete from sessions where \"user\" in (select id from users where name = $1)";
+    transaction.execute(statement(sql).bind(name)).await?;
     Ok(())
 }
 
 /// Refuses a change (the transaction is then dropped, so rolled back) after which no enabled admin is left.
-async fn keep_an_admin(transaction: &mut Transaction<'_>, name: &str, changed: u64) -> Result<(), MetaError> {
-    let admins: i64 =
-        sqlx::query_scalar("select count(*) from users where role = 'admin' and disabled = 0").fetch_one(&mut **transaction).await?;
+async fn keep_an_admin(transaction: &mut Transaction, name: &str, changed: u64) -> Result<(), MetaError> {
+    let (admins,): (i64,) = transaction.one(statement("select count(*) from users where role = 'admin' and not disabled")).await?;
     if changed > 0 && admins == 0 { Err(MetaError::LastAdmin(name.into())) } else { Ok(()) }
 }
 
-pub(super) fn role(row: &SqliteRow, column: &str) -> Result<Role, MetaError> {
-    let word: String = row.try_get(column)?;
+/// A role from the store.
+pub(super) fn role(word: &str) -> Result<Role, MetaError> {
     word.parse().map_err(|error: super::UnknownWord| MetaError::Store(error.into()))
 }
 
-pub(super) fn user(row: &SqliteRow) -> Result<User, MetaError> {
-    Ok(User {
-        id: row.try_get("id")?,
-        name: row.try_get("name")?,
-        role: role(row, "role")?,
-        created: time(row.try_get("created")?),
-        disabled: row.try_get("disabled")?,
-    })
+/// A user as the store has it.
+#[derive(sqlx::FromRow)]
+pub(super) struct Row {
+    id: i64,
+    name: String,
+    role: String,
+    created: i64,
+    disabled: bool,
+}
+
+#[derive(sqlx::FromRow)]
+struct WithHash {
+    #[sqlx(flatten)]
+    row: Row,
+    password_hash: String,
+}
+
+impl Row {
+    pub(super) fn user(self) -> Result<User, MetaError> {
+        Ok(User { id: self.id, role: role(&self.role)?, name: self.name, created: time(self.created), disabled: self.disabled })
+    }
 }

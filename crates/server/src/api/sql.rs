@@ -139,5 +139,6 @@ fn outcome(kind: QueryErrorKind) -> &'static str {
         QueryErrorKind::Memory => "memory",
         QueryErrorKind::Deadline => "deadline",
         QueryErrorKind::Execution => "failed",
+        QueryErrorKind::Store => "store",
     }
 }

@@ -88,6 +88,12 @@ pub(crate) fn fingerprint(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
+/// A token for the command line beside a backend: see [`crate::App::with_operator`].
+#[must_use]
+pub fn generate_operator_token() -> Secret {
+    TokenPrefix::Api.generate()
+}
+
 /// A password for a first administrator.
 #[must_use]
 pub fn generate_password() -> Secret {

@@ -1,0 +1,114 @@
+//! Migrations: append-only, the same numbers on both databases where both need one, and each works while the version before still runs.
+//!
+//! A folder's store is migrated when it is opened. A shared one is migrated by `pganalytics migrate`, under an advisory lock, and a
+//! backend that meets another schema than it knows refuses to serve.
+
+use anyhow::{Context as _, bail};
+use sqlx::SqlStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+use super::database::{Database, statement};
+use super::explain;
+
+type Known = &'static [(i64, &'static str, &'static str)];
+
+const SQLITE: Known = &[
+    (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
+    (2, "versions", include_str!("../../migrations/sqlite/0002_versions.sql")),
+];
+const POSTGRES: Known = &[(1, "initial", include_str!("../../migrations/postgres/0001_initial.sql"))];
+
+/// How a store's schema stands beside this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaState {
+    /// As this version knows it.
+    Current,
+    /// Migrations are to be run: from, to.
+    Behind(i64, i64),
+    /// A newer version has migrated it: this one knows, the store has.
+    Ahead(i64, i64),
+    /// A migration began and did not end.
+    Half(i64),
+}
+
+impl SchemaState {
+    /// Whether a backend may serve on it.
+    ///
+    /// # Errors
+    /// What stands against it, and what to run.
+    pub fn check(self) -> anyhow::Result<()> {
+        match self {
+            Self::Current => Ok(()),
+            Self::Behind(from, to) => {
+                bail!("the meta store is at schema {from}, this version needs {to}: run pganalytics migrate with the same settings")
+            }
+            Self::Ahead(knows, has) => bail!(
+                "the meta store is at schema {has}, this version knows up to {knows}: a newer pgAnalytics has migrated it; run that version, or restore \
+                 the database from before the upgrade"
+            ),
+            Self::Half(version) => bail!(
+                "migration {version} of the meta store began and did not end: see its error in the log of pganalytics migrate, and run that again"
+            ),
+        }
+    }
+}
+
+pub(super) fn sqlite() -> Migrator {
+    migrator(SQLITE)
+}
+
+fn migrator(known: Known) -> Migrator {
+    let migrations = known
+        .iter()
+        .map(|(version, name, sql)| Migration::new(*version, (*name).into(), MigrationType::Simple, SqlStr::from_static(sql), false));
+    Migrator::with_migrations(migrations.collect())
+}
+
+/// The state of a folder that has no store yet.
+pub(super) fn nothing_yet() -> SchemaState {
+    SchemaState::Behind(0, newest(SQLITE))
+}
+
+fn newest(known: Known) -> i64 {
+    known.last().map_or(0, |(version, _, _)| *version)
+}
+
+/// How a database stands; one without the table of migrations has had none.
+pub(super) async fn state(database: &Database) -> anyhow::Result<SchemaState> {
+    let (known, exists) = match database {
+        Database::Postgres(_) => (POSTGRES, "select to_regclass('_sqlx_migrations') is not null"),
+        Database::Sqlite { .. } => (SQLITE, "select exists (select 1 from sqlite_master where name = '_sqlx_migrations')"),
+    };
+    let known = newest(known);
+    let (exists,): (bool,) = database.one(statement(exists)).await.map_err(explain)?;
+    if !exists {
+        return Ok(SchemaState::Behind(0, known));
+    }
+    let applied: Vec<(i64, bool)> =
+        database.all(statement("select version, success from _sqlx_migrations order by version")).await.map_err(explain)?;
+    if let Some((version, _)) = applied.iter().find(|(_, success)| !success) {
+        return Ok(SchemaState::Half(*version));
+    }
+    let has = applied.last().map_or(0, |(version, _)| *version);
+    Ok(match has.cmp(&known) {
+        std::cmp::Ordering::Equal => SchemaState::Current,
+        std::cmp::Ordering::Less => SchemaState::Behind(has, known),
+        std::cmp::Ordering::Greater => SchemaState::Ahead(known, has),
+    })
+}
+
+pub(super) async fn run(database: &Database) -> anyhow::Result<()> {
+    let Database::Postgres(pool) = database else { return Ok(()) };
+    if let ahead @ SchemaState::Ahead(..) = state(database).await? {
+        return ahead.check();
+    }
+    // Not on a connection of the pool: waiting for another's migration may take longer than a statement may.
+    let mut connection = {
+        use sqlx::ConnectOptions as _;
+        let options = pool.connect_options().as_ref().clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+        options.connect().await.map_err(explain).context("connect to migrate")?
+    };
+    migrator(POSTGRES).run(&mut connection).await.context("migrate the meta store; nothing of a migration that failed is left")?;
+    use sqlx::Connection as _;
+    connection.close().await.map_err(explain).context("end the migration's session")
+}
