@@ -32,6 +32,8 @@ pub(crate) struct LiveFile {
     pub(crate) crc32: u32,
     pub(crate) extent: Extent,
     pub(crate) created: DateTime<Utc>,
+    /// Its rows are in the rollups' files too, or its table has no rollups. A new file's are not until it is first merged.
+    pub(crate) rolled_up: bool,
 }
 
 impl LiveFile {
@@ -46,7 +48,7 @@ pub(crate) fn path(view: &str, date: NaiveDate, id: i64) -> String {
     format!("table={view}/date={date}/{id}.parquet")
 }
 
-const COLUMNS: &str = "id, view, date, rows, bytes, crc32, min_ts, max_ts, min_server, max_server, created";
+const COLUMNS: &str = "id, view, date, rows, bytes, crc32, min_ts, max_ts, min_server, max_server, created, rolled_up";
 
 /// All live files.
 pub(crate) async fn live(meta: &Meta) -> anyhow::Result<Vec<LiveFile>> {
@@ -71,8 +73,8 @@ pub(crate) async fn last_id(meta: &Meta) -> anyhow::Result<i64> {
 /// Makes a file live.
 pub(crate) async fn register(connection: &mut SqliteConnection, file: &LiveFile) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "insert into files (id, view, date, rows, bytes, crc32, min_ts, max_ts, min_server, max_server, created)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "insert into files (id, view, date, rows, bytes, crc32, min_ts, max_ts, min_server, max_server, created, rolled_up)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )
     .bind(file.id)
     .bind(&file.view)
@@ -85,6 +87,7 @@ pub(crate) async fn register(connection: &mut SqliteConnection, file: &LiveFile)
     .bind(&file.extent.min_server)
     .bind(&file.extent.max_server)
     .bind(micros(file.created))
+    .bind(file.rolled_up)
     .execute(connection)
     .await?;
     Ok(())
@@ -185,5 +188,6 @@ fn file(row: &SqliteRow) -> anyhow::Result<LiveFile> {
             max_server: row.try_get("max_server")?,
         },
         created: time(row.try_get("created")?),
+        rolled_up: row.try_get("rolled_up")?,
     })
 }

@@ -19,7 +19,7 @@ use crate::ingest::{Ack, IngestError, Intake, reload};
 use crate::meta::Meta;
 use crate::options::LakeOptions;
 use crate::query::{Answer, Query, QueryError};
-use crate::retention;
+use crate::retention::{self, Retention, RetentionError, RetentionSetting};
 use crate::scan::Files;
 use crate::shape::Shapes;
 use crate::snapshot::Present;
@@ -160,6 +160,22 @@ impl Lake {
     /// As of [`Lake::compact`].
     pub async fn compact_at(&self, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
         self.0.compactor.compact(now).await
+    }
+
+    /// How long each table's history is kept.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn retention(&self) -> anyhow::Result<Retention> {
+        retention::retention(&self.0.meta, self.0.options.retention).await
+    }
+
+    /// Changes how long history is kept, from the next run on and in every backend.
+    ///
+    /// # Errors
+    /// When a table is unknown, days are none, or the store fails; then nothing changed.
+    pub async fn set_retention(&self, setting: &RetentionSetting, now: DateTime<Utc>) -> Result<(), RetentionError> {
+        retention::set(&self.0.meta, &self.0.shapes, setting, now).await
     }
 
     /// Removes the days that are older than the retention.

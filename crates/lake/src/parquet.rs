@@ -90,6 +90,7 @@ pub(crate) struct Draft {
     id: i64,
     view: String,
     date: NaiveDate,
+    rolled_up: bool,
 }
 
 impl Draft {
@@ -104,7 +105,13 @@ impl Draft {
         let options = ArrowWriterOptions::new().with_properties(properties(shape)?).with_skip_arrow_metadata(true);
         let sink = Summed { sink: BufWriter::new(file), hasher: crc32fast::Hasher::new(), bytes: 0 };
         let writer = ArrowWriter::try_new_with_options(sink, Arc::clone(&shape.stored), options)?;
-        Ok(Self { writer: Some(writer), unfinished, target, rows: 0, extent: None, id, view: shape.name().into(), date })
+        Ok(Self { writer: Some(writer), unfinished, target, rows: 0, extent: None, id, view: shape.name().into(), date, rolled_up: false })
+    }
+
+    /// The file's rows are in the rollups too. See [`LiveFile::rolled_up`].
+    pub(crate) fn rolled_up(mut self) -> Self {
+        self.rolled_up = true;
+        self
     }
 
     /// Adds rows, which follow the ones before in the file's order.
@@ -143,6 +150,7 @@ impl Draft {
             crc32: sink.hasher.finalize(),
             extent,
             created,
+            rolled_up: self.rolled_up,
         })
     }
 }

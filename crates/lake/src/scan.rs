@@ -74,7 +74,8 @@ impl Files {
         Arc::new(RuntimeEnv { memory_pool: memory, ..self.runtime.as_ref().clone() })
     }
 
-    /// A scan of some files of a table, shared out among so many partitions.
+    /// A scan of some files of a table, shared out among so many partitions; as many as files means one each. Rows of which the
+    /// predicate is not true are left out.
     pub(crate) fn scan(
         &self,
         shape: &Shape,
@@ -82,13 +83,18 @@ impl Files {
         partitions: usize,
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
+        predicate: Option<Arc<dyn PhysicalExpr>>,
     ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
         let mut groups: Vec<Vec<PartitionedFile>> = vec![Vec::new(); partitions.clamp(1, files.len().max(1))];
         let count = groups.len();
+        let mut source = self.source(&shape.stored);
+        if let Some(predicate) = predicate {
+            source = source.with_predicate(predicate);
+        }
         for (i, file) in files.iter().enumerate() {
             groups[i % count].push(partitioned(shape, file));
         }
-        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(self.source(&shape.stored)))
+        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(source))
             .with_file_groups(groups.into_iter().map(FileGroup::new).collect())
             .with_statistics(statistics(shape, files.iter().map(|file| (file.rows, &file.extent))))
             .with_projection_indices(projection.cloned())?

@@ -40,8 +40,10 @@ use crate::failure::{failure, is_reading};
 use crate::functions;
 use crate::options::LakeOptions;
 use crate::query::{Answer, Query, QueryError, QueryErrorKind};
+use crate::recent::Unsummed;
+use crate::rollup::Binning;
 use crate::scan::Files;
-use crate::shape::Shapes;
+use crate::shape::{Shape, Shapes};
 use crate::snapshot::{Present, Snapshot};
 use crate::table::table;
 
@@ -247,6 +249,15 @@ struct Tables {
     snapshot: Snapshot,
 }
 
+impl Tables {
+    fn unsummed(&self, rollup: &Shape, view: &str) -> Result<Option<Unsummed>> {
+        let Some(shape) = self.shapes.get(view) else { return Ok(None) };
+        let binning = Binning::new(rollup, shape).map_err(|error| DataFusionError::External(error.into()))?;
+        let contents = self.snapshot.get(view).cloned().unwrap_or_default();
+        Ok(Some(Unsummed { shape: Arc::clone(shape), binning: Arc::new(binning), contents }))
+    }
+}
+
 #[async_trait]
 impl SchemaProvider for Tables {
     fn table_names(&self) -> Vec<String> {
@@ -255,7 +266,12 @@ impl SchemaProvider for Tables {
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let contents = self.snapshot.get(name).cloned().unwrap_or_default();
-        self.shapes.get(name).map(|shape| table(shape, contents, &self.files)).transpose()
+        let Some(shape) = self.shapes.get(name) else { return Ok(None) };
+        let unsummed = match &shape.view.rollup {
+            Some(origin) => self.unsummed(shape, &origin.view.name)?,
+            None => None,
+        };
+        table(shape, contents, unsummed, &self.files).map(Some)
     }
 
     fn table_exist(&self, name: &str) -> bool {

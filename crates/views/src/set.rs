@@ -3,14 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::definition::{DefinitionError, View, parse};
+use crate::definition::{DefinitionError, Tier, View, parse};
+use crate::rollup::rollup;
 
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
 
-/// All known views, by name in order.
+/// All known views and their rollups, each by name in order.
 #[derive(Debug, Clone)]
 pub struct ViewSet {
     views: Vec<Arc<View>>,
+    rollups: Vec<Arc<View>>,
 }
 
 impl ViewSet {
@@ -52,6 +54,7 @@ impl ViewSet {
     /// The first definition that is wrong, or the second of a name.
     pub fn from_files(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, DefinitionError> {
         let mut views: Vec<Arc<View>> = Vec::new();
+        let mut files_of = Vec::new();
         for (file, text) in files {
             let view = parse(&file, &text)?;
             if views.iter().any(|known| known.name == view.name) {
@@ -62,10 +65,49 @@ impl ViewSet {
                     remedy: "choose another name for yours".into(),
                 });
             }
+            files_of.push(file);
             views.push(Arc::new(view));
         }
+        let mut rollups: Vec<Arc<View>> = Vec::new();
+        for (file, view) in files_of.iter().zip(&views) {
+            for tier in Tier::ALL {
+                let Some(rollup) = rollup(view, tier) else { continue };
+                if views.iter().any(|known| known.name == rollup.name) {
+                    return Err(DefinitionError {
+                        file: file.clone(),
+                        key: "name".into(),
+                        problem: format!("the rollup '{}' has the name of another view", rollup.name),
+                        remedy: "choose other names".into(),
+                    });
+                }
+                let names = || rollup.columns.iter().map(|column| &column.name);
+                if let Some((_, name)) = names().enumerate().find(|(i, name)| names().take(*i).any(|earlier| earlier == *name)) {
+                    return Err(DefinitionError {
+                        file: file.clone(),
+                        key: "columns".into(),
+                        problem: format!("column '{name}' has the name of one that the rollup '{}' adds", rollup.name),
+                        remedy: "choose another name for it".into(),
+                    });
+                }
+                rollups.push(Arc::new(rollup));
+            }
+        }
         views.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { views })
+        rollups.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Self { views, rollups })
+    }
+
+    /// The rollups of the views.
+    pub fn rollups(&self) -> impl ExactSizeIterator<Item = &Arc<View>> {
+        self.rollups.iter()
+    }
+
+    /// The tables of SQL: the views and their rollups, by name.
+    #[must_use]
+    pub fn tables(&self) -> Vec<&Arc<View>> {
+        let mut tables: Vec<_> = self.views.iter().chain(&self.rollups).collect();
+        tables.sort_by(|a, b| a.name.cmp(&b.name));
+        tables
     }
 
     /// The view of this name.

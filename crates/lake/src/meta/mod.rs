@@ -7,6 +7,7 @@
 mod collectors;
 mod servers;
 mod sessions;
+mod settings;
 mod tokens;
 mod users;
 
@@ -37,7 +38,10 @@ const WAL_BYTES: &str = "67108864";
 /// How long a statement waits for another process (a backup, a person with sqlite3) to let go.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Migrations, oldest first; append only, and each works while the version before still runs.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "initial", include_str!("../../migrations/0001_initial.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "initial", include_str!("../../migrations/0001_initial.sql")),
+    (2, "rollups", include_str!("../../migrations/0002_rollups.sql")),
+];
 
 /// What a user or an API token may do; each includes the ones before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

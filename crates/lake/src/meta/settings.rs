@@ -1,0 +1,21 @@
+//! Settings that hold for all backends: JSON by name. What a setting means, and its default, stands where it is used.
+
+use chrono::{DateTime, Utc};
+
+use super::{Meta, MetaError, micros};
+
+impl Meta {
+    /// A setting's JSON, if it was ever set.
+    pub(crate) async fn setting(&self, name: &str) -> Result<Option<String>, MetaError> {
+        let sql = "select value from settings where name = ?1";
+        Ok(sqlx::query_scalar(sql).bind(name).fetch_optional(self.readers()).await?)
+    }
+
+    /// Sets it.
+    pub(crate) async fn set_setting(&self, name: &str, json: &str, now: DateTime<Utc>) -> Result<(), MetaError> {
+        let sql = "insert into settings (name, value, changed) values (?1, ?2, ?3)
+             on conflict (name) do update set value = excluded.value, changed = excluded.changed";
+        sqlx::query(sql).bind(name).bind(json).bind(micros(now)).execute(self.writer()).await?;
+        Ok(())
+    }
+}
