@@ -103,15 +103,14 @@ impl Unsummed {
         let mut parts: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
         if !summed.is_empty() {
             let predicate = physical(state, filters.iter().filter(on_key), &rollup.stored)?;
-            parts.push(files.scan(rollup, summed, summed.len(), Some(&rollup_columns), None, predicate)?);
+            parts.push(files.each(rollup, summed, Some(&rollup_columns), predicate)?);
         }
         // A moment is not before its bin's start, so a lower bound of bins is one of moments.
         let of_moments = |filter: &&Expr| of_labels(filter) || is_lower_bound(filter);
         let predicate = || physical(state, filters.iter().filter(of_moments), &self.shape.stored);
         let summing = |input| -> Arc<dyn ExecutionPlan> { Arc::new(Summing::new(input, Arc::clone(&binning), Step::Partials)) };
         if !pending.files.is_empty() {
-            let each = pending.files.len();
-            parts.push(summing(files.scan(&self.shape, &pending.files, each, Some(&raw_columns), None, predicate()?)?));
+            parts.push(summing(files.each(&self.shape, &pending.files, Some(&raw_columns), predicate()?)?));
         }
         let order = order(&binning)?;
         if !pending.hot.is_empty() {

@@ -18,6 +18,7 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{MemoryPool, UnboundedMemoryPool};
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry as _, ObjectStoreUrl};
@@ -74,8 +75,7 @@ impl Files {
         Arc::new(RuntimeEnv { memory_pool: memory, ..self.runtime.as_ref().clone() })
     }
 
-    /// A scan of some files of a table, shared out among so many partitions; as many as files means one each. Rows of which the
-    /// predicate is not true are left out.
+    /// A scan of some files of a table, shared out among so many partitions.
     pub(crate) fn scan(
         &self,
         shape: &Shape,
@@ -83,18 +83,13 @@ impl Files {
         partitions: usize,
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
-        predicate: Option<Arc<dyn PhysicalExpr>>,
     ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
         let mut groups: Vec<Vec<PartitionedFile>> = vec![Vec::new(); partitions.clamp(1, files.len().max(1))];
         let count = groups.len();
-        let mut source = self.source(&shape.stored);
-        if let Some(predicate) = predicate {
-            source = source.with_predicate(predicate);
-        }
         for (i, file) in files.iter().enumerate() {
             groups[i % count].push(partitioned(shape, file));
         }
-        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(source))
+        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(self.source(&shape.stored)))
             .with_file_groups(groups.into_iter().map(FileGroup::new).collect())
             .with_statistics(statistics(shape, files.iter().map(|file| (file.rows, &file.extent))))
             .with_projection_indices(projection.cloned())?
@@ -103,21 +98,31 @@ impl Files {
         Ok(DataSourceExec::from_data_source(config))
     }
 
+    /// A scan of some files of a table, each a partition in its order, without rows of which the predicate is not true.
+    pub(crate) fn each(
+        &self,
+        shape: &Shape,
+        files: &[Arc<LiveFile>],
+        projection: Option<&Vec<usize>>,
+        predicate: Option<Arc<dyn PhysicalExpr>>,
+    ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+        let mut source = self.source(&shape.stored);
+        if let Some(predicate) = predicate {
+            source = source.with_predicate(predicate);
+        }
+        let groups = files.iter().map(|file| FileGroup::new(vec![partitioned(shape, file)])).collect();
+        // Without the ordering, partitions would take files from one another.
+        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(source))
+            .with_file_groups(groups)
+            .with_output_ordering(vec![order(shape)?])
+            .with_projection_indices(projection.cloned())?
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+
     /// All rows of some files of a table in the order of a file.
     pub(crate) fn merged(&self, shape: &Shape, files: &[Arc<LiveFile>]) -> anyhow::Result<SendableRecordBatchStream> {
-        let order = || -> anyhow::Result<LexOrdering> {
-            let fields = shape.order.iter().map(|at| shape.stored.field(*at).name());
-            let order: Result<Vec<_>, _> = fields
-                .map(|name| Ok::<_, datafusion::error::DataFusionError>(PhysicalSortExpr::new(col(name, &shape.stored)?, ASCENDING)))
-                .collect();
-            LexOrdering::new(order?).context("a table without a sort order")
-        };
-        let groups = files.iter().map(|file| FileGroup::new(vec![partitioned(shape, file)])).collect();
-        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(self.source(&shape.stored)))
-            .with_file_groups(groups)
-            .with_output_ordering(vec![order()?])
-            .build();
-        let merge = SortPreservingMergeExec::new(order()?, DataSourceExec::from_data_source(config));
+        let merge = SortPreservingMergeExec::new(order(shape)?, self.each(shape, files, None, None)?);
         let context = TaskContext::default().with_runtime(Arc::clone(&self.runtime));
         Ok(merge.execute(0, Arc::new(context))?)
     }
@@ -139,6 +144,14 @@ impl Files {
             .with_reorder_filters(true)
             .with_enable_page_index(true)
     }
+}
+
+/// The order of a table's files.
+fn order(shape: &Shape) -> datafusion::error::Result<LexOrdering> {
+    let fields = shape.order.iter().map(|at| shape.stored.field(*at).name());
+    let order = fields.map(|name| Ok(PhysicalSortExpr::new(col(name, &shape.stored)?, ASCENDING)));
+    let order: Vec<_> = order.collect::<datafusion::error::Result<_>>()?;
+    LexOrdering::new(order).ok_or_else(|| DataFusionError::Internal(format!("{} without a sort order", shape.name())))
 }
 
 /// The first file that is not as it was written, and what to do about it.

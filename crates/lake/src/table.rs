@@ -142,7 +142,7 @@ impl TableProvider for Stored {
             }
         };
         if !files.is_empty() {
-            parts.push(self.files.scan(&self.shape, &files, partitions, projection, limit, None)?);
+            parts.push(self.files.scan(&self.shape, &files, partitions, projection, limit)?);
         }
         if !hot.is_empty() {
             let rows: Vec<RecordBatch> = hot.iter().map(|hot| hot.rows.clone()).collect();

@@ -8,5 +8,6 @@ mod ingest;
 mod limits;
 mod meta;
 mod readonly;
+mod rollup;
 mod sql;
 mod world;
