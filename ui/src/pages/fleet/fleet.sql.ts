@@ -1,5 +1,5 @@
 /** The fleet's SQL: a few figures a server, all servers in one query each. */
-import { bin, defineSql, during, since } from '../../api/sql';
+import { bin, defineSql, during, since, tiered } from '../../api/sql';
 import { ACTIVE } from '../activeSessions';
 
 /** Points of a row's sparkline. */
@@ -16,7 +16,7 @@ export const fleetSessions = defineSql<{ server: string; t: number; seconds: num
   text: (window) => `
 with snapshots as (
   select server, ts, max(interval_ms) / 1000.0 as seconds, sum(case when ${ACTIVE} then samples else 0 end) as samples
-  from pg_stat_activity
+  from ${tiered('pg_stat_activity', window)}
   where ${during} and interval_ms > 0
   group by server, ts
 )
@@ -38,11 +38,11 @@ export const fleetWork = defineSql<FleetWork>({
   name: 'fleet-work',
   interval: 10,
   maxRows: FLEET_ROWS,
-  text: () => `
+  text: (window) => `
 with snapshots as (
   select server, ts, sum(xact_commit) + sum(xact_rollback) as transactions, sum(blks_hit) as hit, sum(blks_read) as read,
     max(interval_ms) as ms
-  from pg_stat_database
+  from ${tiered('pg_stat_database', window)}
   where ${during}
   group by server, ts
 )
