@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::StreamExt as _;
 use pganalytics_views::ViewSet;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog;
 use crate::compaction::Compactor;
+use crate::fleet;
 use crate::ingest::{Ack, IngestError, Intake, reload};
 use crate::meta::Meta;
 use crate::options::LakeOptions;
@@ -94,6 +96,7 @@ impl Lake {
             last_id,
             turn: Mutex::new(()),
         };
+        note_fleet(&shapes, &present, &files, Utc::now()).await;
         let engine = Arc::new(Engine::new(&options, Arc::clone(&shapes), Arc::clone(&present), files)?);
         Ok(Self(Arc::new(Inner {
             options,
@@ -284,6 +287,28 @@ impl Lake {
 
     fn intake(&self) -> Option<Arc<Intake>> {
         self.0.intake.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+/// Fills the fleet's tables from the newest files. What cannot be read is missing there until it comes anew, and does not keep the lake closed.
+async fn note_fleet(shapes: &Shapes, present: &Present, files: &Files, now: DateTime<Utc>) {
+    for (view, back) in fleet::NOTED {
+        let Some(shape) = shapes.get(view) else { continue };
+        let since = now.timestamp_micros() - back;
+        let newest: Vec<_> = present.contents(view).files.iter().filter(|file| file.extent.max_ts >= since).cloned().collect();
+        if newest.is_empty() {
+            continue;
+        }
+        let noted = async {
+            let mut rows = files.since(shape, &newest, since)?;
+            while let Some(batch) = rows.next().await {
+                present.note(view, &batch?);
+            }
+            anyhow::Ok(())
+        };
+        if let Err(error) = noted.await {
+            tracing::error!(view, error = format!("{error:#}"), "read the newest rows for the fleet's tables");
+        }
     }
 }
 

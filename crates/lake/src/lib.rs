@@ -18,6 +18,7 @@ mod catalog;
 mod compaction;
 mod dictionary;
 mod failure;
+mod fleet;
 mod functions;
 mod ingest;
 mod lake;

@@ -24,10 +24,12 @@ use datafusion::execution::memory_pool::{MemoryPool, UnboundedMemoryPool};
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry as _, ObjectStoreUrl};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::expressions::col;
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::expressions::{binary, col, lit};
 use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use object_store::local::LocalFileSystem;
 use pganalytics_views::{SERVER, TS};
@@ -118,6 +120,15 @@ impl Files {
             .with_projection_indices(projection.cloned())?
             .build();
         Ok(DataSourceExec::from_data_source(config))
+    }
+
+    /// The rows of some files of a table from a moment on, in no order.
+    pub(crate) fn since(&self, shape: &Shape, files: &[Arc<LiveFile>], since: i64) -> anyhow::Result<SendableRecordBatchStream> {
+        let moment = ScalarValue::TimestampMicrosecond(Some(since), Some("UTC".into()));
+        let is_newer = binary(col(TS, &shape.stored)?, Operator::GtEq, lit(moment), &shape.stored)?;
+        let scan = CoalescePartitionsExec::new(self.each(shape, files, None, Some(is_newer))?);
+        let context = TaskContext::default().with_runtime(Arc::clone(&self.runtime));
+        Ok(scan.execute(0, Arc::new(context))?)
     }
 
     /// All rows of some files of a table in the order of a file.

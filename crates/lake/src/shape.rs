@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use crate::fleet::is_fleet;
 use pganalytics_views::{Kind, SERVER, TS, Tier, Type, View, ViewSet, schema};
 
 /// Nanoseconds in the millisecond that durations are shown in.
@@ -73,9 +74,9 @@ impl Shapes {
         self.0.get(view)
     }
 
-    /// The table of a view that collectors ship: no rollup, which is ours to write.
+    /// The table of a view that collectors ship: none that is ours to write.
     pub(crate) fn collected(&self, view: &str) -> Option<&Arc<Shape>> {
-        self.get(view).filter(|shape| shape.view.rollup.is_none())
+        self.get(view).filter(|shape| shape.view.rollup.is_none() && !is_fleet(view))
     }
 
     /// The rollups of a view, the finest first.

@@ -7,8 +7,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arrow::array::RecordBatch;
+
 use crate::catalog::LiveFile;
+use crate::fleet::{FLEET, Fleet};
 use crate::rows::Hot;
+use crate::shape::Shape;
 use crate::stats::{Stats, TableStats};
 
 /// One table's rows at one moment.
@@ -30,6 +34,7 @@ struct Inner {
     tables: Snapshot,
     hot_batches: u64,
     hot_bytes: u64,
+    fleet: Fleet,
 }
 
 /// How files change, together with the hot batches that a new file holds.
@@ -52,6 +57,17 @@ impl Present {
         self.lock().tables.get(view).cloned().unwrap_or_default()
     }
 
+    /// Notes rows of files for the fleet's tables.
+    pub(crate) fn note(&self, view: &str, rows: &RecordBatch) {
+        self.lock().fleet.note(view, rows);
+    }
+
+    /// The rows of one of the fleet's tables.
+    pub(crate) fn fleet(&self, shape: &Shape) -> anyhow::Result<RecordBatch> {
+        let inner = self.lock();
+        if shape.name() == FLEET { inner.fleet.newest(&shape.stored) } else { inner.fleet.minutes(&shape.stored) }
+    }
+
     /// Bytes of hot rows.
     pub(crate) fn hot_bytes(&self) -> u64 {
         self.lock().hot_bytes
@@ -64,6 +80,7 @@ impl Present {
             inner.hot_batches += 1;
             for (view, hot) in batch {
                 inner.hot_bytes += hot.bytes;
+                inner.fleet.note(&view, &hot.rows);
                 // Copied only while a snapshot holds it, so a busy ingest does not copy the list each time.
                 Arc::make_mut(&mut inner.tables.entry(view).or_default().hot).push(Arc::new(hot));
             }

@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use datafusion::catalog::memory::{MemoryCatalogProvider, MemoryCatalogProviderList};
-use datafusion::catalog::{CatalogProvider as _, CatalogProviderList as _, SchemaProvider, TableProvider};
+use datafusion::catalog::{CatalogProvider as _, CatalogProviderList as _, MemTable, SchemaProvider, TableProvider};
 use datafusion::common::ScalarValue;
 use datafusion::config::Dialect;
 use datafusion::error::{DataFusionError, Result};
@@ -37,6 +37,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::catalog::LiveFile;
 use crate::dictionary::{self, dictionary};
 use crate::failure::{failure, is_reading};
+use crate::fleet::is_fleet;
 use crate::functions;
 use crate::options::LakeOptions;
 use crate::query::{Answer, Query, QueryError, QueryErrorKind};
@@ -232,7 +233,7 @@ impl Engine {
 
     fn catalog(&self, snapshot: Snapshot) -> Result<Arc<MemoryCatalogProviderList>> {
         let catalog = MemoryCatalogProvider::new();
-        let tables = Tables { shapes: Arc::clone(&self.shapes), files: self.files.clone(), snapshot };
+        let tables = Tables { shapes: Arc::clone(&self.shapes), files: self.files.clone(), present: Arc::clone(&self.present), snapshot };
         catalog.register_schema(PUBLIC, Arc::new(tables))?;
         catalog.register_schema(dictionary::SCHEMA, Arc::clone(&self.dictionary))?;
         let list = MemoryCatalogProviderList::new();
@@ -246,6 +247,7 @@ impl Engine {
 struct Tables {
     shapes: Arc<Shapes>,
     files: Files,
+    present: Arc<Present>,
     snapshot: Snapshot,
 }
 
@@ -267,6 +269,10 @@ impl SchemaProvider for Tables {
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let contents = self.snapshot.get(name).cloned().unwrap_or_default();
         let Some(shape) = self.shapes.get(name) else { return Ok(None) };
+        if is_fleet(name) {
+            let rows = self.present.fleet(shape).map_err(|error| DataFusionError::External(error.into()))?;
+            return Ok(Some(Arc::new(MemTable::try_new(Arc::clone(&shape.stored), vec![vec![rows]])?)));
+        }
         let unsummed = match &shape.view.rollup {
             Some(origin) => self.unsummed(shape, &origin.view.name)?,
             None => None,

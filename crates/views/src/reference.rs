@@ -22,6 +22,10 @@ pub fn reference(views: &ViewSet) -> String {
     for view in views.iter() {
         section(&mut out, view);
     }
+    out.push_str("\n# Tables the backend makes\n\nThey are kept in memory, from the rows of the tables above.\n");
+    for view in views.made() {
+        section(&mut out, view);
+    }
     out
 }
 

@@ -6,13 +6,20 @@ use std::sync::Arc;
 use crate::definition::{DefinitionError, Tier, View, parse};
 use crate::rollup::rollup;
 
+/// Tables that the backend makes itself, of what collectors ship.
+const MADE: &[(&str, &str)] = &[
+    ("pganalytics_fleet.toml", include_str!("fleet/pganalytics_fleet.toml")),
+    ("pganalytics_fleet_minutes.toml", include_str!("fleet/pganalytics_fleet_minutes.toml")),
+];
+
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
 
-/// All known views and their rollups, each by name in order.
+/// All known views, their rollups, and the tables that the backend makes, each by name in order.
 #[derive(Debug, Clone)]
 pub struct ViewSet {
     views: Vec<Arc<View>>,
     rollups: Vec<Arc<View>>,
+    made: Vec<Arc<View>>,
 }
 
 impl ViewSet {
@@ -55,9 +62,10 @@ impl ViewSet {
     pub fn from_files(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, DefinitionError> {
         let mut views: Vec<Arc<View>> = Vec::new();
         let mut files_of = Vec::new();
+        let made = MADE.iter().map(|(file, text)| Ok(Arc::new(parse(file, text)?))).collect::<Result<Vec<_>, _>>()?;
         for (file, text) in files {
             let view = parse(&file, &text)?;
-            if views.iter().any(|known| known.name == view.name) {
+            if views.iter().chain(&made).any(|known| known.name == view.name) {
                 return Err(DefinitionError {
                     file,
                     key: "name".into(),
@@ -94,7 +102,7 @@ impl ViewSet {
         }
         views.sort_by(|a, b| a.name.cmp(&b.name));
         rollups.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { views, rollups })
+        Ok(Self { views, rollups, made })
     }
 
     /// The rollups of the views.
@@ -102,10 +110,15 @@ impl ViewSet {
         self.rollups.iter()
     }
 
-    /// The tables of SQL: the views and their rollups, by name.
+    /// The tables that the backend makes itself, beside rollups.
+    pub fn made(&self) -> impl ExactSizeIterator<Item = &Arc<View>> {
+        self.made.iter()
+    }
+
+    /// The tables of SQL: the views, their rollups, and what the backend makes, by name.
     #[must_use]
     pub fn tables(&self) -> Vec<&Arc<View>> {
-        let mut tables: Vec<_> = self.views.iter().chain(&self.rollups).collect();
+        let mut tables: Vec<_> = self.views.iter().chain(&self.rollups).chain(&self.made).collect();
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         tables
     }

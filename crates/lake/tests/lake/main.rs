@@ -4,6 +4,7 @@
 
 mod compaction;
 mod crash;
+mod fleet;
 mod ingest;
 mod limits;
 mod meta;
