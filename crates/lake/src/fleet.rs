@@ -6,8 +6,9 @@
 //!
 //! # How
 //! Rows are noted as they become visible. Each server has a slot for each minute, and the moments of the snapshots that are in
-//! it, so that rows seen twice (at a start from both files and hot batches) count once. At a start, what the newest files hold
-//! is noted before the first query is answered.
+//! it, so that rows seen twice (at a start from both files and hot batches) count once. A snapshot comes whole: in one batch of a
+//! collector, and from files once all rows of its server are read. At a start, what the newest files hold is noted before the first
+//! query is answered.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -24,8 +25,11 @@ use crate::shape::{SERVER_AT, TS_AT};
 pub(crate) const FLEET: &str = "pganalytics_fleet";
 pub(crate) const MINUTES: &str = "pganalytics_fleet_minutes";
 /// The views that are noted, and how far back a start reads them, in microseconds.
-pub(crate) const NOTED: [(&str, i64); 4] =
-    [("pganalytics_server", HOUR), ("pg_stat_activity", HOUR), ("pg_stat_database", HOUR), ("pg_database", FACTS)];
+pub(crate) const NOTED: [(&str, i64); 4] = [(SERVERS_VIEW, HOUR), (ACTIVITY_VIEW, HOUR), (WORK_VIEW, HOUR), (DATABASES_VIEW, FACTS)];
+const SERVERS_VIEW: &str = "pganalytics_server";
+const ACTIVITY_VIEW: &str = "pg_stat_activity";
+const WORK_VIEW: &str = "pg_stat_database";
+const DATABASES_VIEW: &str = "pg_database";
 
 const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -118,51 +122,72 @@ impl State {
 
 /// What one snapshot of one server adds.
 #[derive(Debug, Default)]
-struct Sum {
+pub(crate) struct Sum {
     ms: i64,
     first: i64,
     hit: i64,
     read: i64,
 }
 
+/// Snapshots' sums, by server and moment.
+pub(crate) type Sums = BTreeMap<String, BTreeMap<i64, Sum>>;
+
 impl Fleet {
-    /// Notes rows that have become visible. Views other than [`NOTED`] say nothing here.
+    /// Notes rows that have become visible, and with them each snapshot whole. Views other than [`NOTED`] say nothing here.
     pub(crate) fn note(&mut self, view: &str, rows: &RecordBatch) {
+        let mut sums = Sums::default();
+        self.gather(view, rows, &mut sums);
+        self.add(view, sums);
+    }
+
+    /// Notes rows of which other batches may hold more of the same snapshots; what they sum to is for [`Fleet::add`].
+    pub(crate) fn gather(&mut self, view: &str, rows: &RecordBatch, sums: &mut Sums) {
         match view {
-            "pganalytics_server" => self.note_servers(rows),
-            "pg_database" => self.note_databases(rows),
-            "pg_stat_activity" => {
-                let (state, kind) = (Texts::of(rows, "state"), Texts::of(rows, "backend_type"));
-                let samples = Numbers::of(rows, "samples");
-                let sum = |row: usize, sum: &mut Sum| {
+            SERVERS_VIEW => self.note_servers(rows),
+            DATABASES_VIEW => self.note_databases(rows),
+            ACTIVITY_VIEW => {
+                let (state, kind, samples) = (Texts::of(rows, "state"), Texts::of(rows, "backend_type"), Numbers::of(rows, "samples"));
+                sum_snapshots(rows, sums, |row, sum| {
                     if state.at(row) == Some("active") && kind.at(row) != Some("walsender") {
-                        sum.first += samples.at(row).unwrap_or(0);
+                        sum.first = sum.first.saturating_add(samples.at(row).unwrap_or(0));
                     }
-                };
-                let add = |minute: &mut Minute, sum: &Sum| {
-                    minute.sampled_ms += sum.ms;
-                    minute.active_samples = minute.active_samples.saturating_add(sum.first);
-                };
-                self.note_snapshots(rows, sum, |state| &mut state.sampled, add);
+                });
             }
-            "pg_stat_database" => {
+            WORK_VIEW => {
                 let [commits, rollbacks, hit, read] =
                     ["xact_commit", "xact_rollback", "blks_hit", "blks_read"].map(|name| Numbers::of(rows, name));
-                let sum = |row: usize, sum: &mut Sum| {
+                sum_snapshots(rows, sums, |row, sum| {
                     let transactions = commits.at(row).unwrap_or(0).saturating_add(rollbacks.at(row).unwrap_or(0));
                     sum.first = sum.first.saturating_add(transactions);
                     sum.hit = sum.hit.saturating_add(hit.at(row).unwrap_or(0));
                     sum.read = sum.read.saturating_add(read.at(row).unwrap_or(0));
-                };
-                let add = |minute: &mut Minute, sum: &Sum| {
-                    minute.work_ms += sum.ms;
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts whole snapshots that are not counted yet.
+    pub(crate) fn add(&mut self, view: &str, sums: Sums) {
+        for (server, snapshots) in sums {
+            for (ts, sum) in snapshots {
+                let state = self.state(&server, ts);
+                let moments = if view == ACTIVITY_VIEW { &mut state.sampled } else { &mut state.worked };
+                // A moment that is taken and then too old for a slot is not asked for again.
+                if !moments.take(ts) {
+                    continue;
+                }
+                let Some(minute) = state.minute(ts) else { continue };
+                if view == ACTIVITY_VIEW {
+                    minute.sampled_ms = minute.sampled_ms.saturating_add(sum.ms);
+                    minute.active_samples = minute.active_samples.saturating_add(sum.first);
+                } else {
+                    minute.work_ms = minute.work_ms.saturating_add(sum.ms);
                     minute.transactions = minute.transactions.saturating_add(sum.first);
                     minute.blks_hit = minute.blks_hit.saturating_add(sum.hit);
                     minute.blks_read = minute.blks_read.saturating_add(sum.read);
-                };
-                self.note_snapshots(rows, sum, |state| &mut state.worked, add);
+                }
             }
-            _ => {}
         }
     }
 
@@ -203,33 +228,6 @@ impl Fleet {
         }
     }
 
-    /// Sums each snapshot's rows, and adds those of snapshots that are not counted yet.
-    fn note_snapshots(
-        &mut self,
-        rows: &RecordBatch,
-        sum: impl Fn(usize, &mut Sum),
-        moments: impl Fn(&mut State) -> &mut Moments,
-        add: impl Fn(&mut Minute, &Sum),
-    ) {
-        let interval = Numbers::of(rows, pganalytics_views::INTERVAL_MS);
-        let mut sums: BTreeMap<(&str, i64), Sum> = BTreeMap::new();
-        for (row, ts, server) in keys(rows) {
-            let Some(ms) = interval.at(row).filter(|ms| *ms > 0) else { continue };
-            let of_snapshot = sums.entry((server, ts)).or_default();
-            of_snapshot.ms = of_snapshot.ms.max(ms);
-            sum(row, of_snapshot);
-        }
-        for ((server, ts), sum) in sums {
-            let state = self.state(server, ts);
-            if state.minute(ts).is_some()
-                && moments(state).take(ts)
-                && let Some(minute) = state.minute(ts)
-            {
-                add(minute, &sum);
-            }
-        }
-    }
-
     /// The rows of `pganalytics_fleet`.
     pub(crate) fn newest(&self, schema: &SchemaRef) -> anyhow::Result<RecordBatch> {
         let states = || self.0.iter();
@@ -251,7 +249,8 @@ impl Fleet {
     /// The rows of `pganalytics_fleet_minutes`.
     pub(crate) fn minutes(&self, schema: &SchemaRef) -> anyhow::Result<RecordBatch> {
         let minutes = || self.0.iter().flat_map(|(name, state)| state.minutes.iter().map(move |minute| (name, minute)));
-        let number = |pick: fn(&Minute) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(minutes().map(|(_, minute)| pick(minute)))) };
+        let number =
+            |pick: fn(&Minute) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(minutes().map(|(_, minute)| pick(minute)))) };
         let columns: [(&str, ArrayRef); 8] = [
             ("ts", Arc::new(TimestampMicrosecondArray::from_iter_values(minutes().map(|(_, minute)| minute.start)).with_timezone("UTC"))),
             ("server", Arc::new(StringViewArray::from_iter_values(minutes().map(|(name, _)| name)))),
@@ -272,6 +271,21 @@ fn batch(schema: &SchemaRef, rows: usize, columns: &[(&str, ArrayRef)]) -> anyho
     let fields = schema.fields().iter();
     let columns = fields.map(|field| column(field.name()).unwrap_or_else(|| arrow::array::new_null_array(field.data_type(), rows)));
     RecordBatch::try_new(Arc::clone(schema), columns.collect()).context("put the fleet's state in a table")
+}
+
+/// Adds rows to the sums of their snapshots.
+fn sum_snapshots(rows: &RecordBatch, sums: &mut Sums, sum: impl Fn(usize, &mut Sum)) {
+    let interval = Numbers::of(rows, pganalytics_views::INTERVAL_MS);
+    for (row, ts, server) in keys(rows) {
+        let Some(ms) = interval.at(row).filter(|ms| *ms > 0) else { continue };
+        if !sums.contains_key(server) {
+            sums.insert(server.to_owned(), BTreeMap::new());
+        }
+        let Some(of_server) = sums.get_mut(server) else { continue };
+        let of_snapshot = of_server.entry(ts).or_default();
+        of_snapshot.ms = of_snapshot.ms.max(ms);
+        sum(row, of_snapshot);
+    }
 }
 
 /// The rows with when and whose they are.

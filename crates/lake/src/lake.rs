@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog;
 use crate::compaction::Compactor;
-use crate::fleet;
+use crate::fleet::{self, Sums};
 use crate::ingest::{Ack, IngestError, Intake, reload};
 use crate::meta::Meta;
 use crate::options::LakeOptions;
@@ -301,9 +301,15 @@ async fn note_fleet(shapes: &Shapes, present: &Present, files: &Files, now: Date
         }
         let noted = async {
             let mut rows = files.since(shape, &newest, since)?;
+            let mut sums = Sums::default();
             while let Some(batch) = rows.next().await {
-                present.note(view, &batch?);
+                present.gather(view, &batch?, &mut sums);
+                // Rows come by server, so all but the last server's are there.
+                let last = sums.last_key_value().map(|(server, _)| server.clone());
+                let open = last.map(|last| sums.split_off(&last)).unwrap_or_default();
+                present.add(view, std::mem::replace(&mut sums, open));
             }
+            present.add(view, sums);
             anyhow::Ok(())
         };
         if let Err(error) = noted.await {

@@ -127,11 +127,7 @@ impl Unsummed {
     }
 }
 
-fn physical<'a>(
-    state: &dyn Session,
-    filters: impl Iterator<Item = &'a Expr>,
-    schema: &SchemaRef,
-) -> Result<Option<Arc<dyn PhysicalExpr>>> {
+fn physical<'a>(state: &dyn Session, filters: impl Iterator<Item = &'a Expr>, schema: &SchemaRef) -> Result<Option<Arc<dyn PhysicalExpr>>> {
     conjunction(filters.cloned()).map(|filter| state.create_physical_expr(filter, &DFSchema::try_from(Arc::clone(schema))?)).transpose()
 }
 

@@ -29,7 +29,6 @@ use datafusion::physical_expr::expressions::{binary, col, lit};
 use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use object_store::local::LocalFileSystem;
 use pganalytics_views::{SERVER, TS};
@@ -122,11 +121,11 @@ impl Files {
         Ok(DataSourceExec::from_data_source(config))
     }
 
-    /// The rows of some files of a table from a moment on, in no order.
+    /// The rows of some files of a table from a moment on, in the order of a file.
     pub(crate) fn since(&self, shape: &Shape, files: &[Arc<LiveFile>], since: i64) -> anyhow::Result<SendableRecordBatchStream> {
         let moment = ScalarValue::TimestampMicrosecond(Some(since), Some("UTC".into()));
         let is_newer = binary(col(TS, &shape.stored)?, Operator::GtEq, lit(moment), &shape.stored)?;
-        let scan = CoalescePartitionsExec::new(self.each(shape, files, None, Some(is_newer))?);
+        let scan = SortPreservingMergeExec::new(order(shape)?, self.each(shape, files, None, Some(is_newer))?);
         let context = TaskContext::default().with_runtime(Arc::clone(&self.runtime));
         Ok(scan.execute(0, Arc::new(context))?)
     }

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use crate::fleet::is_fleet;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use pganalytics_views::{Kind, SERVER, TS, Tier, Type, View, ViewSet, schema};
 
 /// Nanoseconds in the millisecond that durations are shown in.
@@ -82,8 +82,7 @@ impl Shapes {
     /// The rollups of a view, the finest first.
     pub(crate) fn rollups(&self, view: &str) -> impl Iterator<Item = (&Arc<Shape>, Tier)> {
         let of_view = move |shape: &&Arc<Shape>| shape.view.rollup.as_ref().is_some_and(|origin| origin.view.name == view);
-        let mut rollups: Vec<_> =
-            self.iter().filter(of_view).filter_map(|shape| Some((shape, shape.view.rollup.as_ref()?.tier))).collect();
+        let mut rollups: Vec<_> = self.iter().filter(of_view).filter_map(|shape| Some((shape, shape.view.rollup.as_ref()?.tier))).collect();
         rollups.sort_by_key(|(_, tier)| *tier);
         rollups.into_iter()
     }

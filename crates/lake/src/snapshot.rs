@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::array::RecordBatch;
 
 use crate::catalog::LiveFile;
-use crate::fleet::{FLEET, Fleet};
+use crate::fleet::{FLEET, Fleet, Sums};
 use crate::rows::Hot;
 use crate::shape::Shape;
 use crate::stats::{Stats, TableStats};
@@ -27,14 +27,17 @@ pub(crate) type Snapshot = BTreeMap<String, Contents>;
 
 /// The present.
 #[derive(Debug, Default)]
-pub(crate) struct Present(Mutex<Inner>);
+pub(crate) struct Present {
+    inner: Mutex<Inner>,
+    /// Apart, so that neither waits for the other.
+    fleet: Mutex<Fleet>,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
     tables: Snapshot,
     hot_batches: u64,
     hot_bytes: u64,
-    fleet: Fleet,
 }
 
 /// How files change, together with the hot batches that a new file holds.
@@ -57,15 +60,20 @@ impl Present {
         self.lock().tables.get(view).cloned().unwrap_or_default()
     }
 
-    /// Notes rows of files for the fleet's tables.
-    pub(crate) fn note(&self, view: &str, rows: &RecordBatch) {
-        self.lock().fleet.note(view, rows);
+    /// Notes rows of files for the fleet's tables; see [`Fleet::gather`].
+    pub(crate) fn gather(&self, view: &str, rows: &RecordBatch, sums: &mut Sums) {
+        self.fleet_lock().gather(view, rows, sums);
+    }
+
+    /// Counts what was gathered of servers whose rows are all read.
+    pub(crate) fn add(&self, view: &str, sums: Sums) {
+        self.fleet_lock().add(view, sums);
     }
 
     /// The rows of one of the fleet's tables.
     pub(crate) fn fleet(&self, shape: &Shape) -> anyhow::Result<RecordBatch> {
-        let inner = self.lock();
-        if shape.name() == FLEET { inner.fleet.newest(&shape.stored) } else { inner.fleet.minutes(&shape.stored) }
+        let fleet = self.fleet_lock();
+        if shape.name() == FLEET { fleet.newest(&shape.stored) } else { fleet.minutes(&shape.stored) }
     }
 
     /// Bytes of hot rows.
@@ -75,12 +83,17 @@ impl Present {
 
     /// Publishes committed batches, in order of their ids.
     pub(crate) fn append(&self, batches: Vec<Vec<(String, Hot)>>) {
+        {
+            let mut fleet = self.fleet_lock();
+            for (view, hot) in batches.iter().flatten() {
+                fleet.note(view, &hot.rows);
+            }
+        }
         let mut inner = self.lock();
         for batch in batches.into_iter().filter(|batch| !batch.is_empty()) {
             inner.hot_batches += 1;
             for (view, hot) in batch {
                 inner.hot_bytes += hot.bytes;
-                inner.fleet.note(&view, &hot.rows);
                 // Copied only while a snapshot holds it, so a busy ingest does not copy the list each time.
                 Arc::make_mut(&mut inner.tables.entry(view).or_default().hot).push(Arc::new(hot));
             }
@@ -146,8 +159,13 @@ impl Present {
         }
     }
 
+    fn fleet_lock(&self) -> MutexGuard<'_, Fleet> {
+        // Noting rows leaves each server whole; what a panic cut short is some rows of one batch, not the state's shape.
+        self.fleet.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Every change leaves the state whole before anything can panic, so a poisoned lock still guards a good state.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -33,12 +33,7 @@ use crate::snapshot::Contents;
 const HOT_PARTITION_ROWS: usize = 64 << 10;
 
 /// A view's table at one moment.
-pub(crate) fn table(
-    shape: &Arc<Shape>,
-    contents: Contents,
-    unsummed: Option<Unsummed>,
-    files: &Files,
-) -> Result<Arc<dyn TableProvider>> {
+pub(crate) fn table(shape: &Arc<Shape>, contents: Contents, unsummed: Option<Unsummed>, files: &Files) -> Result<Arc<dyn TableProvider>> {
     let name = TableReference::bare(shape.name());
     let columns = shape.stored.fields().iter().enumerate().map(|(at, field)| {
         let column = Expr::Column(Column::new(Some(name.clone()), field.name()));

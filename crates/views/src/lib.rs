@@ -10,7 +10,8 @@ mod set;
 pub mod wire;
 
 pub use definition::{
-    Column, DefinitionError, Kind, OLDEST_VERSION, Origin, RESERVED_COLUMNS, Scope, Ship, Source, Sql, Tier, Type, View, parse, parse_duration,
+    Column, DefinitionError, Kind, OLDEST_VERSION, Origin, RESERVED_COLUMNS, Scope, Ship, Source, Sql, Tier, Type, View, parse,
+    parse_duration,
 };
 pub use reference::reference;
 pub use rollup::{AVG, COUNT, LAST_TS, MAX, MIN, SNAPSHOTS, rollup};

@@ -62,7 +62,8 @@ pub fn rollup(view: &Arc<View>, tier: Tier) -> Option<View> {
 }
 
 fn derived(gauge: &Column) -> Vec<Column> {
-    let column = |end: &str, kind, r#type, help: String| Column { name: format!("{}{end}", gauge.name), kind, r#type, help, ..gauge.clone() };
+    let column =
+        |end: &str, kind, r#type, help: String| Column { name: format!("{}{end}", gauge.name), kind, r#type, help, ..gauge.clone() };
     let name = &gauge.name;
     let least = || column(MIN, Kind::Gauge, gauge.r#type, format!("Least {name} of the bin's snapshots."));
     let most = || column(MAX, Kind::Gauge, gauge.r#type, format!("Greatest {name} of the bin's snapshots."));

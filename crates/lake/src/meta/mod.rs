@@ -38,10 +38,8 @@ const WAL_BYTES: &str = "67108864";
 /// How long a statement waits for another process (a backup, a person with sqlite3) to let go.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Migrations, oldest first; append only, and each works while the version before still runs.
-const MIGRATIONS: &[(i64, &str, &str)] = &[
-    (1, "initial", include_str!("../../migrations/0001_initial.sql")),
-    (2, "rollups", include_str!("../../migrations/0002_rollups.sql")),
-];
+const MIGRATIONS: &[(i64, &str, &str)] =
+    &[(1, "initial", include_str!("../../migrations/0001_initial.sql")), (2, "rollups", include_str!("../../migrations/0002_rollups.sql"))];
 
 /// What a user or an API token may do; each includes the ones before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

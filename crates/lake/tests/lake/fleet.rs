@@ -9,6 +9,8 @@ use pganalytics_views::ViewSet;
 
 use crate::world::{COLLECTOR, World, batch_of, one, query};
 
+const SESSIONS: usize = 4_000;
+
 /// Rows of one snapshot: ts, server and interval in front of some columns.
 fn frame(view: &str, ts: DateTime<Utc>, server: &str, columns: &[(&str, ArrayRef)]) -> (String, RecordBatch) {
     let rows = columns[0].1.len();
@@ -33,10 +35,16 @@ fn texts(values: &[&str]) -> ArrayRef {
 
 fn snapshots(ts: DateTime<Utc>, server: &str) -> Vec<(String, RecordBatch)> {
     let up: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
+    // More rows than one batch of a file's scan holds, in which those of a snapshot do not lie together.
+    let users: Vec<String> = (0..SESSIONS).map(|user| format!("user {user}")).collect();
+    let with =
+        |first: &[&str; 3], rest: &'static str| first.iter().map(|text| (*text).to_owned()).chain(users.iter().map(move |_| rest.into()));
+    let names = |names: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(names)) };
     let activity = [
-        ("state", texts(&["active", "active", "idle"])),
-        ("backend_type", texts(&["client backend", "walsender", "client backend"])),
-        ("samples", ints(&[20, 10, 30])),
+        ("usename", names([String::new(), String::new(), String::new()].into_iter().chain(users.iter().cloned()).collect())),
+        ("state", names(with(&["active", "active", "idle"], "active").collect())),
+        ("backend_type", names(with(&["client backend", "walsender", "client backend"], "client backend").collect())),
+        ("samples", ints(&[20, 10, 30].into_iter().chain(users.iter().map(|_| 1)).collect::<Vec<_>>())),
     ];
     let work = [
         ("datname", texts(&["a", "b"])),
@@ -54,7 +62,8 @@ fn snapshots(ts: DateTime<Utc>, server: &str) -> Vec<(String, RecordBatch)> {
 }
 
 const STATE: &str = "select server, up, databases, size, age from pganalytics_fleet order by server";
-const WORK: &str = "select server, sum(interval_ms) as ms, sum(sampled_ms) as sampled, sum(active_samples) as active, sum(transactions) as xacts,
+const WORK: &str =
+    "select server, sum(interval_ms) as ms, sum(sampled_ms) as sampled, sum(active_samples) as active, sum(transactions) as xacts,
     sum(blks_hit) as hit, sum(blks_read) as \"read\" from pganalytics_fleet_minutes group by server order by server";
 
 async fn assert_state(lake: &Lake) {
@@ -65,7 +74,11 @@ async fn assert_state(lake: &Lake) {
     }
     let work = query(lake, WORK).await.unwrap();
     let row = work.lines().find(|line| line.starts_with("| a ")).unwrap();
-    assert_eq!(row.split_whitespace().collect::<String>(), "|a|60000|60000|120|78|540|60|", "six snapshots, each once");
+    assert_eq!(
+        row.split_whitespace().collect::<String>(),
+        format!("|a|60000|60000|{}|78|540|60|", 6 * (20 + SESSIONS)),
+        "six snapshots, each once"
+    );
 }
 
 #[tokio::test]

@@ -74,7 +74,8 @@ async fn summed(lake: &Lake, table: &str) -> Vec<Summed> {
                     },
                 })
                 .collect();
-            let rounded = (14..17).map(|at| batch.column(at).as_primitive::<types::Float64Type>()).map(|c| c.is_valid(i).then(|| c.value(i)));
+            let rounded =
+                (14..17).map(|at| batch.column(at).as_primitive::<types::Float64Type>()).map(|c| c.is_valid(i).then(|| c.value(i)));
             rows.push((exact.join(" "), rounded.collect()));
         }
     }
@@ -250,9 +251,12 @@ async fn filters_and_projections_of_a_rollup_answer_as_on_its_rows() {
     assert_eq!(world.one(&format!("select sum(calls) from pg_stat_statements_5m where {range}")).await, expected);
     assert_eq!(world.one("select count(*) from pg_stat_statements_5m where calls >= 1000").await, "1");
     assert_eq!(world.one("select max(load_avg) from pg_stat_statements_1h").await, "0.5");
-    assert_eq!(world.one("select count(*) from pg_stat_statements_1h").await, world.one(
-        "select count(*) from (select distinct date_bin(interval '1 hour', ts), server, datname, queryid from pg_stat_statements)"
-    ).await);
+    assert_eq!(
+        world.one("select count(*) from pg_stat_statements_1h").await,
+        world
+            .one("select count(*) from (select distinct date_bin(interval '1 hour', ts), server, datname, queryid from pg_stat_statements)")
+            .await
+    );
 }
 
 #[tokio::test]

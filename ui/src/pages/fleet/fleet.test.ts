@@ -30,9 +30,7 @@ describe('the tables of a range', () => {
     ['an hour of last week', { from: now - 700_000, to: now - 696_400, bin: 120 }, 'pg_stat_activity', 'pg_database'],
   ])('of %s', (_, window, sessions, size) => {
     expect(fleetSessions.text(window, {})).toMatch(new RegExp(`from ${sessions}\\s`));
-    expect(fleetWork.text(window, {})).toMatch(
-      new RegExp(`from ${sessions.replace('activity', 'database')}\\s`),
-    );
+    expect(fleetWork.text(window, {})).toMatch(new RegExp(`from ${sessions.replace('activity', 'database')}\\s`));
     expect(fleetSize.text(window, {})).toMatch(new RegExp(`from ${size}\\s`));
   });
 });

@@ -58,7 +58,8 @@ export function presenceQuery(table: string): SqlQuery<{ present: boolean }, { s
   return defineSql<{ present: boolean }, { server: string }>({
     name: `presence-${table}`,
     interval: 10,
-    text: (window) => `select count(*) > 0 as present from ${tiered(table, window)} where server = $server and ${during}`,
+    text: (window) =>
+      `select count(*) > 0 as present from ${tiered(table, window)} where server = $server and ${during}`,
   });
 }
 
