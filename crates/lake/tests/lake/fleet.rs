@@ -37,13 +37,14 @@ fn snapshots(ts: DateTime<Utc>, server: &str) -> Vec<(String, RecordBatch)> {
     let up: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
     // More rows than one batch of a file's scan holds, in which those of a snapshot do not lie together.
     let users: Vec<String> = (0..SESSIONS).map(|user| format!("user {user}")).collect();
-    let with =
-        |first: &[&str; 3], rest: &'static str| first.iter().map(|text| (*text).to_owned()).chain(users.iter().map(move |_| rest.into()));
+    let with = |first: [&str; 3], rest: &str| -> Vec<String> {
+        first.iter().copied().chain(users.iter().map(|_| rest)).map(str::to_owned).collect()
+    };
     let names = |names: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(names)) };
     let activity = [
         ("usename", names([String::new(), String::new(), String::new()].into_iter().chain(users.iter().cloned()).collect())),
-        ("state", names(with(&["active", "active", "idle"], "active").collect())),
-        ("backend_type", names(with(&["client backend", "walsender", "client backend"], "client backend").collect())),
+        ("state", names(with(["active", "active", "idle"], "active"))),
+        ("backend_type", names(with(["client backend", "walsender", "client backend"], "client backend"))),
         ("samples", ints(&[20, 10, 30].into_iter().chain(users.iter().map(|_| 1)).collect::<Vec<_>>())),
     ];
     let work = [
