@@ -32,6 +32,8 @@ pub(crate) struct LiveFile {
     pub(crate) crc32: u32,
     pub(crate) extent: Extent,
     pub(crate) created: DateTime<Utc>,
+    /// Its rows are in the rollups' files too, or its table has no rollups. A new file's are not until it is first merged.
+    pub(crate) rolled_up: bool,
 }
 
 impl LiveFile {
@@ -46,7 +48,7 @@ pub(crate) fn path(view: &str, date: NaiveDate, id: i64) -> String {
     format!("table={view}/date={date}/{id}.parquet")
 }
 
-const COLUMNS: &str = "id, view, date, rows, bytes, crc32, min_ts, max_ts, min_server, max_server, created";
+const COLUMNS: &str = "id, view, date, rows, bytes, crc32, min_ts, max_ts, min_server, max_server, created, rolled_up";
 /// A file that no catalog names is left alone this long: it may be about to be registered, and clocks may differ by hours.
 const ORPHAN_AFTER: TimeDelta = TimeDelta::hours(24);
 
@@ -97,14 +99,14 @@ pub(crate) async fn shared_id(meta: &Meta) -> anyhow::Result<i64> {
 /// Makes a file live.
 pub(crate) async fn register(transaction: &mut Transaction, file: &LiveFile, version: i64) -> Result<(), sqlx::Error> {
     let insert = statement(
-        "insert into files (id, view, date, rows, bytes, crc32, min_ts, max_ts, min_server, max_server, created, added_version)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "insert into files (id, view, date, rows, bytes, crc32, min_ts, max_ts, min_server, max_server, created, rolled_up, added_version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     );
     let insert = insert.bind(file.id).bind(file.view.as_str()).bind(file.date.to_string());
     let insert = insert.bind(file.rows.cast_signed()).bind(file.bytes.cast_signed()).bind(i64::from(file.crc32));
     let insert = insert.bind(file.extent.min_ts).bind(file.extent.max_ts);
     let insert = insert.bind(file.extent.min_server.as_str()).bind(file.extent.max_server.as_str());
-    transaction.execute(insert.bind(micros(file.created)).bind(version)).await?;
+    transaction.execute(insert.bind(micros(file.created)).bind(file.rolled_up).bind(version)).await?;
     Ok(())
 }
 
@@ -215,6 +217,7 @@ struct Row {
     min_server: String,
     max_server: String,
     created: i64,
+    rolled_up: bool,
 }
 
 impl Row {
@@ -228,6 +231,7 @@ impl Row {
             crc32: u32::try_from(self.crc32).unwrap_or_default(),
             extent: Extent { min_ts: self.min_ts, max_ts: self.max_ts, min_server: self.min_server, max_server: self.max_server },
             created: time(self.created),
+            rolled_up: self.rolled_up,
         })
     }
 }

@@ -9,6 +9,11 @@
 //! by size: as soon as [`FAN_IN`] files are within the same power of [`FAN_IN`] in rows, they become one, so a row is rewritten a
 //! few times a day however small the batches are. When the day is over, its files become one. The merge streams: its
 //! memory is a row group and a few batches of each input.
+//!
+//! New files gather until there are [`FAN_IN`] of a day or the first is [`SETTLE`] old. Their merge is where rollups are made: as the rows
+//! pass, they are summed into a file of each rollup (see [`crate::rollup`]), and the same transaction makes all of them live and retires
+//! the new ones. So a row is in the rollups exactly once, however late it came and wherever a crash fell; what is not in them yet
+//! is what lies in new files and hot rows, which a query sums itself. Files of a rollup are merged like others, and equal keys with them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -26,6 +31,7 @@ use crate::lease::Fence;
 use crate::meta::database::statement;
 use crate::meta::{Meta, explain};
 use crate::parquet::{Draft, sorted};
+use crate::rollup::{Binning, Combiner};
 use crate::rows::{Hot, date, days, span};
 use crate::scan::Files;
 use crate::shape::{Shape, Shapes};
@@ -37,7 +43,7 @@ use crate::store::Store;
 const FAN_IN: usize = 8;
 /// Files in one merge at most: each is open with a batch of its rows in memory.
 const MERGE_AT_ONCE: usize = 32;
-/// A day is left alone this long after its end, and a file of a past day this long after its creation, for late batches to gather.
+/// A day is left alone this long after its end, and a new file this long after its creation, for late batches to gather.
 const SETTLE: TimeDelta = TimeDelta::hours(1);
 
 /// Does the work; one compaction at a time.
@@ -130,6 +136,7 @@ impl Compactor {
     }
 
     async fn merge(&self, fence: Fence, now: DateTime<Utc>, done: &mut Compaction) -> anyhow::Result<()> {
+        // A view before its rollups, whose names come after its own: what it adds to them is merged in the same turn.
         for shape in self.shapes.iter() {
             loop {
                 let files = self.present.contents(shape.name()).files;
@@ -138,45 +145,83 @@ impl Compactor {
                     let paths: Vec<_> = inputs.iter().map(|file| file.path()).collect();
                     format!("merge {}", paths.join(", "))
                 })?;
-                done.files += 1;
-                done.bytes += merged.bytes;
+                done.files += merged.len() as u64;
+                done.bytes += merged.iter().map(|file| file.bytes).sum::<u64>();
                 done.merged += inputs.len() as u64;
-                let version = match self.commit(fence, std::slice::from_ref(&merged), &inputs, None, now).await {
+                let version = match self.commit(fence, &merged, &inputs, None, now).await {
                     Ok(version) => version,
                     Err(error) => {
-                        self.discard(&[merged]).await;
+                        self.discard(&merged).await;
                         return Err(error);
                     }
                 };
                 let retired = inputs.iter().map(|file| file.id).collect();
-                self.follower.publish(version, Change { added: vec![merged], retired, ..Change::default() }).await?;
+                self.follower.publish(version, Change { added: merged, retired, ..Change::default() }).await?;
             }
         }
         Ok(())
     }
 
-    /// One file of several, streamed in their order.
-    async fn merge_files(&self, shape: &Arc<Shape>, inputs: &[Arc<LiveFile>], now: DateTime<Utc>) -> anyhow::Result<LiveFile> {
+    /// One file of several, streamed in their order; of new files, a file of each rollup beside.
+    async fn merge_files(&self, shape: &Arc<Shape>, inputs: &[Arc<LiveFile>], now: DateTime<Utc>) -> anyhow::Result<Vec<LiveFile>> {
         let day = inputs.first().context("nothing to merge")?.date;
         let expected: u64 = inputs.iter().map(|file| file.rows).sum();
+        let are_new = inputs.iter().all(|file| !file.rolled_up);
         let mut rows = self.files.merged(shape, inputs)?;
-        let (store, shape, id) = (self.store.clone(), Arc::clone(shape), self.next_id().await?);
+        let own = match &shape.view.rollup {
+            Some(origin) => {
+                let raw = self.shapes.get(&origin.view.name).with_context(|| format!("{} without its table", shape.name()))?;
+                Some(Combiner::new(Arc::new(Binning::new(shape, raw)?)))
+            }
+            None => None,
+        };
+        let mut outputs = vec![(self.next_id().await?, Arc::clone(shape), own)];
+        let mut binnings = Vec::new();
+        for (rollup, _) in self.shapes.rollups(shape.name()).filter(|_| are_new) {
+            let binning = Arc::new(Binning::new(rollup, shape)?);
+            outputs.push((self.next_id().await?, Arc::clone(rollup), Some(Combiner::new(Arc::clone(&binning)))));
+            binnings.push(binning);
+        }
+        let store = self.store.clone();
         let runtime = tokio::runtime::Handle::current();
         let write = move || {
-            let mut draft = Draft::create(&store, &shape, day, id)?;
-            while let Some(batch) = runtime.block_on(rows.next()) {
-                draft.write(&batch?)?;
+            let mut read = 0;
+            let mut drafts = Vec::new();
+            for (id, shape, combiner) in outputs {
+                drafts.push((Draft::create(&store, &shape, day, id)?.rolled_up(), combiner));
             }
-            draft.finish(now)
+            while let Some(batch) = runtime.block_on(rows.next()) {
+                let batch = batch?;
+                read += batch.num_rows() as u64;
+                for (at, (draft, combiner)) in drafts.iter_mut().enumerate() {
+                    // The first is the table's own; those after it are its rollups.
+                    let partials = match at.checked_sub(1).and_then(|at| binnings.get(at)) {
+                        Some(binning) => &binning.partials(&batch)?,
+                        None => &batch,
+                    };
+                    match combiner {
+                        Some(combiner) => draft.write(&combiner.push(partials)?)?,
+                        None => draft.write(partials)?,
+                    }
+                }
+            }
+            let mut files = Vec::new();
+            for (mut draft, combiner) in drafts {
+                if let Some(last) = combiner.and_then(|mut combiner| combiner.finish()) {
+                    draft.write(&last)?;
+                }
+                files.push(draft.finish(now)?);
+            }
+            anyhow::Ok((read, files))
         };
         let merged = tokio::task::spawn_blocking(write).await.context("merge files")?;
-        let merged = match merged {
+        let (read, merged) = match merged {
             Ok(merged) => merged,
             Err(error) => return Err(self.files.blame(error, inputs).await),
         };
-        if merged.rows != expected {
-            self.discard(std::slice::from_ref(&merged)).await;
-            anyhow::bail!("{} rows were read, {expected} are in the catalog; the inputs are kept", merged.rows);
+        if read != expected {
+            self.discard(&merged).await;
+            anyhow::bail!("{read} rows were read, {expected} are in the catalog; the inputs are kept");
         }
         Ok(merged)
     }
@@ -252,7 +297,8 @@ fn of_day(hot: &Hot, day: i64) -> anyhow::Result<Option<RecordBatch>> {
     Ok(Some(filter_record_batch(&hot.rows, &of_day)?).filter(|rows| rows.num_rows() > 0))
 }
 
-/// The next files to merge, all of one day: a past day's, once late batches have gathered; else those of like size.
+/// The next files to merge, all of one day: new ones, once enough have gathered or the first has waited; else all of a past day's; else
+/// those of like size.
 fn due(files: &[Arc<LiveFile>], now: DateTime<Utc>) -> Option<Vec<Arc<LiveFile>>> {
     let mut by_day: BTreeMap<NaiveDate, Vec<&Arc<LiveFile>>> = BTreeMap::new();
     for file in files {
@@ -260,13 +306,16 @@ fn due(files: &[Arc<LiveFile>], now: DateTime<Utc>) -> Option<Vec<Arc<LiveFile>>
     }
     for (day, mut files) in by_day {
         files.sort_by_key(|file| (file.rows, file.id));
+        let (rolled, new): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| file.rolled_up);
+        if new.len() >= FAN_IN || new.iter().any(|file| file.created <= now - SETTLE) {
+            return Some(new.into_iter().take(MERGE_AT_ONCE).cloned().collect());
+        }
         let over = day < (now - SETTLE).date_naive();
-        let settled = files.iter().all(|file| file.created <= now - SETTLE);
-        if over && files.len() > 1 && (settled || files.len() > FAN_IN) {
-            return Some(files.into_iter().take(MERGE_AT_ONCE).cloned().collect());
+        if over && rolled.len() > 1 && (new.is_empty() || rolled.len() > FAN_IN) {
+            return Some(rolled.into_iter().take(MERGE_AT_ONCE).cloned().collect());
         }
         let mut tiers: BTreeMap<u32, Vec<&Arc<LiveFile>>> = BTreeMap::new();
-        for file in files {
+        for file in rolled {
             tiers.entry(file.rows.max(1).ilog(FAN_IN as u64)).or_default().push(file);
         }
         if let Some(tier) = tiers.into_values().find(|tier| tier.len() >= FAN_IN) {

@@ -272,7 +272,7 @@ pub(crate) fn decode_known(id: i64, body: &[u8], shapes: &Shapes) -> anyhow::Res
     let batch = pganalytics_views::wire::decode(body, &Limits::default())?;
     let mut hot = Vec::new();
     for ((view, rows), frame) in batch.frames.iter().zip(&batch.header.frames) {
-        let shaped = match shapes.get(view) {
+        let shaped = match shapes.collected(view) {
             Some(shape) => crate::rows::shaped(shape, rows, frame.bytes),
             None => Err(IngestError::UnknownView { view: view.clone(), collector: batch.header.collector_name.clone() }),
         };

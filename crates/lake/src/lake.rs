@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::StreamExt as _;
 use pganalytics_views::ViewSet;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
@@ -16,13 +17,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog;
 use crate::compaction::Compactor;
+use crate::fleet::{self, Sums};
 use crate::follow::Follower;
 use crate::ingest::{Ack, IngestError, Intake};
 use crate::lease::{Fence, Lease};
 use crate::meta::{Meta, SchemaState};
 use crate::options::LakeOptions;
 use crate::query::{Answer, Query, QueryError};
-use crate::retention;
+use crate::retention::{self, Retention, RetentionError, RetentionSetting};
 use crate::scan::Files;
 use crate::shape::Shapes;
 use crate::snapshot::Present;
@@ -106,6 +108,7 @@ impl Lake {
             last_id: AtomicI64::new(last_id),
             turn: Mutex::new(()),
         };
+        note_fleet(&shapes, &present, &files, Utc::now()).await;
         let engine = Arc::new(Engine::new(&options, Arc::clone(&shapes), Arc::clone(&present), Arc::clone(&follower), files)?);
         Ok(Self(Arc::new(Inner {
             options,
@@ -208,6 +211,22 @@ impl Lake {
     /// As of [`Lake::compact`].
     pub async fn compact_at(&self, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
         self.0.compactor.compact(self.fence().await?, now).await
+    }
+
+    /// How long each table's history is kept.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn retention(&self) -> anyhow::Result<Retention> {
+        retention::retention(&self.0.meta, self.0.options.retention).await
+    }
+
+    /// Changes how long history is kept, from the next run on and in every backend.
+    ///
+    /// # Errors
+    /// When a table is unknown, days are none, or the store fails; then nothing changed.
+    pub async fn set_retention(&self, setting: &RetentionSetting, now: DateTime<Utc>) -> Result<(), RetentionError> {
+        retention::set(&self.0.meta, &self.0.shapes, setting, now).await
     }
 
     /// Removes the days that are older than the retention.
@@ -382,6 +401,34 @@ async fn clean(meta: &Meta, store: &Store) -> anyhow::Result<i64> {
         tracing::info!(lake.orphans = swept.orphans, "deleted what a crash left");
     }
     Ok(last_id)
+}
+
+/// Fills the fleet's tables from the newest files. What cannot be read is missing there until it comes anew, and does not keep the lake closed.
+async fn note_fleet(shapes: &Shapes, present: &Present, files: &Files, now: DateTime<Utc>) {
+    for (view, back) in fleet::NOTED {
+        let Some(shape) = shapes.get(view) else { continue };
+        let since = now.timestamp_micros() - back;
+        let newest: Vec<_> = present.contents(view).files.iter().filter(|file| file.extent.max_ts >= since).cloned().collect();
+        if newest.is_empty() {
+            continue;
+        }
+        let noted = async {
+            let mut rows = files.since(shape, &newest, since)?;
+            let mut sums = Sums::default();
+            while let Some(batch) = rows.next().await {
+                present.gather(view, &batch?, &mut sums);
+                // Rows come by server, so all but the last server's are there.
+                let last = sums.last_key_value().map(|(server, _)| server.clone());
+                let open = last.map(|last| sums.split_off(&last)).unwrap_or_default();
+                present.add(view, std::mem::replace(&mut sums, open));
+            }
+            present.add(view, sums);
+            anyhow::Ok(())
+        };
+        if let Err(error) = noted.await {
+            tracing::error!(view, error = format!("{error:#}"), "read the newest rows for the fleet's tables");
+        }
+    }
 }
 
 /// Makes the folder, for its owner only: it holds password hashes and what statements look like.

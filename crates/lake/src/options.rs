@@ -16,8 +16,8 @@ pub const DEFAULT_QUERY_DEADLINE: Duration = Duration::from_secs(30);
 pub const DEFAULT_MAX_ROWS: usize = 10_000;
 /// Hot rows become Parquet this often: often enough that a restart replays little, rarely enough that files are not tiny.
 pub const DEFAULT_COMPACT_EVERY: Duration = Duration::from_secs(300);
-/// How long history is kept: a year and a month, so that the same month of last year can be compared.
-pub const DEFAULT_RETENTION: Duration = Duration::from_secs(400 * 24 * 3600);
+/// How long rows are kept as they were collected, where no setting says otherwise: a month to look into; rollups go back for years.
+pub const DEFAULT_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What [`crate::Lake::open`] needs to know.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub struct LakeOptions {
     pub max_rows: usize,
     /// How often hot rows become Parquet.
     pub compact_every: Duration,
-    /// History older than this is removed, whole days at a time.
+    /// Rows as collected that are older than this are removed, whole days at a time, unless the retention is set. See [`crate::Retention`].
     pub retention: Duration,
 }
 

@@ -92,6 +92,7 @@ pub(crate) struct Draft {
     id: i64,
     view: String,
     date: NaiveDate,
+    rolled_up: bool,
 }
 
 impl Draft {
@@ -113,7 +114,14 @@ impl Draft {
             id,
             view: shape.name().into(),
             date,
+            rolled_up: false,
         })
+    }
+
+    /// The file's rows are in the rollups too. See [`LiveFile::rolled_up`].
+    pub(crate) fn rolled_up(mut self) -> Self {
+        self.rolled_up = true;
+        self
     }
 
     /// Adds rows, which follow the ones before in the file's order.
@@ -148,6 +156,7 @@ impl Draft {
             crc32: sink.hasher.finalize(),
             extent,
             created,
+            rolled_up: self.rolled_up,
         })
     }
 }

@@ -91,7 +91,7 @@ pub(crate) fn prepare(body: &[u8], limits: &Limits, shapes: &Shapes) -> Result<P
     let mut sightings = Vec::new();
     for ((view, rows), frame) in batch.frames.iter().zip(&batch.header.frames) {
         let shape = shapes
-            .get(view)
+            .collected(view)
             .ok_or_else(|| IngestError::UnknownView { view: view.clone(), collector: batch.header.collector_name.clone() })?;
         let one = shaped(shape, rows, frame.bytes)?;
         if view == SERVER_VIEW {
@@ -174,12 +174,17 @@ pub(crate) fn days(rows: &RecordBatch) -> BTreeSet<i64> {
     let mut days = BTreeSet::new();
     let mut last = None;
     for ts in rows.column(TS_AT).as_primitive::<TimestampMicrosecondType>().values() {
-        let day = ts.div_euclid(DAY_US);
+        let day = day(*ts);
         if last.replace(day) != Some(day) {
             days.insert(day);
         }
     }
     days
+}
+
+/// The day, since 1970, of a moment.
+pub(crate) fn day(ts: i64) -> i64 {
+    ts.div_euclid(DAY_US)
 }
 
 /// The first and the last microsecond of a day.

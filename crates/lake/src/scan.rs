@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use arrow::array::{ArrayRef, BooleanArray, StringViewArray, TimestampMicrosecondArray};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::pruning::PruningStatistics;
@@ -17,12 +16,14 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{MemoryPool, UnboundedMemoryPool};
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry as _, ObjectStoreUrl};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::expressions::col;
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::expressions::{binary, col, lit};
 use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
@@ -94,21 +95,40 @@ impl Files {
         Ok(DataSourceExec::from_data_source(config))
     }
 
+    /// A scan of some files of a table, each a partition in its order, without rows of which the predicate is not true.
+    pub(crate) fn each(
+        &self,
+        shape: &Shape,
+        files: &[Arc<LiveFile>],
+        projection: Option<&Vec<usize>>,
+        predicate: Option<Arc<dyn PhysicalExpr>>,
+    ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+        let mut source = self.source(&shape.stored);
+        if let Some(predicate) = predicate {
+            source = source.with_predicate(predicate);
+        }
+        let groups = files.iter().map(|file| FileGroup::new(vec![partitioned(shape, file)])).collect();
+        // Without the ordering, partitions would take files from one another.
+        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(source))
+            .with_file_groups(groups)
+            .with_output_ordering(vec![order(shape)?])
+            .with_projection_indices(projection.cloned())?
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+
+    /// The rows of some files of a table from a moment on, in the order of a file.
+    pub(crate) fn since(&self, shape: &Shape, files: &[Arc<LiveFile>], since: i64) -> anyhow::Result<SendableRecordBatchStream> {
+        let moment = ScalarValue::TimestampMicrosecond(Some(since), Some("UTC".into()));
+        let is_newer = binary(col(TS, &shape.stored)?, Operator::GtEq, lit(moment), &shape.stored)?;
+        let scan = SortPreservingMergeExec::new(order(shape)?, self.each(shape, files, None, Some(is_newer))?);
+        let context = TaskContext::default().with_runtime(Arc::clone(&self.runtime));
+        Ok(scan.execute(0, Arc::new(context))?)
+    }
+
     /// All rows of some files of a table in the order of a file.
     pub(crate) fn merged(&self, shape: &Shape, files: &[Arc<LiveFile>]) -> anyhow::Result<SendableRecordBatchStream> {
-        let order = || -> anyhow::Result<LexOrdering> {
-            let fields = shape.order.iter().map(|at| shape.stored.field(*at).name());
-            let order: Result<Vec<_>, _> = fields
-                .map(|name| Ok::<_, datafusion::error::DataFusionError>(PhysicalSortExpr::new(col(name, &shape.stored)?, ASCENDING)))
-                .collect();
-            LexOrdering::new(order?).context("a table without a sort order")
-        };
-        let groups = files.iter().map(|file| FileGroup::new(vec![partitioned(shape, file)])).collect();
-        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(self.source(&shape.stored)))
-            .with_file_groups(groups)
-            .with_output_ordering(vec![order()?])
-            .build();
-        let merge = SortPreservingMergeExec::new(order()?, DataSourceExec::from_data_source(config));
+        let merge = SortPreservingMergeExec::new(order(shape)?, self.each(shape, files, None, None)?);
         let context = TaskContext::default().with_runtime(Arc::clone(&self.runtime));
         Ok(merge.execute(0, Arc::new(context))?)
     }
@@ -128,6 +148,14 @@ impl Files {
             .with_reorder_filters(true)
             .with_enable_page_index(true)
     }
+}
+
+/// The order of a table's files.
+fn order(shape: &Shape) -> datafusion::error::Result<LexOrdering> {
+    let fields = shape.order.iter().map(|at| shape.stored.field(*at).name());
+    let order = fields.map(|name| Ok(PhysicalSortExpr::new(col(name, &shape.stored)?, ASCENDING)));
+    let order: Vec<_> = order.collect::<datafusion::error::Result<_>>()?;
+    LexOrdering::new(order).ok_or_else(|| DataFusionError::Internal(format!("{} without a sort order", shape.name())))
 }
 
 /// The first file that is not as it was written, and what to do about it.

@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::fleet::is_fleet;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use pganalytics_views::{Kind, SERVER, TS, Type, View, ViewSet, schema};
+use pganalytics_views::{Kind, SERVER, TS, Tier, Type, View, ViewSet, schema};
 
 /// Nanoseconds in the millisecond that durations are shown in.
 pub(crate) const NANOSECONDS: f64 = 1_000_000.0;
@@ -66,11 +67,24 @@ pub(crate) struct Shapes(BTreeMap<String, Arc<Shape>>);
 
 impl Shapes {
     pub(crate) fn new(views: &ViewSet) -> Self {
-        Self(views.iter().map(|view| (view.name.clone(), Arc::new(Shape::new(view)))).collect())
+        Self(views.tables().into_iter().map(|view| (view.name.clone(), Arc::new(Shape::new(view)))).collect())
     }
 
     pub(crate) fn get(&self, view: &str) -> Option<&Arc<Shape>> {
         self.0.get(view)
+    }
+
+    /// The table of a view that collectors ship: none that is ours to write.
+    pub(crate) fn collected(&self, view: &str) -> Option<&Arc<Shape>> {
+        self.get(view).filter(|shape| shape.view.rollup.is_none() && !is_fleet(view))
+    }
+
+    /// The rollups of a view, the finest first.
+    pub(crate) fn rollups(&self, view: &str) -> impl Iterator<Item = (&Arc<Shape>, Tier)> {
+        let of_view = move |shape: &&Arc<Shape>| shape.view.rollup.as_ref().is_some_and(|origin| origin.view.name == view);
+        let mut rollups: Vec<_> = self.iter().filter(of_view).filter_map(|shape| Some((shape, shape.view.rollup.as_ref()?.tier))).collect();
+        rollups.sort_by_key(|(_, tier)| *tier);
+        rollups.into_iter()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Shape>> {

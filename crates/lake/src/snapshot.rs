@@ -7,8 +7,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arrow::array::RecordBatch;
+
 use crate::catalog::LiveFile;
+use crate::fleet::{FLEET, Fleet, Sums};
 use crate::rows::Hot;
+use crate::shape::Shape;
 use crate::stats::{Stats, TableStats};
 
 /// One table's rows at one moment.
@@ -23,7 +27,11 @@ pub(crate) type Snapshot = BTreeMap<String, Contents>;
 
 /// The present.
 #[derive(Debug, Default)]
-pub(crate) struct Present(Mutex<Inner>);
+pub(crate) struct Present {
+    inner: Mutex<Inner>,
+    /// Apart, so that neither waits for the other.
+    fleet: Mutex<Fleet>,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -56,6 +64,22 @@ impl Present {
         self.lock().tables.get(view).cloned().unwrap_or_default()
     }
 
+    /// Notes rows of files for the fleet's tables; see [`Fleet::gather`].
+    pub(crate) fn gather(&self, view: &str, rows: &RecordBatch, sums: &mut Sums) {
+        self.fleet_lock().gather(view, rows, sums);
+    }
+
+    /// Counts what was gathered of servers whose rows are all read.
+    pub(crate) fn add(&self, view: &str, sums: Sums) {
+        self.fleet_lock().add(view, sums);
+    }
+
+    /// The rows of one of the fleet's tables.
+    pub(crate) fn fleet(&self, shape: &Shape) -> anyhow::Result<RecordBatch> {
+        let fleet = self.fleet_lock();
+        if shape.name() == FLEET { fleet.newest(&shape.stored) } else { fleet.minutes(&shape.stored) }
+    }
+
     /// Bytes of hot rows.
     pub(crate) fn hot_bytes(&self) -> u64 {
         self.lock().hot_bytes
@@ -63,6 +87,16 @@ impl Present {
 
     /// Publishes a committed change.
     pub(crate) fn change(&self, change: Change) {
+        {
+            let mut fleet = self.fleet_lock();
+            if change.anew {
+                // What is in files already comes back as it is collected anew: an hour's sparkline at most.
+                *fleet = Fleet::default();
+            }
+            for (view, hot) in change.batches.iter().flatten() {
+                fleet.note(view, &hot.rows);
+            }
+        }
         let mut inner = self.lock();
         if change.anew {
             *inner = Inner::default();
@@ -131,8 +165,13 @@ impl Present {
         }
     }
 
+    fn fleet_lock(&self) -> MutexGuard<'_, Fleet> {
+        // Noting rows leaves each server whole; what a panic cut short is some rows of one batch, not the state's shape.
+        self.fleet.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Every change leaves the state whole before anything can panic, so a poisoned lock still guards a good state.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use datafusion::catalog::memory::{MemoryCatalogProvider, MemoryCatalogProviderList};
-use datafusion::catalog::{CatalogProvider as _, CatalogProviderList as _, SchemaProvider, TableProvider};
+use datafusion::catalog::{CatalogProvider as _, CatalogProviderList as _, MemTable, SchemaProvider, TableProvider};
 use datafusion::common::ScalarValue;
 use datafusion::config::Dialect;
 use datafusion::error::{DataFusionError, Result};
@@ -37,12 +37,15 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::catalog::LiveFile;
 use crate::dictionary::{self, dictionary};
 use crate::failure::{failure, is_reading};
+use crate::fleet::is_fleet;
 use crate::follow::Follower;
 use crate::functions;
 use crate::options::LakeOptions;
 use crate::query::{Answer, Query, QueryError, QueryErrorKind};
+use crate::recent::Unsummed;
+use crate::rollup::Binning;
 use crate::scan::Files;
-use crate::shape::Shapes;
+use crate::shape::{Shape, Shapes};
 use crate::snapshot::{Present, Snapshot};
 use crate::table::table;
 
@@ -244,7 +247,7 @@ impl Engine {
 
     fn catalog(&self, snapshot: Snapshot) -> Result<Arc<MemoryCatalogProviderList>> {
         let catalog = MemoryCatalogProvider::new();
-        let tables = Tables { shapes: Arc::clone(&self.shapes), files: self.files.clone(), snapshot };
+        let tables = Tables { shapes: Arc::clone(&self.shapes), files: self.files.clone(), present: Arc::clone(&self.present), snapshot };
         catalog.register_schema(PUBLIC, Arc::new(tables))?;
         catalog.register_schema(dictionary::SCHEMA, Arc::clone(&self.dictionary))?;
         let list = MemoryCatalogProviderList::new();
@@ -258,7 +261,17 @@ impl Engine {
 struct Tables {
     shapes: Arc<Shapes>,
     files: Files,
+    present: Arc<Present>,
     snapshot: Snapshot,
+}
+
+impl Tables {
+    fn unsummed(&self, rollup: &Shape, view: &str) -> Result<Option<Unsummed>> {
+        let Some(shape) = self.shapes.get(view) else { return Ok(None) };
+        let binning = Binning::new(rollup, shape).map_err(|error| DataFusionError::External(error.into()))?;
+        let contents = self.snapshot.get(view).cloned().unwrap_or_default();
+        Ok(Some(Unsummed { shape: Arc::clone(shape), binning: Arc::new(binning), contents }))
+    }
 }
 
 #[async_trait]
@@ -269,7 +282,16 @@ impl SchemaProvider for Tables {
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let contents = self.snapshot.get(name).cloned().unwrap_or_default();
-        self.shapes.get(name).map(|shape| table(shape, contents, &self.files)).transpose()
+        let Some(shape) = self.shapes.get(name) else { return Ok(None) };
+        if is_fleet(name) {
+            let rows = self.present.fleet(shape).map_err(|error| DataFusionError::External(error.into()))?;
+            return Ok(Some(Arc::new(MemTable::try_new(Arc::clone(&shape.stored), vec![vec![rows]])?)));
+        }
+        let unsummed = match &shape.view.rollup {
+            Some(origin) => self.unsummed(shape, &origin.view.name)?,
+            None => None,
+        };
+        table(shape, contents, unsummed, &self.files).map(Some)
     }
 
     fn table_exist(&self, name: &str) -> bool {

@@ -5,11 +5,13 @@
 //! the columns it needs and no others.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use datafusion::catalog::{Session, TableProvider, view::ViewTable};
 use datafusion::common::{Column, DFSchema, TableReference};
 use datafusion::datasource::memory::MemorySourceConfig;
@@ -21,6 +23,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 
+use crate::catalog::LiveFile;
+use crate::recent::Unsummed;
 use crate::scan::{Files, pruned};
 use crate::shape::{NANOSECONDS, Shape};
 use crate::snapshot::Contents;
@@ -29,7 +33,7 @@ use crate::snapshot::Contents;
 const HOT_PARTITION_ROWS: usize = 64 << 10;
 
 /// A view's table at one moment.
-pub(crate) fn table(shape: &Arc<Shape>, contents: Contents, files: &Files) -> Result<Arc<dyn TableProvider>> {
+pub(crate) fn table(shape: &Arc<Shape>, contents: Contents, unsummed: Option<Unsummed>, files: &Files) -> Result<Arc<dyn TableProvider>> {
     let name = TableReference::bare(shape.name());
     let columns = shape.stored.fields().iter().enumerate().map(|(at, field)| {
         let column = Expr::Column(Column::new(Some(name.clone()), field.name()));
@@ -40,7 +44,7 @@ pub(crate) fn table(shape: &Arc<Shape>, contents: Contents, files: &Files) -> Re
     });
     let columns: Vec<Expr> = columns.collect();
     let shows_all_as_stored = (0..columns.len()).all(|at| !shape.is_duration(at));
-    let stored = Arc::new(Stored { shape: Arc::clone(shape), contents, files: files.clone() });
+    let stored = Arc::new(Stored { shape: Arc::clone(shape), contents, unsummed, files: files.clone() });
     if shows_all_as_stored {
         return Ok(stored);
     }
@@ -86,6 +90,8 @@ impl TableProvider for Shown {
 struct Stored {
     shape: Arc<Shape>,
     contents: Contents,
+    /// Of a rollup, the rows that its files do not hold yet.
+    unsummed: Option<Unsummed>,
     files: Files,
 }
 
@@ -119,6 +125,17 @@ impl TableProvider for Stored {
         let files = pruned(&self.contents.files, |file| &file.extent, predicate.as_ref(), schema);
         let hot = pruned(&self.contents.hot, |hot| &hot.extent, predicate.as_ref(), schema);
         let mut parts: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
+        let files = match &self.unsummed {
+            None => files,
+            Some(unsummed) => {
+                let pending = unsummed.pending(predicate.as_ref(), schema);
+                let (settled, open) = by_settlement(files, &pending.days);
+                if !open.is_empty() || !pending.days.is_empty() {
+                    parts.push(unsummed.plan(state, &self.files, &self.shape, &open, &pending, (projection, filters))?);
+                }
+                settled
+            }
+        };
         if !files.is_empty() {
             parts.push(self.files.scan(&self.shape, &files, partitions, projection, limit)?);
         }
@@ -135,6 +152,16 @@ impl TableProvider for Stored {
         }
         UnionExec::try_new(parts)
     }
+}
+
+/// A rollup's files that are their day's only rows, and the others.
+fn by_settlement(files: Vec<Arc<LiveFile>>, pending: &BTreeSet<i64>) -> (Vec<Arc<LiveFile>>, Vec<Arc<LiveFile>>) {
+    let mut in_day: BTreeMap<NaiveDate, usize> = BTreeMap::new();
+    for file in &files {
+        *in_day.entry(file.date).or_default() += 1;
+    }
+    let pending: BTreeSet<NaiveDate> = pending.iter().map(|day| crate::rows::date(*day)).collect();
+    files.into_iter().partition(|file| in_day.get(&file.date) == Some(&1) && !pending.contains(&file.date))
 }
 
 /// Batches in runs of about as many rows each.

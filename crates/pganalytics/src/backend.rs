@@ -52,7 +52,7 @@ pub(crate) struct BackendArgs {
     /// A folder with view definitions of your own, beside the built-in ones
     #[arg(long, env = "PGANALYTICS_VIEWS", value_name = "DIR")]
     views: Option<PathBuf>,
-    /// How long history is kept
+    /// How long rows are kept as collected, unless the retention is set (see `pganalytics retention`)
     #[arg(long, env = "PGANALYTICS_RETENTION", value_name = "SPAN", default_value_t = Span(DEFAULT_RETENTION))]
     retention: Span,
     /// How often new rows become Parquet files

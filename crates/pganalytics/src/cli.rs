@@ -34,6 +34,7 @@ pub(crate) enum Command {
     Doctor(Box<command::doctor::Args>),
     User(command::user::Args),
     Token(command::token::Args),
+    Retention(command::retention::Args),
     /// Print the API's description (OpenAPI, JSON)
     Openapi,
     Completions(command::completions::Args),
@@ -43,7 +44,7 @@ pub(crate) enum Command {
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Run", &["all-in-one", "serve", "collect", "migrate"]),
     ("Ask", &["sql", "views", "doctor"]),
-    ("Administrate", &["user", "token"]),
+    ("Administrate", &["user", "token", "retention"]),
     ("Develop", &["openapi", "completions"]),
 ];
 

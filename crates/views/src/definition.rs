@@ -35,6 +35,7 @@
 //!
 //! This module is compiled into the build script too, so it uses no Arrow and does no I/O.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The oldest PostgreSQL major version that is read.
@@ -130,6 +131,44 @@ pub struct Sql {
     pub query: String,
 }
 
+/// A length of bins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    FiveMinutes,
+    Hour,
+}
+
+impl Tier {
+    /// All of them, the finest first. Bins divide days, so a bin's rows are of one day.
+    pub const ALL: [Self; 2] = [Self::FiveMinutes, Self::Hour];
+
+    /// How long its bins are.
+    #[must_use]
+    pub fn bin(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::FiveMinutes => 300,
+            Self::Hour => 3_600,
+        })
+    }
+
+    /// Its name in settings, and after `_` at the end of its tables' names.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FiveMinutes => "5m",
+            Self::Hour => "1h",
+        }
+    }
+}
+
+/// Where a rollup comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The view whose rows are summed.
+    pub view: Arc<View>,
+    pub tier: Tier,
+}
+
 /// One thing collected with one shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
@@ -147,6 +186,8 @@ pub struct View {
     pub reset: Option<String>,
     pub columns: Vec<Column>,
     pub sql: Vec<Sql>,
+    /// Of a rollup, what it sums; it is not collected. See [`rollup`](crate::rollup).
+    pub rollup: Option<Origin>,
 }
 
 impl View {
@@ -308,6 +349,7 @@ pub fn parse(file: &str, text: &str) -> Result<View, DefinitionError> {
         reset,
         columns,
         sql,
+        rollup: None,
     })
 }
 

@@ -4,13 +4,16 @@
 mod definition;
 mod ipc;
 mod reference;
+mod rollup;
 mod schema;
 mod set;
 pub mod wire;
 
 pub use definition::{
-    Column, DefinitionError, Kind, OLDEST_VERSION, RESERVED_COLUMNS, Scope, Ship, Source, Sql, Type, View, parse, parse_duration,
+    Column, DefinitionError, Kind, OLDEST_VERSION, Origin, RESERVED_COLUMNS, Scope, Ship, Source, Sql, Tier, Type, View, parse,
+    parse_duration,
 };
 pub use reference::reference;
+pub use rollup::{AVG, COUNT, LAST_TS, MAX, MIN, SNAPSHOTS, rollup};
 pub use schema::{INTERVAL_MS, SERVER, TS, data_type, schema};
 pub use set::ViewSet;

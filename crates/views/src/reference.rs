@@ -18,10 +18,41 @@ pub fn reference(views: &ViewSet) -> String {
     for view in views.iter() {
         let _ = writeln!(out, "| [`{0}`](#{0}) | {1} | every {2} |", view.name, view.summary, human(view.interval));
     }
+    rollups(&mut out, views);
     for view in views.iter() {
         section(&mut out, view);
     }
+    out.push_str("\n# Tables the backend makes\n\nThey are kept in memory, from the rows of the tables above.\n");
+    for view in views.made() {
+        section(&mut out, view);
+    }
     out
+}
+
+fn rollups(out: &mut String, views: &ViewSet) {
+    out.push_str(
+        "\n## Rollups\n\n\
+         For long ranges, tables have rollups with a row for each key in each bin: `…_5m` (five minutes) and `…_1h` (an hour). They hold\n\
+         exactly what their table's rows sum to, late rows and the newest ones included, and are kept longer.\n\n\
+         | column of the table | in its rollup |\n|---|---|\n\
+         | `ts` | the start of the bin |\n\
+         | `interval_ms`, counters | summed; null where every snapshot's was null |\n\
+         | gauge `x`, a number | `x` at the bin's last snapshot, `x_min`, `x_max`, `x_avg`, `x_count` (snapshots in which it was known) |\n\
+         | gauge `x`, a bool | `x` at the last snapshot, `x_avg` (share of snapshots in which it was true), `x_count` |\n\
+         | gauge `x`, a time | `x` at the last snapshot, `x_min`, `x_max` |\n\
+         | texts | as of the last snapshot |\n\
+         | | `snapshots`: how many rows were summed; `last_ts`: when the last of them was taken |\n\n\
+         `sum(x_avg * x_count) / sum(x_count)` is the mean over any longer time. Tables without counters and gauges, and those read no more\n\
+         often than a bin is long, have no rollup.\n\n| table | rollups |\n|---|---|\n",
+    );
+    for view in views.iter() {
+        let of_view = views.rollups().filter(|rollup| rollup.rollup.as_ref().is_some_and(|origin| origin.view.name == view.name));
+        let mut names: Vec<_> = of_view.map(|rollup| (rollup.interval, format!("`{}`", rollup.name))).collect();
+        names.sort();
+        let names: Vec<String> = names.into_iter().map(|(_, name)| name).collect();
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let _ = writeln!(out, "| [`{0}`](#{0}) | {names} |", view.name);
+    }
 }
 
 fn section(out: &mut String, view: &View) {

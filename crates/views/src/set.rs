@@ -3,14 +3,23 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::definition::{DefinitionError, View, parse};
+use crate::definition::{DefinitionError, Tier, View, parse};
+use crate::rollup::rollup;
+
+/// Tables that the backend makes itself, of what collectors ship.
+const MADE: &[(&str, &str)] = &[
+    ("pganalytics_fleet.toml", include_str!("fleet/pganalytics_fleet.toml")),
+    ("pganalytics_fleet_minutes.toml", include_str!("fleet/pganalytics_fleet_minutes.toml")),
+];
 
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
 
-/// All known views, by name in order.
+/// All known views, their rollups, and the tables that the backend makes, each by name in order.
 #[derive(Debug, Clone)]
 pub struct ViewSet {
     views: Vec<Arc<View>>,
+    rollups: Vec<Arc<View>>,
+    made: Vec<Arc<View>>,
 }
 
 impl ViewSet {
@@ -52,9 +61,11 @@ impl ViewSet {
     /// The first definition that is wrong, or the second of a name.
     pub fn from_files(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, DefinitionError> {
         let mut views: Vec<Arc<View>> = Vec::new();
+        let mut files_of = Vec::new();
+        let made = MADE.iter().map(|(file, text)| Ok(Arc::new(parse(file, text)?))).collect::<Result<Vec<_>, _>>()?;
         for (file, text) in files {
             let view = parse(&file, &text)?;
-            if views.iter().any(|known| known.name == view.name) {
+            if views.iter().chain(&made).any(|known| known.name == view.name) {
                 return Err(DefinitionError {
                     file,
                     key: "name".into(),
@@ -62,10 +73,54 @@ impl ViewSet {
                     remedy: "choose another name for yours".into(),
                 });
             }
+            files_of.push(file);
             views.push(Arc::new(view));
         }
+        let mut rollups: Vec<Arc<View>> = Vec::new();
+        for (file, view) in files_of.iter().zip(&views) {
+            for tier in Tier::ALL {
+                let Some(rollup) = rollup(view, tier) else { continue };
+                if views.iter().any(|known| known.name == rollup.name) {
+                    return Err(DefinitionError {
+                        file: file.clone(),
+                        key: "name".into(),
+                        problem: format!("the rollup '{}' has the name of another view", rollup.name),
+                        remedy: "choose other names".into(),
+                    });
+                }
+                let names = || rollup.columns.iter().map(|column| &column.name);
+                if let Some((_, name)) = names().enumerate().find(|(i, name)| names().take(*i).any(|earlier| earlier == *name)) {
+                    return Err(DefinitionError {
+                        file: file.clone(),
+                        key: "columns".into(),
+                        problem: format!("column '{name}' has the name of one that the rollup '{}' adds", rollup.name),
+                        remedy: "choose another name for it".into(),
+                    });
+                }
+                rollups.push(Arc::new(rollup));
+            }
+        }
         views.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { views })
+        rollups.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Self { views, rollups, made })
+    }
+
+    /// The rollups of the views.
+    pub fn rollups(&self) -> impl ExactSizeIterator<Item = &Arc<View>> {
+        self.rollups.iter()
+    }
+
+    /// The tables that the backend makes itself, beside rollups.
+    pub fn made(&self) -> impl ExactSizeIterator<Item = &Arc<View>> {
+        self.made.iter()
+    }
+
+    /// The tables of SQL: the views, their rollups, and what the backend makes, by name.
+    #[must_use]
+    pub fn tables(&self) -> Vec<&Arc<View>> {
+        let mut tables: Vec<_> = self.views.iter().chain(&self.rollups).chain(&self.made).collect();
+        tables.sort_by(|a, b| a.name.cmp(&b.name));
+        tables
     }
 
     /// The view of this name.

@@ -110,6 +110,19 @@ export async function postForJson<Path extends PostPath>(
   return (await response.json()) as AnswerOf<paths[Path]['post']>;
 }
 
+/** Replaces what the path names, and answers what holds then. */
+export async function put<Path extends PathsWith<'put'>>(
+  path: Path,
+  body: BodyOf<paths[Path]['put']>,
+): Promise<AnswerOf<paths[Path]['put']>> {
+  const response = await send(path, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return (await response.json()) as AnswerOf<paths[Path]['put']>;
+}
+
 /** `path` is one of the description's, its last part replaced by what is to go. */
 export async function remove(
   path: '/api/v1/users/{name}' | '/api/v1/tokens/{id}',

@@ -3,7 +3,7 @@
  * each row is divided between the bins its interval falls into, and with it the seconds it covers. Sums over seconds are
  * then honest rates, however the snapshots lie: late, rare, few at an edge, or none for a while.
  */
-import { bin, during, type Window } from './sql';
+import { bin, during, tiered, tierOf, type Window } from './sql';
 
 interface Spread {
   table: string;
@@ -24,7 +24,10 @@ export function spread(window: Window, { table, where, keys = {}, sums }: Spread
   const totals = Object.entries(sums).map(([name, value]) => `sum(cast(${value} as double)) as ${quote(name)}`);
   // A bin is no shorter than the usual interval, so a row reaches back into one earlier bin at most; of a longer one, what
   // reaches further back is counted there too, with its seconds.
-  const earlier = `least(1.0, greatest(0.0, (${bin(window)} - cast(extract(epoch from ts) as double) + seconds) / seconds))`;
+  // A rollup's row stands at the start of what it sums, and a window's bin holds whole rows of it.
+  const earlier = tierOf(window)
+    ? '0.0'
+    : `least(1.0, greatest(0.0, (${bin(window)} - cast(extract(epoch from ts) as double) + seconds) / seconds))`;
   const part = (t: string, share: string) =>
     `select ${list(
       [`${t} as t`],
@@ -34,7 +37,7 @@ export function spread(window: Window, { table, where, keys = {}, sums }: Spread
     )} from placed`;
   return `snapshots as (
   select ${list(['ts'], expressions(keys), ['max(interval_ms) / 1000.0 as seconds'], totals)}
-  from ${table}
+  from ${tiered(table, window)}
   where server = $server and ${during} and interval_ms > 0${where ? ` and ${where}` : ''}
   group by ${list(['ts'], Object.values(keys))}
 ), placed as (

@@ -65,7 +65,31 @@ export function bin(window: Window): string {
   return `cast(extract(epoch from date_bin(interval '${window.bin} seconds', ts)) as bigint)`;
 }
 
-/** The parameters `during` and `since` need. */
+/** Rollups, the coarsest first: rows of a table summed over bins of so many seconds. */
+const TIERS = [
+  { seconds: 3600, name: '1h' },
+  { seconds: 300, name: '5m' },
+] as const;
+
+/** The rollup that answers for a window: the coarsest whose bins fill the window's. Null is the rows as collected. */
+export function tierOf(window: Pick<Window, 'bin'>): (typeof TIERS)[number] | null {
+  return TIERS.find((tier) => window.bin % tier.seconds === 0) ?? null;
+}
+
+/** The table to ask for a window: the one place that chooses between rows as collected and rollups. */
+export function tiered(table: string, window: Pick<Window, 'bin'>): string {
+  const tier = tierOf(window);
+  return tier ? `${table}_${tier.name}` : table;
+}
+
+/** A gauge's column for a window: in a rollup the plain name is its last value in a bin. */
+export function gauge(name: string, take: 'avg' | 'max', window: Pick<Window, 'bin'>): string {
+  return tierOf(window) ? `${name}_${take}` : name;
+}
+
+/** The parameters `during` and `since` need. A rollup's row stands at its bin's start, which the window must not cut off. */
 export function windowParameters(window: Window): Parameters {
-  return { from: new Date(window.from * 1000).toISOString(), to: new Date(window.to * 1000).toISOString() };
+  const step = tierOf(window)?.seconds ?? 0;
+  const from = step > 0 ? Math.floor(window.from / step) * step : window.from;
+  return { from: new Date(from * 1000).toISOString(), to: new Date(window.to * 1000).toISOString() };
 }

@@ -15,8 +15,12 @@ type Known = &'static [(i64, &'static str, &'static str)];
 const SQLITE: Known = &[
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "versions", include_str!("../../migrations/sqlite/0002_versions.sql")),
+    (3, "rollups", include_str!("../../migrations/sqlite/0003_rollups.sql")),
 ];
-const POSTGRES: Known = &[(1, "initial", include_str!("../../migrations/postgres/0001_initial.sql"))];
+const POSTGRES: Known = &[
+    (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
+    (2, "rollups", include_str!("../../migrations/postgres/0002_rollups.sql")),
+];
 
 /// How a store's schema stands beside this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

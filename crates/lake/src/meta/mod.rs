@@ -10,6 +10,7 @@ pub(crate) mod database;
 mod migrations;
 mod servers;
 mod sessions;
+mod settings;
 mod tokens;
 mod users;
 

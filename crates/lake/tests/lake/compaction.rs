@@ -115,7 +115,7 @@ proptest! {
             assert_eq!(held(&world.lake).await, model(&all));
             let days: std::collections::BTreeSet<i64> = all.iter().map(|row| row.ts.div_euclid(86_400_000_000)).collect();
             let stats = world.lake.stats().await;
-            assert_eq!((stats.hot_rows, stats.files, stats.file_rows), (0, days.len() as u64, all.len() as u64));
+            assert_eq!((stats.hot_rows, world.files_of("pg_stat_statements").await), (0, (days.len() as u64, all.len() as u64)));
             let world = world.reopened().await;
             assert_eq!(held(&world.lake).await, model(&all));
         });
@@ -151,14 +151,15 @@ async fn small_files_of_one_day_become_one_and_queries_never_miss_a_row() {
     assert_eq!(world.lake.stats().await.files, 7);
     world.ingest(batch(8, &[Row::new(now, "a", 1, 1)])).await.unwrap();
     let done = world.lake.compact_at(now).await.unwrap();
-    assert_eq!((done.merged, done.files), (8, 2));
-    assert_eq!(world.lake.stats().await.files, 1);
+    // One of hot rows, one of eight, and one of each rollup.
+    assert_eq!((done.merged, done.files), (8, 4));
+    assert_eq!(world.files_of("pg_stat_statements").await, (1, 8));
     assert_eq!(world.one("select count(*) from pg_stat_statements").await, "8");
     // Replaced files stay until no query can be reading them.
-    assert_eq!(files(world.folder.path()).len(), 9);
+    assert_eq!(files(world.folder.path()).len(), 11);
     assert_eq!(world.lake.remove_replaced(Utc::now()).await.unwrap(), 0);
     assert_eq!(world.lake.remove_replaced(Utc::now() + TimeDelta::hours(1)).await.unwrap(), 8);
-    assert_eq!(files(world.folder.path()).len(), 1);
+    assert_eq!(files(world.folder.path()).len(), 3);
     assert_eq!(world.one("select count(*) from pg_stat_statements").await, "8");
 }
 
@@ -197,12 +198,14 @@ async fn days_older_than_the_retention_go() {
     let days = [0, 5, 9, 11, 30].map(|days| Row::new(now - TimeDelta::days(days), "a", days, 1));
     world.ingest(batch(1, &days)).await.unwrap();
     world.lake.compact().await.unwrap();
+    world.lake.compact_at(now + TimeDelta::hours(2)).await.unwrap();
     let done = world.lake.expire(now).await.unwrap();
     assert_eq!((done.files, done.rows), (2, 2));
     assert_eq!(world.one("select max(queryid) from pg_stat_statements").await, "9");
     assert_eq!(world.lake.expire(now).await.unwrap().files, 0);
     world.lake.remove_replaced(now + TimeDelta::hours(1)).await.unwrap();
-    assert_eq!(files(world.folder.path()).len(), 3);
+    assert_eq!(world.files_of("pg_stat_statements").await.0, 3);
+    assert_eq!((world.files_of("pg_stat_statements_5m").await.0, world.files_of("pg_stat_statements_1h").await.0), (5, 5));
 }
 
 #[tokio::test]
@@ -220,7 +223,7 @@ async fn a_column_that_came_later_is_null_in_older_files() {
     lake.ingest(batch(2, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
     lake.compact().await.unwrap();
     lake.compact_at(Utc::now() + TimeDelta::hours(2)).await.unwrap();
-    assert_eq!(lake.stats().await.files, 1);
+    assert_eq!(lake.stats().await.files, 3, "one of the table, and one of each rollup");
     assert_eq!(one(&lake, "select count(*) from pg_stat_statements where wal_bytes is null").await, "2");
 }
 

@@ -4,9 +4,11 @@
 
 mod compaction;
 mod crash;
+mod fleet;
 mod ingest;
 mod limits;
 mod meta;
 mod readonly;
+mod rollup;
 mod sql;
 mod world;

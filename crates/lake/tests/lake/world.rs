@@ -236,6 +236,13 @@ impl World {
         image
     }
 
+    /// Files of one table.
+    pub(crate) async fn files_of(&self, table: &str) -> (u64, u64) {
+        let stats = self.lake.stats().await;
+        let of = stats.tables.iter().find(|of| of.view == table).unwrap();
+        (of.files, of.file_rows)
+    }
+
     pub(crate) async fn ingest(&self, body: Bytes) -> Result<Ack, IngestError> {
         self.lake.ingest(body).await
     }

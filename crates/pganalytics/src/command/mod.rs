@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
+pub(crate) mod retention;
 pub(crate) mod serve;
 pub(crate) mod sql;
 pub(crate) mod token;
@@ -36,6 +37,7 @@ pub(crate) fn run(Cli { command, log }: Cli) -> anyhow::Result<ExitCode> {
         Command::Sql(args) => return runtime()?.block_on(Box::pin(sql::run(args))),
         Command::Doctor(args) => return runtime()?.block_on(Box::pin(doctor::run(*args))),
         Command::User(args) => runtime()?.block_on(Box::pin(user::run(args)))?,
+        Command::Retention(args) => runtime()?.block_on(Box::pin(retention::run(args)))?,
         Command::Token(args) => runtime()?.block_on(Box::pin(token::run(args)))?,
         Command::Views(args) => views::run(&args)?,
         Command::Openapi => openapi::run()?,

@@ -35,13 +35,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let Some(name) = &args.name else {
         let rows: Vec<Vec<Value>> = views
-            .iter()
+            .tables()
+            .into_iter()
             .map(|view| vec![view.name.as_str().into(), format!("{}s", view.interval.as_secs()).into(), view.summary.as_str().into()])
             .collect();
         return output::print(table(&["table", "every", "what it holds"].map(String::from), &rows));
     };
-    let Some(view) = views.get(name) else {
-        let nearest = views
+    let tables = views.tables();
+    let Some(view) = tables.iter().find(|view| view.name == *name) else {
+        let nearest = tables
             .iter()
             .map(|view| view.name.as_str())
             .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));

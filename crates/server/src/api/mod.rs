@@ -7,6 +7,7 @@ mod ingest;
 mod login;
 mod metrics;
 mod openapi;
+mod retention;
 mod servers;
 mod sql;
 mod tokens;
@@ -73,6 +74,7 @@ fn routers(timeout: Option<&App>) -> OpenApiRouter<App> {
         .merge(collectors::router())
         .merge(tokens::router())
         .merge(users::router())
+        .merge(retention::router())
         .merge(ingest::router())
         .merge(openapi::router())
         .merge(metrics::router());

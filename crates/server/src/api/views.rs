@@ -74,7 +74,7 @@ pub(crate) struct ViewInfo {
 /// All tables, by name.
 #[utoipa::path(get, path = "/api/v1/views", tag = "query", responses((status = OK, body = Vec<ViewInfo>)))]
 async fn views(State(app): State<App>, Viewer(_): Viewer) -> Json<Vec<ViewInfo>> {
-    Json(app.lake.views().iter().map(|view| info(view)).collect())
+    Json(app.lake.views().tables().into_iter().map(|view| info(view)).collect())
 }
 
 fn info(view: &View) -> ViewInfo {

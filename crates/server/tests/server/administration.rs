@@ -87,3 +87,34 @@ async fn somebody_stays_admin() {
     assert_eq!(reply.status, StatusCode::CONFLICT);
     assert_eq!(backend.login("admin", PASSWORD).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn the_retention_is_set_whole_or_not_at_all() {
+    let backend = Backend::start().await;
+    let admin = backend.api(Role::Admin).await;
+    let path = "/api/v1/settings/retention";
+    let put = async |body| backend.json(Method::PUT, path, &admin, &body).await;
+    let first = backend.get(path, &admin).await.json();
+    assert_eq!(first["setting"], json!({"raw": null, "5m": null, "1h": null, "facts": null, "tables": {}}));
+    assert_eq!(first["days"], json!({"raw": 30, "5m": 400, "1h": 1827, "facts": 1827}));
+
+    let set = put(json!({"raw": 7, "tables": {"pg_stat_activity_5m": 90}})).await;
+    assert_eq!(set.status, StatusCode::OK, "{}", set.text());
+    assert_eq!(set.json()["days"], json!({"raw": 7, "5m": 400, "1h": 1827, "facts": 1827}));
+    assert_eq!(backend.get(path, &admin).await.json(), set.json());
+
+    for (body, said) in [
+        (json!({"raw": 0}), "raw: 0 days cannot be a retention; give 1 to 36525"),
+        (json!({"tables": {"pg_stat_activity": 40_000}}), "pg_stat_activity: 40000 days cannot be"),
+        (json!({"tables": {"pg_stat_activty": 3}}), "did you mean 'pg_stat_activity'?"),
+        (json!({"rwa": 3}), "rwa"),
+    ] {
+        let refused = put(body).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+        assert!(refused.text().contains(said), "{}", refused.text());
+    }
+    assert_eq!(backend.get(path, &admin).await.json(), set.json());
+    let viewer = backend.api(Role::Viewer).await;
+    assert_eq!(backend.get(path, &viewer).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(put(json!({})).await.json(), first);
+}

@@ -1,5 +1,8 @@
-/** The fleet's SQL: a few figures a server, all servers in one query each. */
-import { bin, defineSql, during, since } from '../../api/sql';
+/**
+ * The fleet's SQL: a few figures a server, all servers in one query each. What is newest comes from the tables that the
+ * backend keeps apart for this page, which cost no look at the history; ranges beyond come from the history or its rollups.
+ */
+import { bin, defineSql, during, since, tiered, type Window } from '../../api/sql';
 import { ACTIVE } from '../activeSessions';
 
 /** Points of a row's sparkline. */
@@ -8,15 +11,36 @@ export const SPARK_POINTS = 40;
 /** 1,000 servers with a sparkline each. */
 const FLEET_ROWS = 50_000;
 
+/** Seconds that pganalytics_fleet_minutes goes back, and those within which a range's end counts as now. */
+const KEPT_APART = 3600;
+const NOW = 120;
+
+/** Whether the tables kept apart answer for a window: it ends now and, where its length matters, began within the hour. */
+export function isNewest(window: Window, now = Date.now() / 1000): boolean {
+  return window.to >= now - NOW;
+}
+export function isLastHour(window: Window, now = Date.now() / 1000): boolean {
+  return isNewest(window, now) && window.from >= now - KEPT_APART - NOW;
+}
+
 /** Sampled seconds and samples of active sessions in each bin: a row's samples stay in the bin its snapshot ends in. */
 export const fleetSessions = defineSql<{ server: string; t: number; seconds: number; samples: number }>({
   name: 'fleet-sessions',
-  interval: 10,
+  // The minutes of the table kept apart.
+  interval: 60,
   maxRows: FLEET_ROWS,
-  text: (window) => `
+  text: (window) =>
+    isLastHour(window)
+      ? `
+select server, ${bin(window)} as t, sum(sampled_ms) / 1000.0 as seconds, sum(active_samples) as samples
+from pganalytics_fleet_minutes
+where ${during}
+group by 1, 2
+order by 1, 2`
+      : `
 with snapshots as (
   select server, ts, max(interval_ms) / 1000.0 as seconds, sum(case when ${ACTIVE} then samples else 0 end) as samples
-  from pg_stat_activity
+  from ${tiered('pg_stat_activity', window)}
   where ${during} and interval_ms > 0
   group by server, ts
 )
@@ -38,11 +62,19 @@ export const fleetWork = defineSql<FleetWork>({
   name: 'fleet-work',
   interval: 10,
   maxRows: FLEET_ROWS,
-  text: () => `
+  text: (window) =>
+    isLastHour(window)
+      ? `
+select server, sum(transactions) as transactions, cast(sum(blks_hit) as double) / nullif(sum(blks_hit) + sum(blks_read), 0) as hits,
+  sum(interval_ms) as ms
+from pganalytics_fleet_minutes
+where ${during}
+group by server`
+      : `
 with snapshots as (
   select server, ts, sum(xact_commit) + sum(xact_rollback) as transactions, sum(blks_hit) as hit, sum(blks_read) as read,
     max(interval_ms) as ms
-  from pg_stat_database
+  from ${tiered('pg_stat_database', window)}
   where ${during}
   group by server, ts
 )
@@ -62,7 +94,13 @@ export const fleetSize = defineSql<FleetSize>({
   name: 'fleet-size',
   interval: 300,
   maxRows: FLEET_ROWS,
-  text: () => `
+  text: (window) =>
+    isNewest(window)
+      ? `
+select server, size, age
+from pganalytics_fleet
+where ${since('25 hours')} or ts >= cast($to as timestamptz)`
+      : `
 with databases as (
   select server, datname, last_value(size order by ts) as size, last_value(age order by ts) as age
   from pg_database

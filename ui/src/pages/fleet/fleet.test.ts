@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Server } from '../../api/facts';
 import { fleetRows, matches, statusOf } from './fleet';
+import { fleetSessions, fleetSize, fleetWork } from './fleet.sql';
 
 const server = (part: Partial<Server>): Server => ({
   name: 'db-1:5432',
@@ -19,6 +20,19 @@ describe('statusOf', () => {
     [server({ last_seen: '1970-01-01T00:00:10Z' }), 'silent'],
     [server({ up: null, last_seen: '1970-01-01T00:01:35Z' }), 'up'],
   ])('%#: %s', (entry, status) => expect(statusOf(entry, 100)).toBe(status));
+});
+
+describe('the tables of a range', () => {
+  const now = Date.now() / 1000;
+  it.each([
+    ['the last hour', { from: now - 3600, to: now, bin: 120 }, 'pganalytics_fleet_minutes', 'pganalytics_fleet'],
+    ['a day until now', { from: now - 86_400, to: now, bin: 3600 }, 'pg_stat_activity_1h', 'pganalytics_fleet'],
+    ['an hour of last week', { from: now - 700_000, to: now - 696_400, bin: 120 }, 'pg_stat_activity', 'pg_database'],
+  ])('of %s', (_, window, sessions, size) => {
+    expect(fleetSessions.text(window, {})).toMatch(new RegExp(`from ${sessions}\\s`));
+    expect(fleetWork.text(window, {})).toMatch(new RegExp(`from ${sessions.replace('activity', 'database')}\\s`));
+    expect(fleetSize.text(window, {})).toMatch(new RegExp(`from ${size}\\s`));
+  });
 });
 
 describe('fleetRows', () => {

@@ -1,6 +1,6 @@
 /** SQL of the Queries and Query pages: sums over the range, over the range before, and series. */
 import { spread } from '../../api/spread';
-import { defineSql, during, type Window } from '../../api/sql';
+import { defineSql, during, tiered, type Window } from '../../api/sql';
 import { ACTIVE, WAIT_CLASS } from '../activeSessions';
 import { ACTIVITY_INTERVAL, type ClassRow } from '../server/activity.sql';
 import { idList, latestTexts } from '../statementTexts';
@@ -63,19 +63,19 @@ with texts as (${latestTexts}
     min(usename) as username,
     ${SUMS},
     cast(sum(shared_blks_hit) as double) / nullif(sum(shared_blks_hit + shared_blks_read), 0) as hits
-  from pg_stat_statements
+  from ${tiered('pg_stat_statements', window)}
   where server = $server and ${during} and ($database = '' or datname = $database)
   group by queryid
 ), earlier as (
   select queryid, ${MEASURES[measure].sum} as before
-  from pg_stat_statements
+  from ${tiered('pg_stat_statements', window)}
   where server = $server and ${beforeRange(window)} and ($database = '' or datname = $database)
   group by queryid
 ), read as (
   select coalesce(sum(ms), 0) / 1000.0 as seconds
   from (
     select ts, max(interval_ms) as ms
-    from pg_stat_statements
+    from ${tiered('pg_stat_statements', window)}
     where server = $server and ${beforeRange(window)} and interval_ms > 0
     group by ts
   )
@@ -174,10 +174,10 @@ export interface QueryByRow {
 export const queryBy = defineSql<QueryByRow, { server: string; id: string }>({
   name: 'query-by',
   interval: STATEMENTS_INTERVAL,
-  text: (_window, { id }) => `
+  text: (window, { id }) => `
 select datname as "database", usename as username, sum(total_exec_time) as time, sum(calls) as calls, sum("rows") as "rows",
   sum(shared_blks_read) as read
-from pg_stat_statements
+from ${tiered('pg_stat_statements', window)}
 where server = $server and ${during} and $id <> '' and queryid = ${idList([id])}
 group by 1, 2
 order by time desc`,

@@ -1,5 +1,5 @@
 /** SQL of Tables and Indexes: sums over the range, newest gauges, and the size when the range began. */
-import { defineSql, since } from '../../api/sql';
+import { defineSql, since, tiered } from '../../api/sql';
 
 /** Relations at rest are shipped hourly; two hours back find each one's newest size, and its size when the range began. */
 const LOOKBACK = '2 hours';
@@ -39,7 +39,7 @@ export const tables = defineSql<TableRow, { server: string }>({
   name: 'tables',
   interval: RELATIONS_INTERVAL,
   maxRows: MAX_RELATIONS,
-  text: () => `
+  text: (window) => `
 with summed as (
   select datname, schemaname, relname,
     ${newest('total_size')} as size, ${atStart('total_size')} as size_before,
@@ -49,7 +49,7 @@ with summed as (
     ${newest('n_live_tup')} as live, ${newest('n_dead_tup')} as dead,
     cast(${inRange('heap_blks_hit')} as double) / nullif(${inRange('heap_blks_hit + heap_blks_read')}, 0) as hits,
     greatest(max(last_vacuum), max(last_autovacuum)) as vacuumed, greatest(max(last_analyze), max(last_autoanalyze)) as analyzed
-  from pg_stat_user_tables
+  from ${tiered('pg_stat_user_tables', window)}
   where server = $server and ${since(LOOKBACK)}
   group by datname, schemaname, relname
 )
@@ -80,7 +80,7 @@ export const indexes = defineSql<IndexRow, { server: string }>({
   name: 'indexes',
   interval: RELATIONS_INTERVAL,
   maxRows: MAX_RELATIONS,
-  text: () => `
+  text: (window) => `
 with summed as (
   select datname, schemaname, relname, indexrelname,
     ${newest('method')} as method, ${newest('is_unique')} as is_unique, ${newest('is_primary')} as is_primary,
@@ -88,7 +88,7 @@ with summed as (
     ${newest('size')} as size, ${atStart('size')} as size_before,
     ${inRange('idx_scan')} as scans, ${inRange('idx_tup_read')} as tuples,
     cast(${inRange('idx_blks_hit')} as double) / nullif(${inRange('idx_blks_hit + idx_blks_read')}, 0) as hits
-  from pg_stat_user_indexes
+  from ${tiered('pg_stat_user_indexes', window)}
   where server = $server and ${since(LOOKBACK)}
   group by datname, schemaname, relname, indexrelname
 )

@@ -1,6 +1,6 @@
 /** The one picture's SQL: sampled sessions by wait class over time, and who or what they were. */
 import { spread } from '../../api/spread';
-import { defineSql, during, since } from '../../api/sql';
+import { defineSql, during, since, tiered } from '../../api/sql';
 import { ACTIVE, WAIT_CLASS } from '../activeSessions';
 
 export const ACTIVITY_INTERVAL = 10;
@@ -53,10 +53,10 @@ export interface ShareRow {
 export const topBy = defineSql<ShareRow, { server: string; dimension: Dimension }>({
   name: 'sessions-top',
   interval: ACTIVITY_INTERVAL,
-  text: (_window, { dimension }) => `
+  text: (window, { dimension }) => `
 with sampled as (
   select coalesce(${DIMENSIONS[dimension].column}, '') as name, ${WAIT_CLASS} as class, sum(samples) as samples
-  from pg_stat_activity
+  from ${tiered('pg_stat_activity', window)}
   where server = $server and ${during} and ${ACTIVE} and $dimension is not null
   group by 1, 2
 ), top as (

@@ -1,13 +1,17 @@
 /** The SQL of a panel, and of what its bins mean: which the server was read in, and whether a table has rows at all. */
 import { spread } from '../../api/spread';
 import type { SqlQuery, Window } from '../../api/sql';
-import { bin, defineSql, during } from '../../api/sql';
+import { bin, defineSql, during, gauge, tiered, tierOf } from '../../api/sql';
 import type { Panel } from './panels';
 
 export type PanelRow = { t: number; seconds: number } & Record<string, number | null>;
 
 const named = (column: Panel['columns'][number]) =>
   typeof column === 'string' ? ([column, `"${column}"`] as const) : column;
+
+/** The same of a gauge, whose mean or greatest value is a column of its own in a rollup. What an expression says is taken at each bin's end. */
+const namedGauge = (window: Window, take: 'avg' | 'max') => (column: Panel['columns'][number]) =>
+  typeof column === 'string' ? ([column, `"${gauge(column, take, window)}"`] as const) : column;
 
 /** One row a bin: the seconds its rows cover, and `v0`, `v1`, … in the order of the panel's series, over the bin's sums. */
 export function panelQuery(panel: Panel): SqlQuery<PanelRow, { server: string }> {
@@ -32,14 +36,14 @@ export function isRate(panel: Panel): boolean {
 /** Each snapshot in the bin it ends in: summed if counted, else the mean or what the panel says. */
 function whole(window: Window, { kind, table, where, columns, take }: Panel): string {
   const inSnapshot = columns
-    .map(named)
+    .map(kind === 'gauge' ? namedGauge(window, take ?? 'avg') : named)
     .map(([name, value]) => `${take ?? 'sum'}(cast(${value} as double)) as "${name}"`);
   const inBin = columns
     .map(named)
     .map(([name]) => `${take ?? (kind === 'counter' ? 'sum' : 'avg')}("${name}") as "${name}"`);
   return `snapshots as (
   select ts, ${inSnapshot.join(', ')}
-  from ${table}
+  from ${tiered(table, window)}
   where server = $server and ${during}${where ? ` and ${where}` : ''}
   group by ts
 ), binned as (
@@ -54,7 +58,8 @@ export function presenceQuery(table: string): SqlQuery<{ present: boolean }, { s
   return defineSql<{ present: boolean }, { server: string }>({
     name: `presence-${table}`,
     interval: 10,
-    text: () => `select count(*) > 0 as present from ${table} where server = $server and ${during}`,
+    text: (window) =>
+      `select count(*) > 0 as present from ${tiered(table, window)} where server = $server and ${during}`,
   });
 }
 
@@ -64,7 +69,7 @@ export function coverageQuery(interval: number): SqlQuery<{ t: number; seconds: 
     name: `coverage-${interval}`,
     interval,
     text: (window) => `
-with ${spread(window, { table: 'pganalytics_server', where: 'up', sums: {} })}
+with ${spread(window, { table: 'pganalytics_server', where: tierOf(window) ? 'up_avg > 0' : 'up', sums: {} })}
 select t, seconds from binned`,
   });
 }

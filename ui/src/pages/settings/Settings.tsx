@@ -1,4 +1,4 @@
-/** Is the monitor well? Its collectors, and what each view costs. For admins: users and tokens. */
+/** Is the monitor well? Its collectors, and what each view costs. For admins: users, tokens and retention. */
 import { Code, Stack } from '@mantine/core';
 import { type Collector, useCollectors, useSession } from '../../api/facts';
 import { exact, formatCount } from '../../format/numbers';
@@ -6,6 +6,7 @@ import { formatAgo, formatMoment, parseTime, type Zone } from '../../format/time
 import { useZone } from '../../range/RangeProvider';
 import { Empty, Loaded, PageHeader } from '../../shell/States';
 import { DataTable, type TableColumn } from '../../table/DataTable';
+import { Retention } from './Retention';
 import { Tokens } from './Tokens';
 import { Users } from './Users';
 
@@ -42,6 +43,7 @@ export default function Settings() {
           <>
             <Users />
             <Tokens />
+            <Retention />
           </>
         ) : null}
       </Stack>

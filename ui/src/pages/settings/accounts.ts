@@ -1,6 +1,6 @@
-/** Users and tokens: requests of the admin's page. */
+/** Users, tokens and retention: requests of the admin's page. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { get, postForJson, remove, type Schemas } from '../../api/client';
+import { get, postForJson, put, remove, type Schemas } from '../../api/client';
 
 export const ROLES: Schemas['Role'][] = ['viewer', 'editor', 'admin'];
 export const TOKEN_KINDS: Schemas['TokenKind'][] = ['api', 'collector'];
@@ -42,5 +42,17 @@ export function useRevokeToken() {
   return useMutation({
     mutationFn: (id: number) => remove('/api/v1/tokens/{id}', id),
     onSuccess: () => client.invalidateQueries({ queryKey: ['tokens'] }),
+  });
+}
+
+export function useRetention() {
+  return useQuery({ queryKey: ['retention'], queryFn: ({ signal }) => get('/api/v1/settings/retention', signal) });
+}
+
+export function useSetRetention() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (setting: Schemas['RetentionSetting']) => put('/api/v1/settings/retention', setting),
+    onSuccess: (info) => client.setQueryData(['retention'], info),
   });
 }

@@ -1,0 +1,25 @@
+//! Settings that hold for all backends: JSON by name. What a setting means, and its default, stands where it is used.
+
+use chrono::{DateTime, Utc};
+
+use super::database::statement;
+use super::{Meta, MetaError, micros};
+
+impl Meta {
+    /// A setting's JSON, if it was ever set.
+    pub(crate) async fn setting(&self, name: &str) -> Result<Option<String>, MetaError> {
+        let select = statement("select value from settings where name = $1").bind(name);
+        let found: Option<(String,)> = self.database().optional(select).await?;
+        Ok(found.map(|(value,)| value))
+    }
+
+    /// Sets it.
+    pub(crate) async fn set_setting(&self, name: &str, json: &str, now: DateTime<Utc>) -> Result<(), MetaError> {
+        let upsert = statement(
+            "insert into settings (name, value, changed) values ($1, $2, $3)
+             on conflict (name) do update set value = excluded.value, changed = excluded.changed",
+        );
+        self.database().execute(upsert.bind(name).bind(json).bind(micros(now))).await?;
+        Ok(())
+    }
+}
