@@ -181,7 +181,9 @@ function useColumns(
         cell: (row) => <Change now={row[measure]} before={row.before} />,
         text: (row) => formatChange(row[measure], row.before),
         title: (row) =>
-          row.before === null ? 'The range before was not collected, or not whole' : `${exact(row.before)} in the range before`,
+          row.before === null
+            ? 'The range before was not collected, or not whole'
+            : `${exact(row.before)} in the range before`,
       },
       number('calls', 'Calls', formatCount, 'count'),
       number('mean', 'Mean', formatMs, 'ms'),
