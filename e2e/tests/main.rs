@@ -7,6 +7,7 @@ mod crashes;
 mod dependencies;
 mod harness;
 mod names;
+mod open_files;
 mod standby;
 mod stores;
 mod troubles;
