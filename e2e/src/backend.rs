@@ -15,9 +15,27 @@ use crate::wait::{PATIENCE, until};
 /// The admin's name, which the first start creates.
 pub const ADMIN: &str = "admin";
 /// The admin's password in tests.
-const PASSWORD: &str = "correct horse battery staple";
+pub const PASSWORD: &str = "correct horse battery staple";
 /// No request of a test takes so long on any machine that still works.
 const REQUEST: Duration = Duration::from_secs(60);
+
+/// How a backend differs from the usual one.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Flags after the usual ones.
+    pub arguments: Vec<String>,
+    /// Variables beside those of the test.
+    pub environment: Vec<(String, String)>,
+    /// Its stores are named in the flags, so it gets no data folder.
+    pub shared: bool,
+}
+
+impl Settings {
+    #[must_use]
+    pub fn flags(flags: &[&str]) -> Self {
+        Self { arguments: flags.iter().map(|flag| (*flag).to_owned()).collect(), ..Self::default() }
+    }
+}
 
 /// A backend with a data folder of its own, logged in as admin.
 #[derive(Debug)]
@@ -27,6 +45,7 @@ pub struct Backend {
     // Before the folder: the process must be gone when the folder goes.
     process: Option<Process>,
     folder: tempfile::TempDir,
+    settings: Settings,
 }
 
 impl Backend {
@@ -35,9 +54,17 @@ impl Backend {
     /// # Errors
     /// When it does not become ready; with the end of its log.
     pub async fn start() -> Result<Self> {
+        Self::start_with(Settings::default()).await
+    }
+
+    /// One with other flags.
+    ///
+    /// # Errors
+    /// See [`Self::start`].
+    pub async fn start_with(settings: Settings) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("pganalytics-backend-").tempdir().context("create a temporary folder")?;
         let port = ports::free()?;
-        let mut backend = Self { api: Api::new(&format!("http://127.0.0.1:{port}"))?, port, process: None, folder };
+        let mut backend = Self { api: Api::new(&format!("http://127.0.0.1:{port}"))?, port, process: None, folder, settings };
         backend.run().await?;
         backend.api.log_in(ADMIN, PASSWORD).await?;
         Ok(backend)
@@ -48,10 +75,16 @@ impl Backend {
     /// # Errors
     /// When it does not become ready.
     pub async fn run(&mut self) -> Result<()> {
-        let spec = Spec::new(&binary("pganalytics")?, &self.folder.path().join("backend.log"))
-            .arguments(["serve".into(), "--data".into(), self.data()])
-            .arguments(["--listen".to_owned(), format!("127.0.0.1:{}", self.port)])
+        let mut spec = Spec::new(&binary("pganalytics")?, &self.folder.path().join("backend.log"))
+            .arguments(["serve".to_owned(), "--listen".to_owned(), format!("127.0.0.1:{}", self.port)])
+            .arguments(&self.settings.arguments)
             .environment("PGANALYTICS_ADMIN_PASSWORD", PASSWORD);
+        if !self.settings.shared {
+            spec = spec.arguments(["--data".into(), self.data()]);
+        }
+        for (name, value) in &self.settings.environment {
+            spec = spec.environment(name, value);
+        }
         let mut process = spec.spawn()?;
         let url = ready_url(&mut process, "pganalytics ready ").await?;
         if url != self.api.url {
@@ -68,7 +101,15 @@ impl Backend {
         }
     }
 
-    /// SIGTERM, and waits for its end.
+    /// SIGTERM, and does not wait: it drains. [`Self::stop`] waits for its end.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn terminate(&self) -> Result<()> {
+        self.process.as_ref().context("the backend does not run")?.signal(TERMINATE)
+    }
+
+    /// SIGTERM, unless it has ended already, and waits for its end.
     ///
     /// # Errors
     /// When it does not end.
@@ -84,8 +125,7 @@ impl Backend {
     /// # Errors
     /// When the backend refuses.
     pub async fn collector_token(&self, name: &str) -> Result<String> {
-        let answer = self.api.request(Method::POST, "/api/v1/tokens", Some(&json!({"name": name, "kind": "collector"}))).await?;
-        Ok(answer["token"].as_str().context("a token in the answer")?.to_owned())
+        self.api.collector_token(name).await
     }
 
     #[must_use]
@@ -133,12 +173,40 @@ impl Api {
         Ok(Self { url: url.trim_end_matches('/').to_owned(), token: None, client })
     }
 
+    /// Over HTTPS; trusts the certificates that this authority signed and no others.
+    ///
+    /// # Errors
+    /// When the file holds no certificate.
+    pub fn trusting(url: &str, authority: &Path) -> Result<Self> {
+        let plain = Self::new(url)?;
+        let pem = std::fs::read(authority).with_context(|| format!("read {}", authority.display()))?;
+        let certificates =
+            reqwest::Certificate::from_pem_bundle(&pem).with_context(|| format!("read the certificates in {}", authority.display()))?;
+        let client = Client::builder().timeout(REQUEST).no_proxy().tls_certs_only(certificates);
+        Ok(Self { client: client.build().context("make an HTTPS client")?, ..plain })
+    }
+
+    /// The HTTP client, for what this type has no word for.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// # Errors
     /// When the backend refuses.
     pub async fn log_in(&mut self, user: &str, password: &str) -> Result<()> {
         let answer = self.request(Method::POST, "/api/v1/auth/login", Some(&json!({"username": user, "password": password}))).await?;
         self.token = Some(answer["token"].as_str().context("a token in the answer")?.to_owned());
         Ok(())
+    }
+
+    /// A new token for a collector.
+    ///
+    /// # Errors
+    /// When the backend refuses.
+    pub async fn collector_token(&self, name: &str) -> Result<String> {
+        let answer = self.request(Method::POST, "/api/v1/tokens", Some(&json!({"name": name, "kind": "collector"}))).await?;
+        Ok(answer["token"].as_str().context("a token in the answer")?.to_owned())
     }
 
     /// Status and body, whatever they are.

@@ -2,13 +2,13 @@
 //! folder. The views are read every second, so that a test sees several rounds.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use anyhow::{Context, Result};
 use pganalytics_views::ViewSet;
 
-use crate::backend::Backend;
+use crate::backend::{Api, Backend};
 use crate::install::binary;
 use crate::ports;
 use crate::process::{Process, Spec};
@@ -38,13 +38,22 @@ impl Collector {
     /// # Errors
     /// When the backend gives no token or the file cannot be written.
     pub async fn prepare(backend: &Backend, targets: &[(&str, String)]) -> Result<Self> {
+        Self::prepare_for(&backend.api, None, targets).await
+    }
+
+    /// Ships to whatever an API's URL names, a load balancer for instance; over HTTPS it trusts this authority too.
+    ///
+    /// # Errors
+    /// See [`Self::prepare`].
+    pub async fn prepare_for(api: &Api, authority: Option<&Path>, targets: &[(&str, String)]) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("pganalytics-collector-").tempdir().context("create a temporary folder")?;
         let port = ports::free()?;
-        let token = backend.collector_token(&format!("collector-{port}")).await?;
+        let token = api.collector_token(&format!("collector-{port}")).await?;
+        let authority = authority.map_or_else(String::new, |authority| format!("ca_file = {authority:?}\n"));
         let mut config = format!(
-            "[backend]\nurl = {:?}\ntoken = {token:?}\n[spool]\nfolder = {:?}\n\
+            "[backend]\nurl = {:?}\ntoken = {token:?}\n{authority}[spool]\nfolder = {:?}\n\
              [collector]\nname = \"collector-{port}\"\nlisten = \"127.0.0.1:{port}\"\nflush = \"1s\"\n",
-            backend.api.url,
+            api.url,
             folder.path().join("spool"),
         );
         for view in ViewSet::builtin()?.iter() {

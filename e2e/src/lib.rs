@@ -3,11 +3,18 @@
 //! it, also when that one panics or is killed.
 
 pub mod backend;
+pub mod balancer;
+pub mod certificate;
+pub mod cluster;
 pub mod collector;
+mod haproxy;
 pub mod install;
+mod nginx;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod redis;
 pub mod replicas;
+pub mod s3;
 pub mod wait;
 pub mod workload;

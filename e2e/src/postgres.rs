@@ -170,7 +170,27 @@ impl Postgres {
         Ok(())
     }
 
-    /// Starts it again after [`Self::stop`], on the same port.
+    /// kill -9 of the whole server, as a machine that is gone has it: it recovers at the next [`Self::run`]. Returns when its
+    /// sessions, which notice that by themselves, are gone too.
+    ///
+    /// # Errors
+    /// When one of them does not go.
+    pub async fn kill(&mut self) -> Result<()> {
+        let Some(mut process) = self.process.take() else { return Ok(()) };
+        let id = process.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).context("list the server's processes")?;
+        process.kill();
+        until("the killed server's processes to be gone", PATIENCE, async || {
+            let alive = children.split_whitespace().find(|child| {
+                let command = std::fs::read_to_string(format!("/proc/{child}/comm")).unwrap_or_default();
+                command.trim_end() == "postgres"
+            });
+            Ok(alive.is_none().then_some(()))
+        })
+        .await
+    }
+
+    /// Starts it again after [`Self::stop`] or [`Self::kill`], on the same port.
     ///
     /// # Errors
     /// When it does not start.

@@ -76,6 +76,9 @@ pub(crate) struct BackendArgs {
     /// A proxy in front sets X-Forwarded-For, -Proto and -Host; without one anybody could set them
     #[arg(long, env = "PGANALYTICS_TRUSTED_PROXY", value_parser = clap::builder::BoolishValueParser::new())]
     trusted_proxy: bool,
+    /// After SIGTERM: how long requests are still taken while /readyz says no; longer than a load balancer's check interval
+    #[arg(long, env = "PGANALYTICS_DRAIN_DELAY", value_name = "SPAN")]
+    drain_delay: Option<Span>,
     /// Serve the web UI from this folder instead of the built-in one
     #[arg(long, env = "PGANALYTICS_UI", value_name = "DIR")]
     ui: Option<PathBuf>,
@@ -146,6 +149,7 @@ pub(crate) struct Backend {
     app: App,
     pub(crate) lake: Lake,
     pub(crate) url: String,
+    drain_delay: Option<Span>,
 }
 
 impl Backend {
@@ -173,7 +177,7 @@ impl Backend {
         }
         let app = App::with_operator(lake.clone(), args.server(), Some(&operator))?;
         tracing::info!(listen = %address, data = %args.data.display(), views = lake.views().iter().len(), "the backend is open");
-        Ok(Self { listener, app, lake, url })
+        Ok(Self { listener, app, lake, url, drain_delay: args.drain_delay })
     }
 
     /// Serves until `stop`, together with `beside`, which ends first: what it ships last is still taken. Then finishes requests and background work and lets
@@ -183,7 +187,7 @@ impl Backend {
         stop: CancellationToken,
         beside: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ) -> anyhow::Result<()> {
-        let Self { listener, app, lake, url } = self;
+        let Self { listener, app, lake, url, drain_delay } = self;
         let (end_server, end_lake) = (CancellationToken::new(), CancellationToken::new());
         let mut server = tokio::spawn(Box::pin(pganalytics_server::serve(listener, app.clone(), end_server.clone())));
         let background = {
@@ -206,6 +210,13 @@ impl Backend {
             Some(result) => result,
             None => flat(beside.await),
         };
+        // A load balancer that has not asked /readyz since still sends requests here.
+        if let (None, Some(Span(delay))) = (&served, drain_delay) {
+            tracing::info!(drain.delay_ms = delay.as_millis() as u64, "not ready any more; still answering");
+            if let Ok(result) = tokio::time::timeout(delay, &mut server).await {
+                served = Some(flat(result));
+            }
+        }
         end_server.cancel();
         let served = match served {
             Some(result) => result,

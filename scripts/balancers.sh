@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Checks that HAProxy, nginx and Redis are there for the tests; installs Debian's where one is missing and we may. None of them is
+# left running as a service: the tests start their own.
+set -euo pipefail
+
+# Debian keeps them where only root's PATH looks.
+export PATH="$PATH:/usr/sbin:/usr/local/sbin"
+missing=()
+for pair in haproxy:haproxy nginx:nginx redis-server:redis-server; do
+  command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+done
+if [ "${#missing[@]}" -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  echo "installing for the tests: ${missing[*]}" >&2
+  # Tells the packages' scripts not to start a service; only where nobody has said anything about it yet.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+    trap 'rm -f "$policy"' EXIT
+  fi
+  apt-get update -qq >&2
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+  missing=()
+  for program in haproxy nginx redis-server; do
+    command -v "$program" >/dev/null || missing+=("$program")
+  done
+fi
+if [ "${#missing[@]}" -gt 0 ]; then
+  echo "the tests of the load balancers and of Redis need: apt install ${missing[*]}" >&2
+  exit 1
+fi
