@@ -37,6 +37,9 @@ suite() { # name, pattern of passed, pattern of failed, command …
 
 make --no-print-directory ui/node_modules/.package-lock.json e2e/node_modules/.package-lock.json
 CHROMIUM=$(scripts/chromium.sh)
+scripts/balancers.sh
+scripts/s3-server.sh >/dev/null
+scripts/readers.sh >/dev/null
 export CHROMIUM CARGO_TERM_COLOR=never NO_COLOR=1
 SECONDS=0
 

@@ -26,8 +26,6 @@ pub struct Settings {
     pub arguments: Vec<String>,
     /// Variables beside those of the test.
     pub environment: Vec<(String, String)>,
-    /// Its stores are named in the flags, so it gets no data folder.
-    pub shared: bool,
 }
 
 impl Settings {
@@ -77,11 +75,9 @@ impl Backend {
     pub async fn run(&mut self) -> Result<()> {
         let mut spec = Spec::new(&binary("pganalytics")?, &self.folder.path().join("backend.log"))
             .arguments(["serve".to_owned(), "--listen".to_owned(), format!("127.0.0.1:{}", self.port)])
+            .arguments(["--data".into(), self.data()])
             .arguments(&self.settings.arguments)
             .environment("PGANALYTICS_ADMIN_PASSWORD", PASSWORD);
-        if !self.settings.shared {
-            spec = spec.arguments(["--data".into(), self.data()]);
-        }
         for (name, value) in &self.settings.environment {
             spec = spec.environment(name, value);
         }

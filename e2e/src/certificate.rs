@@ -30,12 +30,8 @@ impl Certificate {
     pub fn make(folder: &Path) -> Result<Self> {
         let path = |name: &str| folder.join(name);
         let (config, authority_key) = (path("openssl.cnf"), path("authority.key"));
-        let made = Self {
-            authority: path("authority.crt"),
-            certificate: path("server.crt"),
-            key: path("server.key"),
-            both: path("server.pem"),
-        };
+        let made =
+            Self { authority: path("authority.crt"), certificate: path("server.crt"), key: path("server.key"), both: path("server.pem") };
         std::fs::write(&config, EXTENSIONS).with_context(|| format!("write {}", config.display()))?;
         let request = |name: &str, extensions: &str, key: &Path, certificate: &Path| {
             let mut command = Command::new("openssl");

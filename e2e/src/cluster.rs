@@ -1,11 +1,12 @@
 //! Several backends that are one: PostgreSQL as their meta store, a bucket of a real S3 server as their history, and nothing of their
 //! own. Each part can be killed and started again; all of it is gone when dropped.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::backend::{Backend, Settings};
 use crate::balancer::{BACKENDS, Balancer, Software};
 use crate::postgres::{Options, Postgres};
+use crate::replicas::migrate;
 use crate::s3::{BUCKET, S3};
 
 /// The database that the backends are told.
@@ -38,10 +39,13 @@ impl Cluster {
         let options = Options::default().set("synchronous_commit", "on").set("max_connections", "200");
         let (meta, s3) = tokio::try_join!(Postgres::start_with(major, options), S3::start())?;
         meta.execute(&format!("create database {DATABASE}")).await?;
+        let (code, said) = migrate(&database_url(&meta), &[]).await?;
+        if code != 0 {
+            bail!("pganalytics migrate: {said}");
+        }
         let settings = shared(&meta, &s3, settings);
         let mut backends = Vec::new();
         for _ in 0..BACKENDS {
-            // One after the other: the first makes the schema and the admin, and what a test changes of that it does itself.
             backends.push(Backend::start_with(settings.clone()).await?);
         }
         let ports: Vec<u16> = backends.iter().map(|backend| backend.port).collect();
@@ -52,13 +56,18 @@ impl Cluster {
     }
 }
 
+fn database_url(meta: &Postgres) -> String {
+    format!("postgres://postgres@127.0.0.1:{}/{DATABASE}?sslmode=disable", meta.port)
+}
+
 /// The flags and variables of a backend on these stores.
 #[must_use]
 pub fn shared(meta: &Postgres, s3: &S3, settings: &Settings) -> Settings {
     let mut settings = settings.clone();
-    let url = format!("postgres://postgres@127.0.0.1:{}/{DATABASE}?sslmode=disable", meta.port);
-    settings.arguments.extend(["--trusted-proxy", "--database-url", &url, "--store", &format!("s3://{BUCKET}/lake")].map(ToOwned::to_owned));
+    let url = database_url(meta);
+    settings
+        .arguments
+        .extend(["--trusted-proxy", "--database-url", &url, "--store", &format!("s3://{BUCKET}/lake")].map(ToOwned::to_owned));
     settings.environment.extend(s3.environment());
-    settings.shared = true;
     settings
 }

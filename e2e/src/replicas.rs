@@ -16,6 +16,7 @@ use crate::install::binary;
 use crate::ports;
 use crate::postgres::Postgres;
 use crate::process::{Process, Spec};
+use crate::wait::{PATIENCE, until};
 
 const PASSWORD: &str = "correct horse battery staple";
 /// The view that shipped rows are of: few columns, of every kind.
@@ -164,7 +165,6 @@ pub struct Hand {
     pub collector: Uuid,
     token: String,
     sequence: u64,
-    client: reqwest::Client,
 }
 
 impl Hand {
@@ -174,8 +174,7 @@ impl Hand {
         let body = serde_json::json!({"name": name, "kind": "collector"});
         let answer = api.request(reqwest::Method::POST, "/api/v1/tokens", Some(&body)).await?;
         let token = answer["token"].as_str().context("a token in the answer")?.to_owned();
-        let client = reqwest::Client::builder().no_proxy().build().context("make an HTTP client")?;
-        Ok(Self { collector: Uuid::new_v4(), token, sequence: 0, client })
+        Ok(Self { collector: Uuid::new_v4(), token, sequence: 0 })
     }
 
     /// The next batch: one row, whose `archived_count` is its sequence.
@@ -209,9 +208,26 @@ impl Hand {
         Ok(wire::encode(header, &[(VIEW.to_owned(), rows)], &Limits::default()).context("encode a batch")?.into())
     }
 
+    /// Ships a batch until it is acknowledged, as a collector does; how often it was not.
+    ///
+    /// # Errors
+    /// When it never is.
+    pub async fn ship_until_acknowledged(&self, api: &Api, batch: &Bytes) -> Result<u32> {
+        let mut failures = 0;
+        until("an acknowledgement", PATIENCE, async || {
+            if self.ship(api, batch).await.is_some_and(|status| status.is_success()) {
+                return Ok(Some(()));
+            }
+            failures += 1;
+            Ok(None)
+        })
+        .await?;
+        Ok(failures)
+    }
+
     /// Ships a batch; the answer's status, or none.
     pub async fn ship(&self, api: &Api, batch: &Bytes) -> Option<StatusCode> {
-        let request = self.client.post(format!("{}/api/v1/ingest", api.url)).bearer_auth(&self.token);
+        let request = api.client().post(format!("{}/api/v1/ingest", api.url)).bearer_auth(&self.token);
         let answer = request.header("content-type", wire::CONTENT_TYPE).body(batch.clone()).send().await.ok()?;
         Some(answer.status())
     }

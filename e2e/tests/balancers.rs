@@ -148,7 +148,8 @@ async fn a_killed_backend_costs_no_client_an_error(software: Software) -> Result
 async fn answered(api: &Api) -> Result<u64> {
     let (status, text) = api.ask(Method::GET, "/metrics", None).await?;
     ensure!(status.is_success(), "/metrics answered {status}");
-    let counts = text.lines().filter(|line| line.contains("requests") && line.contains("/api/v1/health")).filter(|line| !line.contains("bucket"));
+    let counts =
+        text.lines().filter(|line| line.contains("requests") && line.contains("/api/v1/health")).filter(|line| !line.contains("bucket"));
     counts.filter(|line| line.contains("_total")).map(|line| Ok(line.rsplit(' ').next().context("a value")?.parse::<f64>()? as u64)).sum()
 }
 

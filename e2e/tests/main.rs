@@ -2,6 +2,7 @@
 
 mod ancient;
 mod balancers;
+mod cluster;
 mod counting;
 mod crashes;
 mod dependencies;

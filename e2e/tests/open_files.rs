@@ -86,8 +86,7 @@ struct History {
 }
 
 async fn history() -> Result<History> {
-    let (postgres, mut backend) =
-        tokio::try_join!(Postgres::start(18), Backend::start_with(Settings::flags(&["--compact-every", "1s"])))?;
+    let (postgres, mut backend) = tokio::try_join!(Postgres::start(18), Backend::start_with(Settings::flags(&["--compact-every", "1s"])))?;
     postgres.execute("create extension pg_stat_statements; create table told (id int primary key, text text)").await?;
     let mut collector = Collector::start(&backend, &[("db", postgres.conninfo("postgres", None))]).await?;
     rounds(&backend.api, "db", 1).await?;

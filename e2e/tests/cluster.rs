@@ -1,0 +1,83 @@
+//! The whole: three backends behind HAProxy, on PostgreSQL and a real S3 server. Whatever is killed, the judge, who knows every row that was
+//! acknowledged, finds each of them once.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use e2e::backend::{Api, Settings};
+use e2e::balancer::Software;
+use e2e::cluster::Cluster;
+use e2e::replicas::{COUNTED, Hand};
+use e2e::wait::{PATIENCE, until};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+/// Rounds of killing where nobody asks for more with `CHAOS_ROUNDS`.
+const ROUNDS: u32 = 12;
+/// Batches shipped while something is dead.
+const BATCHES: u32 = 5;
+/// The same victims in each run.
+const SEED: u64 = 20_261_125;
+
+fn now_us() -> Result<i64> {
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros()).context("the time")
+}
+
+async fn counted(api: &Api) -> Result<(i64, i64, i64)> {
+    let row = api.sql(COUNTED).await?.pop().context("a row")?;
+    let number = |at: usize| row[at].as_i64().or_else(|| row[at].as_str()?.parse().ok()).context("a number");
+    Ok((number(0)?, number(1)?, number(2)?))
+}
+
+/// Every acknowledged row, once, whichever backend is asked.
+async fn judge(cluster: &Cluster, hand: &Hand, when: &str) -> Result<()> {
+    let n = hand.sequence().cast_signed();
+    for backend in &cluster.backends {
+        let found = until("an answer", PATIENCE, async || Ok(Some(counted(&backend.api).await?))).await?;
+        assert_eq!(found, (n, n, n * (n + 1) / 2), "{when}, at port {}", backend.port);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn whatever_is_killed_nothing_acknowledged_is_missing_or_doubled() -> Result<()> {
+    let rounds = std::env::var("CHAOS_ROUNDS").ok().map_or(Ok(ROUNDS), |rounds| rounds.parse()).context("CHAOS_ROUNDS is a number")?;
+    let mut cluster = Cluster::start_with(Software::Haproxy, 18, &Settings::flags(&["--compact-every", "1s"])).await?;
+    let mut hand = Hand::new(&cluster.backends[0].api, "hand").await?;
+    let mut random = StdRng::seed_from_u64(SEED);
+    let mut failures = 0;
+    for round in 0..rounds {
+        let victim = random.random_range(0..5_usize);
+        match victim {
+            3 => cluster.s3.kill(),
+            4 => cluster.meta.kill().await?,
+            backend => cluster.backends[backend].kill(),
+        }
+        // Without the meta store nothing is acknowledged, so it is back before the first of these is.
+        if victim == 4 {
+            let batch = hand.next(now_us()?)?;
+            let status = hand.ship(&cluster.balancer.api, &batch).await;
+            assert!(status.is_none_or(|status| status.is_server_error()), "round {round}: {status:?} without a store");
+            cluster.meta.run().await?;
+            failures += 1 + hand.ship_until_acknowledged(&cluster.balancer.api, &batch).await?;
+        }
+        for _ in 0..BATCHES {
+            let batch = hand.next(now_us()?)?;
+            failures += hand.ship_until_acknowledged(&cluster.balancer.api, &batch).await?;
+        }
+        match victim {
+            3 => cluster.s3.run().await?,
+            4 => {}
+            backend => cluster.backends[backend].run().await?,
+        }
+        judge(&cluster, &hand, &format!("round {round}, victim {victim}")).await?;
+    }
+    until("all rows to be in files", PATIENCE, async || {
+        let (_, metrics) = cluster.backends[0].api.ask(reqwest::Method::GET, "/metrics", None).await?;
+        Ok(metrics.lines().any(|line| line == "pganalytics_lake_hot_rows 0").then_some(()))
+    })
+    .await?;
+    judge(&cluster, &hand, "at the end").await?;
+    println!("{rounds} rounds, {} batches acknowledged, {failures} answers that were none and were tried again", hand.sequence());
+    Ok(())
+}
