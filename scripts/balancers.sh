@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Checks that HAProxy, nginx and Redis are there for the tests; installs Debian's where one is missing and we may. None of them is
-# left running as a service: the tests start their own.
+# Checks that HAProxy, nginx, Redis and openssl (for certificates) are there for the tests; installs Debian's where one is missing and we
+# may. None of them is left running as a service: the tests start their own.
 set -euo pipefail
 
 # Debian keeps them where only root's PATH looks.
 export PATH="$PATH:/usr/sbin:/usr/local/sbin"
 missing=()
-for pair in haproxy:haproxy nginx:nginx redis-server:redis-server; do
+for pair in haproxy:haproxy nginx:nginx redis-server:redis-server openssl:openssl; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 if [ "${#missing[@]}" -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -21,7 +21,7 @@ if [ "${#missing[@]}" -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/
   apt-get update -qq >&2
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
   missing=()
-  for program in haproxy nginx redis-server; do
+  for program in haproxy nginx redis-server openssl; do
     command -v "$program" >/dev/null || missing+=("$program")
   done
 fi
