@@ -107,7 +107,6 @@ impl S3 {
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         [
-            ("AWS_ENDPOINT_URL", self.endpoint().as_str()),
             ("AWS_ENDPOINT", self.endpoint().as_str()),
             ("AWS_ALLOW_HTTP", "true"),
             ("AWS_REGION", REGION),

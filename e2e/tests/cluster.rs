@@ -7,10 +7,14 @@ use anyhow::{Context, Result};
 use e2e::backend::{Api, Settings};
 use e2e::balancer::Software;
 use e2e::cluster::Cluster;
+use e2e::collector::Collector;
+use e2e::postgres::Postgres;
 use e2e::replicas::{COUNTED, Hand};
 use e2e::wait::{PATIENCE, until};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+
+use crate::watched::{calls, repeat, rounds, truth};
 
 /// Rounds of killing where nobody asks for more with `CHAOS_ROUNDS`.
 const ROUNDS: u32 = 12;
@@ -80,4 +84,49 @@ async fn whatever_is_killed_nothing_acknowledged_is_missing_or_doubled() -> Resu
     judge(&cluster, &hand, "at the end").await?;
     println!("{rounds} rounds, {} batches acknowledged, {failures} answers that were none and were tried again", hand.sequence());
     Ok(())
+}
+
+const STATEMENT: &str = "select count(*) as through_the_balancer from pg_class";
+
+/// A real collector, over HTTPS.
+#[tokio::test]
+async fn what_is_shipped_through_the_balancer_is_answered_by_every_replica_and_lies_in_the_bucket() -> Result<()> {
+    let mut cluster = Cluster::start_with(Software::Haproxy, 18, &Settings::flags(&["--compact-every", "1s"])).await?;
+    let postgres = Postgres::start(17).await?;
+    postgres.execute("create extension pg_stat_statements").await?;
+    let targets = [("db", postgres.conninfo("postgres", None))];
+    let mut collector = Collector::prepare_for(&cluster.balancer.api, Some(&cluster.balancer.certificate.authority), &targets).await?;
+    collector.run()?;
+    rounds(&cluster.balancer.api, "db", 1).await?;
+
+    let mut session = postgres.connect().await?;
+    repeat(&mut session, STATEMENT, 40).await?;
+    let (queryid, _) = truth(&mut session, STATEMENT).await?;
+    cluster.balancer.api.integer_is(&calls(queryid), 40).await?;
+    for backend in &cluster.backends {
+        assert_eq!(backend.api.integer(&calls(queryid)).await?, 40);
+    }
+    // Any two of them are enough, whichever died.
+    for at in 0..cluster.backends.len() {
+        cluster.backends[at].kill();
+        repeat(&mut session, STATEMENT, 10).await?;
+        let expected = 40 + 10 * (i64::try_from(at)? + 1);
+        cluster.balancer.api.integer_is(&calls(queryid), expected).await?;
+        cluster.backends[at].run().await?;
+        assert_eq!(cluster.backends[at].api.integer(&calls(queryid)).await?, expected);
+    }
+    collector.stop()?;
+
+    until("a file of the statements in the bucket", PATIENCE, async || {
+        let folder = cluster.s3.bucket().join("lake/table=pg_stat_statements");
+        Ok(std::fs::read_dir(folder).ok().and_then(|mut dates| dates.next()).map(|_| ()))
+    })
+    .await?;
+    // Neither PostgreSQL nor the S3 server is ever alone in what it has.
+    cluster.meta.kill().await?;
+    cluster.s3.kill();
+    cluster.meta.run().await?;
+    cluster.s3.run().await?;
+    cluster.balancer.api.integer_is(&calls(queryid), 70).await?;
+    crate::watched::judge(&cluster.balancer.api).await
 }
