@@ -9,6 +9,9 @@ use e2e::balancer::{BACKENDS, Balancer, Software};
 use e2e::wait::{PATIENCE, until};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 
 /// Longer than the interval at which HAProxy asks, by much: the machine may be busy.
 const DRAIN_DELAY: &str = "5s";
@@ -249,6 +252,54 @@ async fn a_body_of_16_mib_passes(software: Software) -> Result<()> {
     Ok(())
 }
 
+/// Three that are ready, read a request whole and close without an answer: who sent it cannot know whether it was done. What they read.
+async fn three_that_break_off() -> Result<([u16; BACKENDS], Arc<Mutex<Vec<String>>>)> {
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let mut ports = [0; BACKENDS];
+    for port in &mut ports {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        *port = listener.local_addr()?.port();
+        let requests = Arc::clone(&requests);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let requests = Arc::clone(&requests);
+                tokio::spawn(async move {
+                    let mut head = [0; 4096];
+                    let length = stream.read(&mut head).await.unwrap_or_default();
+                    let line = String::from_utf8_lossy(&head[..length]).lines().next().unwrap_or_default().to_owned();
+                    if line.contains("/readyz") || line.contains("/livez") {
+                        // A check that does not read the answer has given up.
+                        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+                    } else if !line.is_empty() {
+                        requests.lock().await.push(line);
+                    }
+                });
+            }
+        });
+    }
+    Ok((ports, requests))
+}
+
+async fn only_what_is_safe_is_repeated(software: Software) -> Result<()> {
+    for (method, path, repeated) in [
+        (Method::POST, "/api/v1/auth/login", false),
+        (Method::POST, "/api/v1/users", false),
+        // nginx repeats what HTTP calls idempotent: done twice, it leaves what it leaves done once.
+        (Method::DELETE, "/api/v1/tokens/1", software == Software::Nginx),
+        (Method::GET, "/api/v1/servers", true),
+        (Method::POST, "/api/v1/sql", true),
+        (Method::POST, "/api/v1/ingest", true),
+    ] {
+        let (ports, requests) = three_that_break_off().await?;
+        let balancer = Balancer::start(software, ports).await?;
+        let (status, _) = balancer.api.ask(method.clone(), path, Some(&json!({}))).await?;
+        assert_eq!(status, StatusCode::BAD_GATEWAY, "{method} {path}");
+        let requests = requests.lock().await;
+        assert_eq!(requests.len() > 1, repeated, "{method} {path} was sent {} times: {requests:?}", requests.len());
+    }
+    Ok(())
+}
+
 /// The same of both.
 macro_rules! both {
     ($($name:ident),+ $(,)?) => {
@@ -274,4 +325,5 @@ both!(
     forged_addresses_do_not_reach_the_limiter,
     the_backend_learns_scheme_and_host_from_the_balancer,
     a_body_of_16_mib_passes,
+    only_what_is_safe_is_repeated,
 );

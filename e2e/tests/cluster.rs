@@ -3,7 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use e2e::backend::{Api, Settings};
 use e2e::balancer::Software;
 use e2e::cluster::Cluster;
@@ -13,6 +13,7 @@ use e2e::replicas::{COUNTED, Hand};
 use e2e::wait::{PATIENCE, until};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use reqwest::{Method, StatusCode};
 
 use crate::watched::{calls, repeat, rounds, truth};
 
@@ -77,7 +78,7 @@ async fn whatever_is_killed_nothing_acknowledged_is_missing_or_doubled() -> Resu
         judge(&cluster, &hand, &format!("round {round}, victim {victim}")).await?;
     }
     until("all rows to be in files", PATIENCE, async || {
-        let (_, metrics) = cluster.backends[0].api.ask(reqwest::Method::GET, "/metrics", None).await?;
+        let (_, metrics) = cluster.backends[0].api.ask(Method::GET, "/metrics", None).await?;
         Ok(metrics.lines().any(|line| line == "pganalytics_lake_hot_rows 0").then_some(()))
     })
     .await?;
@@ -122,11 +123,21 @@ async fn what_is_shipped_through_the_balancer_is_answered_by_every_replica_and_l
         Ok(std::fs::read_dir(folder).ok().and_then(|mut dates| dates.next()).map(|_| ()))
     })
     .await?;
-    // Neither PostgreSQL nor the S3 server is ever alone in what it has.
+    // Without their store none is ready, and what the client reads is a backend's own word, not the balancer's.
     cluster.meta.kill().await?;
     cluster.s3.kill();
+    until("a backend's refusal through the balancer", PATIENCE, async || {
+        for backend in &cluster.backends {
+            let (ready, _) = backend.api.ask(Method::GET, "/readyz", None).await?;
+            ensure!(ready == StatusCode::SERVICE_UNAVAILABLE, "one is ready without a store");
+        }
+        let (status, body) = cluster.balancer.api.ask(Method::GET, "/api/v1/auth/me", None).await?;
+        let error: serde_json::Value = serde_json::from_str(&body).context("a backend's words")?;
+        Ok((status == StatusCode::SERVICE_UNAVAILABLE && error["error"]["message"].is_string()).then_some(()))
+    })
+    .await?;
     cluster.meta.run().await?;
     cluster.s3.run().await?;
     cluster.balancer.api.integer_is(&calls(queryid), 70).await?;
-    crate::watched::judge(&cluster.balancer.api).await
+    until("a sound history", PATIENCE, async || crate::watched::judge(&cluster.balancer.api).await.map(Some)).await
 }
