@@ -23,12 +23,14 @@ pub fn statement(text: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(text.len());
     let (mut at, mut kept) = (0, 0);
     while at < bytes.len() {
+        // Right behind a literal nothing goes on, though a closing `$` looks as if.
+        let continues = |at: usize| at != kept && continues_word(bytes, at);
         let (end, literal) = match bytes[at] {
-            b'\'' => match quoted(bytes, at, escapes_before(bytes, at)) {
+            b'\'' => match quoted(bytes, at, at > 0 && matches!(bytes[at - 1], b'e' | b'E') && !continues(at - 1)) {
                 Quoted::Ends(end) => (end, true),
                 Quoted::Open | Quoted::Doubtful => (bytes.len(), true),
             },
-            b'$' if !continues_word(bytes, at) => match dollar_quoted(bytes, at) {
+            b'$' if !continues(at) => match dollar_quoted(bytes, at) {
                 Some(end) => (end, true),
                 None => (at + 1, false),
             },
@@ -96,11 +98,6 @@ fn quoted(bytes: &[u8], at: usize, escapes: bool) -> Quoted {
         }
     }
     Quoted::Open
-}
-
-/// Whether the quote at `at` has the prefix `E` of a literal with backslash escapes.
-fn escapes_before(bytes: &[u8], at: usize) -> bool {
-    at > 0 && matches!(bytes[at - 1], b'e' | b'E') && !continues_word(bytes, at - 1)
 }
 
 /// Whether the character before `at` belongs to a word that goes on at `at`.
@@ -188,6 +185,9 @@ mod tests {
             ("/* /* it's */ */ select 'x'", "/*   it'…'*/ select '…'"),
             ("select 'cut off", "select '…'"),
             ("select $x$cut off", "select '…'"),
+            ("select $$a$$$$secret$$", "select '…'"),
+            ("select $$$$$$secret", "select '…'"),
+            (r"select $$a$$E'it\'s', 2", r"select '…'E'…', 2"),
             ("select type'a', 'b'", "select type'…', '…'"),
             ("create user u password 'geheim😀' valid until 'x'", "create user u password '…' valid until '…'"),
         ] {
