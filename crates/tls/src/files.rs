@@ -1,0 +1,278 @@
+//! What stands in PEM files, checked: a certificate chain with its key, authorities, and the rustls configuration of a server.
+
+use std::fmt;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, bail, ensure};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+
+/// Longer files hold something else: all authorities of a system are a quarter of it.
+const MAX_FILE: u64 = 1 << 20;
+/// HTTP/2 first: whoever speaks both shares one connection for many requests.
+const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// Whether clients show a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// They are not asked.
+    Off,
+    /// They are asked, and may have none; one that is shown must be good. What needs one is the server's to say.
+    Optional,
+    /// Without a good one there is no connection.
+    Required,
+}
+
+impl ClientAuth {
+    /// What is meant where a file with authorities is given or not, and something was said or not.
+    ///
+    /// # Errors
+    /// Certificates are asked for and nothing says whose.
+    pub fn resolve(said: Option<Self>, has_authorities: bool) -> Result<Self, &'static str> {
+        match said {
+            None if has_authorities => Ok(Self::Required),
+            None => Ok(Self::Off),
+            Some(Self::Optional | Self::Required) if !has_authorities => Err("asks for certificates, and nothing says whose are good"),
+            Some(said) => Ok(said),
+        }
+    }
+}
+
+impl FromStr for ClientAuth {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            "optional" => Ok(Self::Optional),
+            "required" => Ok(Self::Required),
+            _ => Err("write off, optional or required".into()),
+        }
+    }
+}
+
+impl fmt::Display for ClientAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Off => "off",
+            Self::Optional => "optional",
+            Self::Required => "required",
+        })
+    }
+}
+
+/// The oldest version of TLS that is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MinVersion {
+    Tls12,
+    #[default]
+    Tls13,
+}
+
+impl FromStr for MinVersion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "1.2" => Ok(Self::Tls12),
+            "1.3" => Ok(Self::Tls13),
+            _ => Err("write 1.2 or 1.3".into()),
+        }
+    }
+}
+
+impl fmt::Display for MinVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tls12 => "1.2",
+            Self::Tls13 => "1.3",
+        })
+    }
+}
+
+/// What a server is told about TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerFiles {
+    /// The chain, the server's own certificate first.
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    /// The authorities whose clients are let in.
+    pub client_ca: Option<PathBuf>,
+    pub client_auth: ClientAuth,
+    pub min_version: MinVersion,
+}
+
+/// The files as they are, to notice a change. No `Debug`: one is a key.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Contents {
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+    client_ca: Option<Vec<u8>>,
+}
+
+impl ServerFiles {
+    pub(crate) fn contents(&self) -> anyhow::Result<Contents> {
+        Ok(Contents {
+            certificate: read(&self.certificate)?,
+            key: read(&self.key)?,
+            client_ca: self.client_ca.as_deref().map(read).transpose()?,
+        })
+    }
+
+    /// The configuration that these contents make, and when the first certificate of the chain expires (seconds since the epoch).
+    pub(crate) fn configure(&self, contents: &Contents) -> anyhow::Result<(ServerConfig, i64)> {
+        let identity = Identity::parse((&self.certificate, &contents.certificate), (&self.key, &contents.key))?;
+        let versions: &[&rustls::SupportedProtocolVersion] = match self.min_version {
+            MinVersion::Tls12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
+            MinVersion::Tls13 => &[&rustls::version::TLS13],
+        };
+        let config = ServerConfig::builder_with_provider(provider()).with_protocol_versions(versions).context("choose the TLS version")?;
+        let config = match (&self.client_ca, &contents.client_ca) {
+            (Some(file), Some(pem)) if self.client_auth != ClientAuth::Off => {
+                let mut roots = RootCertStore::empty();
+                for authority in authorities(file, pem)? {
+                    roots.add(authority).with_context(|| format!("{} holds a certificate that cannot be an authority", file.display()))?;
+                }
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+                let verifier = if self.client_auth == ClientAuth::Optional { verifier.allow_unauthenticated() } else { verifier };
+                config.with_client_cert_verifier(verifier.build().with_context(|| format!("take {} as authorities", file.display()))?)
+            }
+            _ => config.with_no_client_auth(),
+        };
+        let mut config = config
+            .with_single_cert(identity.chain, identity.key)
+            .with_context(|| format!("{} is not the key of the certificate in {}", self.key.display(), self.certificate.display()))?;
+        config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
+        Ok((config, identity.expires))
+    }
+}
+
+/// A certificate chain and its key.
+#[derive(Debug)]
+pub struct Identity {
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Its `Debug` shows nothing of it.
+    pub key: PrivateKeyDer<'static>,
+    /// When the first certificate of the chain expires, in seconds since the epoch.
+    pub expires: i64,
+}
+
+impl Identity {
+    /// From two files that were read, named for errors.
+    ///
+    /// # Errors
+    /// Where there is no certificate or no key in them, or the key is of another certificate.
+    pub fn parse((certificate, chain): (&Path, &[u8]), (key_file, key): (&Path, &[u8])) -> anyhow::Result<Self> {
+        let chain = certificates(certificate, chain)?;
+        let expires = chain.iter().map(|one| expires(one)).collect::<anyhow::Result<Vec<_>>>();
+        let expires = expires.with_context(|| format!("read how long the certificate in {} is good", certificate.display()))?;
+        let expires = expires.into_iter().min().context("a chain has a certificate")?;
+        // The error of the library names a position in the file, and no part of the key.
+        let key = PrivateKeyDer::from_pem_slice(key)
+            .with_context(|| format!("{} holds no private key in PEM (one without a passphrase)", key_file.display()))?;
+        let signing = provider()
+            .key_provider
+            .load_private_key(key.clone_key())
+            .with_context(|| format!("{} holds a key of a kind that is not known", key_file.display()))?;
+        let whole = rustls::sign::CertifiedKey::new(chain.clone(), signing);
+        whole
+            .keys_match()
+            .with_context(|| format!("{} is not the key of the certificate in {}", key_file.display(), certificate.display()))?;
+        Ok(Self { chain, key, expires })
+    }
+}
+
+/// The certificates of authorities.
+///
+/// # Errors
+/// Where there is none, or something that is none.
+pub fn authorities(file: &Path, pem: &[u8]) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let found = certificates(file, pem)?;
+    for authority in &found {
+        expires(authority).with_context(|| format!("{} holds something that is no certificate", file.display()))?;
+    }
+    Ok(found)
+}
+
+/// Reads a file of certificates or keys.
+///
+/// # Errors
+/// Where it cannot be read, or is too long to be one.
+pub fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).with_context(|| format!("read {}", file.display()))?;
+    opened.take(MAX_FILE + 1).read_to_end(&mut bytes).with_context(|| format!("read {}", file.display()))?;
+    ensure!(bytes.len() as u64 <= MAX_FILE, "{} has more than {MAX_FILE} bytes: it holds no certificates", file.display());
+    Ok(bytes)
+}
+
+fn certificates(file: &Path, pem: &[u8]) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let found = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
+        .with_context(|| format!("{} holds a certificate that is damaged", file.display()))?;
+    if found.is_empty() {
+        bail!("{} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)", file.display());
+    }
+    Ok(found)
+}
+
+/// When a certificate expires, in seconds since the epoch.
+fn expires(certificate: &CertificateDer<'_>) -> anyhow::Result<i64> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).context("it is no X.509 certificate")?;
+    Ok(parsed.validity().not_after.timestamp())
+}
+
+/// Now, as [`Identity::expires`] counts.
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_alone_means_that_certificates_are_required() {
+        use ClientAuth::{Off, Optional, Required};
+        for (said, has_authorities, meant) in [
+            (None, false, Some(Off)),
+            (None, true, Some(Required)),
+            (Some(Off), true, Some(Off)),
+            (Some(Optional), true, Some(Optional)),
+            (Some(Optional), false, None),
+            (Some(Required), false, None),
+        ] {
+            assert_eq!(ClientAuth::resolve(said, has_authorities).ok(), meant, "{said:?}, {has_authorities}");
+        }
+    }
+
+    #[test]
+    fn settings_read_as_they_are_shown() {
+        for text in ["off", "optional", "required"] {
+            assert_eq!(text.parse::<ClientAuth>().map(|auth| auth.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["1.2", "1.3"] {
+            assert_eq!(text.parse::<MinVersion>().map(|version| version.to_string()), Ok(text.to_owned()));
+        }
+        assert!("1.1".parse::<MinVersion>().is_err() && "yes".parse::<ClientAuth>().is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_too_long_is_not_read_to_its_end() -> anyhow::Result<()> {
+        let error = read(Path::new("/dev/zero")).expect_err("endless").to_string();
+        assert!(error.contains("/dev/zero has more than"), "{error}");
+        Ok(())
+    }
+}
