@@ -3,7 +3,8 @@
 //! ```json
 //! {"url": "http://127.0.0.1:8080", "token": "pga_a_…"}
 //! ```
-//! The backend writes it at start with a token that only this process takes, and only as long as it runs. Whoever may read the folder may
+//! Where the backend serves with TLS, the URL is that of a port beside, on loopback and for the command line only: no certificate has to be
+//! trusted, or to be good, for one's own machine. The backend writes the file at start with a token that only this process takes, and only as long as it runs. Whoever may read the folder may
 //! change everything in it anyway.
 
 use std::fs;
@@ -92,13 +93,13 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 /// The URL under which this machine reaches a listener; one that listens everywhere is reached by loopback.
-pub(crate) fn local_url(address: SocketAddr) -> String {
+pub(crate) fn local_url(scheme: &str, address: SocketAddr) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
         ip => ip,
     };
-    format!("http://{}", SocketAddr::new(ip, address.port()))
+    format!("{scheme}://{}", SocketAddr::new(ip, address.port()))
 }
 
 #[cfg(test)]
@@ -124,7 +125,7 @@ mod tests {
         for (address, url) in
             [("0.0.0.0:80", "http://127.0.0.1:80"), ("[::]:80", "http://[::1]:80"), ("10.1.2.3:8080", "http://10.1.2.3:8080")]
         {
-            assert_eq!(local_url(address.parse()?), url);
+            assert_eq!(local_url("http", address.parse()?), url);
         }
         Ok(())
     }

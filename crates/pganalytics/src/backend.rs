@@ -1,13 +1,15 @@
 //! Starting the backend: its settings, the lake, the server, the background work; and ending all of it in order.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use pganalytics_server::lake::{
     DEFAULT_COMPACT_EVERY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION, DatabaseUrl, Lake,
     LakeOptions, StoreUrl,
 };
+use pganalytics_server::tls::{ClientAuth, MinVersion, ServerFiles, Tls};
 use pganalytics_server::{
     App, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_LIFETIME, Secret, ServerOptions, accounts, check_password, generate_operator_token,
 };
@@ -49,6 +51,25 @@ pub(crate) struct BackendArgs {
     /// Where the API and the web UI are served; port 0 takes a free one
     #[arg(long, env = "PGANALYTICS_LISTEN", value_name = "IP:PORT", default_value = DEFAULT_LISTEN)]
     pub(crate) listen: SocketAddr,
+    /// The certificate chain to serve HTTPS with (PEM); read again when it changes
+    #[arg(long, env = "PGANALYTICS_TLS_CERT", value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, env = "PGANALYTICS_TLS_KEY", value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// The oldest TLS that is spoken: 1.2 or 1.3
+    #[arg(long, env = "PGANALYTICS_TLS_MIN_VERSION", value_name = "VERSION", default_value_t = MinVersion::Tls13)]
+    tls_min_version: MinVersion,
+    /// Authorities whose clients are let in (PEM): clients show a certificate then
+    #[arg(long, env = "PGANALYTICS_TLS_CLIENT_CA", value_name = "FILE")]
+    tls_client_ca: Option<PathBuf>,
+    /// Who shows one: required (everybody, the default with --tls-client-ca), optional (collectors; browsers and health checks need none), or
+    /// off
+    #[arg(long, env = "PGANALYTICS_TLS_CLIENT_AUTH", value_name = "WHO")]
+    tls_client_auth: Option<ClientAuth>,
+    /// Serve plain HTTP to other machines: passwords and tokens travel unencrypted, unless a proxy with TLS is in front
+    #[arg(long, env = "PGANALYTICS_PLAIN_HTTP", value_parser = clap::builder::BoolishValueParser::new())]
+    plain_http: bool,
     /// A folder with view definitions of your own, beside the built-in ones
     #[arg(long, env = "PGANALYTICS_VIEWS", value_name = "DIR")]
     views: Option<PathBuf>,
@@ -133,8 +154,34 @@ impl BackendArgs {
         }))
     }
 
-    fn server(&self) -> ServerOptions {
+    /// The certificate to serve with; none for plain HTTP, which other machines get only where that was asked for.
+    pub(crate) fn tls(&self) -> anyhow::Result<Option<Tls>> {
+        let client_auth = ClientAuth::resolve(self.tls_client_auth, self.tls_client_ca.is_some())
+            .map_err(|problem| anyhow::anyhow!("--tls-client-auth {problem}: give --tls-client-ca too"))?;
+        let (certificate, key) = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => (certificate.clone(), key.clone()),
+            (Some(_), None) => anyhow::bail!("--tls-cert needs the certificate's key: give --tls-key too"),
+            (None, Some(_)) => anyhow::bail!("--tls-key needs the key's certificate: give --tls-cert too"),
+            (None, None) => {
+                anyhow::ensure!(self.tls_client_ca.is_none(), "--tls-client-ca needs TLS: give --tls-cert and --tls-key too");
+                let address = self.listen;
+                anyhow::ensure!(
+                    self.plain_http || address.ip().to_canonical().is_loopback(),
+                    "--listen {address} is reached by other machines, and passwords and tokens would travel unencrypted: give a certificate \
+                     with --tls-cert and --tls-key, or say --plain-http where a proxy with TLS is in front (or listen on 127.0.0.1)"
+                );
+                return Ok(None);
+            }
+        };
+        anyhow::ensure!(!self.plain_http, "--plain-http and --tls-cert are both given: leave one of them out");
+        let min_version = self.tls_min_version;
+        let files = ServerFiles { certificate, key, client_ca: self.tls_client_ca.clone(), client_auth, min_version };
+        Tls::load(files).context("take the certificate (--tls-cert, --tls-key, --tls-client-ca)").map(Some)
+    }
+
+    fn server(&self, tls: Option<Arc<Tls>>) -> ServerOptions {
         ServerOptions {
+            tls,
             session_lifetime: self.session_lifetime.0,
             request_timeout: self.request_timeout.0,
             trusted_proxy: self.trusted_proxy,
@@ -146,9 +193,13 @@ impl BackendArgs {
 /// A backend that listens and is about to serve.
 pub(crate) struct Backend {
     listener: TcpListener,
+    /// With TLS: for this machine's own programs.
+    beside: Option<TcpListener>,
     app: App,
     pub(crate) lake: Lake,
-    pub(crate) url: String,
+    url: String,
+    /// Where this machine's own programs reach it.
+    pub(crate) local: String,
     drain_delay: Option<Span>,
 }
 
@@ -157,27 +208,32 @@ impl Backend {
     pub(crate) async fn open(args: &BackendArgs) -> anyhow::Result<Self> {
         let options = args.lake()?;
         let password = admin_password()?;
+        let tls = args.tls()?.map(Arc::new);
         let listener = pganalytics_server::bind(args.listen).await?;
         let address = listener.local_addr().context("ask for the address that was bound")?;
-        if !address.ip().is_loopback() {
-            tracing::warn!(
-                listen = %address,
-                "passwords and tokens travel unencrypted: this is plain HTTP that other machines can reach. \
-                 Put a proxy with TLS in front (and --trusted-proxy), or listen on 127.0.0.1"
-            );
+        let beside = match &tls {
+            None => None,
+            Some(_) => Some(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("listen on loopback for the command line")?),
+        };
+        if tls.is_none() && !address.ip().to_canonical().is_loopback() && !args.trusted_proxy {
+            tracing::warn!(listen = %address, "passwords and tokens travel unencrypted: this is plain HTTP that other machines can reach");
         }
         let lake = Lake::open(options).await?;
         let generated = accounts::first_admin(lake.meta(), password).await?;
-        let url = local_url(address);
+        let url = local_url(if tls.is_some() { "https" } else { "http" }, address);
+        let local = match &beside {
+            None => url.clone(),
+            Some(listener) => local_url("http", listener.local_addr().context("ask for the address that was bound")?),
+        };
         let operator = generate_operator_token();
-        Access::write(&args.data, &url, &operator)?;
+        Access::write(&args.data, &local, &operator)?;
         if let Some(password) = generated {
             // The one time that it is shown, and the one reason to reveal a secret here.
             output::line(format!("pganalytics admin user={} password={}", accounts::FIRST_ADMIN, password.expose()))?;
         }
-        let app = App::with_operator(lake.clone(), args.server(), Some(&operator))?;
+        let app = App::with_operator(lake.clone(), args.server(tls), Some(&operator))?;
         tracing::info!(listen = %address, data = %args.data.display(), views = lake.views().iter().len(), "the backend is open");
-        Ok(Self { listener, app, lake, url, drain_delay: args.drain_delay })
+        Ok(Self { listener, beside, app, lake, url, local, drain_delay: args.drain_delay })
     }
 
     /// Serves until `stop`, together with `beside`, which ends first: what it ships last is still taken. Then finishes requests and background work and lets
@@ -187,9 +243,20 @@ impl Backend {
         stop: CancellationToken,
         beside: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ) -> anyhow::Result<()> {
-        let Self { listener, app, lake, url, drain_delay } = self;
+        let Self { listener, beside: local, app, lake, url, drain_delay, .. } = self;
         let (end_server, end_lake) = (CancellationToken::new(), CancellationToken::new());
-        let mut server = tokio::spawn(Box::pin(pganalytics_server::serve(listener, app.clone(), end_server.clone())));
+        let mut server = {
+            let (app, end) = (app.clone(), end_server.clone());
+            let beside = {
+                let (app, end) = (app.clone(), end.clone());
+                async move {
+                    if let Some(listener) = local {
+                        pganalytics_server::serve_local(listener, app, end).await;
+                    }
+                }
+            };
+            tokio::spawn(async move { tokio::join!(Box::pin(pganalytics_server::serve(listener, app, end)), Box::pin(beside)).0 })
+        };
         let background = {
             let (lake, end) = (lake.clone(), end_lake.clone());
             tokio::spawn(async move { lake.run(end).await })

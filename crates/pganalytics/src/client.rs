@@ -10,6 +10,7 @@ use axum::http::{Method, Request};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use pganalytics_server::lake::{Lake, LakeOptions};
+use pganalytics_server::tls;
 use pganalytics_server::{App, ErrorBody, ErrorDetail, Operator, Secret, ServerOptions};
 use reqwest::Url;
 use serde_json::Value;
@@ -36,9 +37,36 @@ pub(crate) struct ClientArgs {
     /// A file with the token
     #[arg(long, env = "PGANALYTICS_TOKEN_FILE", value_name = "FILE", requires = "url", conflicts_with = "token")]
     token_file: Option<PathBuf>,
+    /// Authorities to trust beside the system's (PEM), for a backend with a certificate of one's own
+    #[arg(long, env = "PGANALYTICS_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// A certificate to show (PEM), for a backend that asks for one (--tls-client-auth required)
+    #[arg(long, env = "PGANALYTICS_CERT_FILE", value_name = "FILE", requires = "key_file")]
+    cert_file: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, env = "PGANALYTICS_KEY_FILE", value_name = "FILE", requires = "cert_file")]
+    key_file: Option<PathBuf>,
     /// Without --url: the data folder of a backend on this machine
     #[arg(long, env = "PGANALYTICS_DATA", value_name = "DIR", default_value = DEFAULT_DATA)]
     data: PathBuf,
+}
+
+impl ClientArgs {
+    /// With the certificates that are named.
+    fn trusting(&self, mut builder: reqwest::ClientBuilder) -> anyhow::Result<reqwest::ClientBuilder> {
+        if let Some(file) = &self.ca_file {
+            let pem = tls::read(file)?;
+            tls::authorities(file, &pem).context("take the authorities of --ca-file")?;
+            builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(&pem).context("take the authorities of --ca-file")?);
+        }
+        if let (Some(certificate), Some(key)) = (&self.cert_file, &self.key_file) {
+            let (chain, secret) = (tls::read(certificate)?, tls::read(key)?);
+            tls::Identity::parse((certificate, &chain), (key, &secret)).context("take --cert-file and --key-file")?;
+            let both = [&chain[..], b"\n", &secret[..]].concat();
+            builder = builder.identity(reqwest::Identity::from_pem(&both).context("take --cert-file and --key-file")?);
+        }
+        Ok(builder)
+    }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the signature clap asks for")]
@@ -66,8 +94,9 @@ pub(crate) enum Client {
 impl Client {
     /// The backend that is asked for, else the one that runs on the data folder, else the folder itself.
     pub(crate) async fn open(args: &ClientArgs) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().connect_timeout(CONNECT).timeout(ANSWER).build().context("set up HTTP")?;
+        let builder = reqwest::Client::builder().connect_timeout(CONNECT).timeout(ANSWER);
         if let Some(url) = &args.url {
+            let http = args.trusting(builder)?.build().context("set up HTTP")?;
             let token = match (&args.token, &args.token_file) {
                 (Some(token), _) => token.clone(),
                 (None, Some(file)) => {
@@ -78,6 +107,7 @@ impl Client {
             };
             return Ok(Self::Remote { http, base: url.clone(), token });
         }
+        let http = builder.build().context("set up HTTP")?;
         let data = args.data.display();
         if let Some(access) = Access::read(&args.data)? {
             let base: Url = access.url.parse().with_context(|| format!("read the url in {data}/cli.json"))?;
@@ -161,6 +191,9 @@ impl Client {
 }
 
 fn unreachable(base: &Url, error: reqwest::Error) -> anyhow::Error {
+    if let Some(reason) = tls::explain(&error, "--ca-file", "--cert-file and --key-file") {
+        return anyhow::anyhow!("reach {base}: {reason}");
+    }
     let remedy = if error.is_timeout() {
         "it did not answer in time"
     } else if error.is_connect() {

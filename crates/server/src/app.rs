@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pganalytics_lake::Lake;
+use pganalytics_tls::{ClientAuth, Tls};
 
 use crate::auth::{LoginLimiter, Passwords, Secret, fingerprint};
 use crate::metrics::Metrics;
@@ -27,11 +28,19 @@ pub struct ServerOptions {
     pub trusted_proxy: bool,
     /// A folder to serve the web UI from, instead of the built-in one.
     pub ui: Option<PathBuf>,
+    /// The certificate to serve with; plain HTTP where there is none.
+    pub tls: Option<Arc<Tls>>,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { session_lifetime: DEFAULT_SESSION_LIFETIME, request_timeout: DEFAULT_REQUEST_TIMEOUT, trusted_proxy: false, ui: None }
+        Self {
+            session_lifetime: DEFAULT_SESSION_LIFETIME,
+            request_timeout: DEFAULT_REQUEST_TIMEOUT,
+            trusted_proxy: false,
+            ui: None,
+            tls: None,
+        }
     }
 }
 
@@ -80,6 +89,11 @@ impl App {
     /// From now on `/readyz` says no, so that a load balancer looks elsewhere while requests are still answered.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether collectors must show a certificate. Where everybody must, nobody without one comes this far.
+    pub(crate) fn wants_certificates(&self) -> bool {
+        self.0.options.tls.as_ref().is_some_and(|tls| tls.client_auth() == ClientAuth::Optional)
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -31,6 +31,7 @@ pub enum ErrorCode {
     TooManyAttempts,
     Forbidden,
     WrongToken,
+    CertificateRequired,
     CrossOrigin,
     NotFound,
     MethodNotAllowed,
@@ -90,6 +91,10 @@ pub enum ApiError {
     Forbidden(pganalytics_lake::Role),
     /// The kind of token that is needed.
     WrongToken(TokenKind),
+    /// A collector showed no certificate, and should.
+    NoCertificate,
+    /// The port for this machine's programs was asked by somebody else.
+    LocalOnly,
     CrossOrigin,
     /// What was looked for.
     NotFound(String),
@@ -157,6 +162,18 @@ impl ApiError {
                 Code::WrongToken,
                 "a collector's token may only ship batches",
                 "log in, or make an API token: pganalytics token create NAME --kind api --role viewer",
+            ),
+            Self::NoCertificate => say(
+                StatusCode::FORBIDDEN,
+                Code::CertificateRequired,
+                "a collector must show a certificate here, beside its token",
+                "give the collector one that --tls-client-ca trusts: [backend] cert_file and key_file",
+            ),
+            Self::LocalOnly => say(
+                StatusCode::FORBIDDEN,
+                Code::Forbidden,
+                "this port is for the command line on this machine",
+                "ask the backend's own address (--listen), over https",
             ),
             Self::CrossOrigin => say(
                 StatusCode::FORBIDDEN,

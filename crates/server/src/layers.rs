@@ -4,10 +4,13 @@ use std::any::Any;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use axum::http::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use axum::http::{HeaderValue, Method, Response as HttpResponse, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use pganalytics_tls::Peer;
 use tower_http::compression::Predicate;
 use tracing::Instrument as _;
 
@@ -18,6 +21,9 @@ use crate::metrics::RequestLabels;
 /// Scripts and data from here only, no plugin, no frame. Styles may be inline: the UI's component library places them.
 const CSP: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; \
     object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
+/// For a day after each visit, browsers ask this host over HTTPS only. It holds for all ports of the name, those of other programs too, and can't be
+/// taken back before it ends: so no longer; and not for subdomains. A proxy in front says what it wants.
+const HSTS: &str = "max-age=86400";
 /// Smaller answers gain nothing from gzip.
 const COMPRESS_FROM: u64 = 1024;
 /// The route's label where no route of the API matched: the UI's files, and everything mistyped.
@@ -69,7 +75,11 @@ pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> HttpResponse<axum::b
 
 /// The headers every answer has.
 pub(crate) async fn headers(request: Request, next: Next) -> Response {
+    let tls = request.extensions().get::<Peer>().is_some_and(|peer| peer.tls);
     let mut response = next.run(request).await;
+    if tls {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
+    }
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, CSP),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -14,6 +14,7 @@ mod app;
 mod auth;
 mod error;
 mod layers;
+mod local;
 mod metrics;
 mod render;
 mod serve;
@@ -27,7 +28,9 @@ pub use auth::{
 pub use error::{ApiError, ErrorBody, ErrorCode, ErrorDetail, ErrorPosition};
 /// The lake under the server, for the binary that opens it.
 pub use pganalytics_lake as lake;
-pub use serve::{bind, router, serve};
+/// How TLS is told, for the binary that reads the settings.
+pub use pganalytics_tls as tls;
+pub use serve::{bind, router, serve, serve_local};
 
 /// The backend's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

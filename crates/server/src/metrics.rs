@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pganalytics_lake::Stats;
+use pganalytics_tls::Figures;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -84,8 +85,8 @@ impl Metrics {
         self.logins.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
-    /// Everything, with the lake's figures of this moment.
-    pub(crate) fn encode(&self, lake: Stats) -> Result<String, std::fmt::Error> {
+    /// Everything, with the figures of this moment of the lake and of TLS, where there is TLS.
+    pub(crate) fn encode(&self, lake: Stats, tls: Option<Figures>) -> Result<String, std::fmt::Error> {
         let mut registry = Registry::with_prefix("pganalytics");
         registry.register("http_requests", "Requests answered", self.requests.clone());
         registry.register_with_unit("http_request_duration", "Time to answer a request", Unit::Seconds, self.durations.clone());
@@ -95,6 +96,9 @@ impl Metrics {
         registry.register_with_unit("query_duration", "Time to answer SQL, by outcome", Unit::Seconds, self.queries.clone());
         registry.register("logins", "Attempts to log in, by outcome", self.logins.clone());
         registry.register_collector(Box::new(LakeFigures(lake)));
+        if let Some(tls) = tls {
+            registry.register_collector(Box::new(TlsFigures(tls)));
+        }
         let mut out = String::new();
         prometheus_client::encoding::text::encode(&mut out, &registry)?;
         Ok(out)
@@ -131,6 +135,29 @@ impl Collector for LakeFigures {
             let labels = [("table", table.view.as_str())];
             let gauge = ConstGauge::new(i64::try_from(table.hot_rows + table.file_rows).unwrap_or(i64::MAX));
             gauge.encode(rows.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// The certificate's figures.
+#[derive(Debug)]
+struct TlsFigures(Figures);
+
+impl Collector for TlsFigures {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Self(figures) = self;
+        let expires = ConstGauge::new(figures.expires);
+        let help = "When the served certificate, or another of its chain, expires";
+        let kind = expires.metric_type();
+        expires.encode(encoder.encode_descriptor("tls_certificate_expiry_timestamp", help, Some(&Unit::Seconds), kind)?)?;
+        for (name, help, value) in [
+            ("tls_reloads", "Changed certificate files that were taken", figures.reloads),
+            ("tls_reload_failures", "Changed certificate files that could not be taken; the old ones are served", figures.reload_failures),
+            ("tls_handshake_failures", "Connections that ended before they were encrypted", figures.handshake_failures),
+        ] {
+            let counter = ConstCounter::new(value);
+            counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
         Ok(())
     }

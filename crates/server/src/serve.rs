@@ -1,10 +1,12 @@
-//! The listener and the router around the API.
+//! The listeners and the router around the API.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
+use axum::extract::Extension;
+use pganalytics_tls::Limits;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::CompressionLevel;
@@ -13,10 +15,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::{api, layers, ui};
-
-/// Requests may take so long to finish after a shutdown began: less than Kubernetes' 30 s until it kills.
-const DRAIN: Duration = Duration::from_secs(20);
+use crate::{api, layers, local, ui};
 
 /// Everything under one address.
 pub fn router(app: App) -> Router {
@@ -54,12 +53,13 @@ pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// Serves until `stop`, then says that it is not ready, takes no new connections, and finishes what is under way.
+/// Serves until `stop`, over TLS where the options have a certificate, then says that it is not ready, takes no new connections, and
+/// finishes what is under way.
 ///
 /// # Errors
-/// When the listener fails.
+/// When reading the certificate again panicked.
 pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> anyhow::Result<()> {
-    let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let tls = app.options.tls.clone();
     let drained = {
         let (app, stop) = (app.clone(), stop.clone());
         async move {
@@ -67,23 +67,31 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> 
             app.drain();
         }
     };
-    let server = axum::serve(listener, service).with_graceful_shutdown(drained).into_future();
-    tokio::pin!(server);
-    tokio::select! {
-        result = &mut server => return result.context("serve HTTP"),
-        () = stop.cancelled() => {}
-    }
-    match tokio::time::timeout(DRAIN, server).await {
-        Ok(result) => result.context("serve HTTP"),
-        Err(_) => {
-            tracing::warn!(drain_s = DRAIN.as_secs(), "some requests did not finish in time; they are cut off");
-            Ok(())
+    let watched = {
+        let (tls, stop) = (tls.clone(), stop.clone());
+        async move {
+            match tls {
+                Some(tls) => Arc::clone(&tls).watch(stop).await,
+                None => Ok(()),
+            }
         }
-    }
+    };
+    let serving = pganalytics_tls::serve(listener, tls, router(app), Limits::default(), stop);
+    let ((), (), watched) = tokio::join!(serving, drained, watched);
+    watched.context("keep the certificate fresh")
+}
+
+/// Serves this machine's own programs, over plain HTTP, until `stop`: see [`local`].
+pub async fn serve_local(listener: TcpListener, app: App, stop: CancellationToken) {
+    let only = axum::middleware::from_fn_with_state(app.clone(), local::only);
+    let router = router(app).layer(only).layer(Extension(local::Local));
+    pganalytics_tls::serve(listener, None, router, Limits::default(), stop).await;
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use axum::body::Body;
     use axum::http::{Request, StatusCode, header};
     use axum::routing::get;

@@ -55,7 +55,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let stop = stop_on_signal()?;
     let backend = Backend::open(&args.backend).await?;
     config.backend.token = Token::File(collector_token(&args.backend.data, backend.lake.meta()).await?);
-    config.backend.url = backend.url.parse().context("name the backend")?;
+    config.backend.url = backend.local.parse().context("name the backend")?;
     let collecting = Box::pin(pganalytics_collector::run(config, stop.clone()));
     Box::pin(backend.run(stop, async move { collecting.await.context("collect") })).await
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use pganalytics_collector::{Level, Token};
 
 use crate::access::{Access, collector_token_file};
@@ -83,9 +84,18 @@ async fn backend(args: &Args, findings: &mut Findings) -> anyhow::Result<Option<
             Err(error) => findings.fail("listen", &format!("{error:#}"))?,
         }
     }
-    if !args.backend.listen.ip().is_loopback() {
-        findings
-            .warn("listen", &format!("{} is plain HTTP that other machines reach: put a proxy with TLS in front", args.backend.listen))?;
+    match args.backend.tls() {
+        Ok(None) => {}
+        Ok(Some(tls)) => {
+            let expires = DateTime::from_timestamp(tls.figures().expires, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
+            let day = expires.format("%Y-%m-%d %H:%M UTC");
+            if expires < Utc::now() {
+                findings.fail("TLS", &format!("the certificate has expired on {day}: renew it"))?;
+            } else {
+                findings.good("TLS", &format!("the certificate is good until {day}"))?;
+            }
+        }
+        Err(error) => findings.fail("TLS", &format!("{error:#}"))?,
     }
     Ok(running)
 }

@@ -11,7 +11,8 @@ use crate::signals::stop_on_signal;
 /// PGANALYTICS_ADMIN_PASSWORD_FILE gives one. Give each collector a token: pganalytics token create NAME --kind collector
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-    pganalytics serve --data /var/lib/pganalytics --listen 0.0.0.0:8080 --trusted-proxy\n  \
+    pganalytics serve --listen 0.0.0.0:8443 --tls-cert server.crt --tls-key server.key\n  \
+    pganalytics serve --listen 0.0.0.0:8080 --plain-http --trusted-proxy\n  \
     pganalytics serve --config /etc/pganalytics/backend.toml\n\n\
     The line 'pganalytics ready url=…' on stdout says that it serves. SIGTERM or SIGINT drains; a second one kills.")]
 pub(crate) struct Args {

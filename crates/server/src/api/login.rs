@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use pganalytics_lake::Role;
+use pganalytics_tls::Peer;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -61,7 +62,8 @@ pub(crate) struct Me {
     expires: Option<DateTime<Utc>>,
 }
 
-/// Where a request comes from: the peer, or with a trusted proxy the address that the proxy saw.
+/// Where a request comes from: the peer, or with a trusted proxy the address that the proxy saw; and whether the browser speaks HTTPS,
+/// to us or to the proxy.
 struct Client {
     address: IpAddr,
     https: bool,
@@ -73,8 +75,9 @@ impl FromRequestParts<App> for Client {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let tls = parts.extensions.get::<Peer>().is_some_and(|peer| peer.tls);
         if !app.options.trusted_proxy {
-            return Ok(Self { address: peer, https: false });
+            return Ok(Self { address: peer, https: tls });
         }
         let last = |name: &str| {
             let value = parts.headers.get_all(name).into_iter().next_back()?.to_str().ok()?;
@@ -82,7 +85,9 @@ impl FromRequestParts<App> for Client {
             value.rsplit(',').next().map(str::trim)
         };
         let address = last("x-forwarded-for").and_then(|address| address.parse().ok()).unwrap_or(peer);
-        Ok(Self { address, https: last("x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https")) })
+        // What the proxy says counts: it may speak TLS to us and plain HTTP to the browser.
+        let https = last("x-forwarded-proto").map_or(tls, |proto| proto.eq_ignore_ascii_case("https"));
+        Ok(Self { address, https })
     }
 }
 

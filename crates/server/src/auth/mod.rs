@@ -19,6 +19,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use chrono::Utc;
 use pganalytics_lake::{Role, TokenKind};
+use pganalytics_tls::Peer;
 use subtle::ConstantTimeEq as _;
 
 pub(crate) use limiter::LoginLimiter;
@@ -29,6 +30,7 @@ pub(crate) use secret::{TokenPrefix, fingerprint};
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::local::Local;
 
 /// The session cookie's name.
 pub const SESSION_COOKIE: &str = "pganalytics_session";
@@ -92,7 +94,7 @@ async fn principal(parts: &Parts, app: &App) -> Result<Principal, ApiError> {
         // Only sessions travel as cookies.
         return Err(ApiError::Unauthenticated);
     }
-    if app.operator.is_some_and(|operator| bool::from(operator.ct_eq(&hash))) {
+    if is_operator_hash(&hash, app) {
         return Ok(Principal::Token { name: "command line".into(), role: Role::Admin });
     }
     let token = meta.token(&hash, Utc::now()).await?.ok_or(ApiError::Unauthenticated)?;
@@ -100,6 +102,15 @@ async fn principal(parts: &Parts, app: &App) -> Result<Principal, ApiError> {
         TokenKind::Api => Principal::Token { name: token.name, role: token.role },
         TokenKind::Collector => Principal::Collector { name: token.name },
     })
+}
+
+fn is_operator_hash(hash: &[u8; 32], app: &App) -> bool {
+    app.operator.is_some_and(|operator| bool::from(operator.ct_eq(hash)))
+}
+
+/// Whether a request shows the token of `cli.json`.
+pub(crate) fn is_operator(headers: &HeaderMap, app: &App) -> bool {
+    shown(headers).is_some_and(|shown| !shown.cookie && is_operator_hash(&fingerprint(shown.token), app))
 }
 
 fn is_safe(method: &Method) -> bool {
@@ -137,14 +148,17 @@ impl FromRequestParts<App> for Admin {
     }
 }
 
-/// A collector that ships.
+/// A collector that ships. Where certificates are asked for, it has shown one; the collector in our own process has no need to.
 pub(crate) struct Shipper(pub(crate) String);
 
 impl FromRequestParts<App> for Shipper {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let has_certificate = parts.extensions.get::<Peer>().is_some_and(|peer| peer.certificate);
+        let is_local = parts.extensions.get::<Local>().is_some();
         match principal(parts, app).await? {
+            Principal::Collector { .. } if app.wants_certificates() && !has_certificate && !is_local => Err(ApiError::NoCertificate),
             Principal::Collector { name } => Ok(Self(name)),
             Principal::User { .. } | Principal::Token { .. } => Err(ApiError::WrongToken(TokenKind::Collector)),
         }
