@@ -6,7 +6,10 @@
 //! url = "https://pganalytics.example.com"    # PGANALYTICS_BACKEND_URL
 //! token = "…"                                # PGANALYTICS_BACKEND_TOKEN; a token of kind collector
 //! token_file = "/run/secrets/token"          # PGANALYTICS_BACKEND_TOKEN_FILE; read anew for each request, so it may be rotated
-//! ca_file = "/etc/ssl/our-ca.pem"            # PGANALYTICS_BACKEND_CA_FILE; certificates trusted beside the system's
+//! ca_file = "/etc/ssl/our-ca.pem"            # PGANALYTICS_BACKEND_CA_FILE; authorities trusted beside the system's
+//! cert_file = "/etc/ssl/db-1.pem"            # PGANALYTICS_BACKEND_CERT_FILE; a certificate to show, where the backend asks for one
+//! key_file = "/etc/ssl/db-1.key"             # PGANALYTICS_BACKEND_KEY_FILE; these three are read again when they change
+//! tls_min_version = "1.3"                    # PGANALYTICS_BACKEND_TLS_MIN_VERSION; or "1.2"
 //!
 //! [spool]
 //! folder = "/var/lib/pganalytics-collector"  # PGANALYTICS_SPOOL_FOLDER
@@ -15,6 +18,11 @@
 //! [collector]
 //! name = "db-1"                              # PGANALYTICS_COLLECTOR_NAME; the host's name where it is not given
 //! listen = "127.0.0.1:8081"                  # PGANALYTICS_COLLECTOR_LISTEN; /metrics, /livez, /readyz; "off" for none
+//! tls_cert = "/etc/ssl/metrics.pem"          # PGANALYTICS_COLLECTOR_TLS_CERT; serves those over HTTPS; read again when it changes
+//! tls_key = "/etc/ssl/metrics.key"           # PGANALYTICS_COLLECTOR_TLS_KEY
+//! tls_min_version = "1.3"                    # PGANALYTICS_COLLECTOR_TLS_MIN_VERSION
+//! tls_client_ca = "/etc/ssl/prometheus.pem"  # PGANALYTICS_COLLECTOR_TLS_CLIENT_CA; who asks shows a certificate of these authorities
+//! tls_client_auth = "optional"               # PGANALYTICS_COLLECTOR_TLS_CLIENT_AUTH; only for /metrics; "required" where it is not given
 //! flush = "10s"                              # PGANALYTICS_COLLECTOR_FLUSH; how often a batch is closed
 //! views = "/etc/pganalytics/views"           # PGANALYTICS_COLLECTOR_VIEWS; a folder with more views/*.toml
 //!
@@ -43,6 +51,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use pganalytics_tls::{MinVersion, ServerFiles};
 use pganalytics_views::{View, ViewSet};
 
 use crate::conninfo::Conninfo;
@@ -69,6 +78,8 @@ pub struct Config {
     pub name: String,
     /// Where /metrics, /livez and /readyz are served; nowhere where `None`.
     pub listen: Option<SocketAddr>,
+    /// How they are encrypted; not at all where `None`.
+    pub tls: Option<ServerFiles>,
     pub flush: Duration,
     /// What is collected.
     pub views: Vec<Arc<View>>,
@@ -80,7 +91,20 @@ pub struct Config {
 pub struct Backend {
     pub url: url::Url,
     pub token: Token,
+    /// Authorities that are trusted beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// A certificate to show; there is a `key_file` then too.
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+    pub tls_min_version: MinVersion,
+}
+
+impl Backend {
+    /// One whose certificate, if it has one, is trusted as the system trusts.
+    #[must_use]
+    pub fn new(url: url::Url, token: Token) -> Self {
+        Self { url, token, ca_file: None, cert_file: None, key_file: None, tls_min_version: MinVersion::default() }
+    }
 }
 
 /// The collector's credential.
@@ -189,7 +213,7 @@ impl Config {
     /// Where a built-in view is wrong, which the build excludes.
     pub fn new(backend: Backend, spool: SpoolOptions, targets: Vec<TargetOptions>) -> anyhow::Result<Self> {
         let views = ViewSet::builtin()?.iter().cloned().collect();
-        Ok(Self { backend, spool, name: host_name(), listen: None, flush: DEFAULT_FLUSH, views, targets })
+        Ok(Self { backend, spool, name: host_name(), listen: None, tls: None, flush: DEFAULT_FLUSH, views, targets })
     }
 
     /// Reads the file, the environment and the overrides, and checks them whole.

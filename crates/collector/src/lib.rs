@@ -30,6 +30,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use pganalytics_tls::Tls;
 use pganalytics_views::wire::{Header, Limits};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -56,7 +57,7 @@ const STOP_SHIP: Duration = Duration::from_secs(3);
 /// Collects until told to stop; then spools what was read, tries once to ship it, and returns.
 ///
 /// # Errors
-/// Where it cannot begin: the spool or the address cannot be had, the backend's certificates cannot be read.
+/// Where it cannot begin: the spool or the address cannot be had, certificates cannot be read.
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     let shipper = Shipper::new(&config.backend)?;
     if config.backend.url.scheme() == "http" && !is_loopback(&config.backend.url) {
@@ -72,6 +73,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
                 .with_context(|| format!("listen on {address} for /metrics: choose another [collector] listen, or \"off\""))?,
         ),
     };
+    let tls = config.tls.map(Tls::load).transpose().context("take the certificate of [collector] (tls_cert, tls_key, tls_client_ca)")?;
     let metrics = Arc::new(Metrics::default());
     let gather = Gather::new();
     let collector = spool.identity();
@@ -82,7 +84,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
 
     let mut serving = JoinSet::new();
     if let Some(listener) = listener {
-        serving.spawn(http::serve(listener, Arc::clone(&metrics), stop.clone()));
+        serving.spawn(http::serve(listener, tls.map(Arc::new), Arc::clone(&metrics), stop.clone()));
     }
     let common = Arc::new(Common { collector: config.name, views: config.views, gather, metrics: Arc::clone(&metrics) });
     let mut targets = JoinSet::new();

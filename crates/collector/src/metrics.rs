@@ -5,12 +5,15 @@
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use pganalytics_tls::Figures;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::ship::client::Certificate;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Server {
@@ -21,6 +24,12 @@ struct Server {
 struct ServerView {
     server: String,
     view: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Side {
+    /// `client`: shown to the backend; `server`: served with.
+    side: &'static str,
 }
 
 type Float = Gauge<f64, AtomicU64>;
@@ -38,6 +47,8 @@ pub(crate) struct Metrics {
     seconds: Family<ServerView, Seconds>,
     last_success: Family<ServerView, Float>,
     interval: Family<ServerView, Float>,
+    certificate_expiry: Family<Side, Int>,
+    certificate_failures: Family<Side, Int>,
     pub spool_bytes: Int,
     pub spool_batches: Int,
     pub spool_oldest: Float,
@@ -80,6 +91,13 @@ impl Default for Metrics {
             Unit::Seconds,
             "How often a view is read now; longer than its definition says where it is over budget"
         );
+        let certificate_expiry: Family<Side, Int> = register!(
+            "certificate_expiry_timestamp",
+            Unit::Seconds,
+            "When the certificate expires that is shown to the backend (client) or served with (server)"
+        );
+        let certificate_failures: Family<Side, Int> =
+            register!("certificate_reload_failures", "Changed files of certificates that could not be taken, since the start");
         let spool_bytes: Int = register!("spool_bytes", "Bytes waiting in the spool");
         let spool_batches: Int = register!("spool_batches", "Batches waiting in the spool");
         let spool_oldest: Float =
@@ -101,6 +119,8 @@ impl Default for Metrics {
             seconds,
             last_success,
             interval,
+            certificate_expiry,
+            certificate_failures,
             spool_bytes,
             spool_batches,
             spool_oldest,
@@ -143,6 +163,21 @@ impl Metrics {
 
     pub(crate) fn view_interval(&self, server: &str, view: &str, interval: Duration) {
         self.interval.get_or_create(&ServerView { server: server.into(), view: view.into() }).set(interval.as_secs_f64());
+    }
+
+    pub(crate) fn client_certificate(&self, certificate: Certificate) {
+        if let Some(expires) = certificate.expires {
+            self.certificate("client", expires, certificate.failures);
+        }
+    }
+
+    pub(crate) fn server_certificate(&self, figures: Figures) {
+        self.certificate("server", figures.expires, figures.reload_failures);
+    }
+
+    fn certificate(&self, side: &'static str, expires: i64, failures: u64) {
+        self.certificate_expiry.get_or_create(&Side { side }).set(expires);
+        self.certificate_failures.get_or_create(&Side { side }).set(i64::try_from(failures).unwrap_or(i64::MAX));
     }
 
     /// The whole text.

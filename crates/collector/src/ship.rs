@@ -9,6 +9,8 @@
 //! | 422 | the backend does not know a view or column yet: it stays, and is tried again slowly |
 //! | 429, 5xx, no answer | it stays; tried again with backoff, or when `Retry-After` says |
 
+pub(crate) mod client;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,10 +25,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Backend;
 use crate::metrics::{Metrics, now_seconds};
 use crate::spool::{Oldest, Spool};
+use client::Client;
 
-/// The whole exchange; a batch has at most 16 MiB.
-const TIMEOUT: Duration = Duration::from_secs(30);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first wait; it doubles, and a random part of it is waited.
 const BACKOFF: Duration = Duration::from_millis(500);
 const BACKOFF_CAP: Duration = Duration::from_secs(30);
@@ -36,6 +36,9 @@ const SLOW: Duration = Duration::from_secs(60);
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(300);
 /// Bytes of a refusal that are read, for the log.
 const REASON_CAP: usize = 500;
+
+/// The backend's word for a collector without a certificate, where it asks for one.
+const NO_CERTIFICATE: &str = "\"certificate_required\"";
 
 /// What one try came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,10 +52,10 @@ pub(crate) enum Outcome {
     Again(String, Option<Duration>),
 }
 
-/// The client.
+/// Who ships.
 #[derive(Debug)]
 pub(crate) struct Shipper {
-    client: reqwest::Client,
+    client: Client,
     backend: Backend,
     ingest: reqwest::Url,
 }
@@ -61,21 +64,9 @@ impl Shipper {
     /// # Errors
     /// Where the certificates cannot be read or the URL is none.
     pub(crate) fn new(backend: &Backend) -> anyhow::Result<Self> {
-        // A second installation (the all-in-one has one of its own) is refused and changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut client = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .user_agent(concat!("pganalytics-collector/", env!("CARGO_PKG_VERSION")));
-        if let Some(file) = &backend.ca_file {
-            let pem = std::fs::read(file).with_context(|| format!("read [backend] ca_file {}", file.display()))?;
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-                .with_context(|| format!("[backend] ca_file {} holds no PEM certificates", file.display()))?;
-            client = client.tls_certs_merge(certificates);
-        }
         let base = backend.url.as_str().trim_end_matches('/');
         let ingest = format!("{base}/api/v1/ingest").parse().context("[backend] url is no URL")?;
-        Ok(Self { client: client.build().context("set up the HTTP client")?, backend: backend.clone(), ingest })
+        Ok(Self { client: Client::new(backend)?, backend: backend.clone(), ingest })
     }
 
     /// Ships one batch, or, with an empty body, asks whether the backend answers and the token is good.
@@ -84,10 +75,14 @@ impl Shipper {
             Ok(token) => token,
             Err(error) => return Outcome::Remedy(format!("{error:#}")),
         };
-        let request = self.client.post(self.ingest.clone()).bearer_auth(token.reveal()).header(CONTENT_TYPE, wire::CONTENT_TYPE).body(body);
+        let request = self.client.current().post(self.ingest.clone()).bearer_auth(token.reveal()).header(CONTENT_TYPE, wire::CONTENT_TYPE).body(body);
         let answer = match request.send().await {
             Ok(answer) => answer,
-            Err(error) => return Outcome::Again(chain(&error), None),
+            Err(error) => {
+                let tls = pganalytics_tls::explain(&error, "[backend] ca_file", "[backend] cert_file and key_file");
+                let reason = tls.map_or_else(|| chain(&error), |reason| format!("reach {}: {reason}", self.backend.url));
+                return Outcome::Again(reason, None);
+            }
         };
         let status = answer.status();
         if status.is_success() {
@@ -100,6 +95,9 @@ impl Shipper {
         let reason = format!("{status}: {}", text[..cut].trim());
         match status {
             StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Outcome::Refused(reason),
+            StatusCode::FORBIDDEN if text.contains(NO_CERTIFICATE) => Outcome::Remedy(format!(
+                "{reason}; the backend asks for a certificate beside the token: give one that it trusts as [backend] cert_file and key_file"
+            )),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Outcome::Remedy(format!(
                 "{reason}; the token in [backend] is not taken: make one with `pganalytics token create --kind collector`"
             )),
@@ -163,6 +161,7 @@ pub(crate) async fn run(shipper: &Shipper, queue: &Queue, metrics: &Metrics, sto
                     () = stop.cancelled() => return,
                     outcome = shipper.ship(oldest.body.clone()) => outcome,
                 };
+                metrics.client_certificate(shipper.client.certificate());
                 let wait = settle(&oldest, &outcome, failures, queue, metrics).await;
                 match (&outcome, wait) {
                     (_, None) => {

@@ -64,8 +64,7 @@ impl Sink {
 }
 
 fn config(sink: &Sink, spool: &Path, targets: &[(&str, String)]) -> anyhow::Result<Config> {
-    let backend =
-        Backend { url: format!("http://{}", sink.address).parse()?, token: Token::Given(Secret::new("the-token")), ca_file: None };
+    let backend = Backend::new(format!("http://{}", sink.address).parse()?, Token::Given(Secret::new("the-token")));
     let targets = targets
         .iter()
         .map(|(name, conninfo)| {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pganalytics_tls::{ClientAuth, ServerFiles};
 use pganalytics_views::{View, ViewSet, parse_duration};
 
 use super::{
@@ -15,9 +17,10 @@ use crate::conninfo::{Conninfo, Environment};
 use crate::secret::Secret;
 
 const KEYS: &[&str] = &["backend", "spool", "collector", "target", "view"];
-const BACKEND_KEYS: &[&str] = &["url", "token", "token_file", "ca_file"];
+const BACKEND_KEYS: &[&str] = &["url", "token", "token_file", "ca_file", "cert_file", "key_file", "tls_min_version"];
 const SPOOL_KEYS: &[&str] = &["folder", "max_bytes"];
-const COLLECTOR_KEYS: &[&str] = &["name", "listen", "flush", "views"];
+const COLLECTOR_KEYS: &[&str] =
+    &["name", "listen", "tls_cert", "tls_key", "tls_min_version", "tls_client_ca", "tls_client_auth", "flush", "views"];
 const TARGET_KEYS: &[&str] = &["name", "conninfo", "databases", "exclude_databases", "max_databases", "max_connections"];
 const VIEW_KEYS: &[&str] = &["enabled", "interval", "timeout", "max_rows"];
 
@@ -69,6 +72,7 @@ pub(super) fn load(place: &str, text: &str, environment: &BTreeMap<String, Strin
         spool: SpoolOptions { folder: folder.unwrap_or_else(|| DEFAULT_SPOOL_FOLDER.into()), max_bytes },
         name: overrides.name.clone().or(collector.string("name", "PGANALYTICS_COLLECTOR_NAME")?).unwrap_or_else(host_name),
         listen,
+        tls: tls(&collector)?,
         flush,
         views,
         targets: targets(&root, overrides)?,
@@ -99,7 +103,29 @@ fn backend_of(backend: &Place<'_>, overrides: &Overrides) -> Result<Backend, Con
             }
         },
     };
-    Ok(Backend { url, token, ca_file: backend.string("ca_file", "PGANALYTICS_BACKEND_CA_FILE")?.map(PathBuf::from) })
+    let (cert_file, key_file) = backend.pair(("cert_file", "PGANALYTICS_BACKEND_CERT_FILE"), ("key_file", "PGANALYTICS_BACKEND_KEY_FILE"))?;
+    Ok(Backend {
+        ca_file: backend.string("ca_file", "PGANALYTICS_BACKEND_CA_FILE")?.map(PathBuf::from),
+        cert_file,
+        key_file,
+        tls_min_version: backend.parsed("tls_min_version", "PGANALYTICS_BACKEND_TLS_MIN_VERSION")?.unwrap_or_default(),
+        ..Backend::new(url, token)
+    })
+}
+
+/// How the collector's own port is encrypted.
+fn tls(collector: &Place<'_>) -> Result<Option<ServerFiles>, ConfigError> {
+    let pair = collector.pair(("tls_cert", "PGANALYTICS_COLLECTOR_TLS_CERT"), ("tls_key", "PGANALYTICS_COLLECTOR_TLS_KEY"))?;
+    let client_ca = collector.string("tls_client_ca", "PGANALYTICS_COLLECTOR_TLS_CLIENT_CA")?.map(PathBuf::from);
+    let said = collector.parsed("tls_client_auth", "PGANALYTICS_COLLECTOR_TLS_CLIENT_AUTH")?;
+    let client_auth = ClientAuth::resolve(said, client_ca.is_some())
+        .map_err(|problem| collector.error("tls_client_auth", problem, "give tls_client_ca too"))?;
+    let min_version = collector.parsed("tls_min_version", "PGANALYTICS_COLLECTOR_TLS_MIN_VERSION")?.unwrap_or_default();
+    match pair {
+        (Some(certificate), Some(key)) => Ok(Some(ServerFiles { certificate, key, client_ca, client_auth, min_version })),
+        _ if client_ca.is_some() => Err(collector.error("tls_client_ca", "needs TLS", "give tls_cert and tls_key too")),
+        _ => Ok(None),
+    }
 }
 
 fn targets(root: &Place<'_>, overrides: &Overrides) -> Result<Vec<TargetOptions>, ConfigError> {
@@ -234,6 +260,23 @@ impl<'a> Place<'a> {
             Some(toml::Value::String(text)) if !text.trim().is_empty() => Ok(Some(text.clone())),
             Some(_) => Err(self.error(key, "is no text", "give a non-empty string")),
         }
+    }
+
+    /// A certificate's file and its key's: both or neither.
+    fn pair(&self, certificate: (&str, &str), key: (&str, &str)) -> Result<(Option<PathBuf>, Option<PathBuf>), ConfigError> {
+        let read = |(name, variable): (&str, &str)| Ok(self.string(name, variable)?.map(PathBuf::from));
+        let pair = (read(certificate)?, read(key)?);
+        match pair {
+            (Some(_), None) => Err(self.error(key.0, "is missing", &format!("name the key of the certificate in {}", certificate.0))),
+            (None, Some(_)) => Err(self.error(certificate.0, "is missing", &format!("name the certificate of the key in {}", key.0))),
+            pair => Ok(pair),
+        }
+    }
+
+    /// A text that means something; its error says what may stand there.
+    fn parsed<T: FromStr<Err = String>>(&self, key: &str, variable: &str) -> Result<Option<T>, ConfigError> {
+        let Some(text) = self.string(key, variable)? else { return Ok(None) };
+        text.parse().map(Some).map_err(|remedy: String| self.error(key, &format!("'{text}' is not known"), &remedy))
     }
 
     fn strings(&self, key: &str) -> Result<Option<Vec<String>>, ConfigError> {

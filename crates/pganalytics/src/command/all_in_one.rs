@@ -34,11 +34,10 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     // The backend's address is known once its port is bound; everything else is checked before.
-    let pending = pganalytics_collector::Backend {
-        url: "http://127.0.0.1".parse().context("name the backend")?,
-        token: Token::File(collector_token_file(&args.backend.data)),
-        ca_file: None,
-    };
+    let pending = pganalytics_collector::Backend::new(
+        "http://127.0.0.1".parse().context("name the backend")?,
+        Token::File(collector_token_file(&args.backend.data)),
+    );
     let overrides = Overrides {
         backend: Some(pending),
         spool_folder: Some(args.backend.data.join("spool")),

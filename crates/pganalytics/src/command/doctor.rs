@@ -134,11 +134,8 @@ async fn collector(flags: Flags, data: &Path, running: Option<String>, findings:
     let has_own = running.is_some() && token_file.exists();
     let spool =
         if has_own { data.join("spool") } else { std::env::temp_dir().join(format!("pganalytics-doctor-{}", uuid::Uuid::new_v4())) };
-    let beside = pganalytics_collector::Backend {
-        url: running.as_deref().unwrap_or("http://127.0.0.1").parse().context("read the url in cli.json")?,
-        token: Token::File(token_file),
-        ca_file: None,
-    };
+    let url = running.as_deref().unwrap_or("http://127.0.0.1").parse().context("read the url in cli.json")?;
+    let beside = pganalytics_collector::Backend::new(url, Token::File(token_file));
     let config = match flags.load((beside, spool.clone())) {
         Ok(config) => config,
         Err(error) => return findings.fail("collector", &format!("{error:#}")),
