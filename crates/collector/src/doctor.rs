@@ -6,6 +6,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use pganalytics_tls::Tls;
 use pganalytics_views::{Scope, Source, View};
 
 use crate::config::{Config, TargetOptions};
@@ -88,6 +89,7 @@ pub async fn doctor(config: &Config) -> Report {
     let mut report = Report::default();
     backend(config, &mut report).await;
     spool(config, &mut report).await;
+    listener(config, &mut report);
     for target in &config.targets {
         examine(config, target, &mut report).await;
     }
@@ -110,6 +112,15 @@ async fn backend(config: &Config, report: &mut Report) {
             let remedy = "check [backend] url, the network between, and that the backend runs; until then batches wait in the spool";
             report.add(Level::Broken, "backend", reason, Some(remedy.into()));
         }
+    }
+}
+
+/// The certificate that /metrics is served with.
+fn listener(config: &Config, report: &mut Report) {
+    let Some(files) = config.tls.clone() else { return };
+    match Tls::load(files) {
+        Ok(_) => report.fine("listen", "the certificate can be served"),
+        Err(error) => report.add(Level::Broken, "listen", format!("[collector] tls_cert, tls_key, tls_client_ca: {error:#}"), None),
     }
 }
 

@@ -65,3 +65,54 @@ async fn ready(State(Served { metrics, .. }): State<Served>) -> impl IntoRespons
         (StatusCode::SERVICE_UNAVAILABLE, "the spool cannot be written\n")
     }
 }
+
+#[cfg(test)]
+#[path = "../../tls/tests/tls/authority.rs"]
+mod authority;
+
+#[cfg(test)]
+mod tests {
+    use pganalytics_tls::{MinVersion, ServerFiles};
+
+    use super::authority::{Authority, EXPIRED, GOOD, Issued};
+    use super::*;
+
+    fn identity(issued: &Issued) -> anyhow::Result<reqwest::Identity> {
+        let both = [std::fs::read(&issued.certificate)?, std::fs::read(&issued.key)?].concat();
+        Ok(reqwest::Identity::from_pem(&both)?)
+    }
+
+    #[tokio::test]
+    async fn where_certificates_are_optional_metrics_ask_for_one_and_health_does_not() -> anyhow::Result<()> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir()?;
+        let ours = Authority::new(folder.path(), "ours")?;
+        let Issued { certificate, key } = ours.issue("server", GOOD)?;
+        let files = ServerFiles {
+            certificate,
+            key,
+            client_ca: Some(ours.file.clone()),
+            client_auth: ClientAuth::Optional,
+            min_version: MinVersion::default(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let (address, stop) = (listener.local_addr()?, CancellationToken::new());
+        let serving = tokio::spawn(serve(listener, Some(Arc::new(Tls::load(files)?)), Arc::new(Metrics::default()), stop.clone()));
+        let roots = reqwest::Certificate::from_pem_bundle(&std::fs::read(&ours.file)?)?;
+        let client = || reqwest::Client::builder().no_proxy().tls_certs_only(roots.clone());
+        let url = |path: &str| format!("https://{address}{path}");
+
+        let bare = client().build()?;
+        assert_eq!(bare.get(url("/livez")).send().await?.status(), StatusCode::OK);
+        assert_eq!(bare.get(url("/metrics")).send().await?.status(), StatusCode::FORBIDDEN);
+        let prometheus = client().identity(identity(&ours.issue("prometheus", GOOD)?)?).build()?;
+        let text = prometheus.get(url("/metrics")).send().await?.error_for_status()?.text().await?;
+        let line = "pganalytics_collector_certificate_expiry_timestamp_seconds{side=\"server\"} 7258118400";
+        assert!(text.contains(line), "{text}");
+        let expired = client().identity(identity(&ours.issue("old", EXPIRED)?)?).build()?;
+        assert!(expired.get(url("/livez")).send().await.is_err());
+        drop((bare, prometheus, expired));
+        stop.cancel();
+        Ok(serving.await?)
+    }
+}

@@ -75,7 +75,8 @@ impl Shipper {
             Ok(token) => token,
             Err(error) => return Outcome::Remedy(format!("{error:#}")),
         };
-        let request = self.client.current().post(self.ingest.clone()).bearer_auth(token.reveal()).header(CONTENT_TYPE, wire::CONTENT_TYPE).body(body);
+        let request =
+            self.client.current().post(self.ingest.clone()).bearer_auth(token.reveal()).header(CONTENT_TYPE, wire::CONTENT_TYPE).body(body);
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) => {

@@ -1,5 +1,9 @@
 //! The collector from outside: against a backend that answers as it is told, and servers that are not there.
 
+#[path = "../../tls/tests/tls/authority.rs"]
+mod authority;
+mod encrypted;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -34,12 +38,15 @@ struct SinkState {
 async fn sink(answers: &[StatusCode]) -> anyhow::Result<Sink> {
     let (sender, batches) = mpsc::unbounded_channel();
     let state = Arc::new(SinkState { answers: Mutex::new(answers.iter().copied().collect()), batches: sender });
-    let router =
-        axum::Router::new().route("/api/v1/ingest", post(ingest)).layer(DefaultBodyLimit::max(Limits::default().encoded)).with_state(state);
+    let router = routes(state);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(Sink { address, batches })
+}
+
+fn routes(state: Arc<SinkState>) -> axum::Router {
+    axum::Router::new().route("/api/v1/ingest", post(ingest)).layer(DefaultBodyLimit::max(Limits::default().encoded)).with_state(state)
 }
 
 async fn ingest(State(state): State<Arc<SinkState>>, headers: HeaderMap, body: Bytes) -> (StatusCode, [(&'static str, &'static str); 1]) {

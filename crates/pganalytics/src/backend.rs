@@ -324,3 +324,52 @@ fn admin_password() -> anyhow::Result<Option<Secret>> {
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, FromArgMatches as _};
+
+    use super::*;
+
+    fn args(flags: &[&str]) -> anyhow::Result<BackendArgs> {
+        let command = BackendArgs::augment_args(clap::Command::new("serve"));
+        let matches = command.try_get_matches_from([&["serve"], flags].concat())?;
+        Ok(BackendArgs::from_arg_matches(&matches)?)
+    }
+
+    fn problem(flags: &[&str]) -> String {
+        args(flags).and_then(|args| args.tls()).map(|_| ()).map_err(|error| format!("{error:#}")).expect_err("refused")
+    }
+
+    #[test]
+    fn other_machines_get_plain_http_only_where_it_is_asked_for() -> anyhow::Result<()> {
+        for address in ["0.0.0.0:8080", "10.1.2.3:8080", "[::]:8080"] {
+            let problem = problem(&["--listen", address]);
+            assert!(
+                problem.contains("--tls-cert and --tls-key") && problem.contains("--plain-http") && problem.contains(address),
+                "{problem}"
+            );
+            assert!(args(&["--listen", address, "--plain-http"])?.tls()?.is_none());
+        }
+        for address in ["127.0.0.1:8080", "127.8.8.8:80", "[::1]:8080", "[::ffff:127.0.0.1]:8080"] {
+            assert!(args(&["--listen", address])?.tls()?.is_none(), "{address}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn half_of_what_tls_needs_says_which_half_is_missing() {
+        for (flags, part) in [
+            (&["--tls-cert", "c"][..], "give --tls-key too"),
+            (&["--tls-key", "k"], "give --tls-cert too"),
+            (&["--tls-client-ca", "c"], "--tls-client-ca needs TLS"),
+            (&["--tls-cert", "c", "--tls-key", "k", "--tls-client-auth", "optional"], "give --tls-client-ca too"),
+            (&["--tls-cert", "c", "--tls-key", "k", "--plain-http"], "leave one of them out"),
+            (&["--tls-cert", "/nowhere/c", "--tls-key", "k"], "read /nowhere/c"),
+        ] {
+            let problem = problem(flags);
+            assert!(problem.contains(part), "{problem}");
+        }
+        assert!(args(&["--tls-min-version", "1.1"]).expect_err("no such version").to_string().contains("write 1.2 or 1.3"));
+    }
+}

@@ -27,7 +27,11 @@ pub fn explain(error: &(dyn Error + 'static), ca: &str, identity: &str) -> Optio
             Alert::CertificateRequired => format!("the server asks for a certificate of ours, and there is none: give {identity}"),
             Alert::CertificateExpired => format!("the server says that our certificate has expired: renew what {identity} name"),
             Alert::UnknownCA => format!("the server does not trust who signed our certificate: give another with {identity}"),
-            Alert::BadCertificate | Alert::CertificateUnknown | Alert::UnsupportedCertificate | Alert::AccessDenied | Alert::DecryptError => {
+            Alert::BadCertificate
+            | Alert::CertificateUnknown
+            | Alert::UnsupportedCertificate
+            | Alert::AccessDenied
+            | Alert::DecryptError => {
                 format!("the server does not take our certificate ({alert:?}): give another with {identity}")
             }
             Alert::ProtocolVersion | Alert::HandshakeFailure => {

@@ -5,9 +5,11 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail, ensure};
+use der::asn1::{AnyRef, GeneralizedTime, UtcTime};
+use der::{Decode as _, SliceReader, Tag, Tagged as _};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -225,8 +227,28 @@ fn certificates(file: &Path, pem: &[u8]) -> anyhow::Result<Vec<CertificateDer<'s
 
 /// When a certificate expires, in seconds since the epoch.
 fn expires(certificate: &CertificateDer<'_>) -> anyhow::Result<i64> {
-    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).context("it is no X.509 certificate")?;
-    Ok(parsed.validity().not_after.timestamp())
+    let not_after = not_after(certificate).context("it is no X.509 certificate")?;
+    i64::try_from(not_after.as_secs()).context("its time is out of range")
+}
+
+/// The end of a certificate's validity, as RFC 5280, 4.1, places it: of the first part of the certificate the fifth, or the fourth where the
+/// version is left out. A library for all of X.509 would be ten times as much code as this.
+fn not_after(certificate: &[u8]) -> der::Result<Duration> {
+    let certificate = AnyRef::from_der(certificate)?;
+    let signed = AnyRef::decode(&mut SliceReader::new(certificate.value())?)?;
+    let mut parts = SliceReader::new(signed.value())?;
+    let version = AnyRef::decode(&mut parts)?;
+    if version.tag().is_context_specific() {
+        let _serial = AnyRef::decode(&mut parts)?;
+    }
+    let (_algorithm, _issuer) = (AnyRef::decode(&mut parts)?, AnyRef::decode(&mut parts)?);
+    let validity = AnyRef::decode(&mut parts)?;
+    let mut times = SliceReader::new(validity.value())?;
+    let (_not_before, not_after) = (AnyRef::decode(&mut times)?, AnyRef::decode(&mut times)?);
+    match not_after.tag() {
+        Tag::UtcTime => Ok(not_after.decode_as::<UtcTime>()?.to_unix_duration()),
+        _ => Ok(not_after.decode_as::<GeneralizedTime>()?.to_unix_duration()),
+    }
 }
 
 /// Now, as [`Identity::expires`] counts.

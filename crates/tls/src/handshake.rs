@@ -78,62 +78,60 @@ impl Drop for Slot {
 }
 
 /// Does the handshake, or lets the client go.
-pub(crate) async fn accept(
-    stream: TcpStream,
-    address: SocketAddr,
-    tls: &Tls,
-    slot: Slot,
-    limit: Duration,
-) -> Option<TlsStream<TcpStream>> {
+pub(crate) async fn accept(stream: TcpStream, address: SocketAddr, tls: &Tls, slot: Slot, limit: Duration) -> Option<TlsStream<TcpStream>> {
     let outcome = tokio::select! {
-        outcome = tokio::time::timeout(limit, shake(stream, tls)) => outcome.unwrap_or(Err("it took too long".into())),
-        () = slot.ended.cancelled() => Err("there are too many unfinished ones, and it was the oldest".into()),
+        outcome = tokio::time::timeout(limit, shake(stream, tls)) => outcome.unwrap_or(Err(Refusal::new("it took too long"))),
+        () = slot.ended.cancelled() => Err(Refusal::new("there are too many unfinished ones, and it was the oldest")),
     };
-    match outcome {
-        Ok(stream) => Some(stream),
-        Err(reason) => {
-            tls.refused.fetch_add(1, Ordering::Relaxed);
-            // Whoever can connect can cause this line, so it is not there by default.
-            tracing::debug!(client.address = %address, reason, "no TLS handshake");
-            None
-        }
+    let Refusal { reason, stream } = match outcome {
+        Ok(stream) => return Some(stream),
+        Err(refusal) => refusal,
+    };
+    tls.refused.fetch_add(1, Ordering::Relaxed);
+    // Whoever can connect can cause this line, so it is not there by default.
+    tracing::debug!(client.address = %address, reason, "no TLS handshake");
+    if let Some(stream) = stream {
+        let _ = tokio::time::timeout(LINGER, linger(stream)).await;
+    }
+    None
+}
+
+/// Why there is no connection, and the stream where the client has been told and may need a moment to read it.
+struct Refusal {
+    reason: String,
+    stream: Option<TcpStream>,
+}
+
+impl Refusal {
+    fn new(reason: impl ToString) -> Self {
+        Self { reason: reason.to_string(), stream: None }
     }
 }
 
-async fn shake(stream: TcpStream, tls: &Tls) -> Result<TlsStream<TcpStream>, String> {
+async fn shake(mut stream: TcpStream, tls: &Tls) -> Result<TlsStream<TcpStream>, Refusal> {
     let mut first = [0];
-    match stream.peek(&mut first).await {
-        Ok(0) => return Err("the client left".into()),
-        Ok(_) if first[0] == HANDSHAKE => {}
-        Ok(_) => return Err(plain(stream, first[0]).await.err().map_or("it is no TLS".into(), |error| error.to_string())),
-        Err(error) => return Err(error.to_string()),
-    }
-    match TlsAcceptor::from(tls.config()).accept(stream).into_fallible().await {
-        Ok(stream) => Ok(stream),
-        Err((error, stream)) => {
-            let _ = linger(stream).await;
-            Err(error.to_string())
+    match stream.peek(&mut first).await.map_err(Refusal::new)? {
+        0 => return Err(Refusal::new("the client left")),
+        _ if first[0] == HANDSHAKE => {}
+        _ => {
+            // All methods of HTTP begin so; anything else is just ended.
+            if first[0].is_ascii_uppercase() {
+                let length = PLAIN.len();
+                let head = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close";
+                let answer = format!("{head}\r\nContent-Length: {length}\r\n\r\n{PLAIN}");
+                stream.write_all(answer.as_bytes()).await.map_err(Refusal::new)?;
+            }
+            return Err(Refusal { reason: "it is no TLS".into(), stream: Some(stream) });
         }
     }
+    let shaken = TlsAcceptor::from(tls.config()).accept(stream).into_fallible().await;
+    shaken.map_err(|(error, stream)| Refusal { reason: error.to_string(), stream: Some(stream) })
 }
 
-/// Answers what is no TLS: HTTP with HTTP, anything else with the end.
-async fn plain(mut stream: TcpStream, first: u8) -> io::Result<()> {
-    // All methods of HTTP begin so.
-    if first.is_ascii_uppercase() {
-        let length = PLAIN.len();
-        let head = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close";
-        stream.write_all(format!("{head}\r\nContent-Length: {length}\r\n\r\n{PLAIN}").as_bytes()).await?;
-    }
-    linger(stream).await
-}
-
-/// Sends what is to be sent, and the end; then reads what the client still says, for a moment.
-async fn linger(mut stream: TcpStream) -> io::Result<()> {
+/// Sends what is to be sent, and the end; then reads what the client still says.
+async fn linger(mut stream: TcpStream) -> io::Result<u64> {
     stream.shutdown().await?;
-    let mut rest = stream.take(LINGER_BYTES);
-    let _ = tokio::time::timeout(LINGER, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
-    Ok(())
+    tokio::io::copy(&mut stream.take(LINGER_BYTES), &mut tokio::io::sink()).await
 }
 
 /// What the connection says about its client.

@@ -103,7 +103,8 @@ fn backend_of(backend: &Place<'_>, overrides: &Overrides) -> Result<Backend, Con
             }
         },
     };
-    let (cert_file, key_file) = backend.pair(("cert_file", "PGANALYTICS_BACKEND_CERT_FILE"), ("key_file", "PGANALYTICS_BACKEND_KEY_FILE"))?;
+    let (cert_file, key_file) =
+        backend.pair(("cert_file", "PGANALYTICS_BACKEND_CERT_FILE"), ("key_file", "PGANALYTICS_BACKEND_KEY_FILE"))?;
     Ok(Backend {
         ca_file: backend.string("ca_file", "PGANALYTICS_BACKEND_CA_FILE")?.map(PathBuf::from),
         cert_file,

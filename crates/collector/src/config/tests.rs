@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use pganalytics_tls::{ClientAuth, MinVersion};
+
 use super::file::load;
 use super::{Config, Overrides, Token};
 
@@ -75,6 +77,20 @@ fn a_collector_needs_no_file_at_all() {
 }
 
 #[test]
+fn certificates_are_named_in_the_file_or_in_variables() {
+    let text = WHOLE.replace("[spool]", "cert_file = \"/c\"\nkey_file = \"/k\"\ntls_min_version = \"1.2\"\n[spool]");
+    let variables = [("PGANALYTICS_COLLECTOR_TLS_CERT", "/vc"), ("PGANALYTICS_COLLECTOR_TLS_KEY", "/vk")];
+    let config = with(&text, &variables, &Overrides::default()).expect("a configuration");
+    assert_eq!((config.backend.cert_file, config.backend.key_file), (Some("/c".into()), Some("/k".into())));
+    assert_eq!(config.backend.tls_min_version, MinVersion::Tls12);
+    let tls = config.tls.expect("TLS");
+    assert_eq!((tls.client_auth, tls.min_version), (ClientAuth::Off, MinVersion::Tls13));
+    let variables = [&variables[..], &[("PGANALYTICS_COLLECTOR_TLS_CLIENT_CA", "/ca")]].concat();
+    let tls = with(&text, &variables, &Overrides::default()).expect("a configuration").tls.expect("TLS");
+    assert_eq!(tls.client_auth, ClientAuth::Required);
+}
+
+#[test]
 fn errors_name_the_file_the_key_and_what_helps_and_never_a_secret() {
     let changed = |from: &str, to: &str| {
         assert!(WHOLE.contains(from), "{from}");
@@ -88,6 +104,15 @@ fn errors_name_the_file_the_key_and_what_helps_and_never_a_secret() {
         (changed("64MiB", "64 parsecs"), "spool.max_bytes: is no size"),
         (changed("64MiB", "1MiB"), "spool.max_bytes: is too small"),
         (changed("\"off\"", "\"here\""), "collector.listen: is no address"),
+        (changed("listen = \"off\"", "tls_cert = \"/c\""), "collector.tls_key: is missing; name the key of the certificate in tls_cert"),
+        (changed("listen = \"off\"", "tls_client_ca = \"/c\""), "collector.tls_client_ca: needs TLS; give tls_cert and tls_key too"),
+        (
+            changed("listen = \"off\"", "tls_client_auth = \"required\""),
+            "collector.tls_client_auth: asks for certificates, and nothing says whose",
+        ),
+        (changed("listen = \"off\"", "tls_client_auth = \"maybe\""), "'maybe' is not known; write off, optional or required"),
+        (changed("[spool]", "key_file = \"/k\"\n[spool]"), "backend.cert_file: is missing; name the certificate of the key in key_file"),
+        (changed("[spool]", "tls_min_version = \"1.1\"\n[spool]"), "backend.tls_min_version: '1.1' is not known; write 1.2 or 1.3"),
         (changed("\"2s\"", "\"2 fortnights\""), "collector.flush: '2 fortnights' is no duration"),
         (changed("host=a user=u password=hunter2", "host=a pasword=hunter2"), "target[0].conninfo: 'pasword'"),
         (changed("name = \"b\"", "name = \"a:5432\""), "target[1].name: 'a:5432' is another target's name already"),

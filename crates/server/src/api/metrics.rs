@@ -20,6 +20,9 @@ pub(super) fn router() -> OpenApiRouter<App> {
     (status = OK, body = String, content_type = "application/openmetrics-text"),
 ))]
 async fn metrics(State(app): State<App>, Viewer(_): Viewer) -> Result<([(HeaderName, &'static str); 1], String), ApiError> {
-    let text = app.metrics.encode(app.lake.stats().await, app.options.tls.as_ref().map(|tls| tls.figures())).map_err(|error| ApiError::Internal(error.into()))?;
+    let text = app
+        .metrics
+        .encode(app.lake.stats().await, app.options.tls.as_ref().map(|tls| tls.figures()))
+        .map_err(|error| ApiError::Internal(error.into()))?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text))
 }

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod administration;
+#[path = "../../../tls/tests/tls/authority.rs"]
+mod authority;
 mod backend;
 mod ingest;
 mod login;
 mod metrics;
 mod openapi;
 mod sql;
+mod tls;
 mod ui;

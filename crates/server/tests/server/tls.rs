@@ -1,0 +1,155 @@
+//! The backend over TLS, and its port for this machine's own programs.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use pganalytics_server::lake::Role;
+use pganalytics_server::tls::{ClientAuth, MinVersion, ServerFiles, Tls};
+use pganalytics_server::{App, Secret, ServerOptions};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::authority::{Authority, EXPIRED, GOOD, Issued};
+use crate::backend::{Backend, PASSWORD, batch};
+
+fn tls(server: &Issued, client_ca: Option<&Path>, client_auth: ClientAuth) -> Option<Arc<Tls>> {
+    let files = ServerFiles {
+        certificate: server.certificate.clone(),
+        key: server.key.clone(),
+        client_ca: client_ca.map(Path::to_owned),
+        client_auth,
+        min_version: MinVersion::default(),
+    };
+    Some(Arc::new(Tls::load(files).unwrap()))
+}
+
+fn client(authority: &Authority) -> reqwest::ClientBuilder {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let roots = reqwest::Certificate::from_pem_bundle(&std::fs::read(&authority.file).unwrap()).unwrap();
+    reqwest::Client::builder().no_proxy().tls_certs_only(roots)
+}
+
+fn identity(issued: &Issued) -> reqwest::Identity {
+    let both = [std::fs::read(&issued.certificate).unwrap(), std::fs::read(&issued.key).unwrap()].concat();
+    reqwest::Identity::from_pem(&both).unwrap()
+}
+
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+async fn ship(client: &reqwest::Client, base: &str, token: &str) -> (StatusCode, Value) {
+    let body = batch(uuid::Uuid::new_v4(), 1, &["db-1"]);
+    let request = client.post(format!("{base}/api/v1/ingest")).bearer_auth(token);
+    let reply = request.header("content-type", pganalytics_views::wire::CONTENT_TYPE).body(body).send().await.unwrap();
+    (reply.status(), reply.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn over_tls_the_cookie_is_secure_and_browsers_are_told_to_stay_and_metrics_show_the_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = Authority::new(folder.path(), "ours").unwrap();
+    let tls = tls(&ours.issue("server", GOOD).unwrap(), None, ClientAuth::Off);
+    let backend = Backend::with(ServerOptions { tls: tls.clone(), ..ServerOptions::default() }).await;
+    let (listener, address) = listen().await;
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(pganalytics_server::serve(listener, backend.app.clone(), stop.clone()));
+
+    let client = client(&ours).build().unwrap();
+    let base = format!("https://localhost:{}", address.port());
+    let login = client.post(format!("{base}/api/v1/auth/login")).json(&json!({"username": "admin", "password": PASSWORD}));
+    let reply = login.send().await.unwrap();
+    assert_eq!(reply.status(), StatusCode::OK);
+    assert!(reply.headers()["set-cookie"].to_str().unwrap().ends_with("; Secure"));
+    assert_eq!(reply.headers()["strict-transport-security"], "max-age=86400");
+    // Without TLS there is neither.
+    let plain = backend.login("admin", PASSWORD).await;
+    assert!(!plain.header("set-cookie").contains("Secure") && plain.header("strict-transport-security").is_empty());
+
+    std::fs::write(folder.path().join("server.crt"), "half a fi").unwrap();
+    assert!(matches!(tls.as_ref().unwrap().reload(), pganalytics_server::tls::Reloaded::Kept(_)));
+    let token = backend.api(Role::Viewer).await;
+    let text = client.get(format!("{base}/metrics")).bearer_auth(&token).send().await.unwrap().text().await.unwrap();
+    for line in [
+        // 2200-01-01
+        "pganalytics_tls_certificate_expiry_timestamp_seconds 7258118400",
+        "pganalytics_tls_reloads_total 0",
+        "pganalytics_tls_reload_failures_total 1",
+        "pganalytics_tls_handshake_failures_total 0",
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line} is missing in\n{text}");
+    }
+    drop(client);
+    stop.cancel();
+    serving.await.unwrap().unwrap();
+    assert!(backend.login("admin", PASSWORD).await.status.is_success(), "the store goes on");
+}
+
+#[tokio::test]
+async fn where_certificates_are_optional_only_collectors_must_show_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = Authority::new(folder.path(), "ours").unwrap();
+    let tls = tls(&ours.issue("server", GOOD).unwrap(), Some(&ours.file), ClientAuth::Optional);
+    let backend = Backend::with(ServerOptions { tls, ..ServerOptions::default() }).await;
+    let (listener, address) = listen().await;
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(pganalytics_server::serve(listener, backend.app.clone(), stop.clone()));
+    let base = format!("https://localhost:{}", address.port());
+    let token = backend.collector().await;
+
+    let bare = client(&ours).build().unwrap();
+    assert_eq!(bare.get(format!("{base}/readyz")).send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(bare.get(&base).send().await.unwrap().status(), StatusCode::OK, "the web UI");
+    let (status, body) = ship(&bare, &base, &token).await;
+    assert_eq!((status, &body["error"]["code"]), (StatusCode::FORBIDDEN, &json!("certificate_required")));
+    // A wrong token is told as before: who has none learns nothing of certificates.
+    assert_eq!(ship(&bare, &base, "pga_c_wrong").await.0, StatusCode::UNAUTHORIZED);
+    let shown = client(&ours).identity(identity(&ours.issue("collector", GOOD).unwrap())).build().unwrap();
+    assert_eq!(ship(&shown, &base, &token).await.0, StatusCode::OK);
+    assert_eq!(ship(&shown, &base, "pga_c_wrong").await.0, StatusCode::UNAUTHORIZED, "a certificate is no token");
+    let expired = client(&ours).identity(identity(&ours.issue("old", EXPIRED).unwrap())).build().unwrap();
+    assert!(expired.get(format!("{base}/readyz")).send().await.is_err(), "a certificate that is shown must be good");
+    drop((bare, shown));
+    stop.cancel();
+    serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_port_for_this_machine_takes_the_command_lines_token_and_batches_and_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = Authority::new(folder.path(), "ours").unwrap();
+    let tls = tls(&ours.issue("server", GOOD).unwrap(), Some(&ours.file), ClientAuth::Optional);
+    let backend = Backend::start().await;
+    let operator = pganalytics_server::generate_operator_token();
+    let app =
+        App::with_operator(backend.lake.clone(), ServerOptions { tls, ..ServerOptions::default() }, Some::<&Secret>(&operator)).unwrap();
+    let (listener, address) = listen().await;
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(pganalytics_server::serve_local(listener, app, stop.clone()));
+    let base = format!("http://{address}");
+    let client = client(&ours).build().unwrap();
+    let users = async |token: &str| client.get(format!("{base}/api/v1/users")).bearer_auth(token).send().await.unwrap().status();
+
+    assert_eq!(users(operator.expose()).await, StatusCode::OK);
+    assert_eq!(client.get(format!("{base}/livez")).send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(
+        ship(&client, &base, &backend.collector().await).await.0,
+        StatusCode::OK,
+        "the collector in this process needs no certificate"
+    );
+    // An admin's token, good everywhere else.
+    assert_eq!(users(&backend.api(Role::Admin).await).await, StatusCode::FORBIDDEN);
+    for path in ["/", "/metrics", "/api/v1/health", "/api/v1/auth/me"] {
+        assert_eq!(client.get(format!("{base}{path}")).send().await.unwrap().status(), StatusCode::FORBIDDEN, "{path}");
+    }
+    let login = client.post(format!("{base}/api/v1/auth/login")).json(&json!({"username": "admin", "password": PASSWORD}));
+    assert_eq!(login.send().await.unwrap().status(), StatusCode::FORBIDDEN);
+    drop(client);
+    stop.cancel();
+    serving.await.unwrap();
+}
