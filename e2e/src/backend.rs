@@ -26,6 +26,8 @@ pub struct Settings {
     pub arguments: Vec<String>,
     /// Variables beside those of the test.
     pub environment: Vec<(String, String)>,
+    /// Where its flags name a certificate: who signed it.
+    pub authority: Option<PathBuf>,
 }
 
 impl Settings {
@@ -62,7 +64,11 @@ impl Backend {
     pub async fn start_with(settings: Settings) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("pganalytics-backend-").tempdir().context("create a temporary folder")?;
         let port = ports::free()?;
-        let mut backend = Self { api: Api::new(&format!("http://127.0.0.1:{port}"))?, port, process: None, folder, settings };
+        let api = match &settings.authority {
+            Some(authority) => Api::trusting(&format!("https://127.0.0.1:{port}"), authority)?,
+            None => Api::new(&format!("http://127.0.0.1:{port}"))?,
+        };
+        let mut backend = Self { api, port, process: None, folder, settings };
         backend.run().await?;
         backend.api.log_in(ADMIN, PASSWORD).await?;
         Ok(backend)

@@ -117,7 +117,9 @@ impl Collector {
         self.process.as_ref().map(Process::log).unwrap_or_default()
     }
 
-    fn config(&self) -> PathBuf {
+    /// Its configuration file.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
         self.folder.path().join("collector.toml")
     }
 }

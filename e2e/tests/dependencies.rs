@@ -7,12 +7,14 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-/// Which of our crates each may build on. The collector and the server meet only in the views.
-const ALLOWED: [(&str, &[&str]); 7] = [
+/// Which of our crates each may build on. The collector and the server meet only in the views, and
+/// both serve with the same TLS.
+const ALLOWED: [(&str, &[&str]); 8] = [
     ("pganalytics-views", &[]),
-    ("pganalytics-collector", &["pganalytics-views"]),
+    ("pganalytics-tls", &[]),
+    ("pganalytics-collector", &["pganalytics-tls", "pganalytics-views"]),
     ("pganalytics-lake", &["pganalytics-views"]),
-    ("pganalytics-server", &["pganalytics-lake", "pganalytics-views"]),
+    ("pganalytics-server", &["pganalytics-lake", "pganalytics-tls", "pganalytics-views"]),
     ("pganalytics", &["pganalytics-collector", "pganalytics-lake", "pganalytics-server", "pganalytics-views"]),
     ("e2e", &["pganalytics-views"]),
     ("pganalytics-bench", &["e2e", "pganalytics-collector", "pganalytics-lake", "pganalytics-server", "pganalytics-views"]),

@@ -1,11 +1,14 @@
 //! One test binary: it links once, and its tests share the machine's few cores in one queue.
 
 mod ancient;
+#[path = "../../crates/tls/tests/tls/authority.rs"]
+mod authority;
 mod balancers;
 mod cluster;
 mod counting;
 mod crashes;
 mod dependencies;
+mod encrypted;
 mod harness;
 mod names;
 mod open_files;

@@ -1,0 +1,113 @@
+//! TLS from end to end: a collector with a certificate of its own ships to a backend that asks for one, and certificates are renewed under both.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use e2e::backend::{Backend, Settings};
+use e2e::collector::Collector;
+use e2e::install::binary;
+use e2e::postgres::Postgres;
+use e2e::wait::{PATIENCE, until};
+
+use crate::authority::{Authority, EXPIRED, GOOD};
+use crate::watched::{judge, rounds, up};
+
+fn pganalytics(arguments: &[&str], environment: &[(&str, &str)]) -> Result<String> {
+    let mut command = Command::new(binary("pganalytics")?);
+    let output = command.args(arguments).envs(environment.iter().copied()).output().context("run pganalytics")?;
+    let said = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    ensure!(output.status.success(), "pganalytics {arguments:?}: {}", said.concat());
+    let [out, _] = said;
+    Ok(out)
+}
+
+/// A figure of the backend's own.
+async fn figure(backend: &Backend, name: &str) -> Result<i64> {
+    let (_, text) = backend.api.ask(reqwest::Method::GET, "/metrics", None).await?;
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.with_context(|| format!("{name} in {text}"))?.parse().context("a whole number")
+}
+
+#[tokio::test]
+async fn a_collector_ships_with_its_certificate_and_both_sides_take_renewed_ones() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (ours, foreign) = (Authority::new(folder.path(), "ours")?, Authority::new(folder.path(), "foreign")?);
+    let (server, client) = (ours.issue("server", GOOD)?, ours.issue("collector", GOOD)?);
+    let text = |path: &std::path::Path| path.display().to_string();
+    let mut settings = Settings::flags(&[
+        "--tls-cert",
+        &text(&server.certificate),
+        "--tls-key",
+        &text(&server.key),
+        "--tls-client-ca",
+        &text(&ours.file),
+        "--tls-client-auth",
+        "optional",
+    ]);
+    settings.authority = Some(ours.file.clone());
+    let (postgres, backend) = tokio::try_join!(Postgres::start(18), Backend::start_with(settings))?;
+    postgres.execute("create extension pg_stat_statements").await?;
+
+    // Without a certificate the token is not enough, and the doctor says so.
+    let mut collector = Collector::prepare_for(&backend.api, Some(&ours.file), &[("db", postgres.conninfo("postgres", None))]).await?;
+    let said = String::from_utf8_lossy(&collector.doctor()?.stdout).into_owned();
+    ensure!(said.contains("give one that it trusts as [backend] cert_file and key_file"), "{said}");
+    let config = std::fs::read_to_string(collector.config())?;
+    let shown = format!("cert_file = {:?}\nkey_file = {:?}\n[spool]", client.certificate, client.key);
+    std::fs::write(collector.config(), config.replacen("[spool]", &shown, 1))?;
+    collector.run()?;
+    up(&backend.api, "db").await.with_context(|| collector.log())?;
+    rounds(&backend.api, "db", 1).await.with_context(|| collector.log())?;
+
+    // The command line: on this machine with nothing, and from elsewhere with the authority.
+    let token = pganalytics(&["token", "create", "cli", "--kind", "api", "--data", &text(&backend.data())], &[])?;
+    let environment = [("PGANALYTICS_TOKEN", token.trim())];
+    let remote = ["sql", "--url", &backend.api.url, "select count(*) from pganalytics_server"];
+    let refused = format!("{:#}", pganalytics(&remote, &environment).expect_err("the system trusts no such authority"));
+    ensure!(refused.contains("signed by nobody we trust: name its authority in --ca-file"), "{refused}");
+    pganalytics(&[&remote[..], &["--ca-file", &text(&ours.file)]].concat(), &environment)?;
+
+    // What cannot be taken is counted, and everything goes on.
+    let expires = figure(&backend, "pganalytics_tls_certificate_expiry_timestamp_seconds").await?;
+    ours.issue("server", EXPIRED)?;
+    until("the bad certificate to be told", PATIENCE, async || {
+        let failures = figure(&backend, "pganalytics_tls_reload_failures_total").await?;
+        Ok((failures > 0 && backend.log().contains("has expired already")).then_some(()))
+    })
+    .await?;
+    rounds(&backend.api, "db", 1).await.with_context(|| collector.log())?;
+
+    // Renewed on both sides, without a restart of either.
+    ours.issue("server", GOOD + 1)?;
+    ours.issue("collector", GOOD + 1)?;
+    until("the renewed certificate to be served", PATIENCE, async || {
+        let now = figure(&backend, "pganalytics_tls_certificate_expiry_timestamp_seconds").await?;
+        Ok((now > expires).then_some(()))
+    })
+    .await?;
+    rounds(&backend.api, "db", 1).await.with_context(|| collector.log())?;
+
+    // A foreign one is not let in: what is read waits in the spool until a good one is there.
+    foreign.issue("collector", GOOD)?;
+    until("the collector to say that it is refused", PATIENCE, async || {
+        let log = collector.log();
+        let told = ["does not trust who signed our certificate", "asks for a certificate"];
+        if told.iter().any(|part| log.contains(part)) { Ok(Some(())) } else { bail!("{log}") }
+    })
+    .await?;
+    ours.issue("collector", GOOD + 2)?;
+    rounds(&backend.api, "db", 2).await.with_context(|| collector.log())?;
+    collector.stop()?;
+    judge(&backend.api).await
+}
+
+#[tokio::test]
+async fn plain_http_for_other_machines_is_refused_at_start_unless_it_is_asked_for() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().join("data");
+    let text = data.display().to_string();
+    let refused = format!("{:#}", pganalytics(&["serve", "--data", &text, "--listen", "0.0.0.0:0"], &[]).expect_err("refused"));
+    ensure!(refused.contains("--tls-cert and --tls-key") && refused.contains("--plain-http"), "{refused}");
+    ensure!(!data.exists(), "nothing was begun");
+    Ok(())
+}
