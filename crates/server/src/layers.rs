@@ -74,10 +74,10 @@ pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> HttpResponse<axum::b
 }
 
 /// The headers every answer has.
-pub(crate) async fn headers(request: Request, next: Next) -> Response {
+pub(crate) async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
     let tls = request.extensions().get::<Peer>().is_some_and(|peer| peer.tls);
     let mut response = next.run(request).await;
-    if tls {
+    if tls && !app.options.trusted_proxy {
         response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
     }
     for (name, value) in [

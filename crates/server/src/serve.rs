@@ -28,7 +28,7 @@ fn surround(routes: Router<App>, app: App) -> Router {
         .fallback(ui::serve)
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(layers::Texts))
         .layer(CatchPanicLayer::custom(layers::panicked))
-        .layer(axum::middleware::from_fn(layers::headers))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), layers::headers))
         .layer(axum::middleware::from_fn_with_state(app.clone(), layers::observe))
         .with_state(app)
 }

@@ -179,7 +179,7 @@ async fn what_cannot_be_taken_is_told_once_and_changes_nothing() -> anyhow::Resu
     let other = ours.issue("other", GOOD)?;
     let expired = ours.issue("expired", EXPIRED)?;
 
-    let cases: [(&str, Option<Vec<u8>>, Vec<u8>); 5] = [
+    let cases = [
         ("is not the key of the certificate in", Some(certificate.clone()), std::fs::read(&other.key)?),
         ("holds no certificate in PEM", Some(b"half a fi".to_vec()), key.clone()),
         ("holds no private key in PEM", Some(certificate.clone()), b"half a fi".to_vec()),
