@@ -3,10 +3,11 @@
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use e2e::backend::{Backend, Settings};
+use e2e::backend::{Backend, Settings, ready_url};
 use e2e::collector::Collector;
 use e2e::install::binary;
 use e2e::postgres::Postgres;
+use e2e::process::Spec;
 use e2e::wait::{PATIENCE, until};
 
 use crate::authority::{Authority, EXPIRED, GOOD};
@@ -110,4 +111,29 @@ async fn plain_http_for_other_machines_is_refused_at_start_unless_it_is_asked_fo
     ensure!(refused.contains("--tls-cert and --tls-key") && refused.contains("--plain-http"), "{refused}");
     ensure!(!data.exists(), "nothing was begun");
     Ok(())
+}
+
+#[tokio::test]
+async fn one_process_reaches_itself_where_everybody_must_show_a_certificate() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let ours = Authority::new(folder.path(), "ours")?;
+    // Expired as well: one's own machine needs no certificate at all.
+    let server = ours.issue("server", EXPIRED)?;
+    let data = folder.path().join("data");
+    let spec =
+        Spec::new(&binary("pganalytics")?, &folder.path().join("log")).arguments(["all-in-one", "--listen", "127.0.0.1:0", "--data"]);
+    let spec = spec.arguments([&data]).arguments(["--tls-cert"]).arguments([&server.certificate]).arguments(["--tls-key"]);
+    // Nobody listens on port 1, which is a row to ship.
+    let spec =
+        spec.arguments([&server.key]).arguments(["--tls-client-ca"]).arguments([&ours.file]).arguments(["host=127.0.0.1 port=1 user=u"]);
+    let mut process = spec.spawn()?;
+    let url = ready_url(&mut process, "pganalytics ready ").await?;
+    ensure!(url.starts_with("https://"), "{url}");
+    until("the collector's rows", PATIENCE, async || {
+        let rows = pganalytics(&["sql", "--data", &data.display().to_string(), "select server from pganalytics_server"], &[])?;
+        Ok(rows.contains("127.0.0.1:1").then_some(()))
+    })
+    .await
+    .with_context(|| process.log())?;
+    process.stop().map(drop)
 }
