@@ -1,7 +1,7 @@
 //! pgAnalytics' backend as its users run it: one process, a folder, HTTP. Fed with batches as a collector ships them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -136,24 +136,29 @@ impl Backend {
         Ok((took, serde_json::from_value(answer["rows"].take()).context("rows in the answer")?))
     }
 
-    /// Brings the history into the form it has two hours after the day has ended: all rows in one file. The lake decides by the
-    /// time what is due, so it is opened here under a later one, while the server is away. Returns the CPU seconds that took.
+    /// Brings the history into the form it has some hours after the day has ended: all rows of a table in one file. The lake decides
+    /// by the time what is due, so it is opened here under a later one, while the server is away. Returns the CPU seconds that took,
+    /// with those of the server's shutdown.
     ///
     /// # Errors
-    /// When the server does not stop and start again, or the lake fails.
+    /// When the server does not stop and start again, the lake fails, or a day still lies in several files.
     pub(crate) async fn settle(&mut self) -> Result<f64> {
+        let (running, before) = (self.cpu()?, meter::cpu(std::process::id())?);
         self.process.stop().context("stop pgAnalytics")?;
-        let before = meter::cpu(std::process::id())?.own;
         let lake = Lake::open(LakeOptions::new(self.data(), self.views.clone())).await.context("open the lake")?;
+        // What was still hot becomes a file of that moment, which waits for late batches before the day's files become one.
         let later = Utc::now() + TimeDelta::days(1);
-        lake.compact_at(later).await.context("compact the lake")?;
-        lake.remove_replaced(later).await.context("delete what was replaced")?;
+        for now in [later, later + TimeDelta::hours(3)] {
+            lake.compact_at(now).await.context("compact the lake")?;
+        }
+        lake.remove_replaced(later + TimeDelta::days(1)).await.context("delete what was replaced")?;
         lake.close().await;
         drop(lake);
-        let took = meter::cpu(std::process::id())?.own - before;
+        let after = meter::cpu(std::process::id())?;
+        one_file_a_day(&self.lake())?;
         self.process = run(&self.folder, &self.url)?;
         ready(&mut self.process, &self.client, &self.url).await?;
-        Ok(took)
+        Ok(after.own - before.own + after.ended_children - before.ended_children - running)
     }
 
     /// The folder of the history.
@@ -187,6 +192,24 @@ fn run(folder: &tempfile::TempDir, url: &str) -> Result<Process> {
         .arguments(["serve".to_owned(), "--data".into(), data, "--listen".into(), listen])
         .environment("PGANALYTICS_ADMIN_PASSWORD", PASSWORD)
         .spawn()
+}
+
+/// # Errors
+/// When a table has several files of a day: their bytes, and the time to read them, are not those of a merged day.
+fn one_file_a_day(lake: &Path) -> Result<()> {
+    let entries = |folder: &Path| -> Result<Vec<PathBuf>> {
+        let list = std::fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
+        list.map(|entry| Ok(entry.with_context(|| format!("read {}", folder.display()))?.path())).collect()
+    };
+    for table in entries(lake)?.iter().filter(|path| path.is_dir()) {
+        for day in entries(table)?.iter().filter(|path| path.is_dir()) {
+            let files = entries(day)?.len();
+            if files > 1 {
+                bail!("{} was not merged: it has {files} files", day.display());
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn ready(process: &mut Process, client: &reqwest::Client, url: &str) -> Result<()> {
@@ -255,4 +278,23 @@ fn texts(view: &View, history: &History, ts_us: i64) -> Result<RecordBatch> {
     });
     let columns = columns.collect();
     RecordBatch::try_new(schema, columns).context("make the rows of pg_stat_statements_text")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::one_file_a_day;
+
+    #[test]
+    fn a_day_in_several_files_is_refused() {
+        let lake = tempfile::tempdir().expect("a folder");
+        let day = lake.path().join("table=pg_stat_statements/date=2026-11-24");
+        fs::create_dir_all(&day).expect("a day");
+        fs::write(day.join("1.parquet"), "").expect("a file");
+        one_file_a_day(lake.path()).expect("one file");
+        fs::write(day.join("2.parquet"), "").expect("a file");
+        let error = one_file_a_day(lake.path()).expect_err("two files").to_string();
+        assert!(error.contains("date=2026-11-24 was not merged"), "{error}");
+    }
 }
