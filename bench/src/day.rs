@@ -38,6 +38,8 @@ struct Cost {
     acknowledged: f64,
     settled: f64,
     bytes: f64,
+    /// Of these, what a store derives from the samples to answer long ranges.
+    rollups: f64,
     wire: f64,
     memory: f64,
     top: Vec<f64>,
@@ -111,6 +113,7 @@ async fn feed_ours(backend: &mut Backend, day: &Day) -> Result<Cost> {
         acknowledged,
         settled: acknowledged + settling,
         bytes: meter::folder_bytes(&backend.lake())? as f64,
+        rollups: backend.rollup_bytes()? as f64,
         wire: wire as f64,
         memory,
         ..Cost::default()
@@ -257,7 +260,10 @@ fn identifier(value: &Value) -> Option<i64> {
 /// A line of the table: what it is called, its unit, its goal against VictoriaMetrics, and how to find it.
 type Figure = (&'static str, &'static str, Goal, fn(&Cost) -> f64);
 
-const DISK: [Figure; 1] = [("on disk, a sample", "B", Goal::AtMost(0.75), |cost| cost.bytes / SAMPLES as f64)];
+const DISK: [Figure; 2] = [
+    ("on disk, a sample, with rollups", "B", Goal::AtMost(0.75), |cost| cost.bytes / SAMPLES as f64),
+    ("on disk, a sample, the samples alone", "B", Goal::AtMost(0.75), |cost| (cost.bytes - cost.rollups) / SAMPLES as f64),
+];
 const QUERIES: [Figure; 2] = [
     ("top 20 of 2,000 statements over 24 h, HTTP", "ms", Goal::AtMost(0.2), |cost| meter::median(cost.top.clone()) * 1e3),
     ("one statement's 24 h, all columns, HTTP", "ms", Goal::AtMost(0.5), |cost| meter::median(cost.one.clone()) * 1e3),

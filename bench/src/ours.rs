@@ -167,6 +167,21 @@ impl Backend {
         self.folder.path().join("data/lake")
     }
 
+    /// Bytes of the history that are rollups.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub(crate) fn rollup_bytes(&self) -> Result<u64> {
+        let mut bytes = 0;
+        for rollup in self.views.rollups() {
+            let table = self.lake().join(format!("table={}", rollup.name));
+            if table.exists() {
+                bytes += meter::folder_bytes(&table)?;
+            }
+        }
+        Ok(bytes)
+    }
+
     /// The whole data folder.
     #[must_use]
     pub(crate) fn data(&self) -> PathBuf {
