@@ -7,6 +7,7 @@ pub mod balancer;
 pub mod certificate;
 pub mod cluster;
 pub mod collector;
+pub mod hand;
 mod haproxy;
 pub mod install;
 mod nginx;

@@ -1,15 +1,13 @@
 //! The whole: three backends behind HAProxy, on PostgreSQL and a real S3 server. Whatever is killed, the judge, who knows every row that was
 //! acknowledged, finds each of them once.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use anyhow::{Context, Result, ensure};
-use e2e::backend::{Api, Settings};
+use e2e::backend::Settings;
 use e2e::balancer::Software;
 use e2e::cluster::Cluster;
 use e2e::collector::Collector;
+use e2e::hand::Hand;
 use e2e::postgres::Postgres;
-use e2e::replicas::{COUNTED, Hand};
 use e2e::wait::{PATIENCE, until};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -24,22 +22,11 @@ const BATCHES: u32 = 5;
 /// The same victims in each run.
 const SEED: u64 = 20_261_125;
 
-fn now_us() -> Result<i64> {
-    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros()).context("the time")
-}
-
-async fn counted(api: &Api) -> Result<(i64, i64, i64)> {
-    let row = api.sql(COUNTED).await?.pop().context("a row")?;
-    let number = |at: usize| row[at].as_i64().or_else(|| row[at].as_str()?.parse().ok()).context("a number");
-    Ok((number(0)?, number(1)?, number(2)?))
-}
-
-/// Every acknowledged row, once, whichever backend is asked.
+/// Every acknowledged row, once, whichever backend is asked. Waits for an answer, and not for another one.
 async fn judge(cluster: &Cluster, hand: &Hand, when: &str) -> Result<()> {
-    let n = hand.sequence().cast_signed();
     for backend in &cluster.backends {
-        let found = until("an answer", PATIENCE, async || Ok(Some(counted(&backend.api).await?))).await?;
-        assert_eq!(found, (n, n, n * (n + 1) / 2), "{when}, at port {}", backend.port);
+        let found = until("an answer", PATIENCE, async || hand.counted(&backend.api).await.map(Some)).await?;
+        assert_eq!(found, hand.acknowledged(), "{when}, at port {}", backend.port);
     }
     Ok(())
 }
@@ -60,14 +47,14 @@ async fn whatever_is_killed_nothing_acknowledged_is_missing_or_doubled() -> Resu
         }
         // Without the meta store nothing is acknowledged, so it is back before the first of these is.
         if victim == 4 {
-            let batch = hand.next(now_us()?)?;
+            let batch = hand.next()?;
             let status = hand.ship(&cluster.balancer.api, &batch).await;
             assert!(status.is_none_or(|status| status.is_server_error()), "round {round}: {status:?} without a store");
             cluster.meta.run().await?;
             failures += 1 + hand.ship_until_acknowledged(&cluster.balancer.api, &batch).await?;
         }
         for _ in 0..BATCHES {
-            let batch = hand.next(now_us()?)?;
+            let batch = hand.next()?;
             failures += hand.ship_until_acknowledged(&cluster.balancer.api, &batch).await?;
         }
         match victim {

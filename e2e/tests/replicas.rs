@@ -1,31 +1,14 @@
 //! Several backends on one PostgreSQL: what one acknowledged the others answer, and none of them is needed.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use anyhow::{Context, Result};
+use e2e::hand::Hand;
 use e2e::postgres::{Ending, Postgres};
-use e2e::replicas::{COUNTED, Hand, Replica, database_url, migrate, migrated};
+use e2e::replicas::{database_url, holds_the_lease, migrate, migrated, refused, replica};
 use e2e::wait::{PATIENCE, until};
 use serde_json::json;
 
 /// Rounds of killing: enough that each replica is the victim more than once.
 const KILLS: usize = 6;
-
-fn now_us() -> Result<i64> {
-    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros()).context("the time")
-}
-
-async fn counted(replica: &Replica) -> Result<(i64, i64, i64)> {
-    let row = replica.api.sql(COUNTED).await?.pop().context("a row")?;
-    let number = |at: usize| row[at].as_i64().or_else(|| row[at].as_str()?.parse().ok()).context("a number");
-    Ok((number(0)?, number(1)?, number(2)?))
-}
-
-/// What the judge expects of batches 1 to n of one collector.
-fn all_of(sequence: u64) -> (i64, i64, i64) {
-    let n = sequence.cast_signed();
-    (n, n, n * (n + 1) / 2)
-}
 
 #[tokio::test]
 async fn a_store_is_migrated_once_however_many_ask_and_not_served_before() -> Result<()> {
@@ -34,7 +17,7 @@ async fn a_store_is_migrated_once_however_many_ask_and_not_served_before() -> Re
     let (code, said) = migrate(&url, &["--check"]).await?;
     assert_eq!(code, 3, "{said}");
     assert!(said.contains("run pganalytics migrate"), "{said}");
-    let refusal = Replica::refused(&url, "database").await?;
+    let refusal = refused(&url, "database").await?;
     assert!(refusal.contains("run pganalytics migrate with the same settings"), "{refusal}");
 
     let three = futures::future::try_join_all((0..3).map(|_| migrate(&url, &[]))).await?;
@@ -46,7 +29,7 @@ async fn a_store_is_migrated_once_however_many_ask_and_not_served_before() -> Re
             "insert into _sqlx_migrations (version, description, success, checksum, execution_time) values (9999, 'later', true, '', 0)",
         )
         .await?;
-    let refusal = Replica::refused(&url, "database").await?;
+    let refusal = refused(&url, "database").await?;
     assert!(refusal.contains("a newer pgAnalytics has migrated it"), "{refusal}");
     let (code, said) = migrate(&url, &[]).await?;
     assert!(code != 0 && said.contains("a newer pgAnalytics has migrated it"), "{said}");
@@ -60,15 +43,15 @@ async fn what_one_replica_acknowledged_the_others_answer_at_once() -> Result<()>
     for (major, store) in [(14, "database"), (18, shared.as_str())] {
         let postgres = Postgres::start(major).await?;
         let url = migrated(&postgres).await?;
-        let replicas = futures::future::try_join_all((0..3).map(|_| Replica::start(&url, store, &["--compact-every", "1s"]))).await?;
+        let replicas = futures::future::try_join_all((0..3).map(|_| replica(&url, store))).await?;
         let mut hand = Hand::new(&replicas[0].api, "hand").await?;
         for round in 0..30 {
-            let batch = hand.next(now_us()?)?;
+            let batch = hand.next()?;
             assert_eq!(hand.ship(&replicas[round % 3].api, &batch).await.map(|status| status.as_u16()), Some(200));
             // A replay, at another replica, is as if it had not been.
             assert_eq!(hand.ship(&replicas[(round + 1) % 3].api, &batch).await.map(|status| status.as_u16()), Some(200));
             for replica in &replicas {
-                assert_eq!(counted(replica).await?, all_of(hand.sequence()), "round {round} of {store}");
+                hand.judge(&replica.api).await.with_context(|| format!("round {round} of {store}"))?;
             }
         }
         // One of them compacts; then the rows are in files, for all of them.
@@ -79,9 +62,9 @@ async fn what_one_replica_acknowledged_the_others_answer_at_once() -> Result<()>
         })
         .await?;
         for replica in &replicas {
-            assert_eq!(counted(replica).await?, all_of(hand.sequence()));
+            hand.judge(&replica.api).await.with_context(|| format!("{store}, compacted"))?;
         }
-        assert_eq!(replicas.iter().filter(|replica| replica.holds_the_lease()).count(), 1);
+        assert_eq!(replicas.iter().filter(|replica| holds_the_lease(replica)).count(), 1);
         // A login at one is a login at all.
         let mut other = replicas[1].api.clone();
         other.token.clone_from(&replicas[0].api.token);
@@ -94,14 +77,14 @@ async fn what_one_replica_acknowledged_the_others_answer_at_once() -> Result<()>
 async fn killing_replicas_loses_and_doubles_nothing() -> Result<()> {
     let postgres = Postgres::start(17).await?;
     let url = migrated(&postgres).await?;
-    let mut replicas = futures::future::try_join_all((0..3).map(|_| Replica::start(&url, "database", &["--compact-every", "1s"]))).await?;
+    let mut replicas = futures::future::try_join_all((0..3).map(|_| replica(&url, "database"))).await?;
     let mut hand = Hand::new(&replicas[0].api, "hand").await?;
     for round in 0..KILLS {
         // The holder of the lease, every other time: compaction is what may be cut off half-way.
-        let holder = until("a holder of the lease", PATIENCE, async || Ok(replicas.iter().position(Replica::holds_the_lease))).await?;
+        let holder = until("a holder of the lease", PATIENCE, async || Ok(replicas.iter().position(holds_the_lease))).await?;
         let victim = if round % 2 == 0 { holder } else { round % 3 };
         for at in 0..20 {
-            let batch = hand.next(now_us()?)?;
+            let batch = hand.next()?;
             if at == 10 {
                 replicas[victim].kill();
             }
@@ -115,13 +98,13 @@ async fn killing_replicas_loses_and_doubles_nothing() -> Result<()> {
             .await?;
         }
         let alive: Vec<usize> = (0..3).filter(|at| *at != victim).collect();
-        until("another holder of the lease", PATIENCE, async || Ok(alive.iter().any(|at| replicas[*at].holds_the_lease()).then_some(())))
+        until("another holder of the lease", PATIENCE, async || Ok(alive.iter().any(|at| holds_the_lease(&replicas[*at])).then_some(())))
             .await?;
         for at in &alive {
-            assert_eq!(counted(&replicas[*at]).await?, all_of(hand.sequence()), "round {round}");
+            hand.judge(&replicas[*at].api).await.with_context(|| format!("round {round}"))?;
         }
         replicas[victim].run().await?;
-        assert_eq!(counted(&replicas[victim]).await?, all_of(hand.sequence()), "round {round}, the victim");
+        hand.judge(&replicas[victim].api).await.with_context(|| format!("round {round}, the victim"))?;
     }
     Ok(())
 }
@@ -130,13 +113,13 @@ async fn killing_replicas_loses_and_doubles_nothing() -> Result<()> {
 async fn replicas_live_through_a_restart_of_their_store() -> Result<()> {
     let mut postgres = Postgres::start(17).await?;
     let url = migrated(&postgres).await?;
-    let replica = Replica::start(&url, "database", &["--compact-every", "1s"]).await?;
+    let replica = replica(&url, "database").await?;
     let mut hand = Hand::new(&replica.api, "hand").await?;
     for ending in [Ending::Fast, Ending::Immediate] {
-        let batch = hand.next(now_us()?)?;
+        let batch = hand.next()?;
         assert_eq!(hand.ship(&replica.api, &batch).await.map(|status| status.as_u16()), Some(200));
         postgres.stop(ending)?;
-        let batch = hand.next(now_us()?)?;
+        let batch = hand.next()?;
         let status = hand.ship(&replica.api, &batch).await.context("an answer while the store is away")?;
         assert_eq!(status.as_u16(), 503);
         postgres.run().await?;
@@ -145,7 +128,7 @@ async fn replicas_live_through_a_restart_of_their_store() -> Result<()> {
             Ok((status.is_some_and(|status| status.is_success())).then_some(()))
         })
         .await?;
-        until("all rows", PATIENCE, async || Ok((counted(&replica).await? == all_of(hand.sequence())).then_some(()))).await?;
+        until("all rows", PATIENCE, async || hand.judge(&replica.api).await.map(Some)).await?;
     }
     Ok(())
 }

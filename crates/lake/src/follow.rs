@@ -15,11 +15,11 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog;
-use crate::ingest::decode_known;
+use crate::ingest::{HOT_EARLY, decode_known};
 use crate::meta::database::{Transaction, statement};
 use crate::meta::{Meta, explain};
 use crate::rows::Hot;
@@ -39,6 +39,8 @@ pub(crate) struct Follower {
     meta: Meta,
     shapes: Arc<Shapes>,
     present: Arc<Present>,
+    /// Asks for compaction before its time: rows of all replicas fill the memory of each.
+    early: Arc<Notify>,
     /// The version that is shown; held while it moves.
     shown: Mutex<i64>,
     /// This process's own commits that are not shown yet, by version.
@@ -59,8 +61,8 @@ pub(crate) async fn next_version(transaction: &mut Transaction) -> Result<i64, s
 }
 
 impl Follower {
-    pub(crate) fn new(meta: Meta, shapes: Arc<Shapes>, present: Arc<Present>) -> Self {
-        Self { meta, shapes, present, shown: Mutex::new(BEFORE), own: std::sync::Mutex::default() }
+    pub(crate) fn new(meta: Meta, shapes: Arc<Shapes>, present: Arc<Present>, early: Arc<Notify>) -> Self {
+        Self { meta, shapes, present, early, shown: Mutex::new(BEFORE), own: std::sync::Mutex::default() }
     }
 
     /// Shows a change that this process has committed as a version, and whatever others committed before it.
@@ -124,8 +126,16 @@ impl Follower {
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         own.retain(|version, _| *version > *shown);
         while let Some(change) = own.remove(&(*shown + 1)) {
-            self.present.change(change);
+            self.show(change);
             *shown += 1;
+        }
+    }
+
+    fn show(&self, change: Change) {
+        let grows = !change.batches.is_empty();
+        self.present.change(change);
+        if grows && self.present.hot_bytes() >= HOT_EARLY {
+            self.early.notify_one();
         }
     }
 
@@ -140,7 +150,7 @@ impl Follower {
         change.retired = catalog::retired_since(&mut transaction, since).await?;
         change.batches = self.batches(&mut transaction, since, history.compacted).await?;
         transaction.commit().await.map_err(explain)?;
-        self.present.change(change);
+        self.show(change);
         *shown = history.version;
         self.show_own(shown);
         Ok(())

@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use chrono::Utc;
 use pganalytics_views::wire::{Limits, WireError, decode_header};
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::follow::{Follower, next_version};
@@ -114,10 +114,7 @@ struct Waiting {
 struct Writer {
     meta: Meta,
     follower: Arc<Follower>,
-    present: Arc<Present>,
     marks: Arc<Marks>,
-    /// Asks for compaction.
-    early: Arc<Notify>,
 }
 
 impl Intake {
@@ -127,7 +124,6 @@ impl Intake {
         shapes: Arc<Shapes>,
         present: Arc<Present>,
         follower: Arc<Follower>,
-        early: Arc<Notify>,
         keep: impl Send + 'static,
     ) -> anyhow::Result<(Self, tokio::task::JoinHandle<()>)> {
         let marks = Marks::default();
@@ -136,7 +132,7 @@ impl Intake {
         }
         let marks = Arc::new(marks);
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let writer = Writer { meta, follower, present: Arc::clone(&present), marks: Arc::clone(&marks), early };
+        let writer = Writer { meta, follower, marks: Arc::clone(&marks) };
         let task = tokio::spawn(async move {
             writer.run(waiting).await;
             drop(keep);
@@ -253,9 +249,6 @@ impl Writer {
         for (answer, collector, sequence, new) in answers {
             self.marks.raise(collector, sequence);
             let _ = answer.send(Ok(new));
-        }
-        if self.present.hot_bytes() >= HOT_EARLY {
-            self.early.notify_one();
         }
     }
 }

@@ -76,7 +76,8 @@ impl Lake {
         let store = Store::open(&options.store, &options.folder, &meta).await?;
         let shapes = Arc::new(Shapes::new(&options.views));
         let present = Arc::new(Present::default());
-        let follower = Arc::new(Follower::new(meta.clone(), Arc::clone(&shapes), Arc::clone(&present)));
+        let early = Arc::new(Notify::new());
+        let follower = Arc::new(Follower::new(meta.clone(), Arc::clone(&shapes), Arc::clone(&present), Arc::clone(&early)));
         let last_id = if meta.database().is_shared() { 0 } else { clean(&meta, &store).await? };
         follower.load().await?;
         let stats = present.stats(std::iter::empty());
@@ -87,16 +88,8 @@ impl Lake {
             "opened"
         );
 
-        let early = Arc::new(Notify::new());
-        let (intake, writer) = Intake::start(
-            meta.clone(),
-            Arc::clone(&shapes),
-            Arc::clone(&present),
-            Arc::clone(&follower),
-            Arc::clone(&early),
-            Arc::clone(&lock),
-        )
-        .await?;
+        let (intake, writer) =
+            Intake::start(meta.clone(), Arc::clone(&shapes), Arc::clone(&present), Arc::clone(&follower), Arc::clone(&lock)).await?;
         let files = Files::open(&store)?;
         let compactor = Compactor {
             store: store.clone(),
