@@ -45,7 +45,7 @@ impl Hand {
     ///
     /// # Errors
     /// When it cannot be encoded.
-    pub fn next(&mut self) -> Result<Bytes> {
+    pub fn next_batch(&mut self) -> Result<Bytes> {
         let ts_us = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).context("the time")?.as_micros()).context("the time")?;
         self.sequence += 1;
         let views = ViewSet::builtin().context("read the views")?;

@@ -47,14 +47,14 @@ async fn whatever_is_killed_nothing_acknowledged_is_missing_or_doubled() -> Resu
         }
         // Without the meta store nothing is acknowledged, so it is back before the first of these is.
         if victim == 4 {
-            let batch = hand.next()?;
+            let batch = hand.next_batch()?;
             let status = hand.ship(&cluster.balancer.api, &batch).await;
             assert!(status.is_none_or(|status| status.is_server_error()), "round {round}: {status:?} without a store");
             cluster.meta.run().await?;
             failures += 1 + hand.ship_until_acknowledged(&cluster.balancer.api, &batch).await?;
         }
         for _ in 0..BATCHES {
-            let batch = hand.next()?;
+            let batch = hand.next_batch()?;
             failures += hand.ship_until_acknowledged(&cluster.balancer.api, &batch).await?;
         }
         match victim {

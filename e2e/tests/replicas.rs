@@ -46,7 +46,7 @@ async fn what_one_replica_acknowledged_the_others_answer_at_once() -> Result<()>
         let replicas = futures::future::try_join_all((0..3).map(|_| replica(&url, store))).await?;
         let mut hand = Hand::new(&replicas[0].api, "hand").await?;
         for round in 0..30 {
-            let batch = hand.next()?;
+            let batch = hand.next_batch()?;
             assert_eq!(hand.ship(&replicas[round % 3].api, &batch).await.map(|status| status.as_u16()), Some(200));
             // A replay, at another replica, is as if it had not been.
             assert_eq!(hand.ship(&replicas[(round + 1) % 3].api, &batch).await.map(|status| status.as_u16()), Some(200));
@@ -84,7 +84,7 @@ async fn killing_replicas_loses_and_doubles_nothing() -> Result<()> {
         let holder = until("a holder of the lease", PATIENCE, async || Ok(replicas.iter().position(holds_the_lease))).await?;
         let victim = if round % 2 == 0 { holder } else { round % 3 };
         for at in 0..20 {
-            let batch = hand.next()?;
+            let batch = hand.next_batch()?;
             if at == 10 {
                 replicas[victim].kill();
             }
@@ -116,10 +116,10 @@ async fn replicas_live_through_a_restart_of_their_store() -> Result<()> {
     let replica = replica(&url, "database").await?;
     let mut hand = Hand::new(&replica.api, "hand").await?;
     for ending in [Ending::Fast, Ending::Immediate] {
-        let batch = hand.next()?;
+        let batch = hand.next_batch()?;
         assert_eq!(hand.ship(&replica.api, &batch).await.map(|status| status.as_u16()), Some(200));
         postgres.stop(ending)?;
-        let batch = hand.next()?;
+        let batch = hand.next_batch()?;
         let status = hand.ship(&replica.api, &batch).await.context("an answer while the store is away")?;
         assert_eq!(status.as_u16(), 503);
         postgres.run().await?;
