@@ -1,9 +1,11 @@
 //! A Redis server in a temporary folder on a free loopback port, gone when dropped. It keeps nothing on disk, as a cache does.
 
-use anyhow::{Context, Result, ensure};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use std::ffi::OsString;
+
+use anyhow::{Context, Result};
 
 use crate::balancer::program;
+use crate::certificate::Certificate;
 use crate::ports;
 use crate::process::{Process, Spec};
 use crate::wait::{PATIENCE, until};
@@ -12,6 +14,8 @@ use crate::wait::{PATIENCE, until};
 #[derive(Debug)]
 pub struct Redis {
     pub port: u16,
+    scheme: &'static str,
+    arguments: Vec<OsString>,
     process: Option<Process>,
     folder: tempfile::TempDir,
 }
@@ -20,8 +24,30 @@ impl Redis {
     /// # Errors
     /// When it is not installed or does not answer.
     pub async fn start() -> Result<Self> {
+        let port = ports::free()?;
+        Self::start_with("redis", port, vec!["--port".into(), port.to_string().into()]).await
+    }
+
+    /// One that speaks TLS only, and asks for a password.
+    ///
+    /// # Errors
+    /// As of [`Self::start`].
+    pub async fn start_with_tls(certificate: &Certificate, password: &str) -> Result<Self> {
+        let port = ports::free()?;
+        let port_text = port.to_string();
+        let words = ["--port", "0", "--tls-port", &port_text, "--tls-auth-clients", "no", "--requirepass", password];
+        let files = [
+            ("--tls-cert-file", &certificate.certificate),
+            ("--tls-key-file", &certificate.key),
+            ("--tls-ca-cert-file", &certificate.authority),
+        ];
+        let files = files.into_iter().flat_map(|(flag, file)| [OsString::from(flag), file.clone().into()]);
+        Self::start_with("rediss", port, words.into_iter().map(OsString::from).chain(files).collect()).await
+    }
+
+    async fn start_with(scheme: &'static str, port: u16, arguments: Vec<OsString>) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("pganalytics-redis-").tempdir().context("create a temporary folder")?;
-        let mut redis = Self { port: ports::free()?, process: None, folder };
+        let mut redis = Self { port, scheme, arguments, process: None, folder };
         redis.run().await?;
         Ok(redis)
     }
@@ -32,13 +58,13 @@ impl Redis {
     /// When it does not answer.
     pub async fn run(&mut self) -> Result<()> {
         let spec = Spec::new(&program("redis-server")?, &self.folder.path().join("redis.log"))
-            .arguments(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"])
-            .arguments([self.port.to_string().into(), "--dir".into(), self.folder.path().as_os_str().to_owned()]);
+            .arguments(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .arguments(["--dir".into(), self.folder.path().as_os_str().to_owned()])
+            .arguments(self.arguments.clone());
         let mut process = spec.spawn()?;
         let answers = async || {
             process.still_running()?;
-            ensure!(ping(self.port).await? == "+PONG\r\n", "it did not answer PONG");
-            Ok(Some(()))
+            Ok(process.output().contains("Ready to accept connections").then_some(()))
         };
         until("Redis to answer", PATIENCE, answers).await?;
         self.process = Some(process);
@@ -63,14 +89,6 @@ impl Redis {
     /// How a backend reaches it.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }
-}
-
-async fn ping(port: u16) -> Result<String> {
-    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.context("connect to Redis")?;
-    stream.write_all(b"PING\r\n").await.context("write to Redis")?;
-    let mut answer = [0; 7];
-    stream.read_exact(&mut answer).await.context("read from Redis")?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
 }

@@ -13,6 +13,7 @@ mod harness;
 mod names;
 mod open_files;
 mod replicas;
+mod shared;
 mod standby;
 mod stores;
 mod troubles;

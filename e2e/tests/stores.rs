@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use e2e::postgres::{Options, Postgres};
-use e2e::redis::Redis;
 use e2e::s3::{ACCESS_KEY, BUCKET, REGION, S3, SECRET_KEY};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
@@ -48,14 +47,6 @@ async fn the_s3_server_refuses_a_wrong_secret() -> Result<()> {
     let refused = client(&s3, "wrong")?.put(&Path::from("x"), PutPayload::from_static(b"x")).await;
     assert!(format!("{:?}", refused.expect_err("refused")).contains("SignatureDoesNotMatch"));
     Ok(())
-}
-
-#[tokio::test]
-async fn redis_comes_back_empty_on_its_port() -> Result<()> {
-    let mut redis = Redis::start().await?;
-    redis.kill();
-    redis.run().await?;
-    redis.stop()
 }
 
 #[tokio::test]

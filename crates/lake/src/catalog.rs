@@ -77,6 +77,22 @@ pub(crate) async fn live(meta: &Meta) -> anyhow::Result<Vec<LiveFile>> {
     rows.into_iter().map(Row::file).collect()
 }
 
+/// The paths of all files that the catalog names, retired ones too.
+pub(crate) async fn paths(meta: &Meta) -> anyhow::Result<HashSet<String>> {
+    let rows: Vec<(i64, String, String)> = meta.database().all(statement("select id, view, date from files")).await.map_err(explain)?;
+    let path = |(id, view, date): (i64, String, String)| {
+        Ok(path(&view, date.parse().with_context(|| format!("the catalog's date '{date}'"))?, id))
+    };
+    rows.into_iter().map(path).collect()
+}
+
+/// Whether a file is live at this moment.
+pub(crate) async fn is_live(meta: &Meta, id: i64) -> anyhow::Result<bool> {
+    let select = statement("select id from files where id = $1 and retired is null").bind(id);
+    let found: Option<(i64,)> = meta.database().optional(select).await.map_err(explain)?;
+    Ok(found.is_some())
+}
+
 /// Retired files that were retired before a moment.
 pub(crate) async fn retired(meta: &Meta, before: DateTime<Utc>) -> anyhow::Result<Vec<LiveFile>> {
     let rows: Vec<Row> = meta.database().all(select("where retired < $1 order by id").bind(micros(before))).await.map_err(explain)?;
@@ -138,11 +154,7 @@ pub(crate) async fn delete(meta: &Meta, store: &Store, files: &[LiveFile]) -> an
 pub(crate) async fn delete_orphans(meta: &Meta, store: &Store, now: DateTime<Utc>) -> anyhow::Result<u64> {
     // Listed before the catalog is read: what is registered meanwhile is then known.
     let listed = store.list().await?;
-    let rows: Vec<(i64, String, String)> = meta.database().all(statement("select id, view, date from files")).await.map_err(explain)?;
-    let known: HashSet<String> = rows
-        .into_iter()
-        .map(|(id, view, date)| Ok(path(&view, date.parse().with_context(|| format!("the catalog's date '{date}'"))?, id)))
-        .collect::<anyhow::Result<_>>()?;
+    let known = paths(meta).await?;
     let mut orphans = 0;
     for file in listed {
         let is_ours = file.path.starts_with("table=") || file.path.starts_with("pganalytics-probe");

@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::answers::Answers;
 use crate::catalog;
 use crate::compaction::Compactor;
 use crate::fleet::{self, Sums};
@@ -31,6 +32,7 @@ use crate::snapshot::Present;
 use crate::sql::Engine;
 use crate::stats::{Compaction, Expiry, Stats};
 use crate::store::Store;
+use crate::verify::{self, Depth, Verified};
 
 /// The file whose lock says that a process has the folder open.
 const LOCK: &str = "lock";
@@ -102,7 +104,11 @@ impl Lake {
             turn: Mutex::new(()),
         };
         note_fleet(&shapes, &present, &files, Utc::now()).await;
-        let engine = Arc::new(Engine::new(&options, Arc::clone(&shapes), Arc::clone(&present), Arc::clone(&follower), files)?);
+        let answers = match &options.answers {
+            Some(cache) => Some(Answers::open(Arc::clone(cache), &meta).await?),
+            None => None,
+        };
+        let engine = Arc::new(Engine::new(&options, Arc::clone(&shapes), Arc::clone(&present), Arc::clone(&follower), files, answers)?);
         Ok(Self(Arc::new(Inner {
             options,
             lease: Lease::new(meta.clone()),
@@ -141,6 +147,25 @@ impl Lake {
         let migrated = meta.migrate().await;
         meta.close().await;
         migrated
+    }
+
+    /// Looks whether the history is whole, beside backends that may run; `looked_at` is told the number of files done and of all. See
+    /// [`Verified`].
+    ///
+    /// # Errors
+    /// When the meta store is not there, does not answer or is not at this version, or the files cannot be listed.
+    pub async fn verify(options: &LakeOptions, depth: Depth, looked_at: impl Fn(u64, u64)) -> anyhow::Result<Verified> {
+        let meta = match &options.database {
+            Some(url) => Meta::connect(url).await?,
+            None => Meta::read_folder(&options.folder).await?,
+        };
+        let verified = async {
+            meta.schema().await?.check()?;
+            verify::verify(options, &meta, depth, looked_at).await
+        };
+        let verified = verified.await;
+        meta.close().await;
+        verified
     }
 
     async fn meta_of(options: &LakeOptions) -> anyhow::Result<Meta> {
@@ -330,6 +355,9 @@ impl Lake {
         if let Err(error) = self.0.meta.delete_expired_sessions(now).await {
             tracing::error!(error = format!("{error:#}"), "forget expired sessions");
         }
+        if let Err(error) = self.0.meta.delete_expired_attempts(now).await {
+            tracing::error!(error = format!("{error:#}"), "forget old attempts to log in");
+        }
     }
 
     /// Figures for `/metrics`.
@@ -340,6 +368,7 @@ impl Lake {
             stats.duplicates = intake.duplicates.load(Ordering::Relaxed);
         }
         stats.queries = self.0.engine.queries.load(Ordering::Relaxed);
+        stats.kept_answers = self.0.engine.kept.load(Ordering::Relaxed);
         stats.failed_queries = self.0.engine.failed.load(Ordering::Relaxed);
         stats.running_queries = self.0.engine.running();
         stats

@@ -14,6 +14,7 @@
 //! ```
 //! DataFusion's generic code is named in this crate only; what others need of Arrow is re-exported as [`arrow`].
 
+mod answers;
 mod catalog;
 mod compaction;
 mod dictionary;
@@ -39,13 +40,15 @@ mod sql;
 mod stats;
 mod store;
 mod table;
+mod verify;
 
+pub use answers::{AnswerCache, MAX_KEPT};
 pub use arrow;
 pub use ingest::{Ack, IngestError};
 pub use lake::Lake;
 pub use meta::{
-    Collector, Credentials, DatabaseUrl, DatabaseUrlError, Meta, MetaError, NewToken, Role, SchemaState, Server, ServerRole, Session,
-    Token, TokenKind, UnknownWord, User,
+    Attempts, Collector, Credentials, DatabaseUrl, DatabaseUrlError, Meta, MetaError, NewToken, Role, SchemaState, Server, ServerRole,
+    Session, Token, TokenKind, UnknownWord, User,
 };
 pub use options::{DEFAULT_COMPACT_EVERY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION, LakeOptions};
 pub use query::{Answer, Position, Query, QueryError, QueryErrorKind};
@@ -53,3 +56,4 @@ pub use retention::{MAX_RETENTION_DAYS, Retention, RetentionDays, RetentionError
 pub use sql::QUERIES_AT_ONCE;
 pub use stats::{Compaction, Expiry, Stats, TableStats};
 pub use store::{StoreUrl, StoreUrlError};
+pub use verify::{Depth, Verified};

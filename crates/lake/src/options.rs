@@ -1,10 +1,12 @@
 //! Where a lake lives and what it may use.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pganalytics_views::ViewSet;
 
+use crate::answers::AnswerCache;
 use crate::meta::DatabaseUrl;
 use crate::store::StoreUrl;
 
@@ -40,6 +42,8 @@ pub struct LakeOptions {
     pub compact_every: Duration,
     /// Rows as collected that are older than this are removed, whole days at a time, unless the retention is set. See [`crate::Retention`].
     pub retention: Duration,
+    /// Where answers are kept for whoever asks the same again, of any replica.
+    pub answers: Option<Arc<dyn AnswerCache>>,
 }
 
 impl LakeOptions {
@@ -56,6 +60,7 @@ impl LakeOptions {
             max_rows: DEFAULT_MAX_ROWS,
             compact_every: DEFAULT_COMPACT_EVERY,
             retention: DEFAULT_RETENTION,
+            answers: None,
         }
     }
 }

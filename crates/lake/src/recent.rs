@@ -56,8 +56,8 @@ pub(crate) struct Unsummed {
 /// Rows of a view that may count for a query, and in which days' bins.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
-    files: Vec<Arc<LiveFile>>,
-    hot: Vec<Arc<Hot>>,
+    pub(crate) files: Vec<Arc<LiveFile>>,
+    pub(crate) hot: Vec<Arc<Hot>>,
     pub(crate) days: BTreeSet<i64>,
 }
 

@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use datafusion::catalog::memory::{MemoryCatalogProvider, MemoryCatalogProviderList};
 use datafusion::catalog::{CatalogProvider as _, CatalogProviderList as _, MemTable, SchemaProvider, TableProvider};
@@ -24,7 +23,7 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast;
@@ -34,6 +33,7 @@ use futures::StreamExt as _;
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::answers::{Answers, Reads, Rows, is_settled};
 use crate::catalog::LiveFile;
 use crate::dictionary::{self, dictionary};
 use crate::failure::{failure, is_reading};
@@ -69,7 +69,7 @@ const BATCH_ROWS: usize = 8_192;
 const NESTING: usize = 50;
 /// The name of the catalog, and of the schema of the views' tables.
 const CATALOG: &str = "pganalytics";
-const PUBLIC: &str = "public";
+pub(crate) const PUBLIC: &str = "public";
 
 /// Answers queries.
 #[derive(Debug)]
@@ -80,6 +80,7 @@ pub(crate) struct Engine {
     present: Arc<Present>,
     follower: Arc<Follower>,
     files: Files,
+    answers: Option<Answers>,
     memory: usize,
     deadline: Duration,
     max_rows: usize,
@@ -87,6 +88,8 @@ pub(crate) struct Engine {
     threads: Threads,
     pub(crate) queries: AtomicU64,
     pub(crate) failed: AtomicU64,
+    /// Answers that were kept, among [`Self::queries`].
+    pub(crate) kept: AtomicU64,
 }
 
 /// The runtime that queries run on; left to end by itself, since waiting is not allowed where a lake may be dropped.
@@ -108,6 +111,7 @@ impl Engine {
         present: Arc<Present>,
         follower: Arc<Follower>,
         files: Files,
+        answers: Option<Answers>,
     ) -> anyhow::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -139,6 +143,7 @@ impl Engine {
             present,
             follower,
             files,
+            answers,
             memory: options.query_memory,
             deadline: options.query_deadline,
             max_rows: options.max_rows,
@@ -146,6 +151,7 @@ impl Engine {
             threads: Threads(Some(runtime)),
             queries: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            kept: AtomicU64::new(0),
         })
     }
 
@@ -204,27 +210,42 @@ impl Engine {
         }
     }
 
-    async fn execute(
-        &self,
-        statement: Statement,
-        query: &Query,
-        snapshot: Snapshot,
-    ) -> Result<(arrow::datatypes::SchemaRef, Vec<RecordBatch>, bool)> {
+    async fn execute(&self, statement: Statement, query: &Query, snapshot: Snapshot) -> Result<Rows> {
+        let began = Instant::now();
+        let reads = Arc::new(Reads::default());
         let max_rows = query.max_rows.unwrap_or(self.max_rows).min(self.max_rows);
         let mut state = self.template.clone();
-        state.register_catalog_list(self.catalog(snapshot)?);
+        state.register_catalog_list(self.catalog(snapshot, Arc::clone(&reads))?);
         state.mark_start_execution();
         let plan = state.statement_to_plan(statement).await?;
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(&plan)?;
         let plan = plan.with_param_values(parameters(query)?)?;
+        let answers = self.answers.as_ref().filter(|_| is_settled(&plan).unwrap_or_default());
         let plan = match plan {
             LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) => plan,
             // One row more than may be given, to know whether there are more.
             plan => LogicalPlanBuilder::from(plan).limit(0, Some(max_rows.saturating_add(1)))?.build()?,
         };
         let plan = state.create_physical_plan(&plan).await?;
+        // What is read is known by now, and nothing of it was read yet.
+        let kept = answers.and_then(|answers| Some((answers, answers.name(query, max_rows, &plan.schema(), &reads)?)));
+        if let Some((answers, name)) = &kept
+            && let Some(rows) = answers.get(name).await
+        {
+            self.kept.fetch_add(1, Ordering::Relaxed);
+            return Ok(rows);
+        }
+        let rows = self.rows(&state, plan, max_rows).await?;
+        if let Some((answers, name)) = kept {
+            answers.put(name, &rows, began.elapsed());
+        }
+        Ok(rows)
+    }
+
+    /// Runs a plan, up to so many rows.
+    async fn rows(&self, state: &SessionState, plan: Arc<dyn ExecutionPlan>, max_rows: usize) -> Result<Rows> {
         let pool = TrackConsumersPool::new(GreedyMemoryPool::new(self.memory), NAMED_CONSUMERS);
-        let context = TaskContext::from(&state).with_runtime(self.files.runtime(Arc::new(pool)));
+        let context = TaskContext::from(state).with_runtime(self.files.runtime(Arc::new(pool)));
         let mut rows = execute_stream(plan, Arc::new(context))?;
         let schema = rows.schema();
         let (mut batches, mut count, mut bytes) = (Vec::new(), 0, 0);
@@ -245,9 +266,10 @@ impl Engine {
         Ok((schema, batches, false))
     }
 
-    fn catalog(&self, snapshot: Snapshot) -> Result<Arc<MemoryCatalogProviderList>> {
+    fn catalog(&self, snapshot: Snapshot, reads: Arc<Reads>) -> Result<Arc<MemoryCatalogProviderList>> {
         let catalog = MemoryCatalogProvider::new();
-        let tables = Tables { shapes: Arc::clone(&self.shapes), files: self.files.clone(), present: Arc::clone(&self.present), snapshot };
+        let (shapes, files, present) = (Arc::clone(&self.shapes), self.files.clone(), Arc::clone(&self.present));
+        let tables = Tables { shapes, files, present, snapshot, reads };
         catalog.register_schema(PUBLIC, Arc::new(tables))?;
         catalog.register_schema(dictionary::SCHEMA, Arc::clone(&self.dictionary))?;
         let list = MemoryCatalogProviderList::new();
@@ -263,6 +285,7 @@ struct Tables {
     files: Files,
     present: Arc<Present>,
     snapshot: Snapshot,
+    reads: Arc<Reads>,
 }
 
 impl Tables {
@@ -284,6 +307,7 @@ impl SchemaProvider for Tables {
         let contents = self.snapshot.get(name).cloned().unwrap_or_default();
         let Some(shape) = self.shapes.get(name) else { return Ok(None) };
         if is_fleet(name) {
+            self.reads.note_fresh();
             let rows = self.present.fleet(shape).map_err(|error| DataFusionError::External(error.into()))?;
             return Ok(Some(Arc::new(MemTable::try_new(Arc::clone(&shape.stored), vec![vec![rows]])?)));
         }
@@ -291,7 +315,7 @@ impl SchemaProvider for Tables {
             Some(origin) => self.unsummed(shape, &origin.view.name)?,
             None => None,
         };
-        table(shape, contents, unsummed, &self.files).map(Some)
+        table(shape, contents, unsummed, &self.files, &self.reads).map(Some)
     }
 
     fn table_exist(&self, name: &str) -> bool {

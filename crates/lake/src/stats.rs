@@ -25,6 +25,8 @@ pub struct Stats {
     pub duplicates: u64,
     /// Queries answered since start.
     pub queries: u64,
+    /// Of these, answers that a cache had kept.
+    pub kept_answers: u64,
     /// Queries that failed since start.
     pub failed_queries: u64,
     /// Queries that run at this moment.

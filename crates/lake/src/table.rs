@@ -23,6 +23,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 
+use crate::answers::Reads;
 use crate::catalog::LiveFile;
 use crate::recent::Unsummed;
 use crate::scan::{Files, pruned};
@@ -33,7 +34,13 @@ use crate::snapshot::Contents;
 const HOT_PARTITION_ROWS: usize = 64 << 10;
 
 /// A view's table at one moment.
-pub(crate) fn table(shape: &Arc<Shape>, contents: Contents, unsummed: Option<Unsummed>, files: &Files) -> Result<Arc<dyn TableProvider>> {
+pub(crate) fn table(
+    shape: &Arc<Shape>,
+    contents: Contents,
+    unsummed: Option<Unsummed>,
+    files: &Files,
+    reads: &Arc<Reads>,
+) -> Result<Arc<dyn TableProvider>> {
     let name = TableReference::bare(shape.name());
     let columns = shape.stored.fields().iter().enumerate().map(|(at, field)| {
         let column = Expr::Column(Column::new(Some(name.clone()), field.name()));
@@ -44,7 +51,7 @@ pub(crate) fn table(shape: &Arc<Shape>, contents: Contents, unsummed: Option<Uns
     });
     let columns: Vec<Expr> = columns.collect();
     let shows_all_as_stored = (0..columns.len()).all(|at| !shape.is_duration(at));
-    let stored = Arc::new(Stored { shape: Arc::clone(shape), contents, unsummed, files: files.clone() });
+    let stored = Arc::new(Stored { shape: Arc::clone(shape), contents, unsummed, files: files.clone(), reads: Arc::clone(reads) });
     if shows_all_as_stored {
         return Ok(stored);
     }
@@ -93,6 +100,8 @@ struct Stored {
     /// Of a rollup, the rows that its files do not hold yet.
     unsummed: Option<Unsummed>,
     files: Files,
+    /// Where a scan tells what it reads.
+    reads: Arc<Reads>,
 }
 
 #[async_trait]
@@ -124,11 +133,13 @@ impl TableProvider for Stored {
         let partitions = state.config().target_partitions();
         let files = pruned(&self.contents.files, |file| &file.extent, predicate.as_ref(), schema);
         let hot = pruned(&self.contents.hot, |hot| &hot.extent, predicate.as_ref(), schema);
+        self.reads.note(self.shape.name(), &files, &hot);
         let mut parts: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
         let files = match &self.unsummed {
             None => files,
             Some(unsummed) => {
                 let pending = unsummed.pending(predicate.as_ref(), schema);
+                self.reads.note(unsummed.shape.name(), &pending.files, &pending.hot);
                 let (settled, open) = by_settlement(files, &pending.days);
                 if !open.is_empty() || !pending.days.is_empty() {
                     parts.push(unsummed.plan(state, &self.files, &self.shape, &open, &pending, (projection, filters))?);

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use pganalytics_server::lake::{
-    DEFAULT_COMPACT_EVERY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION, DatabaseUrl, Lake,
-    LakeOptions, StoreUrl,
+    AnswerCache, DEFAULT_COMPACT_EVERY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION, DatabaseUrl,
+    Lake, LakeOptions, StoreUrl,
 };
 use pganalytics_server::tls::{ClientAuth, MinVersion, ServerFiles, Tls};
 use pganalytics_server::{
-    App, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_LIFETIME, Secret, ServerOptions, accounts, check_password, generate_operator_token,
+    App, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_LIFETIME, Redis, RedisOptions, RedisUrl, Secret, ServerOptions, accounts, check_password,
+    generate_operator_token,
 };
 use pganalytics_views::ViewSet;
 use tokio::net::TcpListener;
@@ -34,10 +35,11 @@ pub(crate) struct BackendArgs {
     /// The data folder; made if missing
     #[arg(long, env = "PGANALYTICS_DATA", value_name = "DIR", default_value = DEFAULT_DATA)]
     pub(crate) data: PathBuf,
+    // A secret, and taken apart later: whoever mistypes a URL would else see its password in the error.
     /// A PostgreSQL that replicas share instead of the data folder, as in
     /// postgresql://user:password@host1,host2/db?sslmode=verify-full&target_session_attrs=read-write
     #[arg(long, env = "PGANALYTICS_DATABASE_URL", value_name = "URL", hide_env_values = true, conflicts_with = "database_url_file")]
-    database_url: Option<DatabaseUrl>,
+    database_url: Option<Secret>,
     /// A file with that URL
     #[arg(long, env = "PGANALYTICS_DATABASE_URL_FILE", value_name = "FILE")]
     database_url_file: Option<PathBuf>,
@@ -48,6 +50,19 @@ pub(crate) struct BackendArgs {
     /// the data folder where there is no shared database, else that database
     #[arg(long, env = "PGANALYTICS_STORE", value_name = "URL")]
     store: Option<StoreUrl>,
+    /// A Redis (or Valkey) where replicas share answers to queries and attempts to log in, as in rediss://:password@redis.example.com:6379/0;
+    /// it may be away at any time
+    #[arg(long, env = "PGANALYTICS_REDIS_URL", value_name = "URL", hide_env_values = true, conflicts_with = "redis_url_file")]
+    redis_url: Option<Secret>,
+    /// A file with that URL
+    #[arg(long, env = "PGANALYTICS_REDIS_URL_FILE", value_name = "FILE")]
+    redis_url_file: Option<PathBuf>,
+    /// A file with the password for that URL, where the URL has none
+    #[arg(long, env = "PGANALYTICS_REDIS_PASSWORD_FILE", value_name = "FILE")]
+    redis_password_file: Option<PathBuf>,
+    /// Authorities that a rediss:// server's certificate is verified with (PEM), instead of the system's
+    #[arg(long, env = "PGANALYTICS_REDIS_CA_FILE", value_name = "FILE")]
+    redis_ca_file: Option<PathBuf>,
     /// Where the API and the web UI are served; port 0 takes a free one
     #[arg(long, env = "PGANALYTICS_LISTEN", value_name = "IP:PORT", default_value = DEFAULT_LISTEN)]
     pub(crate) listen: SocketAddr,
@@ -133,12 +148,8 @@ impl BackendArgs {
 
     /// The shared database, where one is named.
     fn database(&self) -> anyhow::Result<Option<DatabaseUrl>> {
-        let read = |file: &Path, what: &str| -> anyhow::Result<String> {
-            let text = std::fs::read_to_string(file).with_context(|| format!("read {what} {}", file.display()))?;
-            Ok(text.trim_end_matches(['\r', '\n']).to_owned())
-        };
-        let url = match (&self.database_url, &self.database_url_file) {
-            (Some(url), _) => url.clone(),
+        let url: DatabaseUrl = match (&self.database_url, &self.database_url_file) {
+            (Some(url), _) => url.expose().parse().context("--database-url")?,
             (None, Some(file)) => read(file, "--database-url-file")?.parse().with_context(|| format!("read {}", file.display()))?,
             (None, None) => {
                 anyhow::ensure!(
@@ -152,6 +163,24 @@ impl BackendArgs {
             Some(file) => url.with_password(&read(file, "--database-password-file")?),
             None => url,
         }))
+    }
+
+    /// The Redis that replicas share, where one is named.
+    async fn redis(&self) -> anyhow::Result<Option<Redis>> {
+        let url: RedisUrl = match (&self.redis_url, &self.redis_url_file) {
+            (Some(url), _) => url.expose().parse().context("--redis-url")?,
+            (None, Some(file)) => read(file, "--redis-url-file")?.parse().with_context(|| format!("read {}", file.display()))?,
+            (None, None) => {
+                anyhow::ensure!(self.redis_password_file.is_none(), "--redis-password-file is for a --redis-url, and there is none");
+                anyhow::ensure!(self.redis_ca_file.is_none(), "--redis-ca-file is for a --redis-url, and there is none");
+                return Ok(None);
+            }
+        };
+        let url = match &self.redis_password_file {
+            Some(file) => url.with_password(&Secret::new(read(file, "--redis-password-file")?)),
+            None => url,
+        };
+        Redis::open(RedisOptions { url, ca: self.redis_ca_file.clone() }).await.map(Some)
     }
 
     /// The certificate to serve with; none for plain HTTP, which other machines get only where that was asked for.
@@ -179,15 +208,22 @@ impl BackendArgs {
         Tls::load(files).context("take the certificate (--tls-cert, --tls-key, --tls-client-ca)").map(Some)
     }
 
-    fn server(&self, tls: Option<Arc<Tls>>) -> ServerOptions {
+    fn server(&self, tls: Option<Arc<Tls>>, redis: Option<Redis>) -> ServerOptions {
         ServerOptions {
             tls,
+            redis,
             session_lifetime: self.session_lifetime.0,
             request_timeout: self.request_timeout.0,
             trusted_proxy: self.trusted_proxy,
             ui: self.ui.clone(),
         }
     }
+}
+
+/// A file that holds one value, without the end of its line.
+fn read(file: &Path, what: &str) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("read {what} {}", file.display()))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// A backend that listens and is about to serve.
@@ -206,7 +242,7 @@ pub(crate) struct Backend {
 impl Backend {
     /// Checks the settings, binds the port, opens the data folder, makes the first admin, and lets the command line in.
     pub(crate) async fn open(args: &BackendArgs) -> anyhow::Result<Self> {
-        let options = args.lake()?;
+        let mut options = args.lake()?;
         let password = admin_password()?;
         let tls = args.tls()?.map(Arc::new);
         let listener = pganalytics_server::bind(args.listen).await?;
@@ -218,6 +254,8 @@ impl Backend {
         if tls.is_none() && !address.ip().to_canonical().is_loopback() && !args.trusted_proxy {
             tracing::warn!(listen = %address, "passwords and tokens travel unencrypted: this is plain HTTP that other machines can reach");
         }
+        let redis = args.redis().await?;
+        options.answers = redis.clone().map(|redis| Arc::new(redis) as Arc<dyn AnswerCache>);
         let lake = Lake::open(options).await?;
         let generated = accounts::first_admin(lake.meta(), password).await?;
         let url = local_url(if tls.is_some() { "https" } else { "http" }, address);
@@ -231,7 +269,7 @@ impl Backend {
             // The one time that it is shown, and the one reason to reveal a secret here.
             output::line(format!("pganalytics admin user={} password={}", accounts::FIRST_ADMIN, password.expose()))?;
         }
-        let app = App::with_operator(lake.clone(), args.server(tls), Some(&operator))?;
+        let app = App::with_operator(lake.clone(), args.server(tls, redis), Some(&operator))?;
         tracing::info!(listen = %address, data = %args.data.display(), views = lake.views().iter().len(), "the backend is open");
         Ok(Self { listener, beside, app, lake, url, local, drain_delay: args.drain_delay })
     }

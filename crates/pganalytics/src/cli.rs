@@ -35,6 +35,7 @@ pub(crate) enum Command {
     User(command::user::Args),
     Token(command::token::Args),
     Retention(command::retention::Args),
+    Lake(command::lake::Args),
     /// Print the API's description (OpenAPI, JSON)
     Openapi,
     Completions(command::completions::Args),
@@ -44,7 +45,7 @@ pub(crate) enum Command {
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Run", &["all-in-one", "serve", "collect", "migrate"]),
     ("Ask", &["sql", "views", "doctor"]),
-    ("Administrate", &["user", "token", "retention"]),
+    ("Administrate", &["user", "token", "retention", "lake"]),
     ("Develop", &["openapi", "completions"]),
 ];
 
@@ -67,11 +68,16 @@ pub(crate) fn command() -> clap::Command {
 /// Parses the arguments; a `[backend]` file lies under flags and variables.
 pub(crate) fn parse() -> Result<Cli, clap::Error> {
     let matches = command().try_get_matches()?;
-    let Some((name, inner)) = matches.subcommand() else { return Cli::from_arg_matches(&matches) };
+    // A subcommand may have subcommands: the settings are the innermost's.
+    let (mut names, mut inner) = (Vec::new(), &matches);
+    while let Some((name, matches)) = inner.subcommand() {
+        names.push(name);
+        inner = matches;
+    }
     let file = inner.try_get_one::<PathBuf>("backend_config").ok().flatten();
     let Some(file) = file else { return Cli::from_arg_matches(&matches) };
     let failed = |error: String| clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{error}\n"));
-    let layered = crate::config::under(command(), name, file).map_err(|error| failed(format!("{error:#}")))?;
+    let layered = crate::config::under(command(), &names, file).map_err(|error| failed(format!("{error:#}")))?;
     // The flags were right a moment ago, so what is wrong now is the file's.
     let matches = layered.try_get_matches().map_err(|error| {
         let text = error.to_string();

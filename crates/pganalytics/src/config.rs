@@ -10,21 +10,26 @@ use crate::backend::BackendArgs;
 
 const TABLE: &str = "backend";
 
-/// The command with the file's values as the defaults of one subcommand.
+/// The command with the file's values as the defaults of one subcommand, named by its path.
 ///
 /// # Errors
 /// A file that cannot be read, or a key that is unknown, with the nearest that is known.
-pub(crate) fn under(command: Command, subcommand: &str, path: &Path) -> anyhow::Result<Command> {
+pub(crate) fn under(command: Command, subcommand: &[&str], path: &Path) -> anyhow::Result<Command> {
     let text = std::fs::read_to_string(path).with_context(|| format!("read the configuration {}", path.display()))?;
     let values = values(&text).with_context(|| format!("read the configuration {}", path.display()))?;
-    Ok(command.mut_subcommand(subcommand, |mut subcommand| {
-        for (key, value) in values {
-            // Once a process: the parser wants texts that live as long as it does.
-            let value: &'static str = value.leak();
-            subcommand = subcommand.mut_arg(key, |arg| arg.default_value(value));
-        }
-        subcommand
-    }))
+    Ok(with_defaults(command, subcommand, values))
+}
+
+fn with_defaults(mut command: Command, subcommand: &[&str], values: Vec<(String, String)>) -> Command {
+    if let Some((first, rest)) = subcommand.split_first() {
+        return command.mut_subcommand(first, |command| with_defaults(command, rest, values));
+    }
+    for (key, value) in values {
+        // Once a process: the parser wants texts that live as long as it does.
+        let value: &'static str = value.leak();
+        command = command.mut_arg(key, |arg| arg.default_value(value));
+    }
+    command
 }
 
 fn values(text: &str) -> anyhow::Result<Vec<(String, String)>> {

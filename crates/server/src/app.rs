@@ -11,6 +11,7 @@ use pganalytics_tls::{ClientAuth, Tls};
 
 use crate::auth::{LoginLimiter, Passwords, Secret, fingerprint};
 use crate::metrics::Metrics;
+use crate::redis::Redis;
 
 /// How long a login lasts where nothing else is said: a week of work, so that nobody on call types a password at 3 a.m.
 pub const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -30,6 +31,8 @@ pub struct ServerOptions {
     pub ui: Option<PathBuf>,
     /// The certificate to serve with; plain HTTP where there is none.
     pub tls: Option<Arc<Tls>>,
+    /// Where replicas share what they can do without. The lake is told of it apart.
+    pub redis: Option<Redis>,
 }
 
 impl Default for ServerOptions {
@@ -40,6 +43,7 @@ impl Default for ServerOptions {
             trusted_proxy: false,
             ui: None,
             tls: None,
+            redis: None,
         }
     }
 }
@@ -77,10 +81,10 @@ impl App {
     pub fn with_operator(lake: Lake, options: ServerOptions, operator: Option<&Secret>) -> anyhow::Result<Self> {
         Ok(Self(Arc::new(Inner {
             operator: operator.map(|token| fingerprint(token.expose())),
+            limiter: LoginLimiter::new(lake.meta().clone(), options.redis.clone()),
             lake,
             options,
             passwords: Passwords::new()?,
-            limiter: LoginLimiter::default(),
             metrics: Metrics::new(),
             draining: AtomicBool::new(false),
         })))

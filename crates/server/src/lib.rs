@@ -16,6 +16,7 @@ mod error;
 mod layers;
 mod local;
 mod metrics;
+mod redis;
 mod render;
 mod serve;
 mod ui;
@@ -30,6 +31,7 @@ pub use error::{ApiError, ErrorBody, ErrorCode, ErrorDetail, ErrorPosition};
 pub use pganalytics_lake as lake;
 /// How TLS is told, for the binary that reads the settings.
 pub use pganalytics_tls as tls;
+pub use redis::{Redis, RedisOptions, RedisUrl, RedisUrlError};
 pub use serve::{bind, router, serve, serve_local};
 
 /// The backend's version.

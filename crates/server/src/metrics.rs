@@ -85,8 +85,8 @@ impl Metrics {
         self.logins.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
-    /// Everything, with the figures of this moment of the lake and of TLS, where there is TLS.
-    pub(crate) fn encode(&self, lake: Stats, tls: Option<Figures>) -> Result<String, std::fmt::Error> {
+    /// Everything, with the figures of this moment of the lake, and of TLS and Redis where there are any.
+    pub(crate) fn encode(&self, lake: Stats, tls: Option<Figures>, redis: Option<u64>) -> Result<String, std::fmt::Error> {
         let mut registry = Registry::with_prefix("pganalytics");
         registry.register("http_requests", "Requests answered", self.requests.clone());
         registry.register_with_unit("http_request_duration", "Time to answer a request", Unit::Seconds, self.durations.clone());
@@ -98,6 +98,9 @@ impl Metrics {
         registry.register_collector(Box::new(LakeFigures(lake)));
         if let Some(tls) = tls {
             registry.register_collector(Box::new(TlsFigures(tls)));
+        }
+        if let Some(failures) = redis {
+            registry.register_collector(Box::new(RedisFailures(failures)));
         }
         let mut out = String::new();
         prometheus_client::encoding::text::encode(&mut out, &registry)?;
@@ -124,8 +127,11 @@ impl Collector for LakeFigures {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, unit.as_ref(), gauge.metric_type())?)?;
         }
-        let counters =
-            [("lake_queries", "Queries answered", stats.queries), ("lake_failed_queries", "Queries that failed", stats.failed_queries)];
+        let counters = [
+            ("lake_queries", "Queries answered", stats.queries),
+            ("lake_kept_answers", "Queries answered from the shared cache, among those answered", stats.kept_answers),
+            ("lake_failed_queries", "Queries that failed", stats.failed_queries),
+        ];
         for (name, help, value) in counters {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
@@ -160,5 +166,17 @@ impl Collector for TlsFigures {
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
         Ok(())
+    }
+}
+
+/// How often Redis was not there.
+#[derive(Debug)]
+struct RedisFailures(u64);
+
+impl Collector for RedisFailures {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let counter = ConstCounter::new(self.0);
+        let help = "Commands that Redis did not answer in time";
+        counter.encode(encoder.encode_descriptor("redis_failures", help, None, counter.metric_type())?)
     }
 }

@@ -5,6 +5,7 @@
 //! statements are the same ([`database`]). Nothing here knows HTTP or how a hash is made.
 
 mod address;
+mod attempts;
 mod collectors;
 pub(crate) mod database;
 mod migrations;
@@ -24,6 +25,7 @@ use sqlx::postgres::{PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 pub use address::{DatabaseUrl, DatabaseUrlError};
+pub use attempts::Attempts;
 pub use collectors::Collector;
 pub(crate) use collectors::Progress;
 use database::{Database, statement};
@@ -174,21 +176,29 @@ impl Meta {
         Ok(Self { database: Database::Postgres(pool) })
     }
 
+    /// Opens the SQLite file in a folder for reading, as it is; a backend may have it open.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) async fn read_folder(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join(FILE);
+        let options = SqliteConnectOptions::new().filename(&path).read_only(true).busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await;
+        let pool = pool.with_context(|| format!("open the meta store {}", path.display()))?;
+        Ok(Self { database: Database::Sqlite { writer: pool.clone(), readers: pool } })
+    }
+
     /// How the schema of a folder's store stands, without changing or making anything.
     ///
     /// # Errors
     /// When the file is there and is no store.
     pub(crate) async fn schema_of_folder(folder: &Path) -> anyhow::Result<SchemaState> {
-        let path = folder.join(FILE);
-        if !path.exists() {
+        if !folder.join(FILE).exists() {
             return Ok(migrations::nothing_yet());
         }
-        let options = SqliteConnectOptions::new().filename(&path).read_only(true);
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
-        let pool = pool.with_context(|| format!("open the meta store {}", path.display()))?;
-        let database = Database::Sqlite { writer: pool.clone(), readers: pool };
-        let state = migrations::state(&database).await;
-        database.close().await;
+        let meta = Self::read_folder(folder).await?;
+        let state = meta.schema().await;
+        meta.close().await;
         state
     }
 
@@ -213,12 +223,15 @@ impl Meta {
     }
 
     /// The moment by the store's own clock where replicas share it, so that their clocks need not agree; else by this process's.
-    pub(crate) async fn now(&self) -> anyhow::Result<DateTime<Utc>> {
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn now(&self) -> Result<DateTime<Utc>, MetaError> {
         if !self.database.is_shared() {
             return Ok(Utc::now());
         }
         let sql = sqlx::AssertSqlSafe(format!("select {}", self.database.clock()));
-        let (now,): (i64,) = self.database.one(statement(sql)).await.map_err(explain)?;
+        let (now,): (i64,) = self.database.one(statement(sql)).await?;
         Ok(time(now))
     }
 

@@ -13,6 +13,13 @@ impl Meta {
         Ok(found.map(|(value,)| value))
     }
 
+    /// A setting's value, which is this one where there was none; the same for all who ask at once.
+    pub(crate) async fn setting_or(&self, name: &str, value: &str, now: DateTime<Utc>) -> Result<String, MetaError> {
+        let insert = statement("insert into settings (name, value, changed) values ($1, $2, $3) on conflict (name) do nothing");
+        self.database().execute(insert.bind(name).bind(value).bind(micros(now))).await?;
+        Ok(self.setting(name).await?.unwrap_or_else(|| value.to_owned()))
+    }
+
     /// Sets it.
     pub(crate) async fn set_setting(&self, name: &str, json: &str, now: DateTime<Utc>) -> Result<(), MetaError> {
         let upsert = statement(

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+mod answers;
 mod compaction;
 mod crash;
 mod fleet;
@@ -11,4 +12,5 @@ mod meta;
 mod readonly;
 mod rollup;
 mod sql;
+mod verify;
 mod world;

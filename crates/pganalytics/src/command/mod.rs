@@ -4,6 +4,7 @@ pub(crate) mod all_in_one;
 pub(crate) mod collect;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod lake;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
 pub(crate) mod retention;
@@ -34,6 +35,7 @@ pub(crate) fn run(Cli { command, log }: Cli) -> anyhow::Result<ExitCode> {
             runtime()?.block_on(Box::pin(collect::run(args)))?;
         }
         Command::Migrate(args) => return runtime()?.block_on(Box::pin(migrate::run(*args))),
+        Command::Lake(args) => return runtime()?.block_on(Box::pin(lake::run(args))),
         Command::Sql(args) => return runtime()?.block_on(Box::pin(sql::run(args))),
         Command::Doctor(args) => return runtime()?.block_on(Box::pin(doctor::run(*args))),
         Command::User(args) => runtime()?.block_on(Box::pin(user::run(args)))?,

@@ -4,7 +4,6 @@
 //! for every way to be wrong.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, FromRequestParts, State};
@@ -25,7 +24,7 @@ use crate::app::App;
 use crate::auth::{Principal, SESSION_COOKIE, Secret, TokenPrefix, Viewer, fingerprint, origin};
 use crate::error::{ApiError, ErrorBody};
 
-/// Longer names exist nowhere; the limiter keeps names, so they are bounded.
+/// Longer names exist nowhere.
 const MAX_NAME: usize = 200;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -115,10 +114,12 @@ async fn login(
     if username.len() > MAX_NAME {
         return Err(ApiError::BadCredentials);
     }
-    if let Err(wait) = app.limiter.begin(&username, client.address, Instant::now()) {
-        app.metrics.login("limited");
-        tracing::warn!(client.address = %client.address, wait_s = wait.as_secs(), "refuse a login: too many failures");
-        return Err(ApiError::TooManyAttempts(wait));
+    if let Err(refusal) = app.limiter.begin(&username, client.address).await {
+        if let ApiError::TooManyAttempts(wait) = &refusal {
+            app.metrics.login("limited");
+            tracing::warn!(client.address = %client.address, wait_s = wait.as_secs(), "refuse a login: too many failures");
+        }
+        return Err(refusal);
     }
     let meta = app.lake.meta();
     let credentials = meta.credentials(&username).await?.filter(|credentials| !credentials.user.disabled);
@@ -130,7 +131,7 @@ async fn login(
         tracing::warn!(client.address = %client.address, "a login failed");
         return Err(ApiError::BadCredentials);
     };
-    app.limiter.succeeded(&username, client.address, Instant::now());
+    app.limiter.succeeded(&username, client.address).await?;
     app.metrics.login("succeeded");
 
     let user = credentials.user;

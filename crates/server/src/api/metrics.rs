@@ -8,6 +8,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::error::ApiError;
+use crate::redis::Redis;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -22,7 +23,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 async fn metrics(State(app): State<App>, Viewer(_): Viewer) -> Result<([(HeaderName, &'static str); 1], String), ApiError> {
     let text = app
         .metrics
-        .encode(app.lake.stats().await, app.options.tls.as_ref().map(|tls| tls.figures()))
+        .encode(app.lake.stats().await, app.options.tls.as_ref().map(|tls| tls.figures()), app.options.redis.as_ref().map(Redis::failures))
         .map_err(|error| ApiError::Internal(error.into()))?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text))
 }

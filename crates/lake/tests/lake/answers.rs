@@ -1,0 +1,126 @@
+//! Answers that are kept: they are what the query would say, or they are not kept.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::TimeDelta;
+use pganalytics_lake::{AnswerCache, Query};
+
+use crate::world::{Row, World, batch, noon};
+
+/// A cache in memory, which counts.
+#[derive(Debug, Default)]
+struct Kept {
+    answers: Mutex<HashMap<String, Bytes>>,
+    is_closed: AtomicBool,
+}
+
+#[async_trait]
+impl AnswerCache for Kept {
+    async fn get(&self, name: &str) -> Option<Bytes> {
+        self.answers.lock().unwrap().get(name).cloned()
+    }
+
+    async fn put(&self, name: &str, bytes: Vec<u8>) {
+        if !self.is_closed.load(Ordering::SeqCst) {
+            self.answers.lock().unwrap().insert(name.to_owned(), bytes.into());
+        }
+    }
+}
+
+/// Takes long enough to be worth keeping, and counts the rows of the table as well.
+const SLOW: &str = "select count(distinct s.queryid * 0 + x.value % 99991) + 1000000 * sum(case when x.value = 1 then s.calls else 0 end)
+    from pg_stat_statements s, generate_series(1, 300000) x where s.server = 'a'";
+
+impl Kept {
+    /// Waits until so many answers are kept: putting them is not waited for.
+    async fn holds(&self, count: usize) {
+        for _ in 0..500 {
+            if self.answers.lock().unwrap().len() == count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} answers are kept, not {count}", self.answers.lock().unwrap().len());
+    }
+}
+
+async fn world() -> (World, Arc<Kept>) {
+    let kept = Arc::new(Kept::default());
+    let cache: Arc<dyn AnswerCache> = Arc::<Kept>::clone(&kept);
+    let world = World::with(|options| options.answers = Some(cache)).await;
+    world.ingest(batch(1, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
+    (world, kept)
+}
+
+#[tokio::test]
+async fn the_same_question_over_the_same_rows_is_answered_from_the_cache() {
+    let (world, kept) = world().await;
+    let first = world.one(SLOW).await;
+    kept.holds(1).await;
+    assert_eq!(world.one(SLOW).await, first);
+    assert_eq!(world.lake.stats().await.kept_answers, 1);
+    // Another number of rows, and other parameters, are other questions.
+    world.lake.query(Query { max_rows: Some(5), ..Query::new(SLOW) }).await.unwrap();
+    let asked = SLOW.replace("'a'", "$server");
+    for server in ["a", "b"] {
+        let parameters = [("server".to_owned(), server.into())].into();
+        world.lake.query(Query { parameters, ..Query::new(&asked) }).await.unwrap();
+    }
+    assert_eq!(world.lake.stats().await.kept_answers, 1);
+}
+
+#[tokio::test]
+async fn rows_that_come_or_move_into_files_are_in_the_next_answer() {
+    let (world, kept) = world().await;
+    assert_eq!(world.one(SLOW).await, "1099991");
+    kept.holds(1).await;
+    world.ingest(batch(2, &[Row::new(noon() + TimeDelta::minutes(1), "a", 2, 2)])).await.unwrap();
+    assert_eq!(world.one(SLOW).await, "3099991", "a row came");
+    kept.holds(2).await;
+    world.lake.compact().await.unwrap();
+    assert_eq!(world.one(SLOW).await, "3099991", "the rows are in a file");
+    kept.holds(3).await;
+    // A row that the question does not read leaves the kept answer as good as it was.
+    world.ingest(batch(3, &[Row::new(noon() + TimeDelta::minutes(2), "z", 3, 4)])).await.unwrap();
+    assert_eq!(world.one(SLOW).await, "3099991");
+    assert_eq!(world.lake.stats().await.kept_answers, 1);
+}
+
+#[tokio::test]
+async fn what_depends_on_the_moment_on_chance_or_on_the_process_is_not_kept() {
+    let (world, kept) = world().await;
+    for sql in [
+        &format!("{SLOW} and s.ts < now()"),
+        &format!("{SLOW} and random() >= 0"),
+        &format!("{SLOW} and (select count(*) from information_schema.df_settings) > 0"),
+        &format!("select count(*) from ({SLOW} and s.ts < current_date)"),
+        &format!("explain {SLOW}"),
+        "select count(distinct x.value % 99991) from generate_series(1, 300000) x",
+    ] {
+        world.query(sql).await.unwrap();
+    }
+    assert_eq!(world.lake.stats().await.kept_answers, 0);
+    world.one(SLOW).await;
+    kept.holds(1).await;
+}
+
+#[tokio::test]
+async fn what_no_replica_wrote_is_not_believed() {
+    let (world, kept) = world().await;
+    let first = world.one(SLOW).await;
+    kept.holds(1).await;
+    let (name, good) = kept.answers.lock().unwrap().iter().map(|(name, bytes)| (name.clone(), bytes.to_vec())).next().unwrap();
+    kept.is_closed.store(true, Ordering::SeqCst);
+    let mut forged = good.clone();
+    *forged.last_mut().unwrap() ^= 1;
+    for bytes in [Vec::new(), vec![0; 31], vec![0; 40], good[..good.len() - 1].to_vec(), forged] {
+        kept.answers.lock().unwrap().insert(name.clone(), bytes.into());
+        assert_eq!(world.one(SLOW).await, first);
+    }
+    assert_eq!(world.lake.stats().await.kept_answers, 0);
+}
