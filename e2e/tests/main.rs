@@ -17,5 +17,6 @@ mod shared;
 mod standby;
 mod stores;
 mod troubles;
+mod verify;
 mod views;
 mod watched;
