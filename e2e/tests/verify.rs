@@ -25,7 +25,12 @@ async fn a_history_on_s3_is_looked_through_beside_its_backend() -> Result<()> {
         let batch = hand.next_batch()?;
         hand.ship_until_acknowledged(&backend.api, &batch).await?;
     }
-    let object = until("a file of the hand's rows", PATIENCE, async || Ok(find(&s3.bucket(), "table=pg_stat_archiver"))).await?;
+    until("the hand's rows to be in files", PATIENCE, async || {
+        let (_, metrics) = backend.api.ask(reqwest::Method::GET, "/metrics", None).await?;
+        Ok(metrics.contains("pganalytics_lake_hot_batches 0\n").then_some(()))
+    })
+    .await?;
+    let object = find(&s3.bucket(), "table=pg_stat_archiver").context("a file of the hand's rows")?;
 
     // The settings come from a file, as a backend's do.
     let config = backend.data().with_file_name("verify.toml");

@@ -18,6 +18,7 @@
 //! [collector]
 //! name = "db-1"                              # PGANALYTICS_COLLECTOR_NAME; the host's name where it is not given
 //! listen = "127.0.0.1:8081"                  # PGANALYTICS_COLLECTOR_LISTEN; /metrics, /livez, /readyz; "off" for none
+//! plain_http = true                          # PGANALYTICS_COLLECTOR_PLAIN_HTTP; needed where other machines reach listen and there is no tls_cert
 //! tls_cert = "/etc/ssl/metrics.pem"          # PGANALYTICS_COLLECTOR_TLS_CERT; serves those over HTTPS; read again when it changes
 //! tls_key = "/etc/ssl/metrics.key"           # PGANALYTICS_COLLECTOR_TLS_KEY
 //! tls_min_version = "1.3"                    # PGANALYTICS_COLLECTOR_TLS_MIN_VERSION

@@ -18,15 +18,17 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use arrow::array::{BooleanArray, RecordBatch, cast::AsArray as _, types::TimestampMicrosecondType};
 use arrow::compute::filter_record_batch;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::StreamExt as _;
+use tokio::time::Instant;
 
 use crate::catalog::{self, LiveFile};
-use crate::follow::{Follower, next_version};
+use crate::follow::{Follower, LOOK, next_version};
 use crate::lease::Fence;
 use crate::meta::database::statement;
 use crate::meta::{Meta, explain};
@@ -45,6 +47,10 @@ const FAN_IN: usize = 8;
 const MERGE_AT_ONCE: usize = 32;
 /// A day is left alone this long after its end, and a new file this long after its creation, for late batches to gather.
 const SETTLE: TimeDelta = TimeDelta::hours(1);
+
+/// From the moment that rows are seen until they are in files, at least: by then each replica has seen them too. The fleet's newest rows are noted
+/// of batches as they come, and replicas look for those every [`LOOK`].
+const SEEN: Duration = LOOK.saturating_mul(3);
 
 /// Does the work; one compaction at a time.
 #[derive(Debug)]
@@ -73,6 +79,7 @@ impl Compactor {
     }
 
     async fn write_hot(&self, fence: Fence, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
+        let began = Instant::now();
         let snapshot = self.present.snapshot();
         let hot = |view: &str| snapshot.get(view).map(|contents| Arc::clone(&contents.hot)).unwrap_or_default();
         let Some(up_to) = snapshot.values().flat_map(|contents| contents.hot.last()).map(|hot| hot.batch).max() else {
@@ -92,6 +99,9 @@ impl Compactor {
                     return Err(error);
                 }
             }
+        }
+        if self.meta.database().is_shared() {
+            tokio::time::sleep_until(began + SEEN).await;
         }
         let compacted = Compacted { up_to, batches: batches.len() as u64 };
         let version = match self.commit(fence, &written, &[], Some(compacted), now).await {

@@ -27,7 +27,7 @@ use crate::shape::Shapes;
 use crate::snapshot::{Change, Present};
 
 /// How often a process looks for others' changes.
-const LOOK: Duration = Duration::from_millis(200);
+pub(crate) const LOOK: Duration = Duration::from_millis(200);
 /// Before any version: what an older version of this program wrote has version 0.
 const BEFORE: i64 = -1;
 /// Batches fetched at once: their bodies stand in memory until they are decoded.

@@ -32,7 +32,7 @@ pub(crate) struct ClientArgs {
     #[arg(long, env = "PGANALYTICS_URL", value_name = "URL")]
     url: Option<Url>,
     /// A token for it; better given in the environment or a file, where no process list shows it
-    #[arg(long, env = "PGANALYTICS_TOKEN", value_name = "TOKEN", hide_env_values = true, requires = "url", value_parser = secret)]
+    #[arg(long, env = "PGANALYTICS_TOKEN", value_name = "TOKEN", hide_env_values = true, requires = "url")]
     token: Option<Secret>,
     /// A file with the token
     #[arg(long, env = "PGANALYTICS_TOKEN_FILE", value_name = "FILE", requires = "url", conflicts_with = "token")]
@@ -67,11 +67,6 @@ impl ClientArgs {
         }
         Ok(builder)
     }
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the signature clap asks for")]
-fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
-    Ok(Secret::new(text))
 }
 
 /// What the backend said no with.

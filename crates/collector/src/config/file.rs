@@ -20,7 +20,7 @@ const KEYS: &[&str] = &["backend", "spool", "collector", "target", "view"];
 const BACKEND_KEYS: &[&str] = &["url", "token", "token_file", "ca_file", "cert_file", "key_file", "tls_min_version"];
 const SPOOL_KEYS: &[&str] = &["folder", "max_bytes"];
 const COLLECTOR_KEYS: &[&str] =
-    &["name", "listen", "tls_cert", "tls_key", "tls_min_version", "tls_client_ca", "tls_client_auth", "flush", "views"];
+    &["name", "listen", "plain_http", "tls_cert", "tls_key", "tls_min_version", "tls_client_ca", "tls_client_auth", "flush", "views"];
 const TARGET_KEYS: &[&str] = &["name", "conninfo", "databases", "exclude_databases", "max_databases", "max_connections"];
 const VIEW_KEYS: &[&str] = &["enabled", "interval", "timeout", "max_rows"];
 
@@ -63,6 +63,12 @@ pub(super) fn load(place: &str, text: &str, environment: &BTreeMap<String, Strin
                 .map_err(|_| collector.error("listen", "is no address", "write ip:port, as in \"127.0.0.1:8081\", or \"off\""))?,
         ),
     };
+    let tls = tls(&collector)?;
+    let plain_http = collector.truth("plain_http", "PGANALYTICS_COLLECTOR_PLAIN_HTTP")?.unwrap_or_default();
+    if tls.is_none() && !plain_http && listen.is_some_and(|address| !address.ip().to_canonical().is_loopback()) {
+        let remedy = "give tls_cert and tls_key, or say plain_http = true, or listen on 127.0.0.1";
+        return Err(collector.error("listen", "is reached by other machines, and /metrics would travel unencrypted", remedy));
+    }
     let flush = collector.duration("flush", "PGANALYTICS_COLLECTOR_FLUSH")?.unwrap_or(DEFAULT_FLUSH);
     if flush < FLUSH_RANGE.0 || flush > FLUSH_RANGE.1 {
         return Err(collector.error("flush", "is not sensible", "give \"1s\" to \"1h\""));
@@ -72,7 +78,7 @@ pub(super) fn load(place: &str, text: &str, environment: &BTreeMap<String, Strin
         spool: SpoolOptions { folder: folder.unwrap_or_else(|| DEFAULT_SPOOL_FOLDER.into()), max_bytes },
         name: overrides.name.clone().or(collector.string("name", "PGANALYTICS_COLLECTOR_NAME")?).unwrap_or_else(host_name),
         listen,
-        tls: tls(&collector)?,
+        tls,
         flush,
         views,
         targets: targets(&root, overrides)?,
@@ -280,6 +286,13 @@ impl<'a> Place<'a> {
         text.parse().map(Some).map_err(|remedy: String| self.error(key, &format!("'{text}' is not known"), &remedy))
     }
 
+    fn truth(&self, key: &str, variable: &str) -> Result<Option<bool>, ConfigError> {
+        if let Some(toml::Value::Boolean(truth)) = self.table.get(key).filter(|_| !self.environment.contains_key(variable)) {
+            return Ok(Some(*truth));
+        }
+        self.parsed(key, variable)?.map_or(Ok(None), |Truth(truth)| Ok(Some(truth)))
+    }
+
     fn strings(&self, key: &str) -> Result<Option<Vec<String>>, ConfigError> {
         let Some(value) = self.table.get(key) else { return Ok(None) };
         let texts = value.as_array().and_then(|array| array.iter().map(|value| value.as_str().map(Into::into)).collect());
@@ -318,5 +331,20 @@ impl<'a> Place<'a> {
         };
         let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
         bytes.map(Some).ok_or_else(wrong)
+    }
+}
+
+/// A truth value as a variable has it.
+struct Truth(bool);
+
+impl FromStr for Truth {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "true" | "1" | "yes" | "on" => Ok(Self(true)),
+            "false" | "0" | "no" | "off" => Ok(Self(false)),
+            _ => Err("write true or false".to_owned()),
+        }
     }
 }

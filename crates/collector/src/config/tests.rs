@@ -77,6 +77,16 @@ fn a_collector_needs_no_file_at_all() {
 }
 
 #[test]
+fn metrics_are_plain_http_to_other_machines_only_where_that_is_said() {
+    let listen = |more: &str| WHOLE.replace("listen = \"off\"", &format!("listen = \"0.0.0.0:8081\"\n{more}"));
+    for text in [listen("plain_http = true"), listen("tls_cert = \"/c\"\ntls_key = \"/k\"")] {
+        assert!(with(&text, &[], &Overrides::default()).is_ok(), "{text}");
+    }
+    assert!(with(&listen(""), &[("PGANALYTICS_COLLECTOR_PLAIN_HTTP", "true")], &Overrides::default()).is_ok());
+    assert!(with(&listen("plain_http = true"), &[("PGANALYTICS_COLLECTOR_PLAIN_HTTP", "off")], &Overrides::default()).is_err());
+}
+
+#[test]
 fn certificates_are_named_in_the_file_or_in_variables() {
     let text = WHOLE.replace("[spool]", "cert_file = \"/c\"\nkey_file = \"/k\"\ntls_min_version = \"1.2\"\n[spool]");
     let variables = [("PGANALYTICS_COLLECTOR_TLS_CERT", "/vc"), ("PGANALYTICS_COLLECTOR_TLS_KEY", "/vk")];
@@ -104,6 +114,8 @@ fn errors_name_the_file_the_key_and_what_helps_and_never_a_secret() {
         (changed("64MiB", "64 parsecs"), "spool.max_bytes: is no size"),
         (changed("64MiB", "1MiB"), "spool.max_bytes: is too small"),
         (changed("\"off\"", "\"here\""), "collector.listen: is no address"),
+        (changed("\"off\"", "\"0.0.0.0:8081\""), "collector.listen: is reached by other machines, and /metrics would travel unencrypted"),
+        (changed("listen = \"off\"", "plain_http = \"maybe\""), "collector.plain_http: 'maybe' is not known; write true or false"),
         (changed("listen = \"off\"", "tls_cert = \"/c\""), "collector.tls_key: is missing; name the key of the certificate in tls_cert"),
         (changed("listen = \"off\"", "tls_client_ca = \"/c\""), "collector.tls_client_ca: needs TLS; give tls_cert and tls_key too"),
         (
