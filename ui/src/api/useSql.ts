@@ -5,6 +5,7 @@
 import { type UseQueryResult, useQuery } from '@tanstack/react-query';
 import { chooseBin, MAX_POINTS } from '../range/bins';
 import { useRange } from '../range/RangeProvider';
+import { useShortestKept } from './retention';
 import { runSql } from './run';
 import { type Parameters, type SqlQuery, toObjects, type Window, windowParameters } from './sql';
 
@@ -26,8 +27,9 @@ export function useSql<Row, P extends Parameters>(
   parameters: P,
   { enabled = true, points = MAX_POINTS }: Options = {},
 ): UseQueryResult<SqlData<Row>, Error> {
-  const { from, to } = useRange();
-  const window: Window = { from, to, bin: chooseBin(to - from, query.interval, points) };
+  const { from, to, now } = useRange();
+  const interval = Math.max(query.interval, useShortestKept(from, now));
+  const window: Window = { from, to, bin: chooseBin(to - from, interval, points) };
   const subject = JSON.stringify(parameters);
   return useQuery<SqlData<Row>, Error>({
     queryKey: ['sql', query.name, subject, window],

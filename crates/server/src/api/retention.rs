@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::body::JsonBody;
 use crate::app::App;
-use crate::auth::Admin;
+use crate::auth::{Admin, Viewer};
 use crate::error::{ApiError, ErrorBody};
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -75,7 +75,7 @@ impl From<Retention> for RetentionInfo {
 /// How long history is kept.
 #[utoipa::path(get, path = "/api/v1/settings/retention", tag = "administration", operation_id = "get_retention",
     responses((status = OK, body = RetentionInfo)))]
-async fn get(State(app): State<App>, Admin(_): Admin) -> Result<Json<RetentionInfo>, ApiError> {
+async fn get(State(app): State<App>, Viewer(_): Viewer) -> Result<Json<RetentionInfo>, ApiError> {
     Ok(Json(app.lake.retention().await.map_err(ApiError::Store)?.into()))
 }
 

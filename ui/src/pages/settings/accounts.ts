@@ -45,10 +45,6 @@ export function useRevokeToken() {
   });
 }
 
-export function useRetention() {
-  return useQuery({ queryKey: ['retention'], queryFn: ({ signal }) => get('/api/v1/settings/retention', signal) });
-}
-
 export function useSetRetention() {
   const client = useQueryClient();
   return useMutation({
