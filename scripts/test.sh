@@ -37,9 +37,10 @@ suite() { # name, pattern of passed, pattern of failed, command …
 
 make --no-print-directory ui/node_modules/.package-lock.json e2e/node_modules/.package-lock.json
 CHROMIUM=$(scripts/chromium.sh)
-# What the end-to-end tests start: load balancers and Redis, an S3 server, DuckDB and Spark.
+# What the end-to-end tests start: load balancers and Redis, servers of S3 and Azure Blob, DuckDB and Spark.
 scripts/balancers.sh
 scripts/s3-server.sh >/dev/null
+scripts/azurite.sh >/dev/null
 scripts/readers.sh >/dev/null
 export CHROMIUM CARGO_TERM_COLOR=never NO_COLOR=1
 SECONDS=0

@@ -2,6 +2,7 @@
 //! child processes, and a workload that looks like a living shop. Everything started here ends with the process that started
 //! it, also when that one panics or is killed.
 
+pub mod azure;
 pub mod backend;
 pub mod balancer;
 pub mod certificate;

@@ -1,7 +1,10 @@
 //! Several backends on one PostgreSQL: what one acknowledged the others answer, and none of them is needed.
 
 use anyhow::{Context, Result};
+use e2e::azure::{Azure, CONTAINER};
+use e2e::backend::{Backend, Settings};
 use e2e::hand::Hand;
+use e2e::install::binary;
 use e2e::postgres::{Ending, Postgres};
 use e2e::replicas::{database_url, holds_the_lease, migrate, migrated, refused, replica};
 use e2e::wait::{PATIENCE, until};
@@ -130,5 +133,36 @@ async fn replicas_live_through_a_restart_of_their_store() -> Result<()> {
         .await?;
         until("all rows", PATIENCE, async || hand.judge(&replica.api).await.map(Some)).await?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn replicas_share_a_history_on_azure() -> Result<()> {
+    let (azure, postgres) = (Azure::start().await?, Postgres::start(18).await?);
+    let url = migrated(&postgres).await?;
+    let store = format!("az://{CONTAINER}/lake");
+    let settings = || Settings {
+        environment: azure.environment(),
+        ..Settings::flags(&["--database-url", &url, "--store", &store, "--compact-every", "1s"])
+    };
+    let replicas = futures::future::try_join_all((0..2).map(|_| Backend::start_with(settings()))).await?;
+    let mut hand = Hand::new(&replicas[0].api, "hand").await?;
+    for at in 0..20 {
+        let batch = hand.next_batch()?;
+        hand.ship_until_acknowledged(&replicas[at % 2].api, &batch).await?;
+    }
+    until("the rows to be in files", PATIENCE, async || {
+        let (_, metrics) = replicas[1].api.ask(reqwest::Method::GET, "/metrics", None).await?;
+        Ok(metrics.contains("pganalytics_lake_hot_batches 0\n").then_some(()))
+    })
+    .await?;
+    for replica in &replicas {
+        hand.judge(&replica.api).await?;
+    }
+    let mut verify = tokio::process::Command::new(binary("pganalytics")?);
+    verify.args(["lake", "verify", "--database-url", &url, "--store", &store]).envs(azure.environment());
+    let output = verify.output().await.context("run pganalytics lake verify")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("all is well") && !said.starts_with("0 files"), "{said}");
     Ok(())
 }
