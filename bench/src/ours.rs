@@ -98,6 +98,7 @@ impl Backend {
             created_us: ts_us,
             version: env!("CARGO_PKG_VERSION").into(),
             dropped_rows: 0,
+            status: None,
             frames: Vec::new(),
         };
         wire::encode(header, &frames, &Limits::default()).context("encode a batch")

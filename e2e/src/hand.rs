@@ -68,6 +68,7 @@ impl Hand {
             created_us: ts_us,
             version: env!("CARGO_PKG_VERSION").into(),
             dropped_rows: 0,
+            status: None,
             frames: Vec::new(),
         };
         Ok(wire::encode(header, &[(VIEW.to_owned(), rows)], &Limits::default()).context("encode a batch")?.into())

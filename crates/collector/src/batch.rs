@@ -176,6 +176,7 @@ mod tests {
             created_us: 1,
             version: "0".into(),
             dropped_rows: 0,
+            status: None,
             frames: Vec::new(),
         }
     }

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use pganalytics_tls::Tls;
-use pganalytics_views::wire::{Header, Limits};
+use pganalytics_views::wire::{Header, Limits, Status};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -75,6 +75,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     };
     let tls = config.tls.map(Tls::load).transpose().context("take the certificate of [collector] (tls_cert, tls_key, tls_client_ca)")?;
     let metrics = Arc::new(Metrics::default());
+    metrics.expect(config.targets.len());
     let gather = Gather::new();
     let collector = spool.identity();
     tracing::info!(%collector, name = config.name, targets = config.targets.len(), views = config.views.len(), "collecting");
@@ -135,8 +136,8 @@ struct Closing {
 impl Closing {
     async fn flush(&self, queue: &Queue) {
         let batches = self.gather.take();
-        let (collector, name) = (self.collector, self.name.clone());
-        let outcome = queue.with(move |spool| close(spool, collector, &name, batches)).await;
+        let (collector, name, status) = (self.collector, self.name.clone(), self.metrics.status());
+        let outcome = queue.with(move |spool| close(spool, collector, &name, &status, batches)).await;
         if let Ok(Err(error)) | Err(error) = outcome {
             tracing::error!(error = format!("{error:#}"), "a batch could not be spooled; its rows are counted as dropped");
         }
@@ -162,7 +163,7 @@ impl Closing {
 }
 
 /// Encodes rows as batches of the next sequences and appends them.
-fn close(spool: &mut Spool, collector: uuid::Uuid, name: &str, batches: Vec<Frames>) -> anyhow::Result<()> {
+fn close(spool: &mut Spool, collector: uuid::Uuid, name: &str, status: &Status, batches: Vec<Frames>) -> anyhow::Result<()> {
     let mut todo = VecDeque::from(batches);
     let mut outcome = Ok(());
     while let Some(frames) = todo.pop_front() {
@@ -174,6 +175,12 @@ fn close(spool: &mut Spool, collector: uuid::Uuid, name: &str, batches: Vec<Fram
             created_us: target::now_us(),
             version: env!("CARGO_PKG_VERSION").into(),
             dropped_rows,
+            status: Some(Status {
+                spool_batches: spool.len() as u64,
+                spool_bytes: spool.bytes(),
+                oldest_ms: spool.oldest_since().map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+                ..status.clone()
+            }),
             frames: Vec::new(),
         };
         let rows = frames.iter().map(|(_, rows)| rows.num_rows() as u64).sum();

@@ -1,11 +1,14 @@
-//! What the collector says about itself, in the Prometheus text format.
+//! What the collector says about itself: to Prometheus in its text format, and to the backend as the [`Status`] in each batch.
 //!
 //! A view that hangs is seen as a growing `pganalytics_collector_view_last_success_timestamp_seconds` age.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pganalytics_tls::Figures;
+use pganalytics_views::wire::{Status, error_line};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -36,10 +39,21 @@ type Float = Gauge<f64, AtomicU64>;
 type Int = Gauge<i64, AtomicI64>;
 type Seconds = Counter<f64, AtomicU64>;
 
+/// What the status tells beside the spool.
+#[derive(Debug)]
+struct Told {
+    started_us: i64,
+    targets: u64,
+    up: BTreeSet<String>,
+    /// The latest error of shipping, and when it was.
+    error: Option<(String, i64)>,
+}
+
 /// The collector's metrics.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
+    told: Mutex<Told>,
     up: Family<Server, Int>,
     polls: Family<ServerView, Counter>,
     errors: Family<ServerView, Counter>,
@@ -133,13 +147,46 @@ impl Default for Metrics {
             rejected_batches,
             ship_errors,
             last_ship,
+            told: Mutex::new(Told { started_us: now_us(), targets: 0, up: BTreeSet::new(), error: None }),
             registry,
         }
     }
 }
 
 impl Metrics {
+    /// How many servers are to be read.
+    pub(crate) fn expect(&self, targets: usize) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).targets = targets as u64;
+    }
+
+    /// An attempt to ship failed.
+    pub(crate) fn ship_failed(&self, error: &str) {
+        self.ship_errors.inc();
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).error = Some((error_line(error), now_us()));
+    }
+
+    /// What the next batch tells the backend; the spool's part of it comes from the spool.
+    #[must_use]
+    pub(crate) fn status(&self) -> Status {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        Status {
+            started_us: told.started_us,
+            targets: told.targets,
+            targets_up: told.up.len() as u64,
+            last_error: told.error.as_ref().map(|(error, _)| error.clone()),
+            last_error_us: told.error.as_ref().map(|(_, at)| *at),
+            ..Status::default()
+        }
+    }
+
     pub(crate) fn target(&self, server: &str, up: bool) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if !up {
+            told.up.remove(server);
+        } else if !told.up.contains(server) {
+            told.up.insert(server.into());
+        }
+        drop(told);
         self.up.get_or_create(&Server { server: server.into() }).set(i64::from(up));
     }
 
@@ -190,6 +237,10 @@ impl Metrics {
     }
 }
 
+fn now_us() -> i64 {
+    crate::target::now_us()
+}
+
 /// Seconds since the epoch.
 #[must_use]
 pub(crate) fn now_seconds() -> f64 {
@@ -199,6 +250,21 @@ pub(crate) fn now_seconds() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_status_tells_servers_that_answer_and_the_latest_error_even_after_it_passed() {
+        let metrics = Metrics::default();
+        metrics.expect(2);
+        metrics.target("db-1", true);
+        metrics.target("db-2", true);
+        metrics.target("db-1", false);
+        metrics.ship_failed("503:\nbusy");
+        let status = metrics.status();
+        assert_eq!((status.targets, status.targets_up, status.last_error.as_deref()), (2, 1, Some("503: busy")));
+        assert!(status.started_us > 0 && status.last_error_us >= Some(status.started_us));
+        metrics.ship_failed(&"é".repeat(1_000));
+        assert_eq!(metrics.status().last_error.map(|error| error.len()), Some(pganalytics_views::wire::MAX_ERROR));
+    }
 
     #[test]
     fn the_text_tells_targets_views_and_the_spool() {

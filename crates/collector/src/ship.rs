@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use pganalytics_views::wire;
+use pganalytics_views::{clock, wire};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use tokio::sync::Notify;
@@ -75,8 +75,14 @@ impl Shipper {
             Ok(token) => token,
             Err(error) => return Outcome::Remedy(format!("{error:#}")),
         };
-        let request =
-            self.client.current().post(self.ingest.clone()).bearer_auth(token.reveal()).header(CONTENT_TYPE, wire::CONTENT_TYPE).body(body);
+        let request = self
+            .client
+            .current()
+            .post(self.ingest.clone())
+            .bearer_auth(token.reveal())
+            .header(CONTENT_TYPE, wire::CONTENT_TYPE)
+            .header(clock::SENT_AT, crate::target::now_us())
+            .body(body);
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) => {
@@ -92,6 +98,8 @@ impl Shipper {
         let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let after = after.map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_CAP));
         let text = answer.text().await.unwrap_or_default();
+        // Something on the way may send back what it was sent, and this goes to the log and into the next header.
+        let text = if token.reveal().is_empty() { text } else { text.replace(token.reveal(), "***") };
         let cut = text.floor_char_boundary(REASON_CAP);
         let reason = format!("{status}: {}", text[..cut].trim());
         match status {
@@ -173,7 +181,7 @@ pub(crate) async fn run(shipper: &Shipper, queue: &Queue, metrics: &Metrics, sto
                     }
                     (Outcome::Remedy(reason) | Outcome::Again(reason, _), Some(wait)) => {
                         failures = failures.saturating_add(1);
-                        metrics.ship_errors.inc();
+                        metrics.ship_failed(reason);
                         // Once for each kind of trouble, not once a try.
                         if told.as_deref() != Some(reason) {
                             tracing::warn!(
@@ -226,6 +234,7 @@ async fn settle(oldest: &Oldest, outcome: &Outcome, failures: u32, queue: &Queue
                 error = reason,
                 "the backend refuses a batch; it is kept in rejected/"
             );
+            metrics.ship_failed(reason);
             queue.with(move |spool| spool.reject(sequence)).await.ok().and(None)
         }
         Outcome::Remedy(_) => Some(SLOW.mul_f64(0.5 + rand::random::<f64>() / 2.0)),

@@ -1,6 +1,7 @@
 //! What is collected: the definitions of `views/*.toml`, their Arrow schemas, their SQL per version, and the wire format in
 //! which the collector ships what it read. The collector and the backend meet only here. No I/O but [`ViewSet::with_folder`].
 
+pub mod clock;
 mod definition;
 mod ipc;
 mod reference;

@@ -37,6 +37,8 @@ const PREFIX: usize = 16;
 const ZSTD_LEVEL: i32 = 3;
 /// What a zstd frame may ask the reader to keep, as a power of two: 8 MiB, four times what the level above uses.
 const ZSTD_WINDOW_LOG: u32 = 23;
+/// Bytes of an error in a header: a line in a table, not a page.
+pub const MAX_ERROR: usize = 500;
 /// Views in one batch: far more than there are.
 const MAX_FRAMES: usize = 1_000;
 
@@ -73,8 +75,40 @@ pub struct Header {
     /// Rows the collector had to drop since the batch before (its spool was full, or a snapshot was over a limit).
     #[serde(default)]
     pub dropped_rows: u64,
+    /// How the collector was when it closed the batch; collectors before this was told leave it out, and backends before skip it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
     /// What the body holds, in order.
     pub frames: Vec<Frame>,
+}
+
+/// How a collector is. Each field has a default, so that versions may differ in what they tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    /// When it started, microseconds, by its clock.
+    pub started_us: i64,
+    /// Batches that waited in the spool, this one not counted.
+    pub spool_batches: u64,
+    /// Their bytes.
+    pub spool_bytes: u64,
+    /// How long the oldest of them had waited, milliseconds; none where nothing waited.
+    pub oldest_ms: Option<u64>,
+    /// Servers it is to read.
+    pub targets: u64,
+    /// Those that answered last time.
+    pub targets_up: u64,
+    /// The latest error of shipping, at most [`MAX_ERROR`] bytes; it stays after the trouble has passed.
+    pub last_error: Option<String>,
+    /// When that was, microseconds.
+    pub last_error_us: Option<i64>,
+}
+
+/// An error's text as a header carries it: one line, capped.
+#[must_use]
+pub fn error_line(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    line[..line.floor_char_boundary(MAX_ERROR)].trim().to_owned()
 }
 
 /// One view's rows in the body.
@@ -223,7 +257,11 @@ fn split<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(Header, &'a [u8]), Wir
     if found != computed {
         return Err(WireError::Checksum { found, computed });
     }
-    let header: Header = serde_json::from_slice(&bytes[PREFIX..PREFIX + length])?;
+    let mut header: Header = serde_json::from_slice(&bytes[PREFIX..PREFIX + length])?;
+    // The other side promised as much; what it sent is shown to people all the same.
+    if let Some(error) = header.status.as_mut().and_then(|status| status.last_error.as_mut()) {
+        *error = error_line(error);
+    }
     within("number of frames", header.frames.len(), MAX_FRAMES)?;
     Ok((header, &bytes[PREFIX + length..]))
 }

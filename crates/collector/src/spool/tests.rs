@@ -27,6 +27,7 @@ fn batch(spool: &Spool, rows: usize) -> Bytes {
         created_us: 1,
         version: "0".into(),
         dropped_rows,
+        status: None,
         frames: Vec::new(),
     };
     encode(header, &[("v".into(), frame)], &Limits::default()).expect("a batch").into()

@@ -186,6 +186,7 @@ pub(crate) fn batch_of(collector: Uuid, sequence: u64, frames: &[(String, Record
         created_us: 0,
         version: "0.1.0".into(),
         dropped_rows: 1,
+        status: None,
         frames: vec![],
     };
     encode(header, frames, &Limits::default()).unwrap().into()

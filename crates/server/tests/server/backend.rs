@@ -145,6 +145,7 @@ pub(crate) fn encode(collector: uuid::Uuid, sequence: u64, view: &str, rows: arr
         created_us: 0,
         version: "0.1.0".into(),
         dropped_rows: 0,
+        status: None,
         frames: Vec::new(),
     };
     wire::encode(header, &[(view.to_owned(), rows)], &wire::Limits::default()).unwrap()

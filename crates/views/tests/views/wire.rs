@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
-use pganalytics_views::wire::{Batch, Frame, Header, Limits, WireError, decode, decode_header, encode};
+use pganalytics_views::wire::{Batch, Frame, Header, Limits, MAX_ERROR, Status, WireError, decode, decode_header, encode};
 use pganalytics_views::{ViewSet, schema};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -22,6 +22,7 @@ fn header() -> Header {
         created_us: TS,
         version: "0.1.0".into(),
         dropped_rows: 3,
+        status: Some(Status { spool_batches: 2, oldest_ms: Some(7), last_error: Some("503: busy".into()), ..Status::default() }),
         frames: Vec::new(),
     }
 }
@@ -312,6 +313,34 @@ fn cells() -> impl Strategy<Value = Vec<Vec<Cell>>> {
 fn view_name() -> impl Strategy<Value = String> {
     let names: Vec<_> = VIEWS.iter().map(|view| view.name.clone()).collect();
     proptest::sample::select(names)
+}
+
+#[test]
+fn headers_with_and_without_a_status_are_read_by_both_versions() {
+    let bytes = encode(header(), &[], &Limits::default()).expect("it is small");
+    assert_eq!(decode_header(&bytes, &Limits::default()).expect("it was encoded").status, header().status);
+    // As a collector before it writes, and as one after it may.
+    let told = |status: &str| {
+        let text = format!(
+            r#"{{"collector":"{}","collector_name":"c","sequence":1,"created_us":1,"version":"0"{status},"frames":[]}}"#,
+            Uuid::from_u128(7)
+        );
+        serde_json::from_str::<pganalytics_views::wire::Header>(&text).expect("a header").status
+    };
+    assert_eq!(told(""), None);
+    let some = told(r#","status":{"spool_batches":3,"of_tomorrow":[1]}"#);
+    assert_eq!(some, Some(Status { spool_batches: 3, ..Status::default() }));
+    let plain = serde_json::to_string(&Header { status: None, ..header() }).expect("JSON");
+    assert!(!plain.contains("status"), "{plain}");
+}
+
+#[test]
+fn an_error_in_the_status_is_one_line_and_short_whatever_was_sent() {
+    let status = Status { last_error: Some(format!("a\nb\u{1b}[31m{}", "é".repeat(1_000))), ..Status::default() };
+    let bytes = encode(Header { status: Some(status), ..header() }, &[], &Limits::default()).expect("it is small");
+    let read = decode_header(&bytes, &Limits::default()).expect("it was encoded").status.and_then(|status| status.last_error);
+    let error = read.expect("an error");
+    assert!(error.len() <= MAX_ERROR && error.starts_with("a b ") && !error.contains(char::is_control), "{error}");
 }
 
 proptest! {
