@@ -15,15 +15,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 use anyhow::Context as _;
 use bytes::Bytes;
 use chrono::Utc;
+use pganalytics_views::clock;
 use pganalytics_views::wire::{Limits, WireError, decode_header};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::follow::{Follower, next_version};
 use crate::meta::database::statement;
-use crate::meta::{Meta, explain, micros};
+use crate::meta::{Meta, Progress, explain, micros};
 use crate::rows::{Hot, Prepared, prepare, rows};
 use crate::shape::Shapes;
+use crate::skew::Skewed;
 use crate::snapshot::{Change, Present};
 
 /// Batches in one commit; beyond, the fsync no longer weighs anything.
@@ -52,6 +54,15 @@ pub struct Ack {
     pub rows: u64,
 }
 
+/// What the request around a batch told.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sender {
+    /// The only collector whose batches it may bring; any where none is named.
+    pub only: Option<Uuid>,
+    /// When it was sent, microseconds by the collector's clock.
+    pub sent_at_us: Option<i64>,
+}
+
 /// Why a batch was not taken. Nothing of it was.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
@@ -67,6 +78,12 @@ pub enum IngestError {
     /// A column this backend does not know (yet), or knows with another type.
     #[error("view '{view}': column '{column}' {problem}: upgrade the backend, or give it the same folder of views as the collector")]
     UnknownColumn { view: String, column: String, problem: String },
+    /// Its sender ships for another collector than it may.
+    #[error("the batch is of collector {shipped}, and the credential it came with is bound to {own}")]
+    Foreign { shipped: Uuid, own: Uuid },
+    /// An administrator has shut its collector out.
+    #[error("collector {0} was revoked")]
+    Revoked(Uuid),
     /// The store could not take it now: try again later.
     #[error("store the batch: {0:#}")]
     Store(anyhow::Error),
@@ -75,6 +92,7 @@ pub enum IngestError {
 /// The way in.
 #[derive(Debug)]
 pub(crate) struct Intake {
+    meta: Meta,
     queue: mpsc::Sender<Waiting>,
     decoders: Arc<Semaphore>,
     shapes: Arc<Shapes>,
@@ -115,6 +133,7 @@ struct Writer {
     meta: Meta,
     follower: Arc<Follower>,
     marks: Arc<Marks>,
+    skewed: Skewed,
 }
 
 impl Intake {
@@ -127,23 +146,36 @@ impl Intake {
         keep: impl Send + 'static,
     ) -> anyhow::Result<(Self, tokio::task::JoinHandle<()>)> {
         let marks = Marks::default();
-        for collector in meta.collectors().await? {
+        let skewed = Skewed::default();
+        for (collector, _) in meta.all_collectors().await? {
             marks.raise(collector.id, collector.sequence);
+            skewed.know(collector.id, collector.skew_us);
         }
         let marks = Arc::new(marks);
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let writer = Writer { meta, follower, marks: Arc::clone(&marks) };
+        let writer = Writer { meta: meta.clone(), follower, marks: Arc::clone(&marks), skewed };
         let task = tokio::spawn(async move {
             writer.run(waiting).await;
             drop(keep);
         });
         let decoders = Arc::new(Semaphore::new(DECODERS));
-        Ok((Self { queue, decoders, shapes, present, marks, batches: AtomicU64::new(0), duplicates: AtomicU64::new(0) }, task))
+        Ok((Self { meta, queue, decoders, shapes, present, marks, batches: AtomicU64::new(0), duplicates: AtomicU64::new(0) }, task))
     }
 
-    pub(crate) async fn ingest(&self, body: Bytes) -> Result<Ack, IngestError> {
+    pub(crate) async fn ingest(&self, sender: &Sender, body: Bytes) -> Result<Ack, IngestError> {
         let limits = Limits::default();
         let header = decode_header(&body, &limits)?;
+        match sender.only {
+            // Whether that one is revoked was seen when its credential was.
+            Some(own) if own != header.collector => return Err(IngestError::Foreign { shipped: header.collector, own }),
+            Some(_) => {}
+            None => {
+                let revoked = self.meta.is_revoked(header.collector).await.context("ask for the collector").map_err(IngestError::Store)?;
+                if revoked {
+                    return Err(IngestError::Revoked(header.collector));
+                }
+            }
+        }
         let ack = |duplicate| {
             let counter = if duplicate { &self.duplicates } else { &self.batches };
             counter.fetch_add(1, Ordering::Relaxed);
@@ -159,7 +191,7 @@ impl Intake {
             )));
         }
         let permit = Arc::clone(&self.decoders).acquire_owned().await.map_err(|_| closed())?;
-        let prepared = if body.len() < INLINE_BYTES {
+        let mut prepared = if body.len() < INLINE_BYTES {
             prepare(&body, &limits, &self.shapes)?
         } else {
             let (body, shapes) = (body.clone(), Arc::clone(&self.shapes));
@@ -169,6 +201,9 @@ impl Intake {
                 .map_err(IngestError::Store)??
         };
         drop(permit);
+        prepared.progress.skew_us = clock::skew_us(sender.sent_at_us, header.created_us, Utc::now().timestamp_micros());
+        // Both times are the collector's, so its clock may be as wrong as it likes.
+        prepared.progress.lag_ms = sender.sent_at_us.map(|sent| (sent.saturating_sub(header.created_us) / 1_000).max(0));
         let (answer, answered) = oneshot::channel();
         self.queue.send(Waiting { body, prepared, sequence: header.sequence, answer }).await.map_err(|_| closed())?;
         match answered.await {
@@ -237,8 +272,10 @@ impl Writer {
         let mut visible = Vec::with_capacity(group.len());
         let mut answers = Vec::with_capacity(group.len());
         for (batch, id) in group.into_iter().zip(ids) {
-            answers.push((batch.answer, batch.prepared.progress.id, batch.sequence, id.is_some()));
+            let Progress { id: collector, ref name, skew_us, .. } = batch.prepared.progress;
+            answers.push((batch.answer, collector, batch.sequence, id.is_some()));
             if let Some(id) = id {
+                self.skewed.note(collector, name, skew_us);
                 visible.push(named(batch.prepared, id));
             }
         }

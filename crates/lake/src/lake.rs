@@ -20,7 +20,7 @@ use crate::catalog;
 use crate::compaction::Compactor;
 use crate::fleet::{self, Sums};
 use crate::follow::Follower;
-use crate::ingest::{Ack, IngestError, Intake};
+use crate::ingest::{Ack, IngestError, Intake, Sender};
 use crate::lease::{Fence, Lease};
 use crate::meta::{Meta, SchemaState};
 use crate::options::LakeOptions;
@@ -183,8 +183,16 @@ impl Lake {
     /// # Errors
     /// See [`IngestError`]; then nothing of the batch was taken.
     pub async fn ingest(&self, body: Bytes) -> Result<Ack, IngestError> {
+        self.ingest_from(&Sender::default(), body).await
+    }
+
+    /// Takes a batch, with what the request around it told.
+    ///
+    /// # Errors
+    /// See [`IngestError`]; then nothing of the batch was taken.
+    pub async fn ingest_from(&self, sender: &Sender, body: Bytes) -> Result<Ack, IngestError> {
         match self.intake() {
-            Some(intake) => intake.ingest(body).await,
+            Some(intake) => intake.ingest(sender, body).await,
             None => Err(IngestError::Store(anyhow::anyhow!("the lake is closed"))),
         }
     }

@@ -35,6 +35,7 @@ mod rollup;
 mod rows;
 mod scan;
 mod shape;
+mod skew;
 mod snapshot;
 mod sql;
 mod stats;
@@ -44,11 +45,11 @@ mod verify;
 
 pub use answers::{AnswerCache, MAX_KEPT};
 pub use arrow;
-pub use ingest::{Ack, IngestError};
+pub use ingest::{Ack, IngestError, Sender};
 pub use lake::Lake;
 pub use meta::{
-    Attempts, Collector, Credentials, DatabaseUrl, DatabaseUrlError, Meta, MetaError, NewToken, Role, SchemaState, Server, ServerRole,
-    Session, Token, TokenKind, UnknownWord, User,
+    Applicant, Attempts, Collector, Credential, CredentialError, CredentialState, Credentials, DatabaseUrl, DatabaseUrlError, Enrolled, Enrolment, Meta, MetaError, NewToken, Role, SchemaState, Server, ServerRole, Session,
+    Token, TokenKind, UnknownWord, User,
 };
 pub use options::{DEFAULT_COMPACT_EVERY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION, LakeOptions};
 pub use query::{Answer, Position, Query, QueryError, QueryErrorKind};

@@ -119,6 +119,9 @@ fn progress(header: &Header) -> Result<Progress, IngestError> {
         sequence: whole(header.sequence, "sequence")?,
         rows: whole(rows(header), "row count")?,
         dropped_rows: whole(header.dropped_rows, "count of dropped rows")?,
+        status: header.status.clone(),
+        lag_ms: None,
+        skew_us: None,
     })
 }
 

@@ -34,6 +34,7 @@ pub(crate) enum Command {
     Doctor(Box<command::doctor::Args>),
     User(command::user::Args),
     Token(command::token::Args),
+    Collector(command::collector::Args),
     Retention(command::retention::Args),
     Lake(command::lake::Args),
     /// Print the API's description (OpenAPI, JSON)
@@ -45,7 +46,7 @@ pub(crate) enum Command {
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Run", &["all-in-one", "serve", "collect", "migrate"]),
     ("Ask", &["sql", "views", "doctor"]),
-    ("Administrate", &["user", "token", "retention", "lake"]),
+    ("Administrate", &["user", "token", "collector", "retention", "lake"]),
     ("Develop", &["openapi", "completions"]),
 ];
 

@@ -1,6 +1,6 @@
 //! Making users and tokens: shared by the API and, where no backend runs, the command line.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use pganalytics_lake::{Meta, MetaError, NewToken, Role, Token, TokenKind};
 
 use crate::auth::{Secret, TokenPrefix, check_password, fingerprint, generate_password, hash_blocking};
@@ -8,6 +8,8 @@ use crate::error::ApiError;
 
 /// The first administrator's name.
 pub const FIRST_ADMIN: &str = "admin";
+/// How long an enrolment token opens the door where nothing is said: long enough to set up a fleet, not for ever.
+pub const DEFAULT_ENROLMENT_LIFETIME: TimeDelta = TimeDelta::days(7);
 /// Names stand in logs, lists and paths.
 const MAX_NAME: usize = 100;
 
@@ -25,33 +27,60 @@ pub fn check_name(what: &str, name: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// A token to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenOrder<'a> {
+    pub name: &'a str,
+    pub kind: TokenKind,
+    /// Of an API token.
+    pub role: Option<Role>,
+    /// Never where none is said, but for an enrolment token: [`DEFAULT_ENROLMENT_LIFETIME`].
+    pub expires: Option<DateTime<Utc>>,
+    /// Of an enrolment token: how many collectors may be enrolled with it.
+    pub max_uses: Option<u32>,
+}
+
+impl<'a> TokenOrder<'a> {
+    /// One that is like most of its kind.
+    #[must_use]
+    pub fn new(name: &'a str, kind: TokenKind) -> Self {
+        Self { name, kind, role: None, expires: None, max_uses: None }
+    }
+}
+
 /// Makes a token and answers its secret, which is stored nowhere.
 ///
 /// # Errors
-/// A name that is taken or not allowed, an expiry that has passed, the store's trouble.
-pub async fn create_token(
-    meta: &Meta,
-    name: &str,
-    kind: TokenKind,
-    role: Option<Role>,
-    expires: Option<DateTime<Utc>>,
-) -> Result<(Secret, Token), ApiError> {
+/// A name that is taken or not allowed, an expiry that has passed, what its kind does not have, the store's trouble.
+pub async fn create_token(meta: &Meta, order: TokenOrder<'_>) -> Result<(Secret, Token), ApiError> {
+    let TokenOrder { name, kind, role, expires, max_uses } = order;
     check_name("token", name)?;
     let now = Utc::now();
+    let bad = |message: &str, remedy: &str| ApiError::BadRequest { message: message.into(), remedy: remedy.into() };
+    match (kind, max_uses) {
+        (TokenKind::Enrolment, Some(0)) => return Err(bad("a token for no collector at all opens nothing", "give a max_uses from 1 on, or none")),
+        (TokenKind::Api | TokenKind::Collector, Some(_)) => return Err(bad("only an enrolment token has a max_uses", "leave it out")),
+        _ => {}
+    }
     if expires.is_some_and(|expires| expires <= now) {
-        return Err(ApiError::BadRequest { message: "the expiry has passed already".into(), remedy: "give a later one, or none".into() });
+        return Err(bad("the expiry has passed already", "give a later one, or none"));
     }
     let (prefix, role) = match (kind, role) {
         (TokenKind::Api, role) => (TokenPrefix::Api, role.unwrap_or(Role::Viewer)),
-        // A collector's token asks nothing, so it has the least role.
+        // Neither asks anything, so it has the least role.
         (TokenKind::Collector, None) => (TokenPrefix::Collector, Role::Viewer),
-        (TokenKind::Collector, Some(_)) => {
-            return Err(ApiError::BadRequest { message: "a collector's token has no role".into(), remedy: "leave the role out".into() });
+        (TokenKind::Enrolment, None) => (TokenPrefix::Enrolment, Role::Viewer),
+        (TokenKind::Collector | TokenKind::Enrolment, Some(_)) => {
+            return Err(bad("a collector's token has no role, and neither has an enrolment token", "leave the role out"));
         }
+    };
+    let expires = match kind {
+        TokenKind::Enrolment => Some(expires.unwrap_or_else(|| now + DEFAULT_ENROLMENT_LIFETIME)),
+        TokenKind::Api | TokenKind::Collector => expires,
     };
     let secret = prefix.generate();
     let hash = fingerprint(secret.expose());
-    let token = meta.create_token(NewToken { name, kind, role, hash: &hash, created: now, expires }).await?;
+    let token = meta.create_token(NewToken { name, kind, role, hash: &hash, created: now, expires, max_uses }).await?;
     Ok((secret, token))
 }
 

@@ -58,6 +58,8 @@ pub struct Inner {
     pub(crate) options: ServerOptions,
     pub(crate) passwords: Passwords,
     pub(crate) limiter: LoginLimiter,
+    /// Of enrolment tokens; apart, so that neither kind of guessing holds up the other.
+    pub(crate) enrolments: LoginLimiter,
     pub(crate) metrics: Metrics,
     /// The hash of the token that lets this machine's command line in, where there is one.
     pub(crate) operator: Option<[u8; 32]>,
@@ -81,7 +83,8 @@ impl App {
     pub fn with_operator(lake: Lake, options: ServerOptions, operator: Option<&Secret>) -> anyhow::Result<Self> {
         Ok(Self(Arc::new(Inner {
             operator: operator.map(|token| fingerprint(token.expose())),
-            limiter: LoginLimiter::new(lake.meta().clone(), options.redis.clone()),
+            limiter: LoginLimiter::new("login", lake.meta().clone(), options.redis.clone()),
+            enrolments: LoginLimiter::new("enrolment", lake.meta().clone(), options.redis.clone()),
             lake,
             options,
             passwords: Passwords::new()?,

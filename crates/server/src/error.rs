@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use pganalytics_lake::{MetaError, Position, QueryError, QueryErrorKind, TokenKind};
+use pganalytics_lake::{CredentialError, MetaError, Position, QueryError, QueryErrorKind, TokenKind};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -32,6 +32,16 @@ pub enum ErrorCode {
     Forbidden,
     WrongToken,
     CertificateRequired,
+    EnrolmentTokenUnknown,
+    EnrolmentTokenExpired,
+    EnrolmentTokenRevoked,
+    EnrolmentTokenUsedUp,
+    CredentialUnknown,
+    CredentialReplaced,
+    CredentialTaken,
+    CollectorEnrolled,
+    CollectorRevoked,
+    ForeignCollector,
     CrossOrigin,
     NotFound,
     MethodNotAllowed,
@@ -93,6 +103,12 @@ pub enum ApiError {
     WrongToken(TokenKind),
     /// A collector showed no certificate, and should.
     NoCertificate,
+    /// An enrolment token where it opens nothing.
+    EnrolmentToken,
+    /// A credential is not taken, or not given.
+    Credential(CredentialError),
+    /// A batch of another collector than the credential's.
+    ForeignCollector(String),
     /// The port for this machine's programs was asked by somebody else.
     LocalOnly,
     CrossOrigin,
@@ -150,6 +166,19 @@ impl ApiError {
                 Code::Forbidden,
                 &format!("this needs the role {role}"),
                 "ask an admin to do it, or for that role",
+            ),
+            Self::WrongToken(TokenKind::Enrolment) | Self::EnrolmentToken => say(
+                StatusCode::FORBIDDEN,
+                Code::WrongToken,
+                "an enrolment token is exchanged for a credential, and opens nothing itself",
+                "give it to the collector as [backend] enrolment_token; for scripts make an API token: pganalytics token create NAME --kind api",
+            ),
+            Self::Credential(error) => credential_parts(&error),
+            Self::ForeignCollector(message) => say(
+                StatusCode::FORBIDDEN,
+                Code::ForeignCollector,
+                &message,
+                "each collector has a spool folder and a credential of its own: do not copy either to another machine",
             ),
             Self::WrongToken(TokenKind::Collector) => say(
                 StatusCode::FORBIDDEN,
@@ -255,6 +284,26 @@ impl ApiError {
     }
 }
 
+fn credential_parts(error: &CredentialError) -> (StatusCode, ErrorCode, String, Option<String>) {
+    use ErrorCode as Code;
+    let make_another = "make another: pganalytics token create NAME --kind enrolment";
+    let forget = "pganalytics collector forget NAME lets it enrol anew, if it has a good enrolment token";
+    let (status, code, remedy) = match error {
+        CredentialError::Unknown => (StatusCode::UNAUTHORIZED, Code::CredentialUnknown, "the collector was forgotten here: let it enrol anew"),
+        CredentialError::Replaced => (StatusCode::UNAUTHORIZED, Code::CredentialReplaced, forget),
+        CredentialError::CollectorRevoked => (StatusCode::FORBIDDEN, Code::CollectorRevoked, forget),
+        CredentialError::EnrolledOtherwise => (StatusCode::CONFLICT, Code::CollectorEnrolled, forget),
+        CredentialError::Taken => (StatusCode::CONFLICT, Code::CredentialTaken, "make the collector's credential from randomness of its own"),
+        CredentialError::TokenUnknown => (StatusCode::UNAUTHORIZED, Code::EnrolmentTokenUnknown, make_another),
+        CredentialError::TokenExpired(_) => (StatusCode::FORBIDDEN, Code::EnrolmentTokenExpired, make_another),
+        CredentialError::TokenRevoked => (StatusCode::FORBIDDEN, Code::EnrolmentTokenRevoked, make_another),
+        CredentialError::TokenUsedUp(_) => (StatusCode::FORBIDDEN, Code::EnrolmentTokenUsedUp, make_another),
+        // Never here: it is `ApiError::Store` from the start.
+        CredentialError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Store, "try again later"),
+    };
+    (status, code, error.to_string(), Some(remedy.to_owned()))
+}
+
 fn sql_parts(error: QueryError) -> (StatusCode, ErrorCode, String, Option<String>) {
     let (status, code, remedy) = match error.kind {
         QueryErrorKind::Store => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Store, "the backend's log says why; try again"),
@@ -275,7 +324,10 @@ impl std::fmt::Display for ApiError {
             Self::Store(error) | Self::Internal(error) => write!(f, "{error:#}"),
             Self::Sql(error) => write!(f, "{error}"),
             Self::BadRequest { message, remedy } | Self::Conflict { message, remedy } => write!(f, "{message}; {remedy}"),
-            Self::BadBatch(message) | Self::UnknownView(message) | Self::UnknownColumn(message) => f.write_str(message),
+            Self::BadBatch(message) | Self::UnknownView(message) | Self::UnknownColumn(message) | Self::ForeignCollector(message) => {
+                f.write_str(message)
+            }
+            Self::Credential(error) => write!(f, "{error}"),
             other => write!(f, "{other:?}"),
         }
     }
@@ -315,6 +367,15 @@ impl From<MetaError> for ApiError {
             MetaError::LastAdmin(name) => {
                 Self::Conflict { message: format!("'{name}' is the last enabled admin"), remedy: "make another user an admin first".into() }
             }
+        }
+    }
+}
+
+impl From<CredentialError> for ApiError {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Store(error) => error.into(),
+            error => Self::Credential(error),
         }
     }
 }

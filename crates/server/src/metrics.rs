@@ -72,7 +72,7 @@ impl Metrics {
         self.bytes.inc_by(bytes as u64);
     }
 
-    /// A batch that changed nothing: `duplicate`, `malformed`, `unknown`, `store`.
+    /// A batch that changed nothing: `duplicate`, `malformed`, `unknown`, `foreign`, `revoked`, `store`.
     pub(crate) fn batch(&self, outcome: &'static str) {
         self.batches.get_or_create(&OutcomeLabels { outcome }).inc();
     }

@@ -3,6 +3,7 @@
 
 pub mod clock;
 mod definition;
+pub mod enrol;
 mod ipc;
 mod reference;
 mod rollup;

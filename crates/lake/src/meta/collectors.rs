@@ -1,6 +1,7 @@
-//! Collectors: who ships, how far each has come, and what it had to drop.
+//! Collectors: who ships, how far each has come, how each is, and what it had to drop.
 
 use chrono::{DateTime, Utc};
+use pganalytics_views::wire::Status;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -21,6 +22,25 @@ pub struct Collector {
     pub rows: u64,
     /// Rows the collector says it had to drop, of all time.
     pub dropped_rows: u64,
+    /// How it was when it closed its newest batch; none of a collector that does not tell.
+    pub status: Option<Status>,
+    /// How long its newest batch had waited when it came, by the collector's clock.
+    pub lag_ms: Option<u64>,
+    /// How far its clock is ahead of ours, microseconds; negative where it is behind.
+    pub skew_us: Option<i64>,
+    pub credential: CredentialState,
+}
+
+/// What a collector ships with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "state", content = "since")]
+pub enum CredentialState {
+    /// A collector's token, which others may have too.
+    Token,
+    /// A credential of its own, in use since.
+    Own(DateTime<Utc>),
+    /// Nothing: an administrator shut it out.
+    Revoked(DateTime<Utc>),
 }
 
 /// What one batch adds to its collector.
@@ -32,34 +52,93 @@ pub(crate) struct Progress {
     pub(crate) sequence: i64,
     pub(crate) rows: i64,
     pub(crate) dropped_rows: i64,
+    pub(crate) status: Option<Status>,
+    pub(crate) lag_ms: Option<i64>,
+    pub(crate) skew_us: Option<i64>,
 }
 
 impl Progress {
     /// Moves the high-water mark, within the transaction that stores the batch. False, and nothing changed, for a batch at or below it.
     pub(crate) async fn record(&self, transaction: &mut Transaction, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
         let upsert = statement(
-            "insert into collectors (id, name, version, first_seen, last_seen, sequence, rows, dropped_rows)
-             values ($1, $2, $3, $4, $4, $5, $6, $7)
+            "insert into collectors (id, name, version, first_seen, last_seen, sequence, rows, dropped_rows,
+                 started, spool_batches, spool_bytes, targets, targets_up, last_error, last_error_at, lag_ms, skew)
+             values ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
              on conflict (id) do update set
                  name = excluded.name, version = excluded.version, last_seen = excluded.last_seen, sequence = excluded.sequence,
-                 rows = collectors.rows + excluded.rows, dropped_rows = collectors.dropped_rows + excluded.dropped_rows
+                 rows = collectors.rows + excluded.rows, dropped_rows = collectors.dropped_rows + excluded.dropped_rows,
+                 started = excluded.started, spool_batches = excluded.spool_batches, spool_bytes = excluded.spool_bytes,
+                 targets = excluded.targets, targets_up = excluded.targets_up, last_error = excluded.last_error,
+                 last_error_at = excluded.last_error_at, lag_ms = excluded.lag_ms, skew = excluded.skew
              where collectors.sequence < excluded.sequence",
         );
+        // Shown to people and nothing else: what is beyond the store's integers may be the largest of them.
+        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let status = self.status.as_ref();
         let upsert = upsert.bind(self.id.as_bytes().as_slice()).bind(self.name.as_str()).bind(self.version.as_str());
         let upsert = upsert.bind(micros(now)).bind(self.sequence).bind(self.rows).bind(self.dropped_rows);
+        let upsert = upsert.bind(status.map(|status| status.started_us));
+        let upsert = upsert.bind(status.map(|status| whole(status.spool_batches))).bind(status.map(|status| whole(status.spool_bytes)));
+        let upsert = upsert.bind(status.map(|status| whole(status.targets))).bind(status.map(|status| whole(status.targets_up)));
+        let upsert = upsert.bind(status.and_then(|status| status.last_error.clone()));
+        let upsert = upsert.bind(status.and_then(|status| status.last_error_us)).bind(self.lag_ms).bind(self.skew_us);
         Ok(transaction.execute(upsert).await? > 0)
     }
 }
 
 impl Meta {
-    /// All collectors, by name.
+    /// All collectors that are not forgotten, by name.
+    ///
+    /// # Errors
+    /// When the store fails; so with every method here.
+    pub async fn collectors(&self) -> Result<Vec<Collector>, MetaError> {
+        let mut all = self.all_collectors().await?;
+        all.retain(|(_, forgotten)| !forgotten);
+        Ok(all.into_iter().map(|(collector, _)| collector).collect())
+    }
+
+    /// Forgotten ones too, each with whether it is: their marks count for ever.
+    pub(crate) async fn all_collectors(&self) -> Result<Vec<(Collector, bool)>, MetaError> {
+        let sql = "select id, name, version, first_seen, last_seen, sequence, rows, dropped_rows, started, spool_batches, spool_bytes,
+                 targets, targets_up, last_error, last_error_at, lag_ms, skew, revoked, forgotten,
+                 (select max(credentials.created) from credentials
+                  where credentials.collector = collectors.id and credentials.replaced is null and credentials.used is not null) as used,
+                 (select max(credentials.created) from credentials
+                  where credentials.collector = collectors.id and credentials.replaced is null) as enrolled
+             from collectors order by name, id";
+        let rows: Vec<Row> = self.database().all(statement(sql)).await?;
+        rows.into_iter().map(Row::collector).collect()
+    }
+
+    /// Whether an administrator shut this collector out.
+    pub(crate) async fn is_revoked(&self, collector: Uuid) -> Result<bool, MetaError> {
+        let select = statement("select revoked from collectors where id = $1").bind(collector.as_bytes().as_slice());
+        let found: Option<(Option<i64>,)> = self.database().optional(select).await?;
+        Ok(matches!(found, Some((Some(_),))))
+    }
+
+    /// Shuts a collector out, whatever it ships with, until it is forgotten. False when there is none, or it is shut out.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn collectors(&self) -> Result<Vec<Collector>, MetaError> {
-        let sql = "select id, name, version, first_seen, last_seen, sequence, rows, dropped_rows from collectors order by name, id";
-        let rows: Vec<Row> = self.database().all(statement(sql)).await?;
-        rows.into_iter().map(Row::collector).collect()
+    pub async fn revoke_collector(&self, collector: Uuid, now: DateTime<Utc>) -> Result<bool, MetaError> {
+        let revoke = statement("update collectors set revoked = $2 where id = $1 and revoked is null");
+        Ok(self.database().execute(revoke.bind(collector.as_bytes().as_slice()).bind(micros(now))).await? > 0)
+    }
+
+    /// Forgets a collector's credentials and that it was revoked, and shows it no more until it is seen again. Its rows stay, and so does its
+    /// mark: what it has shipped is not taken twice. False when there is none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn forget_collector(&self, collector: Uuid, now: DateTime<Utc>) -> Result<bool, MetaError> {
+        let id = collector.as_bytes().as_slice();
+        let mut transaction = self.database().begin().await?;
+        let forget = statement("update collectors set forgotten = $2, revoked = null where id = $1").bind(id).bind(micros(now));
+        let known = transaction.execute(forget).await? > 0;
+        transaction.execute(statement("delete from credentials where collector = $1").bind(id)).await?;
+        transaction.commit().await?;
+        Ok(known)
     }
 }
 
@@ -74,11 +153,42 @@ struct Row {
     sequence: i64,
     rows: i64,
     dropped_rows: i64,
+    started: Option<i64>,
+    spool_batches: Option<i64>,
+    spool_bytes: Option<i64>,
+    targets: Option<i64>,
+    targets_up: Option<i64>,
+    last_error: Option<String>,
+    last_error_at: Option<i64>,
+    lag_ms: Option<i64>,
+    skew: Option<i64>,
+    revoked: Option<i64>,
+    forgotten: Option<i64>,
+    used: Option<i64>,
+    enrolled: Option<i64>,
 }
 
 impl Row {
-    fn collector(self) -> Result<Collector, MetaError> {
-        Ok(Collector {
+    /// The collector, and whether it is forgotten.
+    fn collector(self) -> Result<(Collector, bool), MetaError> {
+        let number = |number: Option<i64>| number.unwrap_or_default().unsigned_abs();
+        let status = self.started.map(|started_us| Status {
+            started_us,
+            spool_batches: number(self.spool_batches),
+            spool_bytes: number(self.spool_bytes),
+            oldest_ms: None,
+            targets: number(self.targets),
+            targets_up: number(self.targets_up),
+            last_error: self.last_error,
+            last_error_us: self.last_error_at,
+        });
+        let credential = match (self.revoked, self.used.or(self.enrolled)) {
+            (Some(revoked), _) => CredentialState::Revoked(time(revoked)),
+            (None, Some(since)) => CredentialState::Own(time(since)),
+            (None, None) => CredentialState::Token,
+        };
+        let forgotten = self.forgotten.is_some_and(|forgotten| forgotten >= self.last_seen);
+        let collector = Collector {
             id: Uuid::from_slice(&self.id).map_err(|error| MetaError::Store(error.into()))?,
             name: self.name,
             version: self.version,
@@ -87,6 +197,11 @@ impl Row {
             sequence: self.sequence.unsigned_abs(),
             rows: self.rows.unsigned_abs(),
             dropped_rows: self.dropped_rows.unsigned_abs(),
-        })
+            status,
+            lag_ms: self.lag_ms.map(i64::unsigned_abs),
+            skew_us: self.skew,
+            credential,
+        };
+        Ok((collector, forgotten))
     }
 }

@@ -17,11 +17,13 @@ const SQLITE: Known = &[
     (2, "versions", include_str!("../../migrations/sqlite/0002_versions.sql")),
     (3, "rollups", include_str!("../../migrations/sqlite/0003_rollups.sql")),
     (4, "attempts", include_str!("../../migrations/sqlite/0004_attempts.sql")),
+    (5, "enrolment", include_str!("../../migrations/sqlite/0005_enrolment.sql")),
 ];
 const POSTGRES: Known = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
     (2, "rollups", include_str!("../../migrations/postgres/0002_rollups.sql")),
     (3, "attempts", include_str!("../../migrations/postgres/0003_attempts.sql")),
+    (4, "enrolment", include_str!("../../migrations/postgres/0004_enrolment.sql")),
 ];
 
 /// How a store's schema stands beside this version.

@@ -7,6 +7,7 @@
 mod address;
 mod attempts;
 mod collectors;
+mod credentials;
 pub(crate) mod database;
 mod migrations;
 mod servers;
@@ -26,8 +27,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 
 pub use address::{DatabaseUrl, DatabaseUrlError};
 pub use attempts::Attempts;
-pub use collectors::Collector;
+pub use collectors::{Collector, CredentialState};
 pub(crate) use collectors::Progress;
+pub use credentials::{Applicant, Credential, CredentialError, Enrolled, Enrolment};
 use database::{Database, statement};
 pub use migrations::SchemaState;
 pub(crate) use servers::Sighting;

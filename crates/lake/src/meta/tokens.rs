@@ -1,4 +1,7 @@
-//! Tokens: what programs show instead of a login. An `api` token has a role; a `collector` token may only ship batches.
+//! Tokens: what programs show instead of a login. An `api` token has a role; a `collector` token may only ship batches; an `enrolment`
+//! token is exchanged for a collector's own credential ([`super::credentials`]), as often as its `max_uses` allows.
+//!
+//! An enrolment token is stored as a collector's with a number of uses: so the version before can list and revoke it.
 
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -16,6 +19,7 @@ const LAST_USED_STEP: Duration = Duration::minutes(1);
 pub enum TokenKind {
     Api,
     Collector,
+    Enrolment,
 }
 
 impl TokenKind {
@@ -25,6 +29,7 @@ impl TokenKind {
         match self {
             Self::Api => "api",
             Self::Collector => "collector",
+            Self::Enrolment => "enrolment",
         }
     }
 }
@@ -33,10 +38,10 @@ impl std::str::FromStr for TokenKind {
     type Err = UnknownWord;
 
     fn from_str(word: &str) -> Result<Self, UnknownWord> {
-        [Self::Api, Self::Collector]
+        [Self::Api, Self::Collector, Self::Enrolment]
             .into_iter()
             .find(|kind| kind.as_str() == word)
-            .ok_or_else(|| UnknownWord { word: word.into(), known: "api, collector" })
+            .ok_or_else(|| UnknownWord { word: word.into(), known: "api, collector, enrolment" })
     }
 }
 
@@ -46,13 +51,17 @@ pub struct Token {
     pub id: i64,
     pub name: String,
     pub kind: TokenKind,
-    /// Of no meaning for a collector's token.
+    /// Of meaning for an API token only.
     pub role: Role,
     pub created: DateTime<Utc>,
     pub expires: Option<DateTime<Utc>>,
     /// To the minute.
     pub last_used: Option<DateTime<Utc>>,
     pub revoked: Option<DateTime<Utc>>,
+    /// Collectors that were enrolled with it; none for other kinds.
+    pub uses: Option<u64>,
+    /// How many may be; any number where none is said.
+    pub max_uses: Option<u64>,
 }
 
 /// What a new token is made of; the secret itself never comes here.
@@ -64,7 +73,12 @@ pub struct NewToken<'a> {
     pub hash: &'a [u8],
     pub created: DateTime<Utc>,
     pub expires: Option<DateTime<Utc>>,
+    /// Of meaning for an enrolment token only.
+    pub max_uses: Option<u32>,
 }
+
+/// What is read of a token, in the order of [`Row`].
+pub(super) const COLUMNS: &str = "id, name, kind, role, created, expires, last_used, revoked, uses, max_uses";
 
 impl Meta {
     /// Adds a token.
@@ -73,11 +87,16 @@ impl Meta {
     /// [`MetaError::Exists`] when the name is taken (revoked ones keep theirs).
     pub async fn create_token(&self, new: NewToken<'_>) -> Result<Token, MetaError> {
         let insert = statement(
-            "insert into tokens (name, kind, role, hash, created, expires) values ($1, $2, $3, $4, $5, $6)
+            "insert into tokens (name, kind, role, hash, created, expires, uses, max_uses) values ($1, $2, $3, $4, $5, $6, $7, $8)
              on conflict (name) do nothing returning id",
         );
-        let insert = insert.bind(new.name).bind(new.kind.as_str()).bind(new.role.as_str()).bind(new.hash);
-        let insert = insert.bind(micros(new.created)).bind(new.expires.map(micros));
+        let (stored_as, uses) = match new.kind {
+            TokenKind::Enrolment => (TokenKind::Collector, Some(0)),
+            kind => (kind, None),
+        };
+        let max_uses = uses.and(new.max_uses);
+        let insert = insert.bind(new.name).bind(stored_as.as_str()).bind(new.role.as_str()).bind(new.hash);
+        let insert = insert.bind(micros(new.created)).bind(new.expires.map(micros)).bind(uses).bind(max_uses.map(i64::from));
         match self.database().returning::<(i64,)>(insert).await? {
             Some((id,)) => Ok(Token {
                 id,
@@ -88,6 +107,8 @@ impl Meta {
                 expires: new.expires.map(|expires| time(micros(expires))),
                 last_used: None,
                 revoked: None,
+                uses: uses.map(i64::unsigned_abs),
+                max_uses: max_uses.map(u64::from),
             }),
             None => Err(MetaError::Exists { what: "token", name: new.name.into() }),
         }
@@ -98,7 +119,7 @@ impl Meta {
     /// # Errors
     /// When the store fails; so with every method here.
     pub async fn tokens(&self) -> Result<Vec<Token>, MetaError> {
-        let sql = "select id, name, kind, role, created, expires, last_used, revoked from tokens order by id desc";
+        let sql = sqlx::AssertSqlSafe(format!("select {COLUMNS} from tokens order by id desc"));
         let rows: Vec<Row> = self.database().all(statement(sql)).await?;
         rows.into_iter().map(Row::token).collect()
     }
@@ -108,10 +129,9 @@ impl Meta {
     /// # Errors
     /// When the store fails to read; a `last_used` that cannot be written (a full disk) is no reason to refuse the token.
     pub async fn token(&self, hash: &[u8], now: DateTime<Utc>) -> Result<Option<Token>, MetaError> {
-        let select = statement(
-            "select id, name, kind, role, created, expires, last_used, revoked from tokens
-             where hash = $1 and revoked is null and (expires is null or expires > $2)",
-        );
+        let select = statement(sqlx::AssertSqlSafe(format!(
+            "select {COLUMNS} from tokens where hash = $1 and revoked is null and (expires is null or expires > $2)"
+        )));
         let found: Option<Row> = self.database().optional(select.bind(hash).bind(micros(now))).await?;
         let Some(row) = found else { return Ok(None) };
         let token = row.token()?;
@@ -136,7 +156,7 @@ impl Meta {
 
 /// A token as the store has it.
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: i64,
     name: String,
     kind: String,
@@ -145,19 +165,26 @@ struct Row {
     expires: Option<i64>,
     last_used: Option<i64>,
     revoked: Option<i64>,
+    uses: Option<i64>,
+    max_uses: Option<i64>,
 }
 
 impl Row {
-    fn token(self) -> Result<Token, MetaError> {
+    pub(super) fn token(self) -> Result<Token, MetaError> {
         Ok(Token {
             id: self.id,
-            kind: self.kind.parse().map_err(|error: UnknownWord| MetaError::Store(error.into()))?,
+            kind: match self.uses {
+                Some(_) => TokenKind::Enrolment,
+                None => self.kind.parse().map_err(|error: UnknownWord| MetaError::Store(error.into()))?,
+            },
             role: role(&self.role)?,
             name: self.name,
             created: time(self.created),
             expires: self.expires.map(time),
             last_used: self.last_used.map(time),
             revoked: self.revoked.map(time),
+            uses: self.uses.map(i64::unsigned_abs),
+            max_uses: self.max_uses.map(i64::unsigned_abs),
         })
     }
 }

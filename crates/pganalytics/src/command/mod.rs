@@ -2,6 +2,7 @@
 
 pub(crate) mod all_in_one;
 pub(crate) mod collect;
+pub(crate) mod collector;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod lake;
@@ -40,6 +41,7 @@ pub(crate) fn run(Cli { command, log }: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor(args) => return runtime()?.block_on(Box::pin(doctor::run(*args))),
         Command::User(args) => runtime()?.block_on(Box::pin(user::run(args)))?,
         Command::Retention(args) => runtime()?.block_on(Box::pin(retention::run(args)))?,
+        Command::Collector(args) => runtime()?.block_on(Box::pin(collector::run(args)))?,
         Command::Token(args) => runtime()?.block_on(Box::pin(token::run(args)))?,
         Command::Views(args) => views::run(&args)?,
         Command::Openapi => openapi::run()?,

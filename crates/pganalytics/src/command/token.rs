@@ -18,6 +18,7 @@ use crate::table::table;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     pganalytics token create db-1 --kind collector > token\n  \
+    pganalytics token create fleet-2027 --kind enrolment --expires 30d --max-uses 50 > enrolment-token\n  \
     pganalytics token create grafana --kind api --role viewer --expires 365d\n  \
     pganalytics token revoke grafana")]
 pub(crate) struct Args {
@@ -30,15 +31,18 @@ enum Action {
     /// Make a token; it is printed once, alone, on stdout
     Create {
         name: String,
-        /// api asks with a role; collector ships batches, and nothing else
+        /// api asks with a role; collector ships batches, and nothing else; enrolment is exchanged for a collector's own credential
         #[arg(long)]
         kind: TokenKind,
         /// What an API token may do [default: viewer]
         #[arg(long)]
         role: Option<Role>,
-        /// When it stops working, from now; never where it is not given
+        /// When it stops working, from now; never where it is not given, but an enrolment token after 7d
         #[arg(long, value_name = "SPAN")]
         expires: Option<Span>,
+        /// How many collectors may be enrolled with an enrolment token; any number where it is not given
+        #[arg(long, value_name = "NUMBER")]
+        max_uses: Option<u32>,
         #[command(flatten)]
         client: ClientArgs,
     },
@@ -59,7 +63,7 @@ enum Action {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match args.action {
-        Action::Create { name, kind, role, expires, client } => {
+        Action::Create { name, kind, role, expires, max_uses, client } => {
             let expires = match expires {
                 None => None,
                 Some(Span(span)) => {
@@ -68,7 +72,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
                 }
             };
             let client = Client::open(&client).await?;
-            let body = json!({"name": name, "kind": kind, "role": role, "expires": expires});
+            let body = json!({"name": name, "kind": kind, "role": role, "expires": expires, "max_uses": max_uses});
             let made = client.json(Method::POST, &["tokens"], Some(&body)).await;
             client.close().await;
             output::line(made?["token"].as_str().context("read the token")?)
@@ -77,7 +81,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             let client = Client::open(&client).await?;
             let tokens = client.json(Method::GET, &["tokens"], None).await;
             client.close().await;
-            let columns = ["id", "name", "kind", "role", "created", "expires", "last_used", "revoked"];
+            let columns = ["id", "name", "kind", "role", "created", "expires", "last_used", "uses", "max_uses", "revoked"];
             let tokens = tokens?;
             let rows: Vec<Vec<Value>> = tokens
                 .as_array()

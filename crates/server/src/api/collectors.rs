@@ -1,20 +1,24 @@
-//! Who ships, how far each has come, and what it had to drop.
+//! Who ships, how far each has come, how each is; and shutting one out.
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
+use pganalytics_lake::{Collector, CredentialState};
+use pganalytics_views::clock;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::body::PathOf;
 use crate::app::App;
-use crate::auth::Viewer;
-use crate::error::ApiError;
+use crate::auth::{Admin, Viewer};
+use crate::error::{ApiError, ErrorBody};
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(collectors))
+    OpenApiRouter::new().routes(routes!(collectors)).routes(routes!(revoke)).routes(routes!(forget))
 }
 
 /// One collector, as its batches describe it.
@@ -31,21 +35,126 @@ pub(crate) struct CollectorInfo {
     rows: u64,
     /// Rows it says it had to drop, of all time.
     dropped_rows: u64,
+    /// How long its newest batch had waited when it came, milliseconds; absent where it does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_ms: Option<u64>,
+    /// How far its clock is ahead of the backend's, milliseconds; negative where it is behind, absent where that cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_skew_ms: Option<i64>,
+    /// Whether its clock is so wrong that pages show its servers at a wrong time.
+    clock_wrong: bool,
+    credential: CredentialInfo,
+    /// Absent for a collector that does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<CollectorStatus>,
 }
 
-/// All collectors, by name.
+/// What a collector ships with.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CredentialInfo {
+    kind: CredentialKind,
+    /// In use since, or revoked at; absent for a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CredentialKind {
+    /// A token that others may have too.
+    Token,
+    /// A credential of its own.
+    Own,
+    /// Nothing: an admin shut it out.
+    Revoked,
+}
+
+/// How a collector was when it closed its newest batch.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CollectorStatus {
+    started: DateTime<Utc>,
+    /// Batches that waited in its spool.
+    spool_batches: u64,
+    spool_bytes: u64,
+    /// Servers it is to read.
+    targets: u64,
+    /// Those that answered.
+    targets_up: u64,
+    /// The latest error of shipping; it stays after the trouble has passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error_at: Option<DateTime<Utc>>,
+}
+
+impl From<Collector> for CollectorInfo {
+    fn from(collector: Collector) -> Self {
+        let time = |us: i64| DateTime::from_timestamp_micros(us).unwrap_or_default();
+        let (kind, since) = match collector.credential {
+            CredentialState::Token => (CredentialKind::Token, None),
+            CredentialState::Own(since) => (CredentialKind::Own, Some(since)),
+            CredentialState::Revoked(since) => (CredentialKind::Revoked, Some(since)),
+        };
+        Self {
+            id: collector.id,
+            name: collector.name,
+            version: collector.version,
+            first_seen: collector.first_seen,
+            last_seen: collector.last_seen,
+            sequence: collector.sequence,
+            rows: collector.rows,
+            dropped_rows: collector.dropped_rows,
+            lag_ms: collector.lag_ms,
+            clock_skew_ms: collector.skew_us.map(|skew| skew / 1_000),
+            clock_wrong: collector.skew_us.is_some_and(clock::is_marked),
+            credential: CredentialInfo { kind, since },
+            status: collector.status.map(|status| CollectorStatus {
+                started: time(status.started_us),
+                spool_batches: status.spool_batches,
+                spool_bytes: status.spool_bytes,
+                targets: status.targets,
+                targets_up: status.targets_up,
+                last_error: status.last_error,
+                last_error_at: status.last_error_us.map(time),
+            }),
+        }
+    }
+}
+
+/// All collectors that are not forgotten, by name.
 #[utoipa::path(get, path = "/api/v1/collectors", tag = "query", responses((status = OK, body = Vec<CollectorInfo>)))]
 async fn collectors(State(app): State<App>, Viewer(_): Viewer) -> Result<Json<Vec<CollectorInfo>>, ApiError> {
-    let collectors = app.lake.meta().collectors().await?;
-    let info = collectors.into_iter().map(|collector| CollectorInfo {
-        id: collector.id,
-        name: collector.name,
-        version: collector.version,
-        first_seen: collector.first_seen,
-        last_seen: collector.last_seen,
-        sequence: collector.sequence,
-        rows: collector.rows,
-        dropped_rows: collector.dropped_rows,
-    });
-    Ok(Json(info.collect()))
+    Ok(Json(app.lake.meta().collectors().await?.into_iter().map(Into::into).collect()))
+}
+
+/// Shuts a collector out, at once and until it is forgotten.
+///
+/// Nothing is taken from it, whatever it shows; it keeps its batches.
+#[utoipa::path(post, path = "/api/v1/collectors/{id}/revoke", tag = "administration", operation_id = "revoke_collector",
+    params(("id" = Uuid, Path, description = "The collector's id")), responses(
+    (status = NO_CONTENT, description = "Shut out"),
+    (status = NOT_FOUND, description = "There is no such collector, or it is shut out", body = ErrorBody),
+))]
+async fn revoke(State(app): State<App>, Admin(admin): Admin, PathOf(id): PathOf<Uuid>) -> Result<StatusCode, ApiError> {
+    if !app.lake.meta().revoke_collector(id, Utc::now()).await? {
+        return Err(ApiError::NotFound(format!("collector {id} that is not revoked")));
+    }
+    tracing::info!(collector.id = %id, by = admin.name(), "revoked a collector");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Forgets a collector's credentials, and that it was revoked.
+///
+/// It is not listed until it is seen again, and may enrol anew. Its rows stay.
+#[utoipa::path(delete, path = "/api/v1/collectors/{id}", tag = "administration", operation_id = "forget_collector",
+    params(("id" = Uuid, Path, description = "The collector's id")), responses(
+    (status = NO_CONTENT, description = "Forgotten"),
+    (status = NOT_FOUND, description = "There is no such collector", body = ErrorBody),
+))]
+async fn forget(State(app): State<App>, Admin(admin): Admin, PathOf(id): PathOf<Uuid>) -> Result<StatusCode, ApiError> {
+    if !app.lake.meta().forget_collector(id, Utc::now()).await? {
+        return Err(ApiError::NotFound(format!("collector {id}")));
+    }
+    tracing::info!(collector.id = %id, by = admin.name(), "forgot a collector");
+    Ok(StatusCode::NO_CONTENT)
 }

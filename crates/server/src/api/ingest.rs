@@ -1,12 +1,12 @@
 //! What collectors ship. The answer's status tells the collector what to do with the batch: 200 forget it, 400 keep it aside,
-//! 422 keep it and try slowly until the backend knows the view, 503 try again soon.
+//! 422 keep it and try slowly until the backend knows the view, 401 and 403 keep it until a person has helped, 503 try again soon.
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use pganalytics_lake::{Ack, IngestError};
-use pganalytics_views::wire;
+use pganalytics_lake::{Ack, CredentialError, IngestError, Sender};
+use pganalytics_views::{clock, wire};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -35,7 +35,9 @@ pub(crate) struct Accepted {
 
 /// Takes one batch.
 ///
-/// The answer 200 means that it is on disk and visible to SQL. A batch that was taken before is acknowledged again.
+/// The answer 200 means that it is on disk and visible to SQL. A batch that was taken before is acknowledged again. A collector's own
+/// credential brings that collector's batches only. The header `pganalytics-sent-at` (microseconds since the epoch) tells a wrong clock
+/// from a batch that has waited.
 #[utoipa::path(post, path = "/api/v1/ingest", tag = "ingest", security(("token" = [])),
     request_body(content = Vec<u8>, content_type = "application/vnd.pganalytics.batch"), responses(
     (status = OK, body = Accepted),
@@ -44,13 +46,16 @@ pub(crate) struct Accepted {
     (status = UNPROCESSABLE_ENTITY, description = "A view or column that this backend does not know: try again after an upgrade", body = ErrorBody),
     (status = UNSUPPORTED_MEDIA_TYPE, description = "The media type is not that of a batch", body = ErrorBody),
 ))]
-async fn ingest(State(app): State<App>, Shipper(name): Shipper, headers: HeaderMap, body: Body) -> Result<Json<Accepted>, ApiError> {
+async fn ingest(State(app): State<App>, Shipper { name, own }: Shipper, headers: HeaderMap, body: Body) -> Result<Json<Accepted>, ApiError> {
     if !origin::is(&headers, wire::CONTENT_TYPE) {
         return Err(ApiError::UnsupportedMediaType(wire::CONTENT_TYPE));
     }
     let bytes = body::read(body, wire::Limits::default().encoded).await?;
     let size = bytes.len();
-    match app.lake.ingest(bytes).await {
+    // A time that is none is no reason to lose a batch; it tells nothing of the clock then.
+    let sent_at_us = headers.get(clock::SENT_AT).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let sender = Sender { only: own.map(|own| own.collector), sent_at_us };
+    match app.lake.ingest_from(&sender, bytes).await {
         Ok(Ack { collector, sequence, duplicate, rows }) => {
             if duplicate {
                 app.metrics.batch("duplicate");
@@ -63,7 +68,11 @@ async fn ingest(State(app): State<App>, Shipper(name): Shipper, headers: HeaderM
         Err(error) => {
             let (outcome, answer) = refusal(error);
             app.metrics.batch(outcome);
-            if let ApiError::BadBatch(message) | ApiError::UnknownView(message) | ApiError::UnknownColumn(message) = &answer {
+            if let ApiError::BadBatch(message)
+            | ApiError::UnknownView(message)
+            | ApiError::UnknownColumn(message)
+            | ApiError::ForeignCollector(message) = &answer
+            {
                 tracing::warn!(token.name = name, batch.bytes = size, reason = message, "refuse a batch");
             }
             Err(answer)
@@ -76,6 +85,8 @@ fn refusal(error: IngestError) -> (&'static str, ApiError) {
         IngestError::Wire(_) | IngestError::Rows { .. } => ("malformed", ApiError::BadBatch(error.to_string())),
         IngestError::UnknownView { .. } => ("unknown", ApiError::UnknownView(error.to_string())),
         IngestError::UnknownColumn { .. } => ("unknown", ApiError::UnknownColumn(error.to_string())),
+        IngestError::Foreign { .. } => ("foreign", ApiError::ForeignCollector(error.to_string())),
+        IngestError::Revoked(_) => ("revoked", CredentialError::CollectorRevoked.into()),
         IngestError::Store(error) => ("store", ApiError::Store(error.context("store a batch"))),
     }
 }

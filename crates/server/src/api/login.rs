@@ -63,8 +63,8 @@ pub(crate) struct Me {
 
 /// Where a request comes from: the peer, or with a trusted proxy the address that the proxy saw; and whether the browser speaks HTTPS,
 /// to us or to the proxy.
-struct Client {
-    address: IpAddr,
+pub(super) struct Client {
+    pub(super) address: IpAddr,
     https: bool,
 }
 

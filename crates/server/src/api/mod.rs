@@ -2,6 +2,7 @@
 //! handler (utoipa) and become the OpenAPI document; what every route may answer is added here.
 
 mod collectors;
+mod enrolment;
 mod health;
 mod ingest;
 mod login;
@@ -72,6 +73,7 @@ fn routers(timeout: Option<&App>) -> OpenApiRouter<App> {
         .merge(servers::router())
         .merge(views::router())
         .merge(collectors::router())
+        .merge(enrolment::router())
         .merge(tokens::router())
         .merge(users::router())
         .merge(retention::router())

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::body::{JsonBody, PathOf};
 use super::users::RoleName;
-use crate::accounts;
+use crate::accounts::{self, TokenOrder};
 use crate::app::App;
 use crate::auth::Admin;
 use crate::error::{ApiError, ErrorBody};
@@ -31,6 +31,8 @@ pub(crate) enum KindName {
     Api,
     /// Ships batches, and nothing else.
     Collector,
+    /// Is exchanged for a collector's own credential.
+    Enrolment,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -39,7 +41,7 @@ pub(crate) struct TokenInfo {
     name: String,
     #[schema(value_type = KindName)]
     kind: TokenKind,
-    /// Absent for a collector's token.
+    /// Absent but for an API token.
     #[schema(value_type = Option<RoleName>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<Role>,
@@ -48,6 +50,12 @@ pub(crate) struct TokenInfo {
     /// To the minute.
     last_used: Option<DateTime<Utc>>,
     revoked: Option<DateTime<Utc>>,
+    /// Collectors enrolled with it; absent but for an enrolment token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uses: Option<u64>,
+    /// How many may be; any number where it is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_uses: Option<u64>,
 }
 
 impl From<Token> for TokenInfo {
@@ -61,6 +69,8 @@ impl From<Token> for TokenInfo {
             expires: token.expires,
             last_used: token.last_used,
             revoked: token.revoked,
+            uses: token.uses,
+            max_uses: token.max_uses,
         }
     }
 }
@@ -75,8 +85,10 @@ pub(crate) struct NewTokenRequest {
     /// What an API token may do; viewer where nothing is said.
     #[schema(value_type = Option<RoleName>)]
     role: Option<Role>,
-    /// When it stops working; never where nothing is said.
+    /// When it stops working; never where nothing is said, but an enrolment token after 7 days.
     expires: Option<DateTime<Utc>>,
+    /// How many collectors may be enrolled with an enrolment token; any number where nothing is said.
+    max_uses: Option<u32>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -105,9 +117,9 @@ async fn list(State(app): State<App>, Admin(_): Admin) -> Result<Json<Vec<TokenI
 async fn create(
     State(app): State<App>,
     Admin(admin): Admin,
-    JsonBody(NewTokenRequest { name, kind, role, expires }): JsonBody<NewTokenRequest>,
+    JsonBody(NewTokenRequest { name, kind, role, expires, max_uses }): JsonBody<NewTokenRequest>,
 ) -> Result<Response, ApiError> {
-    let (secret, token) = accounts::create_token(app.lake.meta(), &name, kind, role, expires).await?;
+    let (secret, token) = accounts::create_token(app.lake.meta(), TokenOrder { name: &name, kind, role, expires, max_uses }).await?;
     tracing::info!(token.name = name, token.kind = kind.as_str(), token.role = %token.role, by = admin.name(), "made a token");
     let body = NewTokenAnswer { token: secret.expose().to_owned(), info: token.into() };
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(body)).into_response())

@@ -1,4 +1,4 @@
-//! The brake on guessing passwords: per (user, address), and over all; the same for all replicas.
+//! The brake on guessing passwords and enrolment tokens: per (user, address), and over all; the same for all replicas.
 //!
 //! A pair of user and address may fail [`FREE_FAILURES`] times; each further attempt waits twice as long as the one before,
 //! up to [`LONGEST_WAIT`]. A success clears the pair, and [`FORGET_AFTER`] without an attempt does. Over all pairs,
@@ -39,6 +39,8 @@ const CROWDED: TimeDelta = TimeDelta::seconds(1);
 
 /// See the module.
 pub(crate) struct LoginLimiter {
+    /// What is attempted: kinds do not hold each other up.
+    what: &'static str,
     meta: Meta,
     redis: Option<Redis>,
 }
@@ -47,8 +49,8 @@ pub(crate) struct LoginLimiter {
 type Judged = Result<Attempts, TimeDelta>;
 
 impl LoginLimiter {
-    pub(crate) fn new(meta: Meta, redis: Option<Redis>) -> Self {
-        Self { meta, redis }
+    pub(crate) fn new(what: &'static str, meta: Meta, redis: Option<Redis>) -> Self {
+        Self { what, meta, redis }
     }
 
     /// Begins an attempt.
@@ -56,13 +58,13 @@ impl LoginLimiter {
     /// # Errors
     /// [`ApiError::TooManyAttempts`] with how long to wait before one; when the meta store fails.
     pub(crate) async fn begin(&self, user: &str, address: IpAddr) -> Result<(), ApiError> {
-        let pair = pair(user, address);
+        let pair = self.pair(user, address);
         let known = |read: Option<Attempts>, now| read.is_some_and(|read| is_known(read, now));
         // One more attempt of everybody's only where the pair itself may try.
         let (read, now) = self.read(&pair).await?;
         attempt(read, now).map_err(too_many)?;
         if !known(read, now) {
-            self.change(&all(), attempt_of_all, |read| read.last + MINUTE).await?.map_err(too_many)?;
+            self.change(&self.all(), attempt_of_all, |read| read.last + MINUTE).await?.map_err(too_many)?;
         }
         self.change(&pair, attempt, expires).await?.map_err(too_many)?;
         Ok(())
@@ -75,8 +77,17 @@ impl LoginLimiter {
     pub(crate) async fn succeeded(&self, user: &str, address: IpAddr) -> Result<(), ApiError> {
         let succeeded = |_, now| Ok(Attempts { count: 0, last: now, succeeded: Some(now) });
         // Where many attempts at once came before, the pair waits once more than it need.
-        let _ = self.change(&pair(user, address), succeeded, expires).await?;
+        let _ = self.change(&self.pair(user, address), succeeded, expires).await?;
         Ok(())
+    }
+
+    fn pair(&self, user: &str, address: IpAddr) -> [u8; 32] {
+        // An address has no NUL in it, so no two pairs run into one.
+        fingerprint(&format!("{}\0{address}\0{user}", self.what))
+    }
+
+    fn all(&self) -> [u8; 32] {
+        fingerprint(&format!("{} of all", self.what))
     }
 
     /// Puts what a judgement makes of what is remembered in its place, unless it refuses.
@@ -165,15 +176,6 @@ fn is_known(pair: Attempts, now: DateTime<Utc>) -> bool {
 
 fn is_over(pair: Attempts, now: DateTime<Utc>) -> bool {
     !is_known(pair, now) && now - pair.last >= FORGET_AFTER
-}
-
-fn pair(user: &str, address: IpAddr) -> [u8; 32] {
-    // An address has no NUL in it, so no two pairs run into one.
-    fingerprint(&format!("login\0{address}\0{user}"))
-}
-
-fn all() -> [u8; 32] {
-    fingerprint("login of all")
 }
 
 fn too_many(wait: TimeDelta) -> ApiError {

@@ -9,6 +9,7 @@
 //!
 //! Sessions have a fixed expiry ([`crate::ServerOptions::session_lifetime`]) that use does not extend: a stolen cookie ends.
 
+mod enrolment;
 mod limiter;
 pub(crate) mod origin;
 mod password;
@@ -18,10 +19,11 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use chrono::Utc;
-use pganalytics_lake::{Role, TokenKind};
+use pganalytics_lake::{Credential, CredentialError, Role, TokenKind};
 use pganalytics_tls::Peer;
 use subtle::ConstantTimeEq as _;
 
+pub(crate) use enrolment::Proof;
 pub(crate) use limiter::LoginLimiter;
 pub use password::{MIN_PASSWORD_LENGTH, PasswordError, check_password};
 pub(crate) use password::{Overloaded, Passwords, hash_blocking};
@@ -40,14 +42,15 @@ pub const SESSION_COOKIE: &str = "pganalytics_session";
 pub(crate) enum Principal {
     User { name: String, role: Role, expires: chrono::DateTime<Utc>, session: [u8; 32] },
     Token { name: String, role: Role },
-    Collector { name: String },
+    /// `own` is the credential of an enrolled collector, which opens that collector's door only.
+    Collector { name: String, own: Option<Credential> },
 }
 
 impl Principal {
     /// What is written beside the deed in the log.
     pub(crate) fn name(&self) -> &str {
         match self {
-            Self::User { name, .. } | Self::Token { name, .. } | Self::Collector { name } => name,
+            Self::User { name, .. } | Self::Token { name, .. } | Self::Collector { name, .. } => name,
         }
     }
 }
@@ -97,10 +100,22 @@ async fn principal(parts: &Parts, app: &App) -> Result<Principal, ApiError> {
     if is_operator_hash(&hash, app) {
         return Ok(Principal::Token { name: "command line".into(), role: Role::Admin });
     }
+    match prefix {
+        TokenPrefix::Enrolment => return Err(ApiError::EnrolmentToken),
+        TokenPrefix::Credential => {
+            let own = meta.credential(&hash, Utc::now()).await?;
+            if !bool::from(own.hash.ct_eq(&hash[..])) {
+                return Err(CredentialError::Unknown.into());
+            }
+            return Ok(Principal::Collector { name: own.name.clone(), own: Some(own) });
+        }
+        TokenPrefix::Api | TokenPrefix::Collector | TokenPrefix::Session => {}
+    }
     let token = meta.token(&hash, Utc::now()).await?.ok_or(ApiError::Unauthenticated)?;
     Ok(match token.kind {
         TokenKind::Api => Principal::Token { name: token.name, role: token.role },
-        TokenKind::Collector => Principal::Collector { name: token.name },
+        TokenKind::Collector => Principal::Collector { name: token.name, own: None },
+        TokenKind::Enrolment => return Err(ApiError::EnrolmentToken),
     })
 }
 
@@ -148,18 +163,27 @@ impl FromRequestParts<App> for Admin {
     }
 }
 
+/// Whether a collector should have shown a certificate and has not.
+fn lacks_certificate(parts: &Parts, app: &App) -> bool {
+    let has_certificate = parts.extensions.get::<Peer>().is_some_and(|peer| peer.certificate);
+    let is_local = parts.extensions.get::<Local>().is_some();
+    app.wants_certificates() && !has_certificate && !is_local
+}
+
 /// A collector that ships. Where certificates are asked for, it has shown one; the collector in our own process has no need to.
-pub(crate) struct Shipper(pub(crate) String);
+pub(crate) struct Shipper {
+    pub(crate) name: String,
+    /// Its own credential, where it has one.
+    pub(crate) own: Option<Credential>,
+}
 
 impl FromRequestParts<App> for Shipper {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let has_certificate = parts.extensions.get::<Peer>().is_some_and(|peer| peer.certificate);
-        let is_local = parts.extensions.get::<Local>().is_some();
         match principal(parts, app).await? {
-            Principal::Collector { .. } if app.wants_certificates() && !has_certificate && !is_local => Err(ApiError::NoCertificate),
-            Principal::Collector { name } => Ok(Self(name)),
+            Principal::Collector { .. } if lacks_certificate(parts, app) => Err(ApiError::NoCertificate),
+            Principal::Collector { name, own } => Ok(Self { name, own }),
             Principal::User { .. } | Principal::Token { .. } => Err(ApiError::WrongToken(TokenKind::Collector)),
         }
     }

@@ -1,12 +1,13 @@
 //! Secrets that the backend makes: tokens and first passwords.
 //!
-//! A token is `pga_`, its kind, and 256 random bits in hexadecimal: `pga_a_…` (API), `pga_c_…` (collector), `pga_s_…`
-//! (session). The prefix lets secret scanners find a leaked one, and tells where to look it up. Only its SHA-256 is stored:
+//! A token is `pga_`, its kind, and 256 random bits in hexadecimal: `pga_a_…` (API), `pga_c_…` (collector), `pga_e_…` (enrolment),
+//! `pga_k_…` (a collector's own credential, which that collector makes), `pga_s_…` (session). The prefix lets secret scanners find a leaked one, and tells where to look it up. Only its SHA-256 is stored:
 //! with 256 random bits there is nothing to guess, so a slow hash would protect nothing. Neither a token nor a password
 //! prints itself: [`Secret`] shows as `***`.
 
 use std::fmt;
 
+use pganalytics_views::enrol;
 use rand::RngExt as _;
 use sha2::{Digest as _, Sha256};
 
@@ -14,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 const PASSWORD_LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 /// 24 letters of 57: 139 bits.
 const PASSWORD_LENGTH: usize = 24;
-const TOKEN_BYTES: usize = 32;
+const TOKEN_BYTES: usize = enrol::SECRET_BYTES;
 
 /// A text that never shows itself.
 #[derive(Clone, PartialEq, Eq, serde::Deserialize)]
@@ -57,16 +58,20 @@ impl fmt::Display for Secret {
 pub(crate) enum TokenPrefix {
     Api,
     Collector,
+    Enrolment,
+    Credential,
     Session,
 }
 
 impl TokenPrefix {
-    const ALL: [Self; 3] = [Self::Api, Self::Collector, Self::Session];
+    const ALL: [Self; 5] = [Self::Api, Self::Collector, Self::Enrolment, Self::Credential, Self::Session];
 
     const fn text(self) -> &'static str {
         match self {
             Self::Api => "pga_a_",
             Self::Collector => "pga_c_",
+            Self::Enrolment => enrol::TOKEN_PREFIX,
+            Self::Credential => enrol::CREDENTIAL_PREFIX,
             Self::Session => "pga_s_",
         }
     }

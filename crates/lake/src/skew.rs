@@ -1,0 +1,62 @@
+//! Collectors whose clock is wrong: told once when it is, and once when it is right again.
+//!
+//! Each backend tells what itself sees, so with replicas there is a line in each one's log.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use pganalytics_views::clock::is_marked;
+use uuid::Uuid;
+
+/// The collectors that are marked.
+#[derive(Debug, Default)]
+pub(crate) struct Skewed(Mutex<HashSet<Uuid>>);
+
+impl Skewed {
+    /// Notes what the store knows, without a word.
+    pub(crate) fn know(&self, collector: Uuid, skew_us: Option<i64>) {
+        self.change(collector, skew_us);
+    }
+
+    /// Notes what a batch told.
+    pub(crate) fn note(&self, collector: Uuid, name: &str, skew_us: Option<i64>) {
+        let skew_ms = skew_us.unwrap_or_default() / 1_000;
+        match self.change(collector, skew_us) {
+            Some(true) => tracing::warn!(
+                collector.id = %collector,
+                collector.name = name,
+                clock.skew_ms = skew_ms,
+                "a collector's clock is wrong: its rows are kept under its own times; set the clock of its machine (NTP)"
+            ),
+            Some(false) => {
+                tracing::info!(collector.id = %collector, collector.name = name, clock.skew_ms = skew_ms, "a collector's clock is right again");
+            }
+            None => {}
+        }
+    }
+
+    /// Whether it is marked now, where that is news.
+    fn change(&self, collector: Uuid, skew_us: Option<i64>) -> Option<bool> {
+        let marked = skew_us.is_some_and(is_marked);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = if marked { all.insert(collector) } else { all.remove(&collector) };
+        news.then_some(marked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pganalytics_views::clock::MARKED_FROM_US;
+
+    use super::*;
+
+    #[test]
+    fn only_a_change_is_news() {
+        let (skewed, collector) = (Skewed::default(), Uuid::from_u128(1));
+        skewed.know(collector, Some(-MARKED_FROM_US));
+        assert_eq!(skewed.change(collector, Some(MARKED_FROM_US)), None, "known from before");
+        assert_eq!(skewed.change(collector, Some(0)), Some(false));
+        assert_eq!(skewed.change(collector, None), None);
+        assert_eq!(skewed.change(collector, Some(MARKED_FROM_US)), Some(true));
+    }
+}
