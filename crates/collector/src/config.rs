@@ -6,6 +6,9 @@
 //! url = "https://pganalytics.example.com"    # PGANALYTICS_BACKEND_URL
 //! token = "…"                                # PGANALYTICS_BACKEND_TOKEN; a token of kind collector
 //! token_file = "/run/secrets/token"          # PGANALYTICS_BACKEND_TOKEN_FILE; read anew for each request, so it may be rotated
+//! enrolment_token = "…"                      # PGANALYTICS_BACKEND_ENROLMENT_TOKEN; instead of a token: exchanged once for a credential
+//! enrolment_token_file = "/run/secrets/e"    # PGANALYTICS_BACKEND_ENROLMENT_TOKEN_FILE; of its own, which is kept beside the spool
+//! rotate_every = "30d"                       # PGANALYTICS_BACKEND_ROTATE_EVERY; how often that credential is renewed
 //! ca_file = "/etc/ssl/our-ca.pem"            # PGANALYTICS_BACKEND_CA_FILE; authorities trusted beside the system's
 //! cert_file = "/etc/ssl/db-1.pem"            # PGANALYTICS_BACKEND_CERT_FILE; a certificate to show, where the backend asks for one
 //! key_file = "/etc/ssl/db-1.key"             # PGANALYTICS_BACKEND_KEY_FILE; these three are read again when they change
@@ -64,6 +67,8 @@ pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std:
 pub const DEFAULT_FLUSH: Duration = Duration::from_secs(10);
 /// Days of a busy server while the backend is away.
 pub const DEFAULT_SPOOL_BYTES: u64 = 1 << 30;
+/// How often a credential of its own is renewed: a stolen one is of use that long.
+pub const DEFAULT_ROTATE_EVERY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const DEFAULT_SPOOL_FOLDER: &str = "/var/lib/pganalytics-collector";
 /// A round through more databases than this takes longer than the views' interval.
 pub const DEFAULT_MAX_DATABASES: usize = 100;
@@ -114,16 +119,26 @@ pub enum Token {
     Given(Secret),
     /// Read anew for each request.
     File(PathBuf),
+    /// A credential of its own, in the spool's folder. The token is what it is exchanged for; one that is enrolled needs none.
+    Own { enrolment: Option<Source>, rotate_every: Duration },
 }
 
-impl Token {
+/// Where a secret comes from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    Given(Secret),
+    /// Read when it is needed.
+    File(PathBuf),
+}
+
+impl Source {
     /// # Errors
-    /// Where the file cannot be read.
-    pub fn read(&self) -> anyhow::Result<Secret> {
+    /// Where the file that the key names cannot be read.
+    pub fn read(&self, key: &str) -> anyhow::Result<Secret> {
         match self {
-            Self::Given(token) => Ok(token.clone()),
+            Self::Given(secret) => Ok(secret.clone()),
             Self::File(file) => {
-                let text = std::fs::read_to_string(file).with_context(|| format!("read [backend] token_file {}", file.display()))?;
+                let text = std::fs::read_to_string(file).with_context(|| format!("read [backend] {key} {}", file.display()))?;
                 Ok(Secret::new(text.trim()))
             }
         }
@@ -186,6 +201,7 @@ pub struct Overrides {
     pub backend_url: Option<String>,
     pub token: Option<Secret>,
     pub token_file: Option<PathBuf>,
+    pub enrolment_token_file: Option<PathBuf>,
     pub spool_folder: Option<PathBuf>,
     pub name: Option<String>,
     /// An address, or "off".

@@ -5,13 +5,14 @@
 
 use std::fmt;
 
-use bytes::Bytes;
 use pganalytics_tls::Tls;
 use pganalytics_views::{Scope, Source, View};
+use uuid::Uuid;
 
 use crate::config::{Config, TargetOptions};
 use crate::probe::sql::SqlProbe;
 use crate::session::{Session, SessionError, text};
+use crate::ship::client::Client;
 use crate::ship::{Outcome, Shipper};
 use crate::spool::Spool;
 use crate::target::extensions::{Installed, SEARCHED, installed};
@@ -97,13 +98,18 @@ pub async fn doctor(config: &Config) -> Report {
 }
 
 async fn backend(config: &Config, report: &mut Report) {
-    let shipper = match Shipper::new(&config.backend) {
+    // A spool that was never opened has no identity yet; any will do for the question.
+    let collector = Spool::identity_of(&config.spool.folder).unwrap_or_else(Uuid::new_v4);
+    let shipper = match Client::new(&config.backend).and_then(|client| Shipper::new(config, client, collector)) {
         Ok(shipper) => shipper,
         Err(error) => return report.add(Level::Broken, "backend", format!("{error:#}"), None),
     };
-    // An empty body is no batch: to be told so is proof that the backend is there and takes the token.
-    match shipper.ship(Bytes::new()).await {
-        Outcome::Committed | Outcome::Refused(_) => report.fine("backend", format!("{} answers and takes the token", config.backend.url)),
+    let outcome = match shipper.ask().await {
+        Ok(taken) => return report.fine("backend", format!("{} answers and takes {taken}", config.backend.url)),
+        Err(outcome) => outcome,
+    };
+    match outcome {
+        Outcome::Committed | Outcome::Refused(_) => {}
         Outcome::Remedy(reason) => match reason.split_once("; ") {
             Some((reason, remedy)) => report.add(Level::Broken, "backend", reason, Some(remedy.into())),
             None => report.add(Level::Broken, "backend", reason, None),

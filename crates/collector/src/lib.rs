@@ -10,6 +10,7 @@ mod breaker;
 pub mod config;
 pub mod conninfo;
 mod cost;
+mod credential;
 pub mod delta;
 pub mod doctor;
 mod http;
@@ -36,13 +37,14 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Backend, Config, ConfigError, Overrides, SpoolOptions, TargetOptions, Token};
+pub use config::{Backend, Config, ConfigError, Overrides, Source, SpoolOptions, TargetOptions, Token};
 pub use conninfo::{Conninfo, ConninfoError};
 pub use doctor::{Level, Report, doctor};
 pub use secret::Secret;
 
 use batch::{Encoded, Frames, Gather};
 use metrics::{Metrics, now_seconds};
+use ship::client::Client;
 use ship::{Queue, Shipper};
 use spool::Spool;
 use target::Common;
@@ -59,12 +61,14 @@ const STOP_SHIP: Duration = Duration::from_secs(3);
 /// # Errors
 /// Where it cannot begin: the spool or the address cannot be had, certificates cannot be read.
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
-    let shipper = Shipper::new(&config.backend)?;
+    // Before anything is made: certificates that do not do are told at once.
+    let client = Client::new(&config.backend)?;
     if config.backend.url.scheme() == "http" && !is_loopback(&config.backend.url) {
         tracing::warn!(backend = %config.backend.url, "the token and everything that is read travel unencrypted: use https");
     }
     let (folder, max_bytes) = (config.spool.folder.clone(), config.spool.max_bytes);
     let spool = tokio::task::spawn_blocking(move || Spool::open(&folder, max_bytes)).await.context("open the spool")??;
+    let shipper = Shipper::new(&config, client, spool.identity())?;
     let listener = match config.listen {
         None => None,
         Some(address) => Some(

@@ -33,6 +33,9 @@ struct Arguments {
     /// A file with the collector's token
     #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// A file with an enrolment token, which is exchanged for a credential of the collector's own
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "token_file")]
+    enrolment_token_file: Option<PathBuf>,
     /// The folder for batches that wait
     #[arg(long, global = true, value_name = "FOLDER")]
     spool: Option<PathBuf>,
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         backend_url: arguments.backend_url,
         token: None::<Secret>,
         token_file: arguments.token_file,
+        enrolment_token_file: arguments.enrolment_token_file,
         spool_folder: arguments.spool,
         name: arguments.name,
         listen: arguments.listen,

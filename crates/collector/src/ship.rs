@@ -6,26 +6,34 @@
 //! | 200 | the batch leaves the spool |
 //! | 400, 413 | it will never be taken: it goes to `rejected/`, is counted, and the next one follows |
 //! | 401, 403 | it stays; the remedy is logged once; tried again slowly, with the token read anew |
+//! | 401 `credential_unknown` | the collector enrols anew, where it has an enrolment token, and tries once more |
+//! | 403 `foreign_collector` | as 400: the spool's state was lost, and with it the credential of this batch's identity |
 //! | 422 | the backend does not know a view or column yet: it stays, and is tried again slowly |
 //! | 429, 5xx, no answer | it stays; tried again with backoff, or when `Retry-After` says |
 
 pub(crate) mod client;
+mod own;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use pganalytics_views::enrol::code;
 use pganalytics_views::{clock, wire};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use serde::Deserialize;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use crate::config::Backend;
+use crate::config::{Backend, Config, Source, Token};
 use crate::metrics::{Metrics, now_seconds};
+use crate::secret::Secret;
 use crate::spool::{Oldest, Spool};
 use client::Client;
+use own::Own;
 
 /// The first wait; it doubles, and a random part of it is waited.
 const BACKOFF: Duration = Duration::from_millis(500);
@@ -36,9 +44,6 @@ const SLOW: Duration = Duration::from_secs(60);
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(300);
 /// Bytes of a refusal that are read, for the log.
 const REASON_CAP: usize = 500;
-
-/// The backend's word for a collector without a certificate, where it asks for one.
-const NO_CERTIFICATE: &str = "\"certificate_required\"";
 
 /// What one try came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,64 +62,186 @@ pub(crate) enum Outcome {
 pub(crate) struct Shipper {
     client: Client,
     backend: Backend,
-    ingest: reqwest::Url,
+    shown: Shown,
+}
+
+/// What requests show.
+#[derive(Debug)]
+enum Shown {
+    Token(Source, &'static str),
+    Own(Own),
+}
+
+/// Why a request did not do.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// There was no answer.
+    Unreached(String),
+    /// The answer was no.
+    Answered {
+        status: StatusCode,
+        /// For programs, where the backend gave one.
+        code: String,
+        /// What the backend said, with its remedy.
+        reason: String,
+        after: Option<Duration>,
+    },
+}
+
+impl Failed {
+    pub(crate) fn reason(&self) -> &str {
+        match self {
+            Self::Unreached(reason) | Self::Answered { reason, .. } => reason,
+        }
+    }
+}
+
+/// An error as the backend says it.
+#[derive(Deserialize)]
+struct Said {
+    error: SaidError,
+}
+
+#[derive(Deserialize)]
+struct SaidError {
+    code: String,
+    message: String,
+    remedy: Option<String>,
 }
 
 impl Shipper {
+    /// One that ships what the spool of this identity holds.
+    ///
     /// # Errors
-    /// Where the certificates cannot be read or the URL is none.
-    pub(crate) fn new(backend: &Backend) -> anyhow::Result<Self> {
-        let base = backend.url.as_str().trim_end_matches('/');
-        let ingest = format!("{base}/api/v1/ingest").parse().context("[backend] url is no URL")?;
-        Ok(Self { client: Client::new(backend)?, backend: backend.clone(), ingest })
+    /// Where the collector's credential cannot be read.
+    pub(crate) fn new(config: &Config, client: Client, collector: Uuid) -> anyhow::Result<Self> {
+        let shown = match config.backend.token.clone() {
+            Token::Given(token) => Shown::Token(Source::Given(token), "token"),
+            Token::File(file) => Shown::Token(Source::File(file), "token_file"),
+            Token::Own { enrolment, rotate_every } => {
+                Shown::Own(Own::new(&config.spool.folder, collector, &config.name, enrolment, rotate_every)?)
+            }
+        };
+        Ok(Self { client, backend: config.backend.clone(), shown })
     }
 
-    /// Ships one batch, or, with an empty body, asks whether the backend answers and the token is good.
-    pub(crate) async fn ship(&self, body: Bytes) -> Outcome {
-        let token = match self.backend.token.read() {
-            Ok(token) => token,
-            Err(error) => return Outcome::Remedy(format!("{error:#}")),
+    /// Whether there is something to show; a collector that is not enrolled enrols. For when there is nothing to ship.
+    pub(crate) async fn ready(&self, collector: Uuid) -> Result<(), Outcome> {
+        self.secret(collector).await.map(drop)
+    }
+
+    /// Ships one batch of this collector.
+    pub(crate) async fn ship(&self, body: Bytes, collector: Uuid) -> Outcome {
+        for again in [false, true] {
+            let secret = match self.secret(collector).await {
+                Ok(secret) => secret,
+                Err(outcome) => return outcome,
+            };
+            match (self.try_ship(body.clone(), &secret).await, &self.shown) {
+                (Ok(()), _) => return Outcome::Committed,
+                (Err(Failed::Answered { code, .. }), Shown::Own(own)) if code == code::CREDENTIAL_UNKNOWN && !again => {
+                    if let Err(outcome) = own.enrol_anew(self).await {
+                        return outcome;
+                    }
+                }
+                (Err(failed), _) => return self.outcome(failed),
+            }
+        }
+        Outcome::Again("the backend does not know the credential it has just taken".into(), None)
+    }
+
+    /// Asks whether the backend answers and takes what requests show, without changing anything: an empty body is no batch, and to be told
+    /// so is proof. What it is that is taken.
+    pub(crate) async fn ask(&self) -> Result<&'static str, Outcome> {
+        let (secret, what) = match &self.shown {
+            Shown::Token(..) => (self.secret(Uuid::nil()).await?, "the token"),
+            Shown::Own(own) => match own.examine(self).await? {
+                Some(secret) => (secret, "this collector's own credential"),
+                None => return Ok("the enrolment token; the collector enrols when it runs"),
+            },
         };
-        let request = self
-            .client
-            .current()
-            .post(self.ingest.clone())
-            .bearer_auth(token.reveal())
-            .header(CONTENT_TYPE, wire::CONTENT_TYPE)
-            .header(clock::SENT_AT, crate::target::now_us())
-            .body(body);
-        let answer = match request.send().await {
+        match self.try_ship(Bytes::new(), &secret).await.map_err(|failed| self.outcome(failed)) {
+            Ok(()) | Err(Outcome::Committed | Outcome::Refused(_)) => Ok(what),
+            Err(outcome) => Err(outcome),
+        }
+    }
+
+    async fn secret(&self, collector: Uuid) -> Result<Secret, Outcome> {
+        match &self.shown {
+            Shown::Token(source, key) => source.read(key).map_err(|error| Outcome::Remedy(format!("{error:#}"))),
+            Shown::Own(own) => own.secret(self, collector).await,
+        }
+    }
+
+    async fn try_ship(&self, body: Bytes, secret: &Secret) -> Result<(), Failed> {
+        let url = self.url("/api/v1/ingest");
+        let request = self.client.current().post(url).header(CONTENT_TYPE, wire::CONTENT_TYPE);
+        self.send(request.header(clock::SENT_AT, crate::target::now_us()).body(body), secret).await
+    }
+
+    /// Sends JSON to a path of the backend.
+    pub(crate) async fn tell(&self, path: &str, secret: &Secret, body: &serde_json::Value) -> Result<(), Failed> {
+        let request = self.client.current().post(self.url(path)).header(CONTENT_TYPE, "application/json");
+        self.send(request.body(body.to_string()), secret).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.backend.url.as_str().trim_end_matches('/'))
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder, secret: &Secret) -> Result<(), Failed> {
+        let answer = match request.bearer_auth(secret.reveal()).send().await {
             Ok(answer) => answer,
             Err(error) => {
                 let tls = pganalytics_tls::explain(&error, "[backend] ca_file", "[backend] cert_file and key_file");
                 let reason = tls.map_or_else(|| chain(&error), |reason| format!("reach {}: {reason}", self.backend.url));
-                return Outcome::Again(reason, None);
+                return Err(Failed::Unreached(reason));
             }
         };
         let status = answer.status();
         if status.is_success() {
-            return Outcome::Committed;
+            return Ok(());
         }
         let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let after = after.map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_CAP));
         let text = answer.text().await.unwrap_or_default();
         // Something on the way may send back what it was sent, and this goes to the log and into the next header.
-        let text = if token.reveal().is_empty() { text } else { text.replace(token.reveal(), "***") };
-        let cut = text.floor_char_boundary(REASON_CAP);
-        let reason = format!("{status}: {}", text[..cut].trim());
+        let text = if secret.reveal().is_empty() { text } else { text.replace(secret.reveal(), "***") };
+        let (code, said) = match serde_json::from_str::<Said>(&text) {
+            Ok(Said { error: SaidError { code, message, remedy: Some(remedy) } }) => (code, format!("{message}; {remedy}")),
+            Ok(Said { error: SaidError { code, message, remedy: None } }) => (code, message),
+            Err(_) => (String::new(), text),
+        };
+        let cut = said.floor_char_boundary(REASON_CAP);
+        Err(Failed::Answered { status, code, reason: format!("{status}: {}", said[..cut].trim()), after })
+    }
+
+    /// What a batch that was not taken means for it.
+    fn outcome(&self, failed: Failed) -> Outcome {
+        let (status, code, reason, after) = match failed {
+            Failed::Unreached(reason) => return Outcome::Again(reason, None),
+            Failed::Answered { status, code, reason, after } => (status, code, reason, after),
+        };
         match status {
             StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Outcome::Refused(reason),
-            StatusCode::FORBIDDEN if text.contains(NO_CERTIFICATE) => Outcome::Remedy(format!(
+            // It has no credential that this batch could come with, and never will.
+            StatusCode::FORBIDDEN if code == code::FOREIGN_COLLECTOR => Outcome::Refused(reason),
+            StatusCode::FORBIDDEN if code == code::CERTIFICATE_REQUIRED => Outcome::Remedy(format!(
                 "{reason}; the backend asks for a certificate beside the token: give one that it trusts as [backend] cert_file and key_file"
             )),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Outcome::Remedy(format!(
-                "{reason}; the token in [backend] is not taken: make one with `pganalytics token create --kind collector`"
-            )),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match self.shown {
+                // The backend says what to do.
+                Shown::Own(_) => Outcome::Remedy(reason),
+                Shown::Token(..) if code == code::COLLECTOR_REVOKED => Outcome::Remedy(reason),
+                Shown::Token(..) => Outcome::Remedy(format!(
+                    "{reason}; the token in [backend] is not taken: make one with `pganalytics token create --kind collector`"
+                )),
+            },
             StatusCode::UNPROCESSABLE_ENTITY => {
                 Outcome::Remedy(format!("{reason}; the backend does not know this view: upgrade it, or give it the same views folder"))
             }
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
-                Outcome::Remedy(format!("{reason}; nothing takes batches at {}: check [backend] url", self.ingest))
+                Outcome::Remedy(format!("{reason}; nothing takes batches at {}: check [backend] url", self.url("/api/v1/ingest")))
             }
             _ => Outcome::Again(reason, after),
         }
@@ -157,46 +284,51 @@ pub(crate) async fn run(shipper: &Shipper, queue: &Queue, metrics: &Metrics, sto
     let mut failures = 0_u32;
     let mut told: Option<String> = None;
     loop {
-        let Ok(oldest) = queue.with(Spool::oldest).await else { return };
-        let wait = match oldest {
-            None => {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = queue.bell.notified() => continue,
-                }
-            }
-            Some(oldest) => {
-                let outcome = tokio::select! {
-                    () = stop.cancelled() => return,
-                    outcome = shipper.ship(oldest.body.clone()) => outcome,
-                };
-                metrics.client_certificate(shipper.client.certificate());
-                let wait = settle(&oldest, &outcome, failures, queue, metrics).await;
-                match (&outcome, wait) {
-                    (_, None) => {
-                        if told.take().is_some() {
-                            tracing::info!("batches are shipped again");
-                        }
-                        failures = 0;
-                    }
-                    (Outcome::Remedy(reason) | Outcome::Again(reason, _), Some(wait)) => {
-                        failures = failures.saturating_add(1);
-                        metrics.ship_failed(reason);
-                        // Once for each kind of trouble, not once a try.
-                        if told.as_deref() != Some(reason) {
-                            tracing::warn!(
-                                error = reason,
-                                retry.after_ms = wait.as_millis(),
-                                "batches wait in the spool: the backend did not take one"
-                            );
-                            told = Some(reason.clone());
-                        }
-                    }
-                    _ => {}
-                }
-                wait
+        let Ok((collector, oldest)) = queue.with(|spool| (spool.identity(), spool.oldest())).await else { return };
+        let tried = async {
+            match &oldest {
+                Some(oldest) => Some(shipper.ship(oldest.body.clone(), oldest.collector).await),
+                // What can be known before there is a batch is told before.
+                None => shipper.ready(collector).await.err(),
             }
         };
+        let outcome = tokio::select! {
+            () = stop.cancelled() => return,
+            outcome = tried => outcome,
+        };
+        let Some(outcome) = outcome else {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = queue.bell.notified() => continue,
+            }
+        };
+        metrics.client_certificate(shipper.client.certificate());
+        let wait = match &oldest {
+            Some(oldest) => settle(oldest, &outcome, failures, queue, metrics).await,
+            None => pause(&outcome, failures),
+        };
+        match (&outcome, wait) {
+            (_, None) => {
+                if told.take().is_some() {
+                    tracing::info!("batches are shipped again");
+                }
+                failures = 0;
+            }
+            (Outcome::Remedy(reason) | Outcome::Again(reason, _), Some(wait)) => {
+                failures = failures.saturating_add(1);
+                metrics.ship_failed(reason);
+                // Once for each kind of trouble, not once a try.
+                if told.as_deref() != Some(reason) {
+                    tracing::warn!(
+                        error = reason,
+                        retry.after_ms = wait.as_millis(),
+                        "batches wait in the spool: the backend did not take one"
+                    );
+                    told = Some(reason.clone());
+                }
+            }
+            _ => {}
+        }
         if let Some(wait) = wait {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -209,7 +341,7 @@ pub(crate) async fn run(shipper: &Shipper, queue: &Queue, metrics: &Metrics, sto
 /// One try to ship everything, for the end of the process.
 pub(crate) async fn drain(shipper: &Shipper, queue: &Queue, metrics: &Metrics) {
     while let Ok(Some(oldest)) = queue.with(Spool::oldest).await {
-        let outcome = shipper.ship(oldest.body.clone()).await;
+        let outcome = shipper.ship(oldest.body.clone(), oldest.collector).await;
         if settle(&oldest, &outcome, 0, queue, metrics).await.is_some() {
             return;
         }
@@ -237,6 +369,14 @@ async fn settle(oldest: &Oldest, outcome: &Outcome, failures: u32, queue: &Queue
             metrics.ship_failed(reason);
             queue.with(move |spool| spool.reject(sequence)).await.ok().and(None)
         }
+        Outcome::Remedy(_) | Outcome::Again(..) => pause(outcome, failures),
+    }
+}
+
+/// How long to wait before the next try, after one that failed.
+fn pause(outcome: &Outcome, failures: u32) -> Option<Duration> {
+    match outcome {
+        Outcome::Committed | Outcome::Refused(_) => None,
         Outcome::Remedy(_) => Some(SLOW.mul_f64(0.5 + rand::random::<f64>() / 2.0)),
         Outcome::Again(_, Some(after)) => Some(*after),
         Outcome::Again(_, None) => {

@@ -40,7 +40,8 @@ use bytes::Bytes;
 use pganalytics_views::wire::{self, Limits};
 use uuid::Uuid;
 
-use state::{State, write_whole};
+use state::State;
+pub(crate) use state::write_whole;
 
 /// Sequences reserved at a time: one more small write in a thousand appends.
 const RESERVE: u64 = 1_000;
@@ -86,6 +87,8 @@ struct Entry {
 /// The oldest batch.
 #[derive(Debug, Clone)]
 pub struct Oldest {
+    /// Whose it is: the spool's identity, or the one it had before its state was lost.
+    pub collector: Uuid,
     pub sequence: u64,
     pub rows: u64,
     pub body: Bytes,
@@ -133,6 +136,12 @@ impl Spool {
         let bytes = queue.iter().map(|entry| entry.bytes).sum();
         let counts = Counts { damaged: u64::from(damaged_state), ..Counts::default() };
         Ok(Self { folder, max_bytes, state, next, queue, bytes, disk_full: false, counts, _lock: lock })
+    }
+
+    /// Whose batches a folder is for, without opening it: another collector may have it.
+    #[must_use]
+    pub fn identity_of(folder: &Path) -> Option<Uuid> {
+        State::read(folder).ok().flatten().map(|state| state.identity)
     }
 
     /// Whose batches these are.
@@ -207,7 +216,7 @@ impl Spool {
                 Ok(body) => match wire::decode_header(&body, &Limits::default()) {
                     Ok(header) => {
                         let rows = header.frames.iter().map(|frame| frame.rows).sum();
-                        return Some(Oldest { sequence: entry.sequence, rows, body });
+                        return Some(Oldest { collector: header.collector, sequence: entry.sequence, rows, body });
                     }
                     Err(error) => error.to_string(),
                 },

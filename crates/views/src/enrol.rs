@@ -21,6 +21,8 @@ pub mod code {
     pub const CREDENTIAL_UNKNOWN: &str = "credential_unknown";
     /// The collector ships for another than it is.
     pub const FOREIGN_COLLECTOR: &str = "foreign_collector";
+    /// An administrator has shut the collector out.
+    pub const COLLECTOR_REVOKED: &str = "collector_revoked";
     /// A certificate is asked for, beside token or credential.
     pub const CERTIFICATE_REQUIRED: &str = "certificate_required";
 }

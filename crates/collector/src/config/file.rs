@@ -1,7 +1,7 @@
 //! Reads and checks the configuration's three layers.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +10,15 @@ use pganalytics_tls::{ClientAuth, ServerFiles};
 use pganalytics_views::{View, ViewSet, parse_duration};
 
 use super::{
-    Backend, Config, ConfigError, DEFAULT_FLUSH, DEFAULT_LISTEN, DEFAULT_SPOOL_BYTES, DEFAULT_SPOOL_FOLDER, Overrides, SpoolOptions,
-    TargetOptions, Token, host_name,
+    Backend, Config, ConfigError, DEFAULT_FLUSH, DEFAULT_LISTEN, DEFAULT_ROTATE_EVERY, DEFAULT_SPOOL_BYTES, DEFAULT_SPOOL_FOLDER, Overrides,
+    Source, SpoolOptions, TargetOptions, Token, host_name,
 };
+use crate::credential::Credential;
 use crate::conninfo::{Conninfo, Environment};
 use crate::secret::Secret;
 
 const KEYS: &[&str] = &["backend", "spool", "collector", "target", "view"];
-const BACKEND_KEYS: &[&str] = &["url", "token", "token_file", "ca_file", "cert_file", "key_file", "tls_min_version"];
+const BACKEND_KEYS: &[&str] = &["url", "token", "token_file", "enrolment_token", "enrolment_token_file", "rotate_every", "ca_file", "cert_file", "key_file", "tls_min_version"];
 const SPOOL_KEYS: &[&str] = &["folder", "max_bytes"];
 const COLLECTOR_KEYS: &[&str] =
     &["name", "listen", "plain_http", "tls_cert", "tls_key", "tls_min_version", "tls_client_ca", "tls_client_auth", "flush", "views"];
@@ -26,6 +27,8 @@ const VIEW_KEYS: &[&str] = &["enabled", "interval", "timeout", "max_rows"];
 
 /// A batch a second is as many as make sense; a batch an hour as few.
 const FLUSH_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3_600));
+/// A credential each second is for trying out; in ten years nobody remembers that there is one.
+const ROTATE_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10 * 366 * 86_400));
 /// Less holds not even one large batch.
 const MIN_SPOOL_BYTES: u64 = 32 << 20;
 
@@ -45,11 +48,12 @@ pub(super) fn load(place: &str, text: &str, environment: &BTreeMap<String, Strin
     collector.only(COLLECTOR_KEYS)?;
 
     let views = views(&root, collector.string("views", "PGANALYTICS_COLLECTOR_VIEWS")?)?;
+    let folder = overrides.spool_folder.clone().or(spool.string("folder", "PGANALYTICS_SPOOL_FOLDER")?.map(PathBuf::from));
+    let folder = folder.unwrap_or_else(|| DEFAULT_SPOOL_FOLDER.into());
     let backend = match &overrides.backend {
         Some(backend) => backend.clone(),
-        None => backend_of(&backend, overrides)?,
+        None => backend_of(&backend, overrides, &folder)?,
     };
-    let folder = overrides.spool_folder.clone().or(spool.string("folder", "PGANALYTICS_SPOOL_FOLDER")?.map(PathBuf::from));
     let max_bytes = spool.size("max_bytes", "PGANALYTICS_SPOOL_MAX_BYTES")?.unwrap_or(DEFAULT_SPOOL_BYTES);
     if max_bytes < MIN_SPOOL_BYTES {
         return Err(spool.error("max_bytes", "is too small", "give at least \"32MiB\""));
@@ -75,7 +79,7 @@ pub(super) fn load(place: &str, text: &str, environment: &BTreeMap<String, Strin
     }
     Ok(Config {
         backend,
-        spool: SpoolOptions { folder: folder.unwrap_or_else(|| DEFAULT_SPOOL_FOLDER.into()), max_bytes },
+        spool: SpoolOptions { folder, max_bytes },
         name: overrides.name.clone().or(collector.string("name", "PGANALYTICS_COLLECTOR_NAME")?).unwrap_or_else(host_name),
         listen,
         tls,
@@ -85,7 +89,7 @@ pub(super) fn load(place: &str, text: &str, environment: &BTreeMap<String, Strin
     })
 }
 
-fn backend_of(backend: &Place<'_>, overrides: &Overrides) -> Result<Backend, ConfigError> {
+fn backend_of(backend: &Place<'_>, overrides: &Overrides, spool: &Path) -> Result<Backend, ConfigError> {
     let url = overrides.backend_url.clone().or(backend.string("url", "PGANALYTICS_BACKEND_URL")?).ok_or_else(|| {
         backend.error("url", "is missing", "say where the backend is: [backend] url, PGANALYTICS_BACKEND_URL or --backend-url")
     })?;
@@ -94,21 +98,7 @@ fn backend_of(backend: &Place<'_>, overrides: &Overrides) -> Result<Backend, Con
         .ok()
         .filter(|url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host())
         .ok_or_else(|| backend.error("url", "is no http or https URL", "write it as in \"https://pganalytics.example.com\""))?;
-    let (token, file) =
-        (backend.string("token", "PGANALYTICS_BACKEND_TOKEN")?, backend.string("token_file", "PGANALYTICS_BACKEND_TOKEN_FILE")?);
-    let token = match (&overrides.token, &overrides.token_file) {
-        (Some(token), _) => Token::Given(token.clone()),
-        (None, Some(file)) => Token::File(file.clone()),
-        (None, None) => match (token, file) {
-            (Some(_), Some(_)) => return Err(backend.error("token", "and token_file are both given", "leave one of them out")),
-            (Some(token), None) => Token::Given(Secret::new(token)),
-            (None, Some(file)) => Token::File(file.into()),
-            (None, None) => {
-                let remedy = "make one on the backend with `pganalytics token create --kind collector`, and give token or token_file";
-                return Err(backend.error("token", "is missing", remedy));
-            }
-        },
-    };
+    let token = token_of(backend, overrides, spool)?;
     let (cert_file, key_file) =
         backend.pair(("cert_file", "PGANALYTICS_BACKEND_CERT_FILE"), ("key_file", "PGANALYTICS_BACKEND_KEY_FILE"))?;
     Ok(Backend {
@@ -118,6 +108,47 @@ fn backend_of(backend: &Place<'_>, overrides: &Overrides) -> Result<Backend, Con
         tls_min_version: backend.parsed("tls_min_version", "PGANALYTICS_BACKEND_TLS_MIN_VERSION")?.unwrap_or_default(),
         ..Backend::new(url, token)
     })
+}
+
+/// What requests show: a token, or a credential that a token is exchanged for; a flag stands over what the file and the environment say.
+fn token_of(backend: &Place<'_>, overrides: &Overrides, spool: &Path) -> Result<Token, ConfigError> {
+    let rotate_every = backend.duration("rotate_every", "PGANALYTICS_BACKEND_ROTATE_EVERY")?.unwrap_or(DEFAULT_ROTATE_EVERY);
+    if rotate_every < ROTATE_RANGE.0 || rotate_every > ROTATE_RANGE.1 {
+        return Err(backend.error("rotate_every", "is not sensible", "give \"1s\" to \"3660d\""));
+    }
+    let own = |enrolment| Token::Own { enrolment, rotate_every };
+    match (&overrides.token, &overrides.token_file, &overrides.enrolment_token_file) {
+        (Some(token), ..) => return Ok(Token::Given(token.clone())),
+        (None, Some(file), None) => return Ok(Token::File(file.clone())),
+        (None, None, Some(file)) => return Ok(own(Some(Source::File(file.clone())))),
+        (None, Some(_), Some(_)) => {
+            return Err(backend.error("token_file", "and enrolment_token_file are both given", "leave one of them out"));
+        }
+        (None, None, None) => {}
+    }
+    let mut given = Vec::new();
+    for (key, variable) in [
+        ("token", "PGANALYTICS_BACKEND_TOKEN"),
+        ("token_file", "PGANALYTICS_BACKEND_TOKEN_FILE"),
+        ("enrolment_token", "PGANALYTICS_BACKEND_ENROLMENT_TOKEN"),
+        ("enrolment_token_file", "PGANALYTICS_BACKEND_ENROLMENT_TOKEN_FILE"),
+    ] {
+        given.extend(backend.string(key, variable)?.map(|value| (key, value)));
+    }
+    match &given[..] {
+        [("token", token)] => Ok(Token::Given(Secret::new(token))),
+        [("token_file", file)] => Ok(Token::File(file.into())),
+        [("enrolment_token", token)] => Ok(own(Some(Source::Given(Secret::new(token))))),
+        [(_, file)] => Ok(own(Some(Source::File(file.into())))),
+        [(first, _), (second, _), ..] => Err(backend.error(first, &format!("and {second} are both given"), "leave one of them out")),
+        // One that is enrolled needs no token any more.
+        [] if Credential::is_in(spool) => Ok(own(None)),
+        [] => {
+            let remedy = "make one on the backend with `pganalytics token create NAME --kind enrolment`, and give it as enrolment_token or \
+                          enrolment_token_file (one of kind collector as token or token_file)";
+            Err(backend.error("token", "is missing", remedy))
+        }
+    }
 }
 
 /// How the collector's own port is encrypted.

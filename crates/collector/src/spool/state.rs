@@ -47,7 +47,7 @@ impl State {
 }
 
 /// Writes a file beside, fsyncs it, gives it its name, and fsyncs the folder.
-pub(super) fn write_whole(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+pub(crate) fn write_whole(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let beside = folder.join(format!("{name}.tmp"));
     let written = (|| {
         let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;

@@ -32,6 +32,10 @@ pub(crate) struct Flags {
     /// A file with the collector's token; PGANALYTICS_BACKEND_TOKEN holds the token itself
     #[arg(long, env = "PGANALYTICS_BACKEND_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// A file with an enrolment token, which is exchanged for a credential of the collector's own;
+    /// PGANALYTICS_BACKEND_ENROLMENT_TOKEN holds the token itself
+    #[arg(long, env = "PGANALYTICS_BACKEND_ENROLMENT_TOKEN_FILE", value_name = "FILE", conflicts_with = "token_file")]
+    enrolment_token_file: Option<PathBuf>,
     /// Where batches wait until the backend has them
     #[arg(long, env = "PGANALYTICS_SPOOL_FOLDER", value_name = "DIR")]
     spool: Option<PathBuf>,
@@ -70,6 +74,7 @@ impl Flags {
             backend_url: self.backend_url,
             token: None::<Secret>,
             token_file: self.token_file,
+            enrolment_token_file: self.enrolment_token_file,
             spool_folder,
             name: self.name,
             listen: self.collector_listen,
