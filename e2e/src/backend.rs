@@ -211,6 +211,26 @@ impl Api {
         Ok(answer["token"].as_str().context("a token in the answer")?.to_owned())
     }
 
+    /// A new enrolment token, good for so many collectors.
+    ///
+    /// # Errors
+    /// When the backend refuses.
+    pub async fn enrolment_token(&self, name: &str, max_uses: u32) -> Result<String> {
+        let body = json!({"name": name, "kind": "enrolment", "max_uses": max_uses});
+        let answer = self.request(Method::POST, "/api/v1/tokens", Some(&body)).await?;
+        Ok(answer["token"].as_str().context("a token in the answer")?.to_owned())
+    }
+
+    /// The one collector of this name.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn collector(&self, name: &str) -> Result<Option<Value>> {
+        let all = self.request(Method::GET, "/api/v1/collectors", None).await?;
+        let all = all.as_array().context("a list of collectors")?;
+        Ok(all.iter().find(|collector| collector["name"] == name).cloned())
+    }
+
     /// Status and body, whatever they are.
     ///
     /// # Errors

@@ -46,14 +46,21 @@ impl Collector {
     /// # Errors
     /// See [`Self::prepare`].
     pub async fn prepare_for(api: &Api, authority: Option<&Path>, targets: &[(&str, String)]) -> Result<Self> {
+        let token = api.collector_token(&format!("collector {}", uuid::Uuid::new_v4())).await?;
+        let authority = authority.map_or_else(String::new, |authority| format!("ca_file = {authority:?}\n"));
+        Self::prepare_with(&api.url, &format!("token = {token:?}\n{authority}"), targets)
+    }
+
+    /// Ships to a URL, with these lines of `[backend]` beside it.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn prepare_with(url: &str, backend: &str, targets: &[(&str, String)]) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("pganalytics-collector-").tempdir().context("create a temporary folder")?;
         let port = ports::free()?;
-        let token = api.collector_token(&format!("collector-{port}")).await?;
-        let authority = authority.map_or_else(String::new, |authority| format!("ca_file = {authority:?}\n"));
         let mut config = format!(
-            "[backend]\nurl = {:?}\ntoken = {token:?}\n{authority}[spool]\nfolder = {:?}\n\
+            "[backend]\nurl = {url:?}\n{backend}\n[spool]\nfolder = {:?}\n\
              [collector]\nname = \"collector-{port}\"\nlisten = \"127.0.0.1:{port}\"\nflush = \"1s\"\n",
-            api.url,
             folder.path().join("spool"),
         );
         for view in ViewSet::builtin()?.iter() {
@@ -98,6 +105,18 @@ impl Collector {
             Some(mut process) => process.stop().map(|_| ()),
             None => Ok(()),
         }
+    }
+
+    /// What the backend knows it as.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("collector-{}", self.port)
+    }
+
+    /// Its spool's folder.
+    #[must_use]
+    pub fn spool(&self) -> PathBuf {
+        self.folder.path().join("spool")
     }
 
     /// What `doctor` says of the same configuration.

@@ -6,9 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
 use bytes::Bytes;
+use pganalytics_views::enrol::{CREDENTIAL_PREFIX, ENROL, ROTATE};
 use pganalytics_views::wire::{self, Header, Limits};
 use pganalytics_views::{ViewSet, schema};
 use reqwest::StatusCode;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::backend::Api;
@@ -39,6 +41,32 @@ impl Hand {
         let answer = api.request(reqwest::Method::POST, "/api/v1/tokens", Some(&body)).await?;
         let token = answer["token"].as_str().context("a token in the answer")?.to_owned();
         Ok(Self { collector: Uuid::new_v4(), token, sequence: 0 })
+    }
+
+    /// One with a credential of its own, enrolled with this token.
+    ///
+    /// # Errors
+    /// When the backend does not enrol it.
+    pub async fn enrolled(api: &Api, enrolment_token: &str) -> Result<Self> {
+        let (collector, token) = (Uuid::new_v4(), credential());
+        let body = serde_json::json!({
+            "collector": collector, "name": "hand", "version": env!("CARGO_PKG_VERSION"), "credential_sha256": sha256(&token),
+        });
+        tell(api, ENROL, enrolment_token, &body).await?;
+        Ok(Self { collector, token, sequence: 0 })
+    }
+
+    /// Renews its credential: `asked` says where, once for each time that it asks; all but the last answer are lost.
+    ///
+    /// # Errors
+    /// When a backend refuses.
+    pub async fn rotate(&mut self, asked: &[&Api]) -> Result<()> {
+        let fresh = credential();
+        for api in asked {
+            tell(api, ROTATE, &self.token, &serde_json::json!({"credential_sha256": sha256(&fresh)})).await?;
+        }
+        self.token = fresh;
+        Ok(())
     }
 
     /// The next batch: one row of this moment, whose `archived_count` is its sequence.
@@ -132,4 +160,21 @@ impl Hand {
         }
         Ok(())
     }
+}
+
+fn credential() -> String {
+    format!("{CREDENTIAL_PREFIX}{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+}
+
+fn sha256(secret: &str) -> String {
+    Sha256::digest(secret.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+async fn tell(api: &Api, path: &str, bearer: &str, body: &serde_json::Value) -> Result<()> {
+    let answer = api.client().post(format!("{}{path}", api.url)).bearer_auth(bearer).json(body).send().await.context(path.to_owned())?;
+    let status = answer.status();
+    if !status.is_success() {
+        bail!("{path} answered {status}: {}", answer.text().await.unwrap_or_default());
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@ pub mod balancer;
 pub mod certificate;
 pub mod cluster;
 pub mod collector;
+pub mod front;
 pub mod hand;
 mod haproxy;
 pub mod install;

@@ -9,6 +9,7 @@ mod counting;
 mod crashes;
 mod dependencies;
 mod encrypted;
+mod enrolment;
 mod harness;
 mod names;
 mod open_files;

@@ -120,7 +120,10 @@ pub enum Token {
     /// Read anew for each request.
     File(PathBuf),
     /// A credential of its own, in the spool's folder. The token is what it is exchanged for; one that is enrolled needs none.
-    Own { enrolment: Option<Source>, rotate_every: Duration },
+    Own {
+        enrolment: Option<Source>,
+        rotate_every: Duration,
+    },
 }
 
 /// Where a secret comes from.

@@ -58,7 +58,9 @@ pub async fn create_token(meta: &Meta, order: TokenOrder<'_>) -> Result<(Secret,
     let now = Utc::now();
     let bad = |message: &str, remedy: &str| ApiError::BadRequest { message: message.into(), remedy: remedy.into() };
     match (kind, max_uses) {
-        (TokenKind::Enrolment, Some(0)) => return Err(bad("a token for no collector at all opens nothing", "give a max_uses from 1 on, or none")),
+        (TokenKind::Enrolment, Some(0)) => {
+            return Err(bad("a token for no collector at all opens nothing", "give a max_uses from 1 on, or none"));
+        }
         (TokenKind::Api | TokenKind::Collector, Some(_)) => return Err(bad("only an enrolment token has a max_uses", "leave it out")),
         _ => {}
     }

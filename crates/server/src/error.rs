@@ -289,11 +289,15 @@ fn credential_parts(error: &CredentialError) -> (StatusCode, ErrorCode, String, 
     let make_another = "make another: pganalytics token create NAME --kind enrolment";
     let forget = "pganalytics collector forget NAME lets it enrol anew, if it has a good enrolment token";
     let (status, code, remedy) = match error {
-        CredentialError::Unknown => (StatusCode::UNAUTHORIZED, Code::CredentialUnknown, "the collector was forgotten here: let it enrol anew"),
+        CredentialError::Unknown => {
+            (StatusCode::UNAUTHORIZED, Code::CredentialUnknown, "the collector was forgotten here: let it enrol anew")
+        }
         CredentialError::Replaced => (StatusCode::UNAUTHORIZED, Code::CredentialReplaced, forget),
         CredentialError::CollectorRevoked => (StatusCode::FORBIDDEN, Code::CollectorRevoked, forget),
         CredentialError::EnrolledOtherwise => (StatusCode::CONFLICT, Code::CollectorEnrolled, forget),
-        CredentialError::Taken => (StatusCode::CONFLICT, Code::CredentialTaken, "make the collector's credential from randomness of its own"),
+        CredentialError::Taken => {
+            (StatusCode::CONFLICT, Code::CredentialTaken, "make the collector's credential from randomness of its own")
+        }
         CredentialError::TokenUnknown => (StatusCode::UNAUTHORIZED, Code::EnrolmentTokenUnknown, make_another),
         CredentialError::TokenExpired(_) => (StatusCode::FORBIDDEN, Code::EnrolmentTokenExpired, make_another),
         CredentialError::TokenRevoked => (StatusCode::FORBIDDEN, Code::EnrolmentTokenRevoked, make_another),

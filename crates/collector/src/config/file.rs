@@ -10,15 +10,26 @@ use pganalytics_tls::{ClientAuth, ServerFiles};
 use pganalytics_views::{View, ViewSet, parse_duration};
 
 use super::{
-    Backend, Config, ConfigError, DEFAULT_FLUSH, DEFAULT_LISTEN, DEFAULT_ROTATE_EVERY, DEFAULT_SPOOL_BYTES, DEFAULT_SPOOL_FOLDER, Overrides,
-    Source, SpoolOptions, TargetOptions, Token, host_name,
+    Backend, Config, ConfigError, DEFAULT_FLUSH, DEFAULT_LISTEN, DEFAULT_ROTATE_EVERY, DEFAULT_SPOOL_BYTES, DEFAULT_SPOOL_FOLDER,
+    Overrides, Source, SpoolOptions, TargetOptions, Token, host_name,
 };
-use crate::credential::Credential;
 use crate::conninfo::{Conninfo, Environment};
+use crate::credential::Credential;
 use crate::secret::Secret;
 
 const KEYS: &[&str] = &["backend", "spool", "collector", "target", "view"];
-const BACKEND_KEYS: &[&str] = &["url", "token", "token_file", "enrolment_token", "enrolment_token_file", "rotate_every", "ca_file", "cert_file", "key_file", "tls_min_version"];
+const BACKEND_KEYS: &[&str] = &[
+    "url",
+    "token",
+    "token_file",
+    "enrolment_token",
+    "enrolment_token_file",
+    "rotate_every",
+    "ca_file",
+    "cert_file",
+    "key_file",
+    "tls_min_version",
+];
 const SPOOL_KEYS: &[&str] = &["folder", "max_bytes"];
 const COLLECTOR_KEYS: &[&str] =
     &["name", "listen", "plain_http", "tls_cert", "tls_key", "tls_min_version", "tls_client_ca", "tls_client_auth", "flush", "views"];

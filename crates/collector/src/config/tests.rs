@@ -87,6 +87,28 @@ fn metrics_are_plain_http_to_other_machines_only_where_that_is_said() {
 }
 
 #[test]
+fn an_enrolment_token_stands_for_a_credential_of_its_own_and_one_that_is_enrolled_needs_none() {
+    let enrolled =
+        |text: &str, variables: &[(&str, &str)]| match with(text, variables, &Overrides::default()).expect("a configuration").backend.token
+        {
+            Token::Own { enrolment, rotate_every } => (enrolment.is_some(), rotate_every),
+            other => panic!("{other:?}"),
+        };
+    let month = super::DEFAULT_ROTATE_EVERY;
+    let token = "token = \"secret-token\"";
+    assert_eq!(enrolled(&WHOLE.replace(token, "enrolment_token = \"secret-token\"\nrotate_every = \"1d\""), &[]), (true, month / 30));
+    let bare = WHOLE.replace(token, "");
+    assert_eq!(enrolled(&bare, &[("PGANALYTICS_BACKEND_ENROLMENT_TOKEN_FILE", "/run/e")]), (true, month));
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("credential"), "").expect("a file");
+    let spool = folder.path().display().to_string();
+    assert_eq!(enrolled(&bare, &[("PGANALYTICS_SPOOL_FOLDER", &spool)]), (false, month));
+    let overrides = Overrides { enrolment_token_file: Some("/run/e".into()), ..Overrides::default() };
+    let flag = with(WHOLE, &[], &overrides).expect("a flag stands over the file");
+    assert!(matches!(flag.backend.token, Token::Own { .. }));
+}
+
+#[test]
 fn certificates_are_named_in_the_file_or_in_variables() {
     let text = WHOLE.replace("[spool]", "cert_file = \"/c\"\nkey_file = \"/k\"\ntls_min_version = \"1.2\"\n[spool]");
     let variables = [("PGANALYTICS_COLLECTOR_TLS_CERT", "/vc"), ("PGANALYTICS_COLLECTOR_TLS_KEY", "/vk")];
@@ -111,6 +133,11 @@ fn errors_name_the_file_the_key_and_what_helps_and_never_a_secret() {
         (changed("url =", "ulr ="), "collector.toml: backend.ulr: is no key that is known here; did you mean 'url'?"),
         (changed("http://127.0.0.1:8080", "ftp://x"), "backend.url: is no http or https URL"),
         (changed("token = \"secret-token\"", ""), "backend.token: is missing"),
+        (
+            changed("[spool]", "enrolment_token = \"secret-token\"\n[spool]"),
+            "backend.token: and enrolment_token are both given; leave one of them out",
+        ),
+        (changed("[spool]", "rotate_every = \"500ms\"\n[spool]"), "backend.rotate_every: is not sensible"),
         (changed("64MiB", "64 parsecs"), "spool.max_bytes: is no size"),
         (changed("64MiB", "1MiB"), "spool.max_bytes: is too small"),
         (changed("\"off\"", "\"here\""), "collector.listen: is no address"),

@@ -146,9 +146,9 @@ impl Own {
 fn refused(failed: Failed) -> Outcome {
     match failed {
         Failed::Unreached(reason) => Outcome::Again(reason, None),
-        Failed::Answered { status: StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED, reason, .. } => Outcome::Remedy(format!(
-            "{reason}; nothing enrols collectors there: check [backend] url, or upgrade the backend"
-        )),
+        Failed::Answered { status: StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED, reason, .. } => {
+            Outcome::Remedy(format!("{reason}; nothing enrols collectors there: check [backend] url, or upgrade the backend"))
+        }
         Failed::Answered { status, reason, after, .. } if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
             Outcome::Again(reason, after)
         }

@@ -27,8 +27,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 
 pub use address::{DatabaseUrl, DatabaseUrlError};
 pub use attempts::Attempts;
-pub use collectors::{Collector, CredentialState};
 pub(crate) use collectors::Progress;
+pub use collectors::{Collector, CredentialState};
 pub use credentials::{Applicant, Credential, CredentialError, Enrolled, Enrolment};
 use database::{Database, statement};
 pub use migrations::SchemaState;

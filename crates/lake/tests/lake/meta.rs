@@ -78,13 +78,22 @@ async fn tokens() {
     let world = World::new().await;
     let meta = world.lake.meta();
     let now = Utc::now();
-    let new = NewToken { name: "grafana", kind: TokenKind::Api, role: Role::Viewer, hash: b"one", created: now, expires: None, max_uses: None };
+    let new =
+        NewToken { name: "grafana", kind: TokenKind::Api, role: Role::Viewer, hash: b"one", created: now, expires: None, max_uses: None };
     let token = meta.create_token(new.clone()).await.unwrap();
     assert!(matches!(meta.create_token(new).await, Err(MetaError::Exists { .. })));
     let expires = Some(now + TimeDelta::hours(1));
-    meta.create_token(NewToken { name: "db-1", kind: TokenKind::Collector, role: Role::Viewer, hash: b"two", created: now, expires, max_uses: None })
-        .await
-        .unwrap();
+    meta.create_token(NewToken {
+        name: "db-1",
+        kind: TokenKind::Collector,
+        role: Role::Viewer,
+        hash: b"two",
+        created: now,
+        expires,
+        max_uses: None,
+    })
+    .await
+    .unwrap();
 
     let found = meta.token(b"one", now).await.unwrap().unwrap();
     assert_eq!((found.name.as_str(), found.kind, found.last_used), ("grafana", TokenKind::Api, None));

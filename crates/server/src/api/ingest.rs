@@ -46,7 +46,12 @@ pub(crate) struct Accepted {
     (status = UNPROCESSABLE_ENTITY, description = "A view or column that this backend does not know: try again after an upgrade", body = ErrorBody),
     (status = UNSUPPORTED_MEDIA_TYPE, description = "The media type is not that of a batch", body = ErrorBody),
 ))]
-async fn ingest(State(app): State<App>, Shipper { name, own }: Shipper, headers: HeaderMap, body: Body) -> Result<Json<Accepted>, ApiError> {
+async fn ingest(
+    State(app): State<App>,
+    Shipper { name, own }: Shipper,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Accepted>, ApiError> {
     if !origin::is(&headers, wire::CONTENT_TYPE) {
         return Err(ApiError::UnsupportedMediaType(wire::CONTENT_TYPE));
     }

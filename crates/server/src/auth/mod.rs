@@ -40,10 +40,21 @@ pub const SESSION_COOKIE: &str = "pganalytics_session";
 /// Somebody who was recognised.
 #[derive(Debug, Clone)]
 pub(crate) enum Principal {
-    User { name: String, role: Role, expires: chrono::DateTime<Utc>, session: [u8; 32] },
-    Token { name: String, role: Role },
+    User {
+        name: String,
+        role: Role,
+        expires: chrono::DateTime<Utc>,
+        session: [u8; 32],
+    },
+    Token {
+        name: String,
+        role: Role,
+    },
     /// `own` is the credential of an enrolled collector, which opens that collector's door only.
-    Collector { name: String, own: Option<Credential> },
+    Collector {
+        name: String,
+        own: Option<Credential>,
+    },
 }
 
 impl Principal {

@@ -6,6 +6,7 @@ mod administration;
 #[path = "../../../tls/tests/tls/authority.rs"]
 mod authority;
 mod backend;
+mod enrolment;
 mod ingest;
 mod login;
 mod metrics;

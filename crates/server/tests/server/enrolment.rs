@@ -1,0 +1,323 @@
+//! Collectors' own credentials, and collectors' clocks.
+
+use axum::http::{Method, StatusCode};
+use chrono::{TimeDelta, Utc};
+use pganalytics_server::lake::{NewToken, Role, TokenKind};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::backend::{Backend, Reply, batch, bearer, log, request, rows};
+
+/// A secret of some kind that nobody was given.
+fn secret(prefix: &str) -> String {
+    format!("{prefix}{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+}
+
+fn sha256(secret: &str) -> String {
+    Sha256::digest(secret.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A collector with a credential that it made itself.
+struct Applicant {
+    id: Uuid,
+    credential: String,
+}
+
+impl Applicant {
+    fn new() -> Self {
+        Self { id: Uuid::new_v4(), credential: secret("pga_k_") }
+    }
+
+    fn request(&self) -> Value {
+        json!({"collector": self.id, "name": "db-1", "version": "0.1.0", "credential_sha256": sha256(&self.credential)})
+    }
+
+    async fn enrol(&self, backend: &Backend, token: &str) -> Reply {
+        backend.post("/api/v1/collectors/enrol", token, &self.request()).await
+    }
+
+    async fn ship(&self, backend: &Backend, sequence: u64) -> (StatusCode, String) {
+        brief(&backend.ship(&self.credential, batch(self.id, sequence, &["db-1"])).await)
+    }
+}
+
+fn brief(reply: &Reply) -> (StatusCode, String) {
+    (reply.status, if reply.status.is_success() { String::new() } else { reply.code() })
+}
+
+fn ok() -> (StatusCode, String) {
+    (StatusCode::OK, String::new())
+}
+
+fn no(status: StatusCode, code: &str) -> (StatusCode, String) {
+    (status, code.to_owned())
+}
+
+/// An enrolment token, as an admin makes it.
+async fn token(backend: &Backend, max_uses: Option<u32>) -> (String, i64) {
+    let admin = backend.api(Role::Admin).await;
+    let order = json!({"name": Uuid::new_v4(), "kind": "enrolment", "max_uses": max_uses});
+    let made = backend.post("/api/v1/tokens", &admin, &order).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text());
+    let made = made.json();
+    assert!(made["expires"].is_string(), "an enrolment token ends by itself: {made}");
+    (made["token"].as_str().unwrap().to_owned(), made["id"].as_i64().unwrap())
+}
+
+async fn listed(backend: &Backend, id: Uuid) -> Value {
+    let viewer = backend.api(Role::Viewer).await;
+    let all = backend.get("/api/v1/collectors", &viewer).await.json();
+    all.as_array().unwrap().iter().find(|collector| collector["id"] == json!(id)).cloned().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_collector_enrols_and_ships_its_own_batches_and_nobody_elses() {
+    let backend = Backend::start().await;
+    let (token, _) = token(&backend, None).await;
+    let one = Applicant::new();
+    assert_eq!(one.ship(&backend, 1).await, no(StatusCode::UNAUTHORIZED, "credential_unknown"));
+    let reply = one.enrol(&backend, &token).await;
+    assert_eq!(reply.json(), json!({"collector": one.id, "again": false}));
+    assert_eq!(listed(&backend, one.id).await["credential"]["kind"], "own", "it is listed before it ships");
+    assert_eq!(one.ship(&backend, 1).await, ok());
+    assert_eq!(listed(&backend, one.id).await["sequence"], 1);
+
+    let foreign = backend.ship(&one.credential, batch(Uuid::new_v4(), 1, &["db-1"])).await;
+    assert_eq!(brief(&foreign), no(StatusCode::FORBIDDEN, "foreign_collector"));
+    assert!(foreign.text().contains(&one.id.to_string()), "{}", foreign.text());
+    // Neither secret opens anything else.
+    for path in ["/api/v1/servers", "/api/v1/collectors", "/api/v1/tokens"] {
+        for secret in [&one.credential, &token] {
+            assert_eq!(brief(&backend.get(path, secret).await), no(StatusCode::FORBIDDEN, "wrong_token"), "{path}");
+        }
+    }
+    assert_eq!(brief(&backend.ship(&token, batch(one.id, 2, &["db-1"])).await), no(StatusCode::FORBIDDEN, "wrong_token"));
+    assert!(!log().contains(&one.credential) && !log().contains(&token), "no secret is logged");
+}
+
+#[tokio::test]
+async fn enrolling_again_with_the_same_credential_costs_nothing_and_with_another_is_refused() {
+    let backend = Backend::start().await;
+    let (token, id) = token(&backend, Some(1)).await;
+    let one = Applicant::new();
+    let asked = json!({"dry_run": true}).as_object().unwrap().clone();
+    let mut dry = one.request();
+    dry.as_object_mut().unwrap().extend(asked);
+    for _ in 0..2 {
+        assert_eq!(backend.post("/api/v1/collectors/enrol", &token, &dry).await.json()["again"], false);
+    }
+    assert_eq!(listed(&backend, one.id).await, Value::Null, "a dry run changes nothing");
+    for again in [false, true, true] {
+        assert_eq!(one.enrol(&backend, &token).await.json(), json!({"collector": one.id, "again": again}));
+    }
+    let admin = backend.api(Role::Admin).await;
+    let tokens = backend.get("/api/v1/tokens", &admin).await.json();
+    let used = tokens.as_array().unwrap().iter().find(|entry| entry["id"] == id).unwrap();
+    assert_eq!((&used["kind"], &used["uses"], &used["max_uses"]), (&json!("enrolment"), &json!(1), &json!(1)));
+
+    // Also when the token ended meanwhile: the answer that was lost is given, and nothing more.
+    assert_eq!(backend.json(Method::DELETE, &format!("/api/v1/tokens/{id}"), &admin, &json!(null)).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(one.enrol(&backend, &token).await.status, StatusCode::OK);
+
+    let (other_token, _) = self::token(&backend, None).await;
+    let thief = Applicant { id: one.id, credential: secret("pga_k_") };
+    assert_eq!(brief(&thief.enrol(&backend, &other_token).await), no(StatusCode::CONFLICT, "collector_enrolled"));
+    let copy = Applicant { id: Uuid::new_v4(), credential: one.credential.clone() };
+    assert_eq!(brief(&copy.enrol(&backend, &other_token).await), no(StatusCode::CONFLICT, "credential_taken"));
+    assert_eq!(one.ship(&backend, 1).await, ok());
+}
+
+#[tokio::test]
+async fn each_bad_enrolment_token_is_told_what_it_is() {
+    let backend = Backend::start().await;
+    let admin = backend.api(Role::Admin).await;
+    let forged = secret("pga_e_");
+    let (revoked, id) = token(&backend, None).await;
+    backend.json(Method::DELETE, &format!("/api/v1/tokens/{id}"), &admin, &json!(null)).await;
+    let (used_up, _) = token(&backend, Some(1)).await;
+    assert_eq!(Applicant::new().enrol(&backend, &used_up).await.status, StatusCode::OK);
+    let expired = secret("pga_e_");
+    let hash = Sha256::digest(expired.as_bytes());
+    let (created, expires) = (Utc::now() - TimeDelta::days(2), Some(Utc::now() - TimeDelta::days(1)));
+    let new = NewToken { name: "old", kind: TokenKind::Enrolment, role: Role::Viewer, hash: &hash, created, expires, max_uses: None };
+    backend.lake.meta().create_token(new).await.unwrap();
+
+    let one = Applicant::new();
+    for (token, status, code, said) in [
+        (forged, StatusCode::UNAUTHORIZED, "enrolment_token_unknown", "no such enrolment token"),
+        (expired, StatusCode::FORBIDDEN, "enrolment_token_expired", "expired at 20"),
+        (revoked, StatusCode::FORBIDDEN, "enrolment_token_revoked", "was revoked"),
+        (used_up, StatusCode::FORBIDDEN, "enrolment_token_used_up", "was used 1 times"),
+        (backend.collector().await, StatusCode::UNAUTHORIZED, "unauthenticated", "needs a login"),
+        ("pga_e_short".into(), StatusCode::UNAUTHORIZED, "unauthenticated", "needs a login"),
+    ] {
+        let reply = one.enrol(&backend, &token).await;
+        assert_eq!(brief(&reply), no(status, code));
+        let error = &reply.json()["error"];
+        assert!(error["message"].as_str().unwrap().contains(said), "{error}");
+        assert!(code == "unauthenticated" || error["remedy"].as_str().unwrap().contains("--kind enrolment"), "{error}");
+    }
+    assert_eq!(listed(&backend, one.id).await, Value::Null, "who was refused is not listed");
+    let (good, _) = token(&backend, None).await;
+    for (key, value) in
+        [("credential_sha256", json!("ab")), ("name", json!("a\nb")), ("version", json!("1".repeat(65))), ("role", json!("admin"))]
+    {
+        let mut body = one.request();
+        body[key] = value;
+        assert_eq!(backend.post("/api/v1/collectors/enrol", &good, &body).await.status, StatusCode::BAD_REQUEST, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn guessing_enrolment_tokens_waits_and_holds_up_nobody_who_has_one() {
+    let backend = Backend::start().await;
+    let (guess, (good, _)) = (secret("pga_e_"), token(&backend, None).await);
+    let one = Applicant::new();
+    for _ in 0..5 {
+        assert_eq!(one.enrol(&backend, &guess).await.status, StatusCode::UNAUTHORIZED);
+    }
+    let reply = one.enrol(&backend, &guess).await;
+    assert_eq!(brief(&reply), no(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts"));
+    assert!(!reply.header("retry-after").is_empty());
+    assert_eq!(one.enrol(&backend, &good).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_rotation_leaves_both_credentials_good_until_the_new_one_is_used() {
+    let backend = Backend::start().await;
+    let (token, _) = token(&backend, None).await;
+    let one = Applicant::new();
+    assert_eq!(one.enrol(&backend, &token).await.status, StatusCode::OK);
+    assert_eq!(one.ship(&backend, 1).await, ok());
+    let rotate = async |current: &str, fresh: &str| {
+        brief(&backend.post("/api/v1/collectors/rotate", current, &json!({"credential_sha256": sha256(fresh)})).await)
+    };
+    let (given_up, fresh) = (secret("pga_k_"), Applicant { id: one.id, credential: secret("pga_k_") });
+    assert_eq!(rotate(&one.credential, &given_up).await, ok());
+    for _ in 0..2 {
+        assert_eq!(rotate(&one.credential, &fresh.credential).await, ok(), "an answer that was lost is asked for again");
+    }
+    assert_eq!(brief(&backend.ship(&given_up, batch(one.id, 2, &["db-1"])).await), no(StatusCode::UNAUTHORIZED, "credential_unknown"));
+    assert_eq!(one.ship(&backend, 2).await, ok(), "the old one goes on");
+    assert_eq!(fresh.ship(&backend, 3).await, ok());
+    assert_eq!(one.ship(&backend, 4).await, no(StatusCode::UNAUTHORIZED, "credential_replaced"));
+    assert_eq!(rotate(&one.credential, &secret("pga_k_")).await, no(StatusCode::UNAUTHORIZED, "credential_replaced"));
+    assert_eq!(
+        rotate(&fresh.credential, &one.credential).await,
+        no(StatusCode::UNAUTHORIZED, "credential_replaced"),
+        "there is no way back"
+    );
+
+    // What was replaced long ago is unknown: the record of a collector that rotates for years is bounded.
+    let mut current = fresh.credential.clone();
+    for sequence in 5..12 {
+        let next = secret("pga_k_");
+        assert_eq!(rotate(&current, &next).await, ok());
+        assert_eq!(brief(&backend.ship(&next, batch(one.id, sequence, &["db-1"])).await), ok());
+        current = next;
+    }
+    assert_eq!(one.ship(&backend, 12).await, no(StatusCode::UNAUTHORIZED, "credential_unknown"));
+    let plain = backend.collector().await;
+    assert_eq!(rotate(&plain, &secret("pga_k_")).await, no(StatusCode::BAD_REQUEST, "bad_request"));
+}
+
+#[tokio::test]
+async fn a_revoked_collector_is_out_with_whatever_it_shows_until_it_is_forgotten() {
+    let backend = Backend::start().await;
+    let admin = backend.api(Role::Admin).await;
+    let (token, _) = token(&backend, None).await;
+    let (one, plain) = (Applicant::new(), backend.collector().await);
+    assert_eq!(one.enrol(&backend, &token).await.status, StatusCode::OK);
+    assert_eq!(one.ship(&backend, 7).await, ok());
+    let revoke = format!("/api/v1/collectors/{}/revoke", one.id);
+    let forget = format!("/api/v1/collectors/{}", one.id);
+    assert_eq!(backend.post(&revoke, &token, &json!({})).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(backend.post(&revoke, &backend.api(Role::Editor).await, &json!({})).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(backend.post(&revoke, &admin, &json!({})).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(backend.post(&revoke, &admin, &json!({})).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(listed(&backend, one.id).await["credential"]["kind"], "revoked");
+
+    let out = no(StatusCode::FORBIDDEN, "collector_revoked");
+    assert_eq!(one.ship(&backend, 8).await, out);
+    assert_eq!(brief(&backend.ship(&plain, batch(one.id, 8, &["db-1"])).await), out, "a token brings nothing of it either");
+    assert_eq!(brief(&one.enrol(&backend, &token).await), out);
+    assert_eq!(brief(&Applicant { id: one.id, ..Applicant::new() }.enrol(&backend, &token).await), out);
+    let fresh = json!({"credential_sha256": sha256(&secret("pga_k_"))});
+    assert_eq!(brief(&backend.post("/api/v1/collectors/rotate", &one.credential, &fresh).await), out);
+    assert_eq!(backend.ship(&plain, batch(Uuid::new_v4(), 1, &["db-2"])).await.status, StatusCode::OK, "others are not meant");
+
+    assert_eq!(backend.json(Method::DELETE, &forget, &admin, &json!(null)).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(listed(&backend, one.id).await, Value::Null);
+    assert_eq!(one.ship(&backend, 8).await, no(StatusCode::UNAUTHORIZED, "credential_unknown"));
+    let back = Applicant { id: one.id, ..Applicant::new() };
+    assert_eq!(back.enrol(&backend, &token).await.status, StatusCode::OK);
+    // What it had shipped before it was forgotten is not taken twice.
+    let replay = backend.ship(&back.credential, batch(one.id, 7, &["db-1"])).await;
+    assert_eq!(replay.json()["duplicate"], true);
+    assert_eq!(back.ship(&backend, 8).await, ok());
+    assert_eq!(listed(&backend, one.id).await["credential"]["kind"], "own");
+    let gone = format!("/api/v1/collectors/{}", Uuid::new_v4());
+    assert_eq!(backend.json(Method::DELETE, &gone, &admin, &json!(null)).await.status, StatusCode::NOT_FOUND);
+    for line in ["enrolled a collector", "revoked a collector", "forgot a collector"] {
+        assert!(log().lines().any(|logged| logged.contains(line) && logged.contains(&one.id.to_string())), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_collector_with_a_wrong_clock_is_kept_and_marked_and_told_once() {
+    use pganalytics_views::wire;
+    let backend = Backend::start().await;
+    let (token, id) = (backend.collector().await, Uuid::new_v4());
+    let schema = pganalytics_views::schema(pganalytics_views::ViewSet::builtin().unwrap().get("pganalytics_server").unwrap());
+    let ship = async |sequence: u64, off_by_s: i64, waited_s: i64, sent_at: bool| {
+        let theirs = Utc::now().timestamp_micros() + off_by_s * 1_000_000;
+        let status = wire::Status {
+            started_us: 5,
+            spool_batches: 3,
+            spool_bytes: 4_000,
+            targets: 2,
+            targets_up: 1,
+            last_error: Some("no way".into()),
+            ..Default::default()
+        };
+        let header = wire::Header {
+            collector: id,
+            collector_name: "skewed".into(),
+            sequence,
+            created_us: theirs - waited_s * 1_000_000,
+            version: "0.1.0".into(),
+            dropped_rows: 0,
+            status: Some(status),
+            frames: Vec::new(),
+        };
+        let frames = [("pganalytics_server".to_owned(), rows(&schema, theirs - waited_s * 1_000_000, &["db-1"]))];
+        let body = wire::encode(header, &frames, &wire::Limits::default()).unwrap();
+        let (bearer, sent) = (bearer(&token), theirs.to_string());
+        let mut headers = vec![("authorization", bearer.as_str()), ("content-type", wire::CONTENT_TYPE)];
+        headers.extend(sent_at.then_some(("pganalytics-sent-at", sent.as_str())));
+        let reply = backend.send(request(Method::POST, "/api/v1/ingest", &headers, body)).await;
+        assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
+        listed(&backend, id).await
+    };
+    let right = ship(1, 0, 3_600, true).await;
+    assert_eq!(right["clock_wrong"], false, "a batch that waited an hour: {right}");
+    assert!(right["lag_ms"].as_i64().unwrap() >= 3_600_000, "{right}");
+    for (sequence, off_by_s) in [(2, 3_600), (3, 3_601), (4, -3_600)] {
+        let wrong = ship(sequence, off_by_s, 0, true).await;
+        assert_eq!((&wrong["clock_wrong"], &wrong["lag_ms"]), (&json!(true), &json!(0)), "{wrong}");
+        assert_eq!((wrong["clock_skew_ms"].as_f64().unwrap() / 60_000.0).round() as i64 * 60, off_by_s / 60 * 60, "{wrong}");
+    }
+    assert_eq!(ship(5, 3_600, 0, false).await["clock_wrong"], true, "what is of the future needs no header");
+    let unknown = ship(6, -3_600, 0, false).await;
+    assert_eq!((&unknown["clock_wrong"], &unknown["clock_skew_ms"]), (&json!(false), &json!(null)), "{unknown}");
+    assert_eq!(unknown["rows"], 6, "all are kept");
+    let status = &unknown["status"];
+    assert_eq!(
+        (&status["spool_batches"], &status["targets"], &status["targets_up"], &status["last_error"]),
+        (&json!(3), &json!(2), &json!(1), &json!("no way"))
+    );
+    let (log, id) = (log(), id.to_string());
+    let told = |words: &str| log.lines().filter(|line| line.contains(&id) && line.contains(words)).count();
+    assert_eq!((told("clock is wrong"), told("clock is right again")), (1, 1));
+}
