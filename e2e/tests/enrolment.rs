@@ -92,7 +92,7 @@ async fn a_collector_keeps_its_credential_through_kills_and_a_revoked_one_keeps_
 
     // Forgotten, it comes back with the same identity, and nothing of what it kept is lost.
     run("forget", &id)?;
-    one.stop()?;
+    one.kill();
     one.run()?;
     logged(&one, "enrolled: this collector ships with a credential of its own").await?;
     let sequence = revoked["sequence"].as_i64().context("a sequence")?;
