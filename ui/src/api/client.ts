@@ -125,8 +125,14 @@ export async function put<Path extends PathsWith<'put'>>(
 
 /** `path` is one of the description's, its last part replaced by what is to go. */
 export async function remove(
-  path: '/api/v1/users/{name}' | '/api/v1/tokens/{id}',
+  path: '/api/v1/users/{name}' | '/api/v1/tokens/{id}' | '/api/v1/collectors/{id}',
   which: string | number,
 ): Promise<void> {
   await send(path.replace(/\{\w+\}$/, encodeURIComponent(String(which))), { method: 'DELETE' });
+}
+
+/** Does something to what the path names, that needs no more words. */
+export async function postTo(path: '/api/v1/collectors/{id}/revoke', which: string): Promise<void> {
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
+  await send(path.replace(/\{\w+\}/, encodeURIComponent(which)), init);
 }

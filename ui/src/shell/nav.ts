@@ -4,6 +4,7 @@ import {
   IconApi,
   IconListDetails,
   IconListSearch,
+  IconPlugConnected,
   IconServer2,
   IconSettings,
   IconTable,
@@ -40,6 +41,7 @@ export const NAV: readonly NavEntry[] = [
   { path: 'indexes', label: 'Indexes', key: 'i', icon: IconListDetails, perServer: true, timed: true },
   { path: 'sql', label: 'SQL', key: 's', icon: IconTerminal2, perServer: false, timed: true },
   { path: 'reference', label: 'API', key: 'a', icon: IconApi, perServer: false, timed: false },
+  { path: 'collectors', label: 'Collectors', key: 'c', icon: IconPlugConnected, perServer: false, timed: false },
   { path: 'settings', label: 'Settings', key: ',', icon: IconSettings, perServer: false, timed: false },
 ];
 

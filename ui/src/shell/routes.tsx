@@ -32,6 +32,7 @@ export const router = createBrowserRouter(
         { path: '/indexes', element: page(() => import('../pages/relations/Indexes')) },
         { path: '/sql', element: page(() => import('../pages/console/Console')) },
         { path: '/reference', element: page(() => import('../pages/reference/Reference')) },
+        { path: '/collectors', element: page(() => import('../pages/collectors/Collectors')) },
         { path: '/settings', element: page(() => import('../pages/settings/Settings')) },
         { path: '*', element: <ToFleet /> },
       ],

@@ -1,4 +1,4 @@
--- How a collector is, as its newest batch tells; null where it does not. `skew`: its clock ahead of the backend's, microseconds; `lag_ms`:
+-- How a collector is, as its newest batch tells; null where it does not. `dropped_at`: when it last told of rows it had to drop. `skew`: its clock ahead of the backend's, microseconds; `lag_ms`:
 -- how long that batch had waited. `revoked`: nothing is taken from it. `forgotten`: not shown unless seen since; the mark stays.
 alter table collectors add column started bigint;
 alter table collectors add column spool_batches bigint;
@@ -7,6 +7,7 @@ alter table collectors add column targets bigint;
 alter table collectors add column targets_up bigint;
 alter table collectors add column last_error text;
 alter table collectors add column last_error_at bigint;
+alter table collectors add column dropped_at bigint;
 alter table collectors add column lag_ms bigint;
 alter table collectors add column skew bigint;
 alter table collectors add column revoked bigint;

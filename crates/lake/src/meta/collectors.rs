@@ -22,6 +22,8 @@ pub struct Collector {
     pub rows: u64,
     /// Rows the collector says it had to drop, of all time.
     pub dropped_rows: u64,
+    /// When it last said so.
+    pub last_dropped: Option<DateTime<Utc>>,
     /// How it was when it closed its newest batch; none of a collector that does not tell.
     pub status: Option<Status>,
     /// How long its newest batch had waited when it came, by the collector's clock.
@@ -62,14 +64,15 @@ impl Progress {
     pub(crate) async fn record(&self, transaction: &mut Transaction, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
         let upsert = statement(
             "insert into collectors (id, name, version, first_seen, last_seen, sequence, rows, dropped_rows,
-                 started, spool_batches, spool_bytes, targets, targets_up, last_error, last_error_at, lag_ms, skew)
-             values ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                 started, spool_batches, spool_bytes, targets, targets_up, last_error, last_error_at, lag_ms, skew, dropped_at)
+             values ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
              on conflict (id) do update set
                  name = excluded.name, version = excluded.version, last_seen = excluded.last_seen, sequence = excluded.sequence,
                  rows = collectors.rows + excluded.rows, dropped_rows = collectors.dropped_rows + excluded.dropped_rows,
                  started = excluded.started, spool_batches = excluded.spool_batches, spool_bytes = excluded.spool_bytes,
                  targets = excluded.targets, targets_up = excluded.targets_up, last_error = excluded.last_error,
-                 last_error_at = excluded.last_error_at, lag_ms = excluded.lag_ms, skew = excluded.skew
+                 last_error_at = excluded.last_error_at, lag_ms = excluded.lag_ms, skew = excluded.skew,
+                 dropped_at = coalesce(excluded.dropped_at, collectors.dropped_at)
              where collectors.sequence < excluded.sequence",
         );
         // Shown to people and nothing else: what is beyond the store's integers may be the largest of them.
@@ -82,6 +85,7 @@ impl Progress {
         let upsert = upsert.bind(status.map(|status| whole(status.targets))).bind(status.map(|status| whole(status.targets_up)));
         let upsert = upsert.bind(status.and_then(|status| status.last_error.clone()));
         let upsert = upsert.bind(status.and_then(|status| status.last_error_us)).bind(self.lag_ms).bind(self.skew_us);
+        let upsert = upsert.bind((self.dropped_rows > 0).then(|| micros(now)));
         Ok(transaction.execute(upsert).await? > 0)
     }
 }
@@ -100,7 +104,7 @@ impl Meta {
     /// Forgotten ones too, each with whether it is: their marks count for ever.
     pub(crate) async fn all_collectors(&self) -> Result<Vec<(Collector, bool)>, MetaError> {
         let sql = "select id, name, version, first_seen, last_seen, sequence, rows, dropped_rows, started, spool_batches, spool_bytes,
-                 targets, targets_up, last_error, last_error_at, lag_ms, skew, revoked, forgotten,
+                 targets, targets_up, last_error, last_error_at, lag_ms, skew, dropped_at, revoked, forgotten,
                  (select max(credentials.created) from credentials
                   where credentials.collector = collectors.id and credentials.replaced is null and credentials.used is not null) as used,
                  (select max(credentials.created) from credentials
@@ -162,6 +166,7 @@ struct Row {
     last_error_at: Option<i64>,
     lag_ms: Option<i64>,
     skew: Option<i64>,
+    dropped_at: Option<i64>,
     revoked: Option<i64>,
     forgotten: Option<i64>,
     used: Option<i64>,
@@ -197,6 +202,7 @@ impl Row {
             sequence: self.sequence.unsigned_abs(),
             rows: self.rows.unsigned_abs(),
             dropped_rows: self.dropped_rows.unsigned_abs(),
+            last_dropped: self.dropped_at.map(time),
             status,
             lag_ms: self.lag_ms.map(i64::unsigned_abs),
             skew_us: self.skew,

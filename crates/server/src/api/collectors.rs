@@ -35,6 +35,9 @@ pub(crate) struct CollectorInfo {
     rows: u64,
     /// Rows it says it had to drop, of all time.
     dropped_rows: u64,
+    /// When it last said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_dropped: Option<DateTime<Utc>>,
     /// How long its newest batch had waited when it came, milliseconds; absent where it does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     lag_ms: Option<u64>,
@@ -104,6 +107,7 @@ impl From<Collector> for CollectorInfo {
             sequence: collector.sequence,
             rows: collector.rows,
             dropped_rows: collector.dropped_rows,
+            last_dropped: collector.last_dropped,
             lag_ms: collector.lag_ms,
             clock_skew_ms: collector.skew_us.map(|skew| skew / 1_000),
             clock_wrong: collector.skew_us.is_some_and(clock::is_marked),

@@ -12,6 +12,7 @@ import { usePageHref, useParam } from '../../shell/links';
 import { SearchBox } from '../../shell/SearchBox';
 import { Loaded, PageHeader } from '../../shell/States';
 import { DataTable, type TableColumn } from '../../table/DataTable';
+import { CollectorHint } from '../collectors/CollectorHint';
 import { NoServers, shortVersion } from '../server/ServerPage';
 import { AGE_BAD, AGE_WARNING, type FleetRow, fleetRows, matches } from './fleet';
 import { fleetSessions, fleetSize, fleetWork, SPARK_POINTS } from './fleet.sql';
@@ -43,6 +44,7 @@ export default function Fleet() {
     <>
       <title>Fleet · pgAnalytics</title>
       <PageHeader title="Fleet" />
+      <CollectorHint />
       <Loaded query={servers} what="read the servers" height={420}>
         {() =>
           rows.length === 0 ? (

@@ -1,5 +1,5 @@
 /** Tokens for collectors and for programs: list, make (shown once), revoke. */
-import { Alert, Button, Code, CopyButton, Group, Select, TextInput } from '@mantine/core';
+import { Alert, Button, Code, CopyButton, Group, NumberInput, Select, TextInput } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import type { Schemas } from '../../api/client';
 import { formatAgo, parseTime } from '../../format/time';
@@ -31,6 +31,15 @@ export function Tokens() {
               { key: 'created', label: 'Created', sort: (row) => row.created, cell: (row) => ago(row.created) },
               { key: 'last_used', label: 'Last used', sort: (row) => row.last_used, cell: (row) => ago(row.last_used) },
               {
+                key: 'uses',
+                label: 'Enrolled',
+                help: 'Collectors enrolled with it, of as many as may be',
+                numeric: true,
+                sort: (row) => row.uses ?? null,
+                cell: (row) =>
+                  row.uses == null ? '–' : row.max_uses == null ? row.uses : `${row.uses} of ${row.max_uses}`,
+              },
+              {
                 key: 'expires',
                 label: 'Expires',
                 sort: (row) => row.expires,
@@ -61,9 +70,11 @@ function AddToken() {
   const [name, setName] = useState('');
   const [kind, setKind] = useState<Schemas['TokenKind']>('api');
   const [role, setRole] = useState<Schemas['Role']>('viewer');
+  const [uses, setUses] = useState<number | null>(null);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    add.mutate(kind === 'api' ? { name, kind, role } : { name, kind }, { onSuccess: () => setName('') });
+    const order = { api: { name, kind, role }, collector: { name, kind }, enrolment: { name, kind, max_uses: uses } };
+    add.mutate(order[kind], { onSuccess: () => setName('') });
   };
   return (
     <form onSubmit={submit}>
@@ -85,16 +96,29 @@ function AddToken() {
           value={kind}
           onChange={(value) => setKind(value ?? 'api')}
         />
-        <Select
-          size="xs"
-          w={110}
-          label="Role"
-          allowDeselect={false}
-          disabled={kind === 'collector'}
-          data={ROLES}
-          value={role}
-          onChange={(value) => setRole(value ?? 'viewer')}
-        />
+        {kind === 'enrolment' ? (
+          <NumberInput
+            size="xs"
+            w={150}
+            label="For how many collectors"
+            placeholder="any number, 7 days"
+            min={1}
+            allowDecimal={false}
+            value={uses ?? ''}
+            onChange={(value) => setUses(typeof value === 'number' ? value : null)}
+          />
+        ) : (
+          <Select
+            size="xs"
+            w={110}
+            label="Role"
+            allowDeselect={false}
+            disabled={kind === 'collector'}
+            data={ROLES}
+            value={role}
+            onChange={(value) => setRole(value ?? 'viewer')}
+          />
+        )}
         <Button type="submit" size="xs" variant="default" loading={add.isPending}>
           Make token
         </Button>

@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { get, postForJson, put, remove, type Schemas } from '../../api/client';
 
 export const ROLES: Schemas['Role'][] = ['viewer', 'editor', 'admin'];
-export const TOKEN_KINDS: Schemas['TokenKind'][] = ['api', 'collector'];
+export const TOKEN_KINDS: Schemas['TokenKind'][] = ['api', 'collector', 'enrolment'];
 
 export function useAccounts() {
   return useQuery({ queryKey: ['users'], queryFn: ({ signal }) => get('/api/v1/users', signal) });
