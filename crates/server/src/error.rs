@@ -158,7 +158,7 @@ impl ApiError {
             Self::TooManyAttempts(wait) => say(
                 StatusCode::TOO_MANY_REQUESTS,
                 Code::TooManyAttempts,
-                "too many failed logins",
+                "too many attempts that failed",
                 &format!("try again in {} s", wait.as_secs().max(1)),
             ),
             Self::Forbidden(role) => say(

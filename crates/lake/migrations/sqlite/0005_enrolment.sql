@@ -1,5 +1,6 @@
--- How a collector is, as its newest batch tells; null where it does not. `dropped_at`: when it last told of rows it had to drop. `skew`: its clock ahead of the backend's, microseconds; `lag_ms`:
--- how long that batch had waited. `revoked`: nothing is taken from it. `forgotten`: not shown unless seen since; the mark stays.
+-- How a collector is, as its newest batch tells; null where it does not. `dropped_at`: when it last told of rows it had to drop. `lag_ms`:
+-- how long that batch had waited. `skew`: its clock ahead of the backend's, microseconds. `revoked`: nothing is taken from it. `forgotten`:
+-- not shown unless seen since; the mark stays.
 alter table collectors add column started integer;
 alter table collectors add column spool_batches integer;
 alter table collectors add column spool_bytes integer;
