@@ -30,7 +30,7 @@ const PHONE = { width: 390, height: 844 };
 /** What anything may take on a slow, busy machine before it counts as never. */
 const PATIENCE_MS = 120_000;
 /** Pages that read well with a thumb. */
-const PHONE_PAGES = ['fleet', 'server', 'queries'];
+const PHONE_PAGES = ['fleet', 'server', 'queries', 'collectors'];
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const data = join(mkdtempSync(join(tmpdir(), 'pganalytics-browser-')), 'demo');
@@ -172,6 +172,13 @@ test('every page of the sidebar is whole', { timeout: PATIENCE_MS * 3 }, async (
   const names = links.map((path) => path.split('/').pop());
   assert.ok(names.length >= 8, `the sidebar has only ${names}`);
   for (const name of names) await visit(name);
+});
+
+test('the collectors page says that the collector ships, and with what', async () => {
+  await visit('collectors');
+  const row = page.locator('section[aria-label="Collectors"] tbody tr').first();
+  await row.filter({ hasText: 'well' }).filter({ hasText: 'token' }).filter({ hasText: /[1-9]\d* of \d+/ }).waitFor();
+  await row.getByRole('button', { name: 'Revoke' }).waitFor();
 });
 
 test('the SQL page answers what psql would ask', async () => {
