@@ -170,8 +170,12 @@ fn sha256(secret: &str) -> String {
     Sha256::digest(secret.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Until there is an answer, as a collector does; a no is one.
 async fn tell(api: &Api, path: &str, bearer: &str, body: &serde_json::Value) -> Result<()> {
-    let answer = api.client().post(format!("{}{path}", api.url)).bearer_auth(bearer).json(body).send().await.context(path.to_owned())?;
+    let answer = until(&format!("an answer from {path}"), PATIENCE, async || {
+        Ok(Some(api.client().post(format!("{}{path}", api.url)).bearer_auth(bearer).json(body).send().await?))
+    })
+    .await?;
     let status = answer.status();
     if !status.is_success() {
         bail!("{path} answered {status}: {}", answer.text().await.unwrap_or_default());

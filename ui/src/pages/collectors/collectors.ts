@@ -32,7 +32,7 @@ export function verdictOf(collector: Collector, now: number): Verdict {
     };
   }
   if (seen === null || now - seen > SILENT_AFTER_SECONDS) {
-    return { state: 'silent', said: 'nothing has arrived for a while: does it run, and does it reach the backend?' };
+    return { state: 'silent', said: 'nothing has arrived for a while; see whether it runs and reaches the backend' };
   }
   if (dropped !== null && now - dropped < DROPPING_FOR_SECONDS) {
     return { state: 'dropping', said: 'it had to drop rows within the hour: its spool is full, or rows are too large' };
