@@ -69,7 +69,7 @@ pub(crate) struct Shipper {
 #[derive(Debug)]
 enum Shown {
     Token(Source, &'static str),
-    Own(Own),
+    Own(Box<Own>),
 }
 
 /// Why a request did not do.
@@ -119,7 +119,7 @@ impl Shipper {
             Token::Given(token) => Shown::Token(Source::Given(token), "token"),
             Token::File(file) => Shown::Token(Source::File(file), "token_file"),
             Token::Own { enrolment, rotate_every } => {
-                Shown::Own(Own::new(&config.spool.folder, collector, &config.name, enrolment, rotate_every)?)
+                Shown::Own(Box::new(Own::new(&config.spool.folder, collector, &config.name, enrolment, rotate_every)?))
             }
         };
         Ok(Self { client, backend: config.backend.clone(), shown })
