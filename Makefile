@@ -9,10 +9,10 @@ SHELL := /bin/bash
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 UI_SOURCES := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' -not -name schema.d.ts 2>/dev/null) docs/openapi.json
 
-.PHONY: help demo build ui test lint fmt bench generated prerequisites binaries
+.PHONY: help demo build ui test test-discovery lint fmt bench generated prerequisites binaries
 
 help: ## This list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: prerequisites ui e2e/node_modules/.package-lock.json binaries ## PostgreSQL with a living workload, watched (TARGET=postgres://… for your own)
 	@exec $(TARGET_DIR)/debug/demo
@@ -23,6 +23,9 @@ ui: ui/dist/index.html ## The web UI
 
 test: prerequisites ui ## Every test of every suite; installs what they need
 	@scripts/test.sh
+
+test-discovery: prerequisites e2e/node_modules/.package-lock.json binaries ## Discovery against a real Kubernetes API, which is built once (a part of test-cluster)
+	@cargo test --workspace --locked --test discovery
 
 lint: ui/node_modules/.package-lock.json ## Formatting, clippy, the UI's lints
 	cargo fmt --all --check

@@ -38,6 +38,21 @@
 //! max_databases = 100
 //! max_connections = 2                        # one for the sampling of sessions, the others for everything else
 //!
+//! [kubernetes]                               # PostgreSQL pods are found and read without being named; off where this is not given
+//! enabled = true                             # PGANALYTICS_KUBERNETES_ENABLED
+//! namespaces = ["shop", "billing"]           # PGANALYTICS_KUBERNETES_NAMESPACES, with commas; all where it is not given
+//! node = "worker-1"                          # PGANALYTICS_KUBERNETES_NODE; pods of one node alone, for a collector on each
+//! secrets = true                             # PGANALYTICS_KUBERNETES_SECRETS; logins come from Secrets, read by name
+//! user = "pganalytics"                       # PGANALYTICS_KUBERNETES_USER or PGUSER; who logs in where no Secret says
+//! password_file = "/run/secrets/password"    # PGANALYTICS_KUBERNETES_PASSWORD_FILE, or PGPASSWORD itself; read again when refused
+//! database = "postgres"                      # PGANALYTICS_KUBERNETES_DATABASE
+//! sslmode = "verify-ca"                      # PGANALYTICS_KUBERNETES_SSLMODE; what the operator's servers want where it is not given
+//! ca_file = "/etc/ssl/postgres-ca.pem"       # PGANALYTICS_KUBERNETES_CA_FILE; signs for every discovered server
+//! cgroups = "/host/sys/fs/cgroup"            # PGANALYTICS_KUBERNETES_CGROUPS; the node's, for CPU, throttling and memory of pods
+//! volumes = "/host/var/lib/kubelet/pods"     # PGANALYTICS_KUBERNETES_VOLUMES; the kubelet's, for the use of data volumes
+//! databases, exclude_databases, max_databases, max_connections  # as for a target
+//! api_url, token_file, api_ca_file           # only outside a pod, which knows them
+//!
 //! [view.pg_stat_user_indexes]                # any view, by name
 //! enabled = true
 //! interval = "5m"
@@ -46,6 +61,7 @@
 //! ```
 
 mod file;
+mod kubernetes;
 #[cfg(test)]
 mod tests;
 
@@ -60,6 +76,7 @@ use pganalytics_views::{View, ViewSet};
 
 use crate::conninfo::Conninfo;
 use crate::secret::Secret;
+pub use kubernetes::{KubernetesOptions, Watched};
 
 /// Where /metrics is served.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8081);
@@ -90,6 +107,8 @@ pub struct Config {
     /// What is collected.
     pub views: Vec<Arc<View>>,
     pub targets: Vec<TargetOptions>,
+    /// How pods are discovered; not at all where `None`.
+    pub kubernetes: Option<KubernetesOptions>,
 }
 
 /// Where batches go.
@@ -233,7 +252,7 @@ impl Config {
     /// Where a built-in view is wrong, which the build excludes.
     pub fn new(backend: Backend, spool: SpoolOptions, targets: Vec<TargetOptions>) -> anyhow::Result<Self> {
         let views = ViewSet::builtin()?.iter().cloned().collect();
-        Ok(Self { backend, spool, name: host_name(), listen: None, tls: None, flush: DEFAULT_FLUSH, views, targets })
+        Ok(Self { backend, spool, name: host_name(), listen: None, tls: None, flush: DEFAULT_FLUSH, views, targets, kubernetes: None })
     }
 
     /// Reads the file, the environment and the overrides, and checks them whole.

@@ -21,11 +21,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::secret::Secret;
 
-pub use attempt::{Attempt, Trust};
+pub use attempt::{Attempt, Roots, Trust};
 
 const DEFAULT_PORT: u16 = 5432;
 /// Where Debian and most distributions put the socket, and where PostgreSQL's own default is.
@@ -83,6 +84,8 @@ pub enum RootCert {
     /// Those the operating system trusts (`sslrootcert=system`).
     System,
     File(PathBuf),
+    /// Certificates that came from elsewhere, as PEM: a Kubernetes Secret holds them, no file.
+    Pem(Arc<str>),
 }
 
 /// Which of several servers will do.
@@ -167,6 +170,23 @@ impl Conninfo {
             }
         }
         complete(settings, environment)
+    }
+
+    /// How to reach one host, all of it given: nothing is taken from the environment. With `authority` that alone vouches for the server.
+    #[must_use]
+    pub fn to_host(host: Host, user: Option<String>, database: String, sslmode: SslMode, authority: Option<RootCert>) -> Self {
+        Self {
+            hosts: vec![host],
+            user,
+            database: Some(database),
+            sslmode,
+            sslrootcert: authority,
+            sslcert: None,
+            sslkey: None,
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            target_session_attrs: SessionAttrs::Any,
+            options: None,
+        }
     }
 
     /// What the server is called where nobody gave it a name: `host:port` of the first host.

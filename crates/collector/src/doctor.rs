@@ -9,7 +9,8 @@ use pganalytics_tls::Tls;
 use pganalytics_views::{Scope, Source, View};
 use uuid::Uuid;
 
-use crate::config::{Config, TargetOptions};
+use crate::config::{Config, KubernetesOptions, TargetOptions};
+use crate::kubernetes::rights;
 use crate::probe::sql::SqlProbe;
 use crate::session::{Session, SessionError, text};
 use crate::ship::client::Client;
@@ -94,6 +95,11 @@ pub async fn doctor(config: &Config) -> Report {
     for target in &config.targets {
         examine(config, target, &mut report).await;
     }
+    if let Some(options) = &config.kubernetes {
+        for target in discovered(options, &mut report).await {
+            examine(config, &target, &mut report).await;
+        }
+    }
     report
 }
 
@@ -119,6 +125,26 @@ async fn backend(config: &Config, report: &mut Report) {
             report.add(Level::Broken, "backend", reason, Some(remedy.into()));
         }
     }
+}
+
+/// What may be done in Kubernetes, and the servers that are found there.
+async fn discovered(options: &KubernetesOptions, report: &mut Report) -> Vec<TargetOptions> {
+    let client = match crate::kubernetes::client(options) {
+        Ok(client) => client,
+        Err(error) => {
+            report.add(Level::Broken, "kubernetes", format!("{error:#}"), None);
+            return Vec::new();
+        }
+    };
+    let findings = rights::examine(options, &client).await;
+    for (what, remedy) in findings.said {
+        let level = if remedy.is_some() { Level::Missing } else { Level::Fine };
+        report.add(level, "kubernetes", what, remedy.filter(|remedy| !remedy.is_empty()));
+    }
+    if let Some((what, remedy)) = findings.broken {
+        report.add(Level::Broken, "kubernetes", what, remedy);
+    }
+    findings.targets
 }
 
 /// The certificate that /metrics is served with.

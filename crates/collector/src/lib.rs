@@ -14,6 +14,7 @@ mod credential;
 pub mod delta;
 pub mod doctor;
 mod http;
+pub mod kubernetes;
 mod metrics;
 mod probe;
 pub mod redact;
@@ -37,7 +38,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Backend, Config, ConfigError, Overrides, Source, SpoolOptions, TargetOptions, Token};
+pub use config::{Backend, Config, ConfigError, KubernetesOptions, Overrides, Source, SpoolOptions, TargetOptions, Token};
 pub use conninfo::{Conninfo, ConninfoError};
 pub use doctor::{Level, Report, doctor};
 pub use secret::Secret;
@@ -48,6 +49,7 @@ use ship::client::Client;
 use ship::{Queue, Shipper};
 use spool::Spool;
 use target::Common;
+use target::link::Link;
 
 /// A first look at a server takes less than this.
 const FIRST_FLUSH: Duration = Duration::from_secs(2);
@@ -78,6 +80,14 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         ),
     };
     let tls = config.tls.map(Tls::load).transpose().context("take the certificate of [collector] (tls_cert, tls_key, tls_client_ca)")?;
+    let discovery = match config.kubernetes {
+        None => None,
+        Some(options) => {
+            let client = kubernetes::client(&options)?;
+            let taken = config.targets.iter().map(|target| target.name.clone()).collect();
+            Some(kubernetes::Discovery { options, client, taken })
+        }
+    };
     let metrics = Arc::new(Metrics::default());
     metrics.expect(config.targets.len());
     let gather = Gather::new();
@@ -94,7 +104,11 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let common = Arc::new(Common { collector: config.name, views: config.views, gather, metrics: Arc::clone(&metrics) });
     let mut targets = JoinSet::new();
     for options in config.targets {
-        targets.spawn(target::run(options, Arc::clone(&common), stop.clone()));
+        let link = Link::fixed(options.conninfo.clone());
+        targets.spawn(target::run(options, link, Arc::clone(&common), stop.clone()));
+    }
+    if let Some(discovery) = discovery {
+        targets.spawn(kubernetes::run(discovery, Arc::clone(&common), stop.clone()));
     }
     let shipping = ship::run(&shipper, &queue, &metrics, &stop);
     let flushing = async {

@@ -3,11 +3,13 @@
 //! A view that hangs is seen as a growing `pganalytics_collector_view_last_success_timestamp_seconds` age.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pganalytics_tls::Figures;
+use pganalytics_views::View;
 use pganalytics_views::wire::{Status, error_line};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -27,6 +29,17 @@ struct Server {
 struct ServerView {
     server: String,
     view: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PodState {
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Collection {
+    /// A namespace, or the node's selector.
+    watched: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -63,6 +76,8 @@ pub(crate) struct Metrics {
     interval: Family<ServerView, Float>,
     certificate_expiry: Family<Side, Int>,
     certificate_failures: Family<Side, Int>,
+    kubernetes_pods: Family<PodState, Int>,
+    kubernetes_watch: Family<Collection, Int>,
     pub spool_bytes: Int,
     pub spool_batches: Int,
     pub spool_oldest: Float,
@@ -112,6 +127,9 @@ impl Default for Metrics {
         );
         let certificate_failures: Family<Side, Int> =
             register!("certificate_reload_failures", "Changed files of certificates that could not be taken, since the start");
+        let kubernetes_pods: Family<PodState, Int> =
+            register!("kubernetes_pods", "Pods that are about PostgreSQL by what became of them; watched: it is read");
+        let kubernetes_watch: Family<Collection, Int> = register!("kubernetes_watch_up", "Whether changes of pods are heard of");
         let spool_bytes: Int = register!("spool_bytes", "Bytes waiting in the spool");
         let spool_batches: Int = register!("spool_batches", "Batches waiting in the spool");
         let spool_oldest: Float =
@@ -135,6 +153,8 @@ impl Default for Metrics {
             interval,
             certificate_expiry,
             certificate_failures,
+            kubernetes_pods,
+            kubernetes_watch,
             spool_bytes,
             spool_batches,
             spool_oldest,
@@ -225,6 +245,29 @@ impl Metrics {
     fn certificate(&self, side: &'static str, expires: i64, failures: u64) {
         self.certificate_expiry.get_or_create(&Side { side }).set(expires);
         self.certificate_failures.get_or_create(&Side { side }).set(i64::try_from(failures).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn kubernetes_pods(&self, state: &'static str, count: usize) {
+        self.kubernetes_pods.get_or_create(&PodState { state }).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn kubernetes_watch(&self, watched: &str, up: bool) {
+        self.kubernetes_watch.get_or_create(&Collection { watched: watched.into() }).set(i64::from(up));
+    }
+
+    /// A server is read no more: its last figures would look like its state for ever.
+    pub(crate) fn forget(&self, server: &str, views: &[Arc<View>]) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).up.remove(server);
+        self.up.remove(&Server { server: server.into() });
+        for view in views {
+            let labels = ServerView { server: server.into(), view: view.name.clone() };
+            self.polls.remove(&labels);
+            self.errors.remove(&labels);
+            self.rows.remove(&labels);
+            self.seconds.remove(&labels);
+            self.last_success.remove(&labels);
+            self.interval.remove(&labels);
+        }
     }
 
     /// The whole text.

@@ -27,6 +27,10 @@ const OLDEST_VERSION_NUM: i64 = pganalytics_views::OLDEST_VERSION as i64 * 10_00
 const LOCK_TIMEOUT: &str = "100ms";
 /// Beyond `statement_timeout`, for the server to notice and the answer to travel.
 const DEADLINE_SLACK: Duration = Duration::from_secs(2);
+/// SQLSTATEs of a login that is not taken: invalid password, invalid authorization.
+const WRONG_LOGIN: [&str; 2] = ["28P01", "28000"];
+/// How the message of a failed handshake begins.
+const TLS_FAILED: &str = "TLS: ";
 /// SQLSTATEs of bytes that cannot be sent in the client's encoding.
 const UNTRANSLATABLE: [&str; 2] = ["22021", "22P05"];
 /// The session's first query reads a few catalog rows.
@@ -62,7 +66,7 @@ impl Facts {
 pub enum SessionError {
     /// Nobody there, or not for us.
     #[error("{at}: {message}")]
-    Connect { at: String, message: String },
+    Connect { at: String, message: String, code: Option<String> },
     #[error("{at}: PostgreSQL {version} is older than {}, the oldest version that is read", pganalytics_views::OLDEST_VERSION)]
     TooOld { at: String, version: String },
     /// The server refused the query; the session is fine.
@@ -88,7 +92,18 @@ impl SessionError {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Query { code, .. } => Some(code),
+            Self::Connect { code, .. } => code.as_deref(),
             _ => None,
+        }
+    }
+
+    /// Whether the way in may have changed meanwhile: the server does not take the login, or its certificate is not the expected one.
+    #[must_use]
+    pub fn is_wrong_way_in(&self) -> bool {
+        match self {
+            Self::Connect { code: Some(code), .. } => WRONG_LOGIN.contains(&code.as_str()),
+            Self::Connect { message, .. } => message.starts_with(TLS_FAILED),
+            _ => false,
         }
     }
 }
@@ -137,7 +152,7 @@ impl Session {
                             }
                             Ok(()) => {
                                 let message = "the server is not what target_session_attrs asks for".into();
-                                last = Some(SessionError::Connect { at, message });
+                                last = Some(SessionError::Connect { at, message, code: None });
                             }
                             Err(error) => last = Some(error),
                         }
@@ -146,7 +161,7 @@ impl Session {
                     Ok(Err(error)) => connect_error(&at, &host.at, error),
                     Err(_) => {
                         let message = format!("no answer within {} s (connect_timeout)", conninfo.connect_timeout.as_secs());
-                        (SessionError::Connect { at, message }, false)
+                        (SessionError::Connect { at, message, code: None }, false)
                     }
                 };
                 let (error, refused) = failed;
@@ -158,7 +173,13 @@ impl Session {
             }
         }
         second_choice.map_or_else(
-            || Err(last.unwrap_or_else(|| SessionError::Connect { at: conninfo.to_string(), message: "no host is named".into() })),
+            || {
+                Err(last.unwrap_or_else(|| SessionError::Connect {
+                    at: conninfo.to_string(),
+                    message: "no host is named".into(),
+                    code: None,
+                }))
+            },
             Ok,
         )
     }
@@ -232,7 +253,11 @@ impl Session {
         if facts.version_num > 0 && facts.version_num < OLDEST_VERSION_NUM {
             return Err(SessionError::TooOld { at: at.into(), version: facts.version });
         }
-        answer.map_err(|error| SessionError::Connect { at: at.into(), message: format!("connected, but: {error}") })?;
+        answer.map_err(|error| SessionError::Connect {
+            at: at.into(),
+            message: format!("connected, but: {error}"),
+            code: error.code().map(Into::into),
+        })?;
         self.raw = facts.encoding == "SQL_ASCII";
         self.facts = facts;
         Ok(())
@@ -283,17 +308,20 @@ fn connect_error(at: &str, address: &Address, error: sqlx::Error) -> (SessionErr
     // 28000: pg_hba.conf has no line for this encryption. A wrong password (28P01) is wrong with the other as well.
     let (message, refused) = match &error {
         sqlx::Error::Database(refusal) => (refusal.message().to_owned(), refusal.code().is_some_and(|code| code == "28000")),
-        sqlx::Error::Tls(cause) => (format!("TLS: {cause}"), true),
+        sqlx::Error::Tls(cause) => (format!("{TLS_FAILED}{cause}"), true),
+        // rustls' own errors come as such: the other side, or its certificate, is not what it should be.
+        sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => (format!("{TLS_FAILED}{cause}"), true),
         sqlx::Error::Io(cause) => {
             let socket = match address {
                 Address::Socket(folder) => format!(" (socket in {})", folder.display()),
                 Address::Tcp(_) => String::new(),
             };
-            (format!("{cause}{socket}"), cause.kind() == std::io::ErrorKind::InvalidData)
+            (format!("{cause}{socket}"), false)
         }
         other => (other.to_string(), false),
     };
-    (SessionError::Connect { at: at.into(), message }, refused)
+    let code = error.as_database_error().and_then(|refusal| refusal.code()).map(Into::into);
+    (SessionError::Connect { at: at.into(), message, code }, refused)
 }
 
 fn query_error(error: &sqlx::Error) -> SessionError {

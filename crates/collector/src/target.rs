@@ -9,6 +9,7 @@
 //! the server is down and why.
 
 pub(crate) mod extensions;
+pub(crate) mod link;
 mod reader;
 mod sessions;
 
@@ -28,6 +29,7 @@ use crate::cost::{Cost, Reading};
 use crate::metrics::Metrics;
 use crate::probe::activity;
 use crate::session::{Session, SessionError};
+use link::Link;
 
 /// After a panic in a target's task; its other targets never notice.
 const RESTART_AFTER: Duration = Duration::from_secs(10);
@@ -50,6 +52,7 @@ pub(crate) struct Common {
 #[derive(Debug)]
 pub(crate) struct Target {
     pub options: TargetOptions,
+    pub link: Arc<Link>,
     pub common: Arc<Common>,
     state: Mutex<State>,
 }
@@ -57,6 +60,8 @@ pub(crate) struct Target {
 #[derive(Debug, Default)]
 struct State {
     breaker: Breaker,
+    /// Which of the link's logins was tried last.
+    login: u64,
     /// `None` before anybody has tried.
     up: Option<bool>,
     /// The server is back, and nobody has taken note yet.
@@ -71,9 +76,10 @@ struct State {
 }
 
 /// Reads a target until told to stop.
-pub(crate) async fn run(options: TargetOptions, common: Arc<Common>, stop: CancellationToken) {
+pub(crate) async fn run(options: TargetOptions, link: Arc<Link>, common: Arc<Common>, stop: CancellationToken) {
     loop {
-        let target = Arc::new(Target { options: options.clone(), common: Arc::clone(&common), state: Mutex::default() });
+        let target =
+            Arc::new(Target { options: options.clone(), link: Arc::clone(&link), common: Arc::clone(&common), state: Mutex::default() });
         let (reader, sampler, token) = (Arc::clone(&target), Arc::clone(&target), stop.clone());
         let both = tokio::spawn(async move {
             let reading = reader::run(reader, token.clone());
@@ -132,13 +138,20 @@ impl Target {
 
     /// Whether a try to connect may be made now; else why the last one failed.
     fn may_connect(&self) -> Result<(), String> {
-        let state = self.state();
+        let mut state = self.state();
+        if self.link.is_new_to(&mut state.login) {
+            // Another way in is worth a try at once.
+            state.breaker = Breaker::default();
+        }
         if state.breaker.allows(Instant::now()) { Ok(()) } else { Err(state.breaker.error().unwrap_or_default().into()) }
     }
 
     /// A session on the target's own database. Its failure opens the breaker.
     async fn open(&self) -> Result<Session, SessionError> {
-        let opened = Session::open(&self.options.conninfo, None).await;
+        let opened = Session::open(&self.link.conninfo(), None).await;
+        if opened.as_ref().is_err_and(SessionError::is_wrong_way_in) {
+            self.link.refused();
+        }
         {
             let mut state = self.state();
             match &opened {
@@ -206,7 +219,7 @@ impl Target {
     /// Whether the server runs on this machine, so that /proc is its host's.
     fn is_local(&self, server_addr: Option<&str>) -> bool {
         let own = |address: &str| address.parse::<std::net::IpAddr>().is_ok_and(is_own);
-        self.options.conninfo.hosts.first().is_some_and(|host| match &host.at {
+        self.link.conninfo().hosts.first().is_some_and(|host| match &host.at {
             Address::Socket(_) => true,
             Address::Tcp(name) => name == "localhost" || own(name) || server_addr.is_some_and(own),
         })

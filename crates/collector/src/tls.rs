@@ -23,10 +23,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 
-use crate::conninfo::Trust;
+use crate::conninfo::{Roots, Trust};
 
 /// What asks a PostgreSQL server for TLS.
-const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+pub(crate) const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 /// Connects to a server over TLS; plain bytes go in and out of the returned address, once.
 ///
@@ -55,10 +55,13 @@ pub(crate) async fn relay(host: &str, port: u16, trust: &Trust) -> anyhow::Resul
 }
 
 fn config(trust: &Trust) -> anyhow::Result<ClientConfig> {
-    let file = trust.roots.display();
-    let certificates = CertificateDer::pem_file_iter(&trust.roots)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(|| format!("read sslrootcert {file}"))?;
+    let (file, certificates) = match &trust.roots {
+        Roots::File(file) => {
+            (file.display().to_string(), CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>))
+        }
+        Roots::Pem(pem) => ("of the Secret".into(), CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>()),
+    };
+    let certificates = certificates.with_context(|| format!("read sslrootcert {file}"))?;
     let mut roots = RootCertStore::empty();
     for certificate in &certificates {
         roots.add(certificate.clone()).with_context(|| format!("sslrootcert {file} holds a certificate that is none"))?;

@@ -17,7 +17,7 @@ use crate::conninfo::{Conninfo, Environment};
 use crate::credential::Credential;
 use crate::secret::Secret;
 
-const KEYS: &[&str] = &["backend", "spool", "collector", "target", "view"];
+const KEYS: &[&str] = &["backend", "spool", "collector", "target", "kubernetes", "view"];
 const BACKEND_KEYS: &[&str] = &[
     "url",
     "token",
@@ -88,6 +88,7 @@ pub(super) fn load(place: &str, text: &str, environment: &BTreeMap<String, Strin
     if flush < FLUSH_RANGE.0 || flush > FLUSH_RANGE.1 {
         return Err(collector.error("flush", "is not sensible", "give \"1s\" to \"1h\""));
     }
+    let kubernetes = super::kubernetes::read(&root.table_of("kubernetes")?)?;
     Ok(Config {
         backend,
         spool: SpoolOptions { folder, max_bytes },
@@ -96,7 +97,8 @@ pub(super) fn load(place: &str, text: &str, environment: &BTreeMap<String, Strin
         tls,
         flush,
         views,
-        targets: targets(&root, overrides)?,
+        targets: targets(&root, overrides, kubernetes.is_some())?,
+        kubernetes,
     })
 }
 
@@ -177,7 +179,7 @@ fn tls(collector: &Place<'_>) -> Result<Option<ServerFiles>, ConfigError> {
     }
 }
 
-fn targets(root: &Place<'_>, overrides: &Overrides) -> Result<Vec<TargetOptions>, ConfigError> {
+fn targets(root: &Place<'_>, overrides: &Overrides, discovers: bool) -> Result<Vec<TargetOptions>, ConfigError> {
     let environment: Environment = root.environment.clone().into_iter().collect();
     let mut targets: Vec<TargetOptions> = Vec::new();
     for at in root.tables_of("target")? {
@@ -221,8 +223,12 @@ fn targets(root: &Place<'_>, overrides: &Overrides) -> Result<Vec<TargetOptions>
         }
         targets.push(target);
     }
-    if targets.is_empty() && !overrides.targets_optional {
-        return Err(root.error("target", "is missing", "name the servers to read: [[target]] in the file, PGANALYTICS_TARGET or --target"));
+    if targets.is_empty() && !overrides.targets_optional && !discovers {
+        return Err(root.error(
+            "target",
+            "is missing",
+            "name the servers to read: [[target]] in the file, PGANALYTICS_TARGET or --target; or let [kubernetes] find pods",
+        ));
     }
     Ok(targets)
 }
@@ -259,19 +265,19 @@ fn line_of(text: &str, offset: usize) -> String {
 }
 
 /// A table that knows where it stands, for errors, and the environment that is laid over it.
-struct Place<'a> {
+pub(super) struct Place<'a> {
     place: &'a str,
     path: String,
-    table: toml::Table,
+    pub(super) table: toml::Table,
     environment: &'a BTreeMap<String, String>,
 }
 
 impl<'a> Place<'a> {
-    fn error(&self, key: &str, problem: &str, remedy: &str) -> ConfigError {
+    pub(super) fn error(&self, key: &str, problem: &str, remedy: &str) -> ConfigError {
         ConfigError { place: self.place.into(), key: format!("{}{key}", self.path), problem: problem.into(), remedy: remedy.into() }
     }
 
-    fn only(&self, known: &[&str]) -> Result<(), ConfigError> {
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), ConfigError> {
         let Some(key) = self.table.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
         let nearest = known.iter().max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
         let remedy = nearest.map_or_else(|| "remove it".to_owned(), |nearest| format!("did you mean '{nearest}'?"));
@@ -300,7 +306,7 @@ impl<'a> Place<'a> {
     }
 
     /// The variable's value, or else the file's.
-    fn string(&self, key: &str, variable: &str) -> Result<Option<String>, ConfigError> {
+    pub(super) fn string(&self, key: &str, variable: &str) -> Result<Option<String>, ConfigError> {
         if let Some(value) = self.environment.get(variable).filter(|value| !value.is_empty()) {
             return Ok(Some(value.clone()));
         }
@@ -309,6 +315,11 @@ impl<'a> Place<'a> {
             Some(toml::Value::String(text)) if !text.trim().is_empty() => Ok(Some(text.clone())),
             Some(_) => Err(self.error(key, "is no text", "give a non-empty string")),
         }
+    }
+
+    /// A variable that stands for no key of its own.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        self.environment.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
     /// A certificate's file and its key's: both or neither.
@@ -322,26 +333,35 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// A list of the file, or the variable's words between commas.
+    pub(super) fn words(&self, key: &str, variable: &str) -> Result<Option<Vec<String>>, ConfigError> {
+        match self.environment.get(variable).filter(|value| !value.is_empty()) {
+            Some(value) => Ok(Some(value.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect())),
+            None => self.strings(key),
+        }
+    }
+
     /// A text that means something; its error says what may stand there.
-    fn parsed<T: FromStr<Err = String>>(&self, key: &str, variable: &str) -> Result<Option<T>, ConfigError> {
+    pub(super) fn parsed<T: FromStr<Err = String>>(&self, key: &str, variable: &str) -> Result<Option<T>, ConfigError> {
         let Some(text) = self.string(key, variable)? else { return Ok(None) };
         text.parse().map(Some).map_err(|remedy: String| self.error(key, &format!("'{text}' is not known"), &remedy))
     }
 
-    fn truth(&self, key: &str, variable: &str) -> Result<Option<bool>, ConfigError> {
+    /// True or false in the file, the same words in the variable.
+    pub(super) fn truth(&self, key: &str, variable: &str) -> Result<Option<bool>, ConfigError> {
         if let Some(toml::Value::Boolean(truth)) = self.table.get(key).filter(|_| !self.environment.contains_key(variable)) {
             return Ok(Some(*truth));
         }
         self.parsed(key, variable)?.map_or(Ok(None), |Truth(truth)| Ok(Some(truth)))
     }
 
-    fn strings(&self, key: &str) -> Result<Option<Vec<String>>, ConfigError> {
+    pub(super) fn strings(&self, key: &str) -> Result<Option<Vec<String>>, ConfigError> {
         let Some(value) = self.table.get(key) else { return Ok(None) };
         let texts = value.as_array().and_then(|array| array.iter().map(|value| value.as_str().map(Into::into)).collect());
         texts.map(Some).ok_or_else(|| self.error(key, "is no list of texts", "write it as in [\"app\", \"shop_*\"]"))
     }
 
-    fn positive(&self, key: &str) -> Result<Option<usize>, ConfigError> {
+    pub(super) fn positive(&self, key: &str) -> Result<Option<usize>, ConfigError> {
         let Some(value) = self.table.get(key) else { return Ok(None) };
         let number = value.as_integer().and_then(|number| usize::try_from(number).ok()).filter(|number| *number > 0);
         number.map(Some).ok_or_else(|| self.error(key, "is no positive number", "give a whole number above 0"))

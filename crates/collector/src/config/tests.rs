@@ -168,3 +168,47 @@ fn errors_name_the_file_the_key_and_what_helps_and_never_a_secret() {
     assert!(with(without, &[], &Overrides::default()).expect_err("no target").to_string().contains("target: is missing"));
     assert!(with(without, &[], &Overrides { targets_optional: true, ..Overrides::default() }).is_ok());
 }
+
+const DISCOVERY: &str = "[backend]\nurl = \"http://x\"\ntoken = \"t\"\n[kubernetes]\nenabled = true\n";
+
+#[test]
+fn discovery_is_off_until_it_is_asked_for_and_needs_no_target() {
+    let config = with(DISCOVERY, &[], &Overrides::default()).expect("a configuration");
+    let kubernetes = config.kubernetes.expect("discovery");
+    assert!(config.targets.is_empty() && kubernetes.secrets && kubernetes.access.is_none());
+    assert_eq!((kubernetes.watched.namespaces, kubernetes.watched.node), (None, None));
+    let off = with(WHOLE, &[], &Overrides::default()).expect("a configuration");
+    assert!(off.kubernetes.is_none());
+
+    let text = format!("{DISCOVERY}namespaces = [\"shop\"]\nsslmode = \"verify-ca\"\ncgroups = \"/host\"\n");
+    let variables = [
+        ("PGANALYTICS_KUBERNETES_NODE", "node-1"),
+        ("PGANALYTICS_KUBERNETES_NAMESPACES", "db, billing"),
+        ("PGANALYTICS_KUBERNETES_SECRETS", "false"),
+        ("PGUSER", "monitor"),
+        ("PGPASSWORD", "hunter2"),
+    ];
+    let kubernetes = with(&text, &variables, &Overrides::default()).expect("a configuration").kubernetes.expect("discovery");
+    assert_eq!(kubernetes.watched.namespaces.as_deref(), Some(&["db".to_owned(), "billing".to_owned()][..]));
+    assert_eq!((kubernetes.watched.node.as_deref(), kubernetes.user.as_deref()), (Some("node-1"), Some("monitor")));
+    assert!(!kubernetes.secrets && !format!("{kubernetes:?}").contains("hunter2"));
+}
+
+#[test]
+fn discovery_that_cannot_be_is_told_with_its_remedy() {
+    for (lines, part) in [
+        ("namespaces = []", "kubernetes.namespaces: is empty; name those that are looked at"),
+        ("namespaces = [\"Shop\"]", "'Shop' is no namespace's name"),
+        ("namespace = [\"shop\"]", "kubernetes.namespace: is no key that is known here; did you mean 'namespaces'?"),
+        ("secrets = false", "is false, and no user is named: nothing says how to log in; let Secrets be read (secrets = true)"),
+        ("sslmode = \"strict\"", "kubernetes.sslmode: sslmode is none that is known"),
+        ("max_connections = 1", "kubernetes.max_connections: is too small"),
+        ("api_url = \"https://x\"", "kubernetes.token_file: is missing beside api_url"),
+        ("api_ca_file = \"/x\"", "kubernetes.api_url: is missing beside token_file"),
+    ] {
+        let error = with(&format!("{DISCOVERY}{lines}\n"), &[], &Overrides::default()).expect_err(part).to_string();
+        assert!(error.contains(part), "{error}");
+    }
+    let error = with(&DISCOVERY.replace("enabled", "secrets"), &[], &Overrides::default()).expect_err("not enabled").to_string();
+    assert!(error.contains("kubernetes.enabled: is missing; write enabled = true"), "{error}");
+}

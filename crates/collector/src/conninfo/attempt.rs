@@ -1,6 +1,7 @@
 //! The attempts a connection string stands for, in order, as sqlx's options.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -20,10 +21,17 @@ pub struct Attempt {
 /// What a server must show, and what we show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
-    pub roots: PathBuf,
+    pub roots: Roots,
     /// Whether the certificate must be of the host's name too.
     pub name: bool,
     pub certificate: Option<(PathBuf, PathBuf)>,
+}
+
+/// Certificates of authorities.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Roots {
+    File(PathBuf),
+    Pem(Arc<str>),
 }
 
 /// sqlx's options, whose `Debug` shows nothing.
@@ -56,14 +64,13 @@ impl Conninfo {
     }
 
     fn trust(&self, mode: PgSslMode) -> Option<Trust> {
-        match (&self.sslrootcert, mode) {
-            (Some(RootCert::File(roots)), PgSslMode::VerifyCa | PgSslMode::VerifyFull) => Some(Trust {
-                roots: roots.clone(),
-                name: matches!(mode, PgSslMode::VerifyFull),
-                certificate: self.sslcert.clone().zip(self.sslkey.clone()),
-            }),
-            _ => None,
-        }
+        let roots = match (&self.sslrootcert, mode) {
+            (Some(RootCert::File(file)), PgSslMode::VerifyCa | PgSslMode::VerifyFull) => Roots::File(file.clone()),
+            (Some(RootCert::Pem(pem)), PgSslMode::VerifyCa | PgSslMode::VerifyFull) => Roots::Pem(Arc::clone(pem)),
+            _ => return None,
+        };
+        let name = matches!(mode, PgSslMode::VerifyFull);
+        Some(Trust { roots, name, certificate: self.sslcert.clone().zip(self.sslkey.clone()) })
     }
 
     fn options(&self, host: &Host, database: Option<&str>, mode: PgSslMode) -> Options {

@@ -116,7 +116,7 @@ impl Sampler {
         let (name, begun) = (view.name.as_str(), Instant::now());
         let open = match session {
             Some(open) => open,
-            None => match Session::open(&target.options.conninfo, None).await {
+            None => match Session::open(&target.link.conninfo(), None).await {
                 Ok(opened) => session.insert(opened),
                 Err(error) => {
                     *last = None;

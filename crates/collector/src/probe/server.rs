@@ -25,6 +25,16 @@ pub(crate) struct About<'a> {
     pub cpus: Option<i64>,
 }
 
+/// What a server that answers said.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub snapshot: Snapshot,
+    /// Microseconds since the epoch.
+    pub postmaster_start_us: i64,
+    pub in_recovery: Option<bool>,
+    pub took: Duration,
+}
+
 /// The probe's memory.
 #[derive(Debug, Default)]
 pub(crate) struct ServerProbe {
@@ -33,17 +43,11 @@ pub(crate) struct ServerProbe {
 }
 
 impl ServerProbe {
-    /// Reads the row of a server that answers; also when its postmaster started, microseconds.
+    /// Reads the row of a server that answers.
     ///
     /// # Errors
     /// Where it no longer does.
-    pub(crate) async fn read(
-        &mut self,
-        session: &mut Session,
-        view: &View,
-        about: About<'_>,
-        ts_us: i64,
-    ) -> Result<(Snapshot, i64, Duration), SessionError> {
+    pub(crate) async fn read(&mut self, session: &mut Session, view: &View, about: About<'_>, ts_us: i64) -> Result<Read, SessionError> {
         if self.system_identifier.is_none() && !self.identifier_refused {
             let mut found = None;
             match session.read(IDENTIFIER, TIMEOUT, |row| found = crate::session::text(row, 0)).await {
@@ -53,11 +57,12 @@ impl ServerProbe {
             }
         }
         let mut rows = Rows::new(view, 1);
-        let mut postmaster_start_us = 0;
+        let (mut postmaster_start_us, mut in_recovery) = (0, None);
         let connect_time = session.connect_time;
         let took = session
             .read(QUERY, TIMEOUT, |row| {
                 postmaster_start_us = bytes(row, 6).and_then(|b| std::str::from_utf8(b).ok()?.parse().ok()).unwrap_or_default();
+                in_recovery = bytes(row, 2).map(|is| is == b"t");
                 for (column, definition) in view.columns.iter().enumerate() {
                     match definition.name.as_str() {
                         "up" => rows.set_int(column, Some(1)),
@@ -75,7 +80,7 @@ impl ServerProbe {
                 rows.end_row();
             })
             .await?;
-        Ok((rows.finish(ts_us, 0), postmaster_start_us, took))
+        Ok(Read { snapshot: rows.finish(ts_us, 0), postmaster_start_us, in_recovery, took })
     }
 
     /// The row of a server that does not answer.

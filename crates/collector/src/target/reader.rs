@@ -12,6 +12,7 @@ use super::sessions::Sessions;
 use super::{DATABASES, LIST_TIMEOUT, Target, now_us};
 use crate::cost::Reading;
 use crate::delta::{self, Delta};
+use crate::kubernetes::pod::{self, Disagreement};
 use crate::probe::host;
 use crate::probe::server::{About, ServerProbe};
 use crate::probe::sql::SqlProbe;
@@ -24,6 +25,8 @@ pub(super) const SERVER: &str = "pganalytics_server";
 const COST: &str = "pganalytics_cost";
 const ACTIVITY: &str = "pg_stat_activity";
 const STATEMENTS: &str = "pg_stat_statements";
+/// Read only where the server is a pod that discovery found.
+const POD: &str = "kubernetes_pod";
 const TEXTS: &str = "pg_stat_statements_text";
 /// Phases begin here at the earliest, so that the second snapshot, which makes the first deltas, is no twin of the first.
 const EARLIEST_PHASE: f64 = 0.1;
@@ -62,6 +65,7 @@ struct Reader {
     round: Round,
     local: Option<bool>,
     server_addr: Option<String>,
+    disagreement: Disagreement,
 }
 
 /// The round through the databases that is under way.
@@ -89,6 +93,7 @@ impl Reader {
             round: Round::default(),
             local: None,
             server_addr: None,
+            disagreement: Disagreement::default(),
             target,
         }
     }
@@ -136,6 +141,7 @@ impl Reader {
                 }
                 (_, Source::Probe, COST) => self.tell_cost(),
                 (_, Source::Probe, TEXTS) => self.read_texts(&view).await,
+                (_, Source::Probe, POD) => self.read_pod(&view),
                 (.., name) => self.target.was_not_read(name, None, Duration::ZERO, "this collector has no probe of that name"),
             }
         }
@@ -170,7 +176,7 @@ impl Reader {
             self.target.may_connect().map_err(SessionError::Broken)?;
             match database {
                 Some(name) => {
-                    self.sessions.open(&self.target.options.conninfo, name).await?;
+                    self.sessions.open(&self.target.link.conninfo(), name).await?;
                 }
                 None => {
                     self.sessions.make_room().await;
@@ -213,7 +219,8 @@ impl Reader {
         let opened = self.session(None).await.map(|_| ());
         let target = Arc::clone(&self.target);
         let cpus = if self.is_local() { host::cpus() } else { None };
-        let about = About { conninfo: &target.options.conninfo, collector: &target.common.collector, cpus };
+        let conninfo = target.link.conninfo();
+        let about = About { conninfo: &conninfo, collector: &target.common.collector, cpus };
         let mut server = std::mem::take(&mut self.server);
         let mut outcome = match (opened, self.sessions.get(None)) {
             (Ok(()), Some(session)) => server.read(session, view, about, ts_us).await,
@@ -233,9 +240,10 @@ impl Reader {
         self.server = server;
         self.target.set_up(outcome.as_ref().err());
         match (outcome, down) {
-            (Ok((snapshot, start_us, took)), _) => {
-                self.meet_postmaster(start_us);
-                self.ship(view, None, &snapshot, took);
+            (Ok(read), _) => {
+                self.meet_postmaster(read.postmaster_start_us);
+                self.target.link.tells_role(read.in_recovery);
+                self.ship(view, None, &read.snapshot, read.took);
             }
             (Err(error), down) => {
                 self.sessions.forget(None);
@@ -484,6 +492,19 @@ impl Reader {
         }
         let begun = Instant::now();
         match host::read(view, now_us()) {
+            Ok(snapshot) => self.ship(view, None, &snapshot, begun.elapsed()),
+            Err(error) => self.target.was_not_read(&view.name, None, begun.elapsed(), &format!("{error:#}")),
+        }
+    }
+
+    fn read_pod(&mut self, view: &Arc<View>) {
+        let Some(pod) = self.target.link.pod() else { return };
+        let begun = Instant::now();
+        let role = self.target.link.role();
+        if let Some(what) = self.disagreement.look(pod.role, role) {
+            tracing::warn!(server = self.target.options.name, "{what}");
+        }
+        match pod::read(view, &pod, role, now_us()) {
             Ok(snapshot) => self.ship(view, None, &snapshot, begun.elapsed()),
             Err(error) => self.target.was_not_read(&view.name, None, begun.elapsed(), &format!("{error:#}")),
         }

@@ -6,12 +6,13 @@ use arrow_schema::{DataType, TimeUnit};
 use pganalytics_views::{INTERVAL_MS, Kind, SERVER, Ship, Source, TS, Type, View, ViewSet, data_type, schema};
 
 /// Every table the backend, the UI and the checks count on.
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 23] = [
     "host_cpu",
     "host_disk",
     "host_load",
     "host_memory",
     "host_network",
+    "kubernetes_pod",
     "pg_database",
     "pg_replication_slots",
     "pg_settings",

@@ -1,0 +1,179 @@
+//! `[kubernetes]`: which pods are looked at, and how their servers are logged in to.
+
+use std::path::PathBuf;
+
+use pganalytics_kubernetes::Access;
+
+use super::file::Place;
+use super::{ConfigError, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_DATABASES, TargetOptions};
+use crate::conninfo::{Conninfo, SslMode};
+use crate::secret::Secret;
+
+const KEYS: &[&str] = &[
+    "enabled",
+    "node",
+    "namespaces",
+    "secrets",
+    "user",
+    "password_file",
+    "database",
+    "sslmode",
+    "ca_file",
+    "cgroups",
+    "volumes",
+    "databases",
+    "exclude_databases",
+    "max_databases",
+    "max_connections",
+    "api_url",
+    "token_file",
+    "api_ca_file",
+];
+
+/// Which pods are looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// Those of these namespaces, for which a Role in each is enough; of all where `None`, for which it takes a ClusterRole.
+    pub namespaces: Option<Vec<String>>,
+    /// Those of one node: where each node has a collector, each reads its own.
+    pub node: Option<String>,
+}
+
+/// How PostgreSQL pods are found and read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KubernetesOptions {
+    pub watched: Watched,
+    /// Whether logins are read from Secrets.
+    pub secrets: bool,
+    /// Who logs in where no Secret says.
+    pub user: Option<String>,
+    /// That user's, where no file holds it.
+    pub password: Option<Secret>,
+    /// Read again where it is refused.
+    pub password_file: Option<PathBuf>,
+    pub database: String,
+    /// What is asked of every server; what its operator has made usual where `None`.
+    pub sslmode: Option<SslMode>,
+    /// Authorities that sign for every discovered server.
+    pub ca_file: Option<PathBuf>,
+    /// The node's cgroups, where they are mounted.
+    pub cgroups: Option<PathBuf>,
+    /// The kubelet's folders of pods, where they are mounted.
+    pub volumes: Option<PathBuf>,
+    pub databases: Vec<String>,
+    pub exclude_databases: Vec<String>,
+    pub max_databases: usize,
+    pub max_connections: usize,
+    /// The API, where this process is in no pod.
+    pub access: Option<Access>,
+}
+
+impl KubernetesOptions {
+    /// Everything else as it is where nobody says anything.
+    #[must_use]
+    pub fn new(watched: Watched) -> Self {
+        Self {
+            watched,
+            secrets: true,
+            user: None,
+            password: None,
+            password_file: None,
+            database: crate::kubernetes::recognise::DEFAULT_DATABASE.into(),
+            sslmode: None,
+            ca_file: None,
+            cgroups: None,
+            volumes: None,
+            databases: vec!["*".into()],
+            exclude_databases: Vec::new(),
+            max_databases: DEFAULT_MAX_DATABASES,
+            max_connections: DEFAULT_MAX_CONNECTIONS,
+            access: None,
+        }
+    }
+
+    /// The target of a server that was found.
+    #[must_use]
+    pub(crate) fn target(&self, name: String, conninfo: Conninfo) -> TargetOptions {
+        TargetOptions {
+            name,
+            conninfo,
+            databases: self.databases.clone(),
+            exclude_databases: self.exclude_databases.clone(),
+            max_databases: self.max_databases,
+            max_connections: self.max_connections,
+        }
+    }
+}
+
+pub(super) fn read(table: &Place<'_>) -> Result<Option<KubernetesOptions>, ConfigError> {
+    table.only(KEYS)?;
+    match table.truth("enabled", "PGANALYTICS_KUBERNETES_ENABLED")? {
+        Some(true) => {}
+        None if !table.table.is_empty() => {
+            return Err(table.error("enabled", "is missing", "write enabled = true, or leave the whole of [kubernetes] out"));
+        }
+        Some(false) | None => return Ok(None),
+    }
+    let namespaces = table.words("namespaces", "PGANALYTICS_KUBERNETES_NAMESPACES")?;
+    let remedy = "name those that are looked at, as in [\"shop\", \"billing\"], or leave it out to look at all";
+    if namespaces.as_ref().is_some_and(Vec::is_empty) {
+        return Err(table.error("namespaces", "is empty", remedy));
+    }
+    if let Some(name) = namespaces.iter().flatten().find(|name| !is_label(name)) {
+        return Err(table.error("namespaces", &format!("'{name}' is no namespace's name"), "use small letters, digits and dashes"));
+    }
+    let watched = Watched { namespaces, node: table.string("node", "PGANALYTICS_KUBERNETES_NODE")? };
+    let path = |key: &str, variable: &str| Ok(table.string(key, variable)?.map(PathBuf::from));
+    let usual = KubernetesOptions::new(watched);
+    let sslmode = table.string("sslmode", "PGANALYTICS_KUBERNETES_SSLMODE")?;
+    let sslmode = sslmode.map(|mode| mode.parse::<SslMode>().map_err(|error| table.error("sslmode", &error.problem, &error.remedy)));
+    let options = KubernetesOptions {
+        secrets: table.truth("secrets", "PGANALYTICS_KUBERNETES_SECRETS")?.unwrap_or(usual.secrets),
+        // libpq's variables, as for a target: one user and password for all.
+        user: table.string("user", "PGANALYTICS_KUBERNETES_USER")?.or(table.variable("PGUSER")),
+        password: table.variable("PGPASSWORD").map(Secret::new),
+        password_file: path("password_file", "PGANALYTICS_KUBERNETES_PASSWORD_FILE")?,
+        database: table.string("database", "PGANALYTICS_KUBERNETES_DATABASE")?.unwrap_or(usual.database),
+        sslmode: sslmode.transpose()?,
+        ca_file: path("ca_file", "PGANALYTICS_KUBERNETES_CA_FILE")?,
+        cgroups: path("cgroups", "PGANALYTICS_KUBERNETES_CGROUPS")?,
+        volumes: path("volumes", "PGANALYTICS_KUBERNETES_VOLUMES")?,
+        databases: table.strings("databases")?.unwrap_or(usual.databases),
+        exclude_databases: table.strings("exclude_databases")?.unwrap_or(usual.exclude_databases),
+        max_databases: table.positive("max_databases")?.unwrap_or(usual.max_databases),
+        max_connections: table.positive("max_connections")?.unwrap_or(usual.max_connections),
+        access: access(table)?,
+        watched: usual.watched,
+    };
+    if options.max_connections < 2 {
+        return Err(table.error("max_connections", "is too small", "give at least 2: one samples sessions, one reads everything else"));
+    }
+    if !options.secrets && options.user.is_none() {
+        let remedy = "let Secrets be read (secrets = true), or give user and password_file of a role that all servers know";
+        return Err(table.error("secrets", "is false, and no user is named: nothing says how to log in", remedy));
+    }
+    Ok(Some(options))
+}
+
+/// The API where the process is in no pod: all of it, or nothing.
+fn access(table: &Place<'_>) -> Result<Option<Access>, ConfigError> {
+    let url = table.string("api_url", "PGANALYTICS_KUBERNETES_API_URL")?;
+    let token_file = table.string("token_file", "PGANALYTICS_KUBERNETES_TOKEN_FILE")?;
+    let ca_file = table.string("api_ca_file", "PGANALYTICS_KUBERNETES_API_CA_FILE")?;
+    match (url, token_file) {
+        (None, None) if ca_file.is_none() => Ok(None),
+        (None, _) => Err(table.error("api_url", "is missing beside token_file and api_ca_file", "say where the Kubernetes API is")),
+        (Some(_), None) => Err(table.error("token_file", "is missing beside api_url", "name the file with a ServiceAccount's token")),
+        (Some(url), Some(token_file)) => {
+            let url = url.parse().ok().filter(|url: &url::Url| matches!(url.scheme(), "https" | "http") && url.has_host());
+            let url = url.ok_or_else(|| table.error("api_url", "is no https URL", "write it as in \"https://10.0.0.1:6443\""))?;
+            Ok(Some(Access { url, token_file: token_file.into(), ca_file: ca_file.map(Into::into), namespace: None }))
+        }
+    }
+}
+
+/// Whether Kubernetes takes it as a namespace's name.
+fn is_label(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    (1..=63).contains(&name.len()) && name.starts_with(fits) && name.ends_with(fits) && name.chars().all(|c| fits(c) || c == '-')
+}

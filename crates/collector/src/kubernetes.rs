@@ -1,0 +1,32 @@
+//! PostgreSQL in Kubernetes, found without being named.
+//!
+//! ```text
+//! API ─▶ watch ─▶ recognise ─▶ credentials ─▶ handshake ─▶ target (as any other)
+//!         pods     pure          Secrets by     is it
+//!                                name, files    PostgreSQL?
+//! ```
+//! # Promise
+//! - A server keeps its name over restarts, moves and new addresses: `namespace/pod`, or `namespace/deployment` where pods have no name of
+//!   their own. What its counters are worth, the server says (its postmaster's start), not the pod.
+//! - A pod that is added, changed or deleted is a target that is started, moved or stopped; a pod that only becomes ready, or changes
+//!   its role, disturbs nothing.
+//! - Secrets are read by name, never listed; a new password is taken when the server refuses the old one, and every few minutes. No value
+//!   leaves this room but as the login of a session.
+//! - The role is what `pg_is_in_recovery()` says; that a label disagrees is told.
+//! - No right is needed but to read pods (and Secrets, where logins come from them). What is missing is named in a Role's words, with
+//!   the Helm values that give it ([`rights`]).
+//! - While the API does not answer, what was found is read on.
+
+pub(crate) mod annotations;
+mod cgroup;
+mod credentials;
+mod discovery;
+mod handshake;
+mod operators;
+pub(crate) mod pod;
+pub mod recognise;
+pub(crate) mod rights;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use discovery::{Discovery, client, login_of, run, scopes};

@@ -1,0 +1,102 @@
+//! What may change under a target that runs: the way in, and what is known of its pod.
+//!
+//! A password that was rotated, or an authority, is no reason to begin anew: sessions that are open stay so, counters keep their baseline,
+//! and the next session takes the new login.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::conninfo::Conninfo;
+use crate::kubernetes::pod::Facts;
+
+/// Shared by a target and whoever found it.
+#[derive(Debug)]
+pub(crate) struct Link {
+    state: Mutex<State>,
+    /// Rung where the server did not take the login, or is not who it should be.
+    bell: Option<Arc<Notify>>,
+}
+
+#[derive(Debug)]
+struct State {
+    conninfo: Arc<Conninfo>,
+    /// Counts the changes of it.
+    login: u64,
+    refused: bool,
+    pod: Option<Arc<Facts>>,
+    in_recovery: Option<bool>,
+}
+
+impl Link {
+    /// Of a target that the configuration names: nothing changes.
+    pub(crate) fn fixed(conninfo: Conninfo) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State::new(conninfo, None)), bell: None })
+    }
+
+    /// Of a pod; the bell is rung where its way in may have changed.
+    pub(crate) fn of_pod(conninfo: Conninfo, pod: Arc<Facts>, bell: Arc<Notify>) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State::new(conninfo, Some(pod))), bell: Some(bell) })
+    }
+
+    pub(crate) fn conninfo(&self) -> Arc<Conninfo> {
+        Arc::clone(&self.state().conninfo)
+    }
+
+    /// Takes another way in; whether it is another.
+    pub(crate) fn replace(&self, conninfo: Conninfo) -> bool {
+        let mut state = self.state();
+        if *state.conninfo == conninfo {
+            return false;
+        }
+        state.conninfo = Arc::new(conninfo);
+        state.login += 1;
+        true
+    }
+
+    /// Whether the way in has changed since `seen`, which is brought up to date.
+    pub(crate) fn is_new_to(&self, seen: &mut u64) -> bool {
+        let now = self.state().login;
+        std::mem::replace(seen, now) != now
+    }
+
+    /// The server does not take the login, or is not who it should be.
+    pub(crate) fn refused(&self) {
+        if let Some(bell) = &self.bell {
+            self.state().refused = true;
+            bell.notify_one();
+        }
+    }
+
+    /// Whether the login was refused since this was asked last.
+    pub(crate) fn was_refused(&self) -> bool {
+        std::mem::take(&mut self.state().refused)
+    }
+
+    pub(crate) fn pod(&self) -> Option<Arc<Facts>> {
+        self.state().pod.clone()
+    }
+
+    pub(crate) fn set_pod(&self, pod: Arc<Facts>) {
+        self.state().pod = Some(pod);
+    }
+
+    /// The server itself says what it is.
+    pub(crate) fn tells_role(&self, in_recovery: Option<bool>) {
+        self.state().in_recovery = in_recovery;
+    }
+
+    pub(crate) fn role(&self) -> Option<bool> {
+        self.state().in_recovery
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn new(conninfo: Conninfo, pod: Option<Arc<Facts>>) -> Self {
+        Self { conninfo: Arc::new(conninfo), login: 0, refused: false, pod, in_recovery: None }
+    }
+}

@@ -1,0 +1,104 @@
+//! What somebody may do, and who somebody is: the API's own judgement.
+
+use crate::api::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, TokenReview, TokenReviewSpec};
+use crate::client::{ApiError, Client};
+
+/// A verb on a resource, as in a Role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Right {
+    pub verb: &'static str,
+    pub group: &'static str,
+    pub resource: &'static str,
+    pub namespace: Option<String>,
+    pub name: Option<String>,
+}
+
+impl std::fmt::Display for Right {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.verb, self.resource)?;
+        if !self.group.is_empty() {
+            write!(f, ".{}", self.group)?;
+        }
+        if let Some(name) = &self.name {
+            write!(f, " '{name}'")?;
+        }
+        match &self.namespace {
+            Some(namespace) => write!(f, " in namespace {namespace}"),
+            None => f.write_str(" in all namespaces"),
+        }
+    }
+}
+
+/// Whether it is allowed, and what the API says beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub allowed: bool,
+    pub reason: Option<String>,
+}
+
+/// Whose token it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reviewed {
+    /// A ServiceAccount's.
+    ServiceAccount { namespace: String, name: String },
+    /// Somebody's who is no ServiceAccount.
+    Other(String),
+    /// Nobody's: expired, for another audience, or none at all.
+    Nobody(String),
+}
+
+impl Client {
+    /// Whether this process may do something.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn may(&self, right: &Right) -> Result<Verdict, ApiError> {
+        let attributes = ResourceAttributes {
+            verb: right.verb.into(),
+            group: right.group.into(),
+            resource: right.resource.into(),
+            namespace: right.namespace.clone(),
+            name: right.name.clone(),
+        };
+        let review = SelfSubjectAccessReview {
+            spec: SelfSubjectAccessReviewSpec { resource_attributes: attributes },
+            ..SelfSubjectAccessReview::default()
+        };
+        let status = self.create(None, &review).await?.status.unwrap_or_default();
+        Ok(Verdict { allowed: status.allowed, reason: status.reason.filter(|reason| !reason.is_empty()) })
+    }
+
+    /// Whose token this is, if it was made for `audience`. Needs the right to create tokenreviews (ClusterRole `system:auth-delegator`).
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn review_token(&self, token: &str, audience: &str) -> Result<Reviewed, ApiError> {
+        let review =
+            TokenReview { spec: TokenReviewSpec { token: token.into(), audiences: vec![audience.into()] }, ..TokenReview::default() };
+        let status = self.create(None, &review).await?.status.unwrap_or_default();
+        // An API that knows nothing of audiences would leave them out and take any token.
+        let ours = status.audiences.is_some_and(|audiences| audiences.iter().any(|is| is == audience));
+        if !status.authenticated || !ours {
+            return Ok(Reviewed::Nobody(status.error.unwrap_or_else(|| format!("it is no valid token for audience {audience}"))));
+        }
+        let user = status.user.and_then(|user| user.username).unwrap_or_default();
+        let account = user.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'));
+        Ok(match account {
+            Some((namespace, name)) => Reviewed::ServiceAccount { namespace: namespace.into(), name: name.into() },
+            None => Reviewed::Other(user),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_right_reads_as_a_role_does() {
+        let right = Right { verb: "get", group: "", resource: "secrets", namespace: Some("db".into()), name: Some("a-app".into()) };
+        assert_eq!(right.to_string(), "get secrets 'a-app' in namespace db");
+        let right = Right { verb: "list", group: "", resource: "pods", namespace: None, name: None };
+        assert_eq!(right.to_string(), "list pods in all namespaces");
+    }
+}
