@@ -37,6 +37,7 @@ pub(crate) enum Command {
     Collector(command::collector::Args),
     Retention(command::retention::Args),
     Lake(command::lake::Args),
+    Kubernetes(command::kubernetes::Args),
     /// Print the API's description (OpenAPI, JSON)
     Openapi,
     Completions(command::completions::Args),
@@ -46,7 +47,7 @@ pub(crate) enum Command {
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Run", &["all-in-one", "serve", "collect", "migrate"]),
     ("Ask", &["sql", "views", "doctor"]),
-    ("Administrate", &["user", "token", "collector", "retention", "lake"]),
+    ("Administrate", &["user", "token", "collector", "retention", "lake", "kubernetes"]),
     ("Develop", &["openapi", "completions"]),
 ];
 

@@ -123,6 +123,20 @@ impl Client {
         Ok(Self::Local { router, lake })
     }
 
+    /// The backend that is named, as a user instead of with a token.
+    ///
+    /// # Errors
+    /// [`Refused`] where the user or the password is wrong.
+    pub(crate) async fn log_in(args: &ClientArgs, user: &str, password: &Secret) -> anyhow::Result<Self> {
+        let base = args.url.clone().context("--url is needed: say where the backend is")?;
+        let http = args.trusting(reqwest::Client::builder().connect_timeout(CONNECT).timeout(ANSWER))?.build().context("set up HTTP")?;
+        let stranger = Self::Remote { http: http.clone(), base: base.clone(), token: Secret::new("") };
+        let body = serde_json::json!({"username": user, "password": password.expose()});
+        let answer = stranger.json(Method::POST, &["auth", "login"], Some(&body)).await?;
+        let token = Secret::new(answer["token"].as_str().context("read the session's token")?);
+        Ok(Self::Remote { http, base, token })
+    }
+
     /// Calls `/api/v1/<segments>`.
     ///
     /// # Errors
@@ -132,7 +146,10 @@ impl Client {
         let (status, truncated, body) = match self {
             Self::Remote { http, base, token } => {
                 let url = join(base, &path)?;
-                let mut request = http.request(method, url).bearer_auth(token.expose());
+                let mut request = http.request(method, url);
+                if !token.expose().is_empty() {
+                    request = request.bearer_auth(token.expose());
+                }
                 if let Some(body) = body {
                     request = request.json(body);
                 }

@@ -5,6 +5,7 @@ pub(crate) mod collect;
 pub(crate) mod collector;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod kubernetes;
 pub(crate) mod lake;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
@@ -42,6 +43,7 @@ pub(crate) fn run(Cli { command, log }: Cli) -> anyhow::Result<ExitCode> {
         Command::User(args) => runtime()?.block_on(Box::pin(user::run(args)))?,
         Command::Retention(args) => runtime()?.block_on(Box::pin(retention::run(args)))?,
         Command::Collector(args) => runtime()?.block_on(Box::pin(collector::run(args)))?,
+        Command::Kubernetes(args) => runtime()?.block_on(Box::pin(kubernetes::run(args)))?,
         Command::Token(args) => runtime()?.block_on(Box::pin(token::run(args)))?,
         Command::Views(args) => views::run(&args)?,
         Command::Openapi => openapi::run()?,

@@ -1,0 +1,255 @@
+//! `kubernetes`: what an installation in a cluster needs once.
+//!
+//! # bootstrap
+//! Each Secret that is named is looked up by name. Where it is absent it is made; where it is there nothing of it is changed, whatever it
+//! holds. Passwords are made here; tokens are made by the backend, which is waited for, as the first admin. A token whose Secret could not
+//! be written is revoked, and so is one that a try before this one left behind: nobody has its text.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use axum::http::Method;
+use clap::Subcommand;
+use pganalytics_kubernetes::api::{Bytes, ObjectMeta, Secret as ApiSecret};
+use pganalytics_kubernetes::{Access, ApiError, Client as Api};
+use pganalytics_server::accounts::FIRST_ADMIN;
+use pganalytics_server::{ErrorCode, Secret, generate_password};
+use reqwest::Url;
+use serde_json::json;
+
+use crate::client::{Client, ClientArgs, Refused};
+use crate::output;
+use crate::settings::Span;
+
+/// Between two looks whether the backend is there.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Names of tokens that are tried: one is used up by each try that failed half way.
+const NAMES: u32 = 100;
+
+/// What an installation in Kubernetes needs
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example, as the Helm chart's Job runs it:\n  \
+    pganalytics kubernetes bootstrap --admin-secret pganalytics-admin --collector-secret pganalytics-collector --url https://pganalytics-backend:8080")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make the Secrets that are absent; one that is there is never changed
+    Bootstrap(Box<Bootstrap>),
+}
+
+#[derive(Debug, clap::Args)]
+struct Bootstrap {
+    /// The Secret with the first admin's password
+    #[arg(long, value_name = "NAME")]
+    admin_secret: String,
+    #[arg(long, value_name = "KEY", default_value = "password")]
+    admin_key: String,
+    /// A Secret with a password for the backend's database
+    #[arg(long, value_name = "NAME")]
+    database_secret: Option<String>,
+    #[arg(long, value_name = "KEY", default_value = "password")]
+    database_key: String,
+    /// A Secret with a token that collectors ship with
+    #[arg(long, value_name = "NAME", requires = "url")]
+    collector_secret: Option<String>,
+    #[arg(long, value_name = "KEY", default_value = "token")]
+    collector_key: String,
+    /// A Secret with an API token of the role viewer, for what reads /metrics
+    #[arg(long, value_name = "NAME", requires = "url")]
+    monitoring_secret: Option<String>,
+    #[arg(long, value_name = "KEY", default_value = "token")]
+    monitoring_key: String,
+    /// A label for the Secrets that are made; may be repeated
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    labels: Vec<(String, String)>,
+    /// Where they are made; the pod's own namespace where it is not given
+    #[arg(long)]
+    namespace: Option<String>,
+    /// How long the backend is waited for
+    #[arg(long, value_name = "SPAN", default_value = "10m")]
+    patience: Span,
+    #[command(flatten)]
+    client: ClientArgs,
+    /// Outside a pod: where the Kubernetes API is
+    #[arg(long, env = "PGANALYTICS_KUBERNETES_API_URL", value_name = "URL", requires = "api_token_file", help_heading = "Kubernetes")]
+    api_url: Option<Url>,
+    /// Outside a pod: a file with a ServiceAccount's token
+    #[arg(long, env = "PGANALYTICS_KUBERNETES_TOKEN_FILE", value_name = "FILE", requires = "api_url", help_heading = "Kubernetes")]
+    api_token_file: Option<PathBuf>,
+    /// Outside a pod: the authorities that sign for the API
+    #[arg(long, env = "PGANALYTICS_KUBERNETES_API_CA_FILE", value_name = "FILE", requires = "api_url", help_heading = "Kubernetes")]
+    api_ca_file: Option<PathBuf>,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let Action::Bootstrap(args) = args.action;
+    let access = match (&args.api_url, &args.api_token_file) {
+        (Some(url), Some(token_file)) => {
+            Access { url: url.clone(), token_file: token_file.clone(), ca_file: args.api_ca_file.clone(), namespace: None }
+        }
+        _ => Access::of_pod().context("find the Kubernetes API (--api-url, --api-token-file and --api-ca-file outside a pod)")?,
+    };
+    let namespace = args.namespace.clone().or_else(|| access.namespace.clone()).context("--namespace is needed outside a pod")?;
+    let secrets = Secrets { api: Api::new(access)?, namespace, labels: args.labels.iter().cloned().collect() };
+
+    let admin = secrets.password(&args.admin_secret, &args.admin_key).await?;
+    if let Some(name) = &args.database_secret {
+        secrets.password(name, &args.database_key).await?;
+    }
+    let collector = args.collector_secret.as_ref().map(|name| (name, &args.collector_key, json!({"kind": "collector"})));
+    let monitoring = args.monitoring_secret.as_ref().map(|name| (name, &args.monitoring_key, json!({"kind": "api", "role": "viewer"})));
+    let mut backend = None;
+    for (name, key, token) in [collector, monitoring].into_iter().flatten() {
+        if secrets.has(name, key).await? {
+            continue;
+        }
+        if backend.is_none() {
+            backend = Some(log_in(&args, &admin).await?);
+        }
+        let Some(backend) = &backend else { continue };
+        secrets.token(backend, name, key, &token).await?;
+    }
+    Ok(())
+}
+
+/// The Secrets of one namespace.
+struct Secrets {
+    api: Api,
+    namespace: String,
+    labels: BTreeMap<String, String>,
+}
+
+impl Secrets {
+    /// The password in a Secret, which is made where it is absent.
+    async fn password(&self, name: &str, key: &str) -> anyhow::Result<Secret> {
+        if let Some(found) = self.find(name, key).await? {
+            self.told(name, "exists; nothing is changed")?;
+            return Ok(found);
+        }
+        let made = generate_password();
+        match self.make(name, key, &made).await {
+            Ok(()) => {
+                self.told(name, "was made, with a new password")?;
+                Ok(made)
+            }
+            // Somebody was quicker: theirs counts.
+            Err(error) if matches!(error.downcast_ref(), Some(ApiError::Exists(_))) => {
+                self.find(name, key).await?.context("a Secret that was there a moment ago is gone: run this again")
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn has(&self, name: &str, key: &str) -> anyhow::Result<bool> {
+        let found = self.find(name, key).await?.is_some();
+        if found {
+            self.told(name, "exists; nothing is changed")?;
+        }
+        Ok(found)
+    }
+
+    /// Has the backend make a token, and keeps it in a Secret.
+    async fn token(&self, backend: &Client, name: &str, key: &str, kind: &serde_json::Value) -> anyhow::Result<()> {
+        let known = backend.json(Method::GET, &["tokens"], None).await.context("list the backend's tokens")?;
+        let known = known.as_array().context("read the list of tokens")?;
+        let numbered = |number: u32| if number == 1 { name.to_owned() } else { format!("{name}-{number}") };
+        let by_name = |name: &str| known.iter().find(|token| token["name"] == name);
+        let mut free = None;
+        for name in (1..=NAMES).map(numbered) {
+            let Some(token) = by_name(&name) else {
+                free = Some(name);
+                break;
+            };
+            if token["revoked"].is_null() && token["last_used"].is_null() {
+                backend.json(Method::DELETE, &["tokens", &token["id"].to_string()], None).await.context("revoke a token nobody has")?;
+            }
+        }
+        let free = free.with_context(|| format!("all names from {name} to {name}-{NAMES} are taken by tokens: revoke some"))?;
+        let mut body = kind.clone();
+        body["name"] = json!(free);
+        let made = backend.json(Method::POST, &["tokens"], Some(&body)).await.with_context(|| format!("make the token {free}"))?;
+        let text = Secret::new(made["token"].as_str().context("read the token")?);
+        match self.make(name, key, &text).await {
+            Ok(()) => self.told(name, &format!("was made, with the token {free}")),
+            Err(error) => {
+                let _ = backend.json(Method::DELETE, &["tokens", &made["id"].to_string()], None).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn find(&self, name: &str, key: &str) -> anyhow::Result<Option<Secret>> {
+        let place = format!("Secret {}/{name}", self.namespace);
+        let secret = match self.api.get::<ApiSecret>(Some(&self.namespace), name).await {
+            Ok(secret) => secret,
+            Err(ApiError::NotFound(_)) => return Ok(None),
+            Err(error) => {
+                return Err(error).with_context(|| {
+                    format!("look for {place}: the Role of this ServiceAccount needs verb get on secrets, resourceNames [{name}]")
+                });
+            }
+        };
+        let value = secret.data.as_ref().and_then(|data| data.get(key)).and_then(|value| String::from_utf8(value.0.clone()).ok());
+        let value = value.filter(|value| !value.is_empty()).with_context(|| {
+            format!("{place} is there and has no text under the key {key}: it is never changed; add the key, or delete it to have it made")
+        })?;
+        Ok(Some(Secret::new(value.trim_end_matches(['\r', '\n']))))
+    }
+
+    async fn make(&self, name: &str, key: &str, value: &Secret) -> anyhow::Result<()> {
+        let secret = ApiSecret {
+            metadata: ObjectMeta {
+                name: Some(name.into()),
+                labels: Some(self.labels.clone()).filter(|labels| !labels.is_empty()),
+                ..ObjectMeta::default()
+            },
+            kind: Some("Opaque".into()),
+            data: Some(BTreeMap::from([(key.to_owned(), Bytes(value.expose().as_bytes().to_vec()))])),
+        };
+        self.api.create(Some(&self.namespace), &secret).await.map(drop).map_err(anyhow::Error::from)
+    }
+
+    fn told(&self, name: &str, what: &str) -> anyhow::Result<()> {
+        output::line(format!("Secret {}/{name} {what}", self.namespace))
+    }
+}
+
+/// Logs in as the first admin, once the backend is there.
+async fn log_in(args: &Bootstrap, password: &Secret) -> anyhow::Result<Client> {
+    let (begun, mut said) = (Instant::now(), String::new());
+    loop {
+        let error = match Client::log_in(&args.client, FIRST_ADMIN, password).await {
+            Ok(client) => return Ok(client),
+            Err(error) => error,
+        };
+        if error.downcast_ref().is_some_and(|Refused(refused)| matches!(refused.code, ErrorCode::BadCredentials)) {
+            return Err(error).with_context(|| {
+                format!(
+                    "log in as {FIRST_ADMIN} with the password of Secret {}: it was changed since, so make the missing Secrets by hand \
+                     (pganalytics token create … and kubectl create secret generic … --from-literal)",
+                    args.admin_secret
+                )
+            });
+        }
+        if begun.elapsed() > args.patience.0 {
+            return Err(error).with_context(|| format!("wait {} for the backend", args.patience));
+        }
+        let text = format!("{error:#}");
+        if text != said {
+            output::remark(format!("waiting for the backend: {text}"));
+            said = text;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| "write it as KEY=VALUE".to_owned())?;
+    Ok((key.into(), value.into()))
+}
