@@ -5,20 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use pganalytics_kubernetes::{Access, Client as Kubernetes};
 use pganalytics_server::lake::{
     AnswerCache, DEFAULT_COMPACT_EVERY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION, DatabaseUrl,
     Lake, LakeOptions, StoreUrl,
 };
 use pganalytics_server::tls::{ClientAuth, MinVersion, ServerFiles, Tls};
 use pganalytics_server::{
-    App, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_LIFETIME, Redis, RedisOptions, RedisUrl, Secret, ServerOptions, accounts, check_password,
-    generate_operator_token,
+    App, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_LIFETIME, Redis, RedisOptions, RedisUrl, Secret, ServerOptions, ServiceAccount,
+    ServiceAccounts, accounts, check_password, generate_operator_token,
 };
 use pganalytics_views::ViewSet;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Access, local_url};
+use crate::access::{Access as CommandLine, local_url};
 use crate::output;
 use crate::settings::{Size, Span};
 
@@ -85,6 +86,18 @@ pub(crate) struct BackendArgs {
     /// Serve plain HTTP to other machines: passwords and tokens travel unencrypted, unless a proxy with TLS is in front
     #[arg(long, env = "PGANALYTICS_PLAIN_HTTP", value_parser = clap::builder::BoolishValueParser::new())]
     plain_http: bool,
+    /// Kubernetes ServiceAccounts whose collectors may enrol by the token they run with: namespace/name, several with commas
+    #[arg(long, env = "PGANALYTICS_KUBERNETES_COLLECTORS", value_name = "ACCOUNTS", value_delimiter = ',')]
+    kubernetes_collectors: Vec<ServiceAccount>,
+    /// Where the Kubernetes API is, outside a pod; in one it is known
+    #[arg(long, env = "PGANALYTICS_KUBERNETES_API_URL", value_name = "URL", requires = "kubernetes_token_file")]
+    kubernetes_api_url: Option<reqwest::Url>,
+    /// Outside a pod: a file with the token of a ServiceAccount that may create tokenreviews
+    #[arg(long, env = "PGANALYTICS_KUBERNETES_TOKEN_FILE", value_name = "FILE", requires = "kubernetes_api_url")]
+    kubernetes_token_file: Option<PathBuf>,
+    /// Outside a pod: the authorities that sign for the API (PEM)
+    #[arg(long, env = "PGANALYTICS_KUBERNETES_API_CA_FILE", value_name = "FILE", requires = "kubernetes_api_url")]
+    kubernetes_ca_file: Option<PathBuf>,
     /// A folder with view definitions of your own, beside the built-in ones
     #[arg(long, env = "PGANALYTICS_VIEWS", value_name = "DIR")]
     views: Option<PathBuf>,
@@ -208,15 +221,30 @@ impl BackendArgs {
         Tls::load(files).context("take the certificate (--tls-cert, --tls-key, --tls-client-ca)").map(Some)
     }
 
-    fn server(&self, tls: Option<Arc<Tls>>, redis: Option<Redis>) -> ServerOptions {
-        ServerOptions {
+    /// Whose collectors may enrol by ServiceAccount, and whom to ask.
+    fn service_accounts(&self) -> anyhow::Result<Option<ServiceAccounts>> {
+        if self.kubernetes_collectors.is_empty() {
+            return Ok(None);
+        }
+        let access = match (&self.kubernetes_api_url, &self.kubernetes_token_file) {
+            (Some(url), Some(token_file)) => {
+                Access { url: url.clone(), token_file: token_file.clone(), ca_file: self.kubernetes_ca_file.clone(), namespace: None }
+            }
+            _ => Access::of_pod().context("--kubernetes-collectors needs the Kubernetes API")?,
+        };
+        Ok(Some(ServiceAccounts::new(Kubernetes::new(access)?, self.kubernetes_collectors.iter().cloned())))
+    }
+
+    fn server(&self, tls: Option<Arc<Tls>>, redis: Option<Redis>) -> anyhow::Result<ServerOptions> {
+        Ok(ServerOptions {
+            service_accounts: self.service_accounts()?,
             tls,
             redis,
             session_lifetime: self.session_lifetime.0,
             request_timeout: self.request_timeout.0,
             trusted_proxy: self.trusted_proxy,
             ui: self.ui.clone(),
-        }
+        })
     }
 }
 
@@ -264,12 +292,12 @@ impl Backend {
             Some(listener) => local_url("http", listener.local_addr().context("ask for the address that was bound")?),
         };
         let operator = generate_operator_token();
-        Access::write(&args.data, &local, &operator)?;
+        CommandLine::write(&args.data, &local, &operator)?;
         if let Some(password) = generated {
             // The one time that it is shown, and the one reason to reveal a secret here.
             output::line(format!("pganalytics admin user={} password={}", accounts::FIRST_ADMIN, password.expose()))?;
         }
-        let app = App::with_operator(lake.clone(), args.server(tls, redis), Some(&operator))?;
+        let app = App::with_operator(lake.clone(), args.server(tls, redis)?, Some(&operator))?;
         tracing::info!(listen = %address, data = %args.data.display(), views = lake.views().iter().len(), "the backend is open");
         Ok(Self { listener, beside, app, lake, url, local, drain_delay: args.drain_delay })
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use pganalytics_lake::Lake;
 use pganalytics_tls::{ClientAuth, Tls};
 
-use crate::auth::{LoginLimiter, Passwords, Secret, fingerprint};
+use crate::auth::{LoginLimiter, Passwords, Secret, ServiceAccounts, fingerprint};
 use crate::metrics::Metrics;
 use crate::redis::Redis;
 
@@ -33,6 +33,8 @@ pub struct ServerOptions {
     pub tls: Option<Arc<Tls>>,
     /// Where replicas share what they can do without. The lake is told of it apart.
     pub redis: Option<Redis>,
+    /// Kubernetes ServiceAccounts whose collectors may enrol.
+    pub service_accounts: Option<ServiceAccounts>,
 }
 
 impl Default for ServerOptions {
@@ -44,6 +46,7 @@ impl Default for ServerOptions {
             ui: None,
             tls: None,
             redis: None,
+            service_accounts: None,
         }
     }
 }

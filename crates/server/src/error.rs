@@ -107,6 +107,12 @@ pub enum ApiError {
     EnrolmentToken,
     /// A credential is not taken, or not given.
     Credential(CredentialError),
+    /// A ServiceAccount whose collectors may not enrol.
+    ServiceAccount(String),
+    /// What has the shape of a ServiceAccount's token is none, or was made for somebody else.
+    ServiceAccountToken,
+    /// The Kubernetes API does not say whose token it is.
+    Reviewer(String),
     /// A batch of another collector than the credential's.
     ForeignCollector(String),
     /// The port for this machine's programs was asked by somebody else.
@@ -173,6 +179,27 @@ impl ApiError {
                 "an enrolment token is exchanged for a credential, and opens nothing itself",
                 "give it to the collector as [backend] enrolment_token; for scripts make an API token: pganalytics token create NAME --kind api",
             ),
+            Self::ServiceAccount(name) => say(
+                StatusCode::FORBIDDEN,
+                Code::Forbidden,
+                &format!("collectors of ServiceAccount {name} may not enrol here"),
+                "name it in --kubernetes-collectors, as namespace/name",
+            ),
+            Self::ServiceAccountToken => say(
+                StatusCode::UNAUTHORIZED,
+                Code::Unauthenticated,
+                "the Kubernetes API does not take this ServiceAccount token",
+                "mount a projected token with the audience pganalytics-backend, and name its file as [backend] enrolment_token_file",
+            ),
+            Self::Reviewer(error) => {
+                tracing::error!(error, "ask the Kubernetes API whose token a collector shows");
+                say(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    Code::Busy,
+                    "the Kubernetes API does not say whose token this is at the moment",
+                    "the backend's log says why; try again later",
+                )
+            }
             Self::Credential(error) => credential_parts(&error),
             Self::ForeignCollector(message) => say(
                 StatusCode::FORBIDDEN,
@@ -279,6 +306,7 @@ impl ApiError {
             Self::Store(_) => Some(RETRY_STORE),
             Self::Sql(error) if error.kind == QueryErrorKind::Store => Some(RETRY_BUSY),
             Self::Busy(_) => Some(RETRY_BUSY),
+            Self::Reviewer(_) => Some(RETRY_STORE),
             _ => None,
         }
     }

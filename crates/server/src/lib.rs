@@ -24,7 +24,8 @@ mod ui;
 pub use api::document;
 pub use app::{App, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_LIFETIME, ServerOptions};
 pub use auth::{
-    MIN_PASSWORD_LENGTH, Operator, PasswordError, SESSION_COOKIE, Secret, check_password, generate_operator_token, generate_password,
+    AUDIENCE, MIN_PASSWORD_LENGTH, Operator, PasswordError, SESSION_COOKIE, Secret, ServiceAccount, ServiceAccounts, check_password,
+    generate_operator_token, generate_password,
 };
 pub use error::{ApiError, ErrorBody, ErrorCode, ErrorDetail, ErrorPosition};
 /// The lake under the server, for the binary that opens it.

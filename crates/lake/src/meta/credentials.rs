@@ -25,6 +25,8 @@ const REPLACED_KEPT: i64 = 4;
 pub enum Enrolment<'a> {
     /// An enrolment token, by its hash; it counts as used.
     Token(&'a [u8]),
+    /// What somebody else vouches for, and the server has asked: a Kubernetes ServiceAccount, by what it is called. Nothing is used up.
+    Vouched(&'a str),
 }
 
 /// A collector is enrolled.
@@ -98,13 +100,19 @@ impl Meta {
         now: DateTime<Utc>,
         dry_run: bool,
     ) -> Result<Enrolled, CredentialError> {
-        let Enrolment::Token(token) = by;
         let mut transaction = self.database().begin().await?;
-        // Changes nothing but takes the row's lock.
-        let lock = statement(sqlx::AssertSqlSafe(format!(
-            "update tokens set uses = uses where hash = $1 and uses is not null returning {COLUMNS}"
-        )));
-        let token = transaction.optional::<TokenRow>(lock.bind(token)).await?.ok_or(CredentialError::TokenUnknown)?.token()?;
+        let (token, by) = match by {
+            Enrolment::Token(hash) => {
+                // Changes nothing but takes the row's lock.
+                let lock = statement(sqlx::AssertSqlSafe(format!(
+                    "update tokens set uses = uses where hash = $1 and uses is not null returning {COLUMNS}"
+                )));
+                let token = transaction.optional::<TokenRow>(lock.bind(hash)).await?.ok_or(CredentialError::TokenUnknown)?.token()?;
+                let name = token.name.clone();
+                (Some(token), name)
+            }
+            Enrolment::Vouched(name) => (None, name.to_owned()),
+        };
         let id = applicant.collector.as_bytes().as_slice();
         let seen = statement(
             "insert into collectors (id, name, version, first_seen, last_seen, sequence, rows, dropped_rows)
@@ -119,27 +127,31 @@ impl Meta {
         }
         if let Some(known) = find(&mut transaction, applicant.hash).await? {
             known.is_of(applicant.collector)?;
-            return Ok(Enrolled { again: true, by: token.name });
+            return Ok(Enrolled { again: true, by });
         }
         let others = statement("select count(*) from credentials where collector = $1 and replaced is null").bind(id);
         let (others,): (i64,) = transaction.one(others).await?;
         if others > 0 {
             return Err(CredentialError::EnrolledOtherwise);
         }
-        match (token.revoked, token.expires, token.max_uses) {
-            (Some(_), ..) => return Err(CredentialError::TokenRevoked),
-            (None, Some(expires), _) if expires <= now => return Err(CredentialError::TokenExpired(expires)),
-            (None, _, Some(max)) if token.uses.unwrap_or_default() >= max => return Err(CredentialError::TokenUsedUp(max)),
-            _ => {}
+        if let Some(token) = &token {
+            match (token.revoked, token.expires, token.max_uses) {
+                (Some(_), ..) => return Err(CredentialError::TokenRevoked),
+                (None, Some(expires), _) if expires <= now => return Err(CredentialError::TokenExpired(expires)),
+                (None, _, Some(max)) if token.uses.unwrap_or_default() >= max => return Err(CredentialError::TokenUsedUp(max)),
+                _ => {}
+            }
         }
         if dry_run {
-            return Ok(Enrolled { again: false, by: token.name });
+            return Ok(Enrolled { again: false, by });
         }
-        let used = statement("update tokens set uses = uses + 1, last_used = $2 where id = $1").bind(token.id).bind(micros(now));
-        transaction.execute(used).await?;
-        insert(&mut transaction, applicant.hash, applicant.collector, Some(token.id), now).await?;
+        if let Some(token) = &token {
+            let used = statement("update tokens set uses = uses + 1, last_used = $2 where id = $1").bind(token.id).bind(micros(now));
+            transaction.execute(used).await?;
+        }
+        insert(&mut transaction, applicant.hash, applicant.collector, token.map(|token| token.id), now).await?;
         transaction.commit().await?;
-        Ok(Enrolled { again: false, by: token.name })
+        Ok(Enrolled { again: false, by })
     }
 
     /// Gives the collector of a good credential a fresh one beside it. Asked again with the same one it says yes again.

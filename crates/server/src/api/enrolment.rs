@@ -68,7 +68,7 @@ pub(crate) struct RotateAnswer {
 
 /// Exchanges an enrolment token for a credential of a collector's own.
 ///
-/// The bearer is the enrolment token. Asked again with the same credential, it is answered again, and the token is not used twice.
+/// The bearer is the enrolment token, or a projected ServiceAccount token where the backend runs in Kubernetes. Asked again with the same credential, it is answered again, and the token is not used twice.
 #[utoipa::path(post, path = "/api/v1/collectors/enrol", tag = "ingest", security(("token" = [])), request_body = EnrolRequest, responses(
     (status = OK, body = EnrolAnswer),
     (status = BAD_REQUEST, description = "The body is not what is taken", body = ErrorBody),
@@ -98,8 +98,9 @@ async fn enrol(
         }
         return Err(refusal);
     }
+    let shown = proof.look(&app).await?;
     let applicant = Applicant { collector, name: &name, version: &version, hash: &hash };
-    let done = app.lake.meta().enrol(proof.enrolment(), applicant, Utc::now(), dry_run).await;
+    let done = app.lake.meta().enrol(shown.enrolment(), applicant, Utc::now(), dry_run).await;
     if !matches!(done, Err(CredentialError::TokenUnknown | CredentialError::Store(_))) {
         // Whoever has the token of a day that was does not guess.
         app.enrolments.succeeded(&key, client.address).await?;

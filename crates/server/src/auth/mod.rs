@@ -14,6 +14,7 @@ mod limiter;
 pub(crate) mod origin;
 mod password;
 mod secret;
+mod service_account;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -29,6 +30,7 @@ pub use password::{MIN_PASSWORD_LENGTH, PasswordError, check_password};
 pub(crate) use password::{Overloaded, Passwords, hash_blocking};
 pub use secret::{Secret, generate_operator_token, generate_password};
 pub(crate) use secret::{TokenPrefix, fingerprint};
+pub use service_account::{AUDIENCE, ServiceAccount, ServiceAccounts};
 
 use crate::app::App;
 use crate::error::ApiError;

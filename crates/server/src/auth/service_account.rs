@@ -1,0 +1,109 @@
+//! Collectors that enrol by the ServiceAccount they run as: no key that is shared, none to hand out.
+//!
+//! The collector shows a projected token that was made for us ([`AUDIENCE`]) and lives an hour; the Kubernetes API says whose it is
+//! (TokenReview), and the settings say whose collectors may enrol. So neither a token for another audience nor another pod's opens anything.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pganalytics_kubernetes::{ApiError as KubernetesError, Client, Reviewed};
+
+use super::Secret;
+use crate::error::ApiError;
+
+/// Whom a collector's token must be made for.
+pub const AUDIENCE: &str = "pganalytics-backend";
+/// A projected token has about a thousand bytes; headers as a whole are capped far above.
+const MAX_TOKEN: usize = 8 * 1024;
+/// The API answers in milliseconds. A collector asks again.
+const REVIEW: Duration = Duration::from_secs(5);
+
+/// A ServiceAccount, as `namespace/name`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServiceAccount {
+    pub namespace: String,
+    pub name: String,
+}
+
+impl FromStr for ServiceAccount {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let plain =
+            |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'));
+        match text.trim().split_once('/') {
+            Some((namespace, name)) if plain(namespace) && plain(name) => Ok(Self { namespace: namespace.into(), name: name.into() }),
+            _ => Err("write it as namespace/name of a ServiceAccount".into()),
+        }
+    }
+}
+
+impl std::fmt::Display for ServiceAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// Whose collectors may enrol, and whom to ask.
+#[derive(Debug, Clone)]
+pub struct ServiceAccounts {
+    client: Arc<Client>,
+    allowed: BTreeSet<ServiceAccount>,
+}
+
+impl ServiceAccounts {
+    #[must_use]
+    pub fn new(client: Client, allowed: impl IntoIterator<Item = ServiceAccount>) -> Self {
+        Self { client: Arc::new(client), allowed: allowed.into_iter().collect() }
+    }
+
+    /// Whose token this is, if its collectors may enrol.
+    pub(super) async fn review(&self, token: &Secret) -> Result<String, ApiError> {
+        let review = tokio::time::timeout(REVIEW, self.client.review_token(token.expose(), AUDIENCE)).await;
+        match review {
+            Ok(Ok(Reviewed::ServiceAccount { namespace, name })) => {
+                let account = ServiceAccount { namespace, name };
+                if self.allowed.contains(&account) {
+                    return Ok(format!("ServiceAccount {account}"));
+                }
+                tracing::warn!(account = %account, "refuse to enrol: the ServiceAccount is none of --kubernetes-collectors");
+                Err(ApiError::ServiceAccount(account.to_string()))
+            }
+            Ok(Ok(Reviewed::Other(_) | Reviewed::Nobody(_))) => Err(ApiError::ServiceAccountToken),
+            Ok(Err(error @ KubernetesError::Forbidden { .. })) => {
+                Err(ApiError::Reviewer(format!("{error}; give the backend's ServiceAccount a ClusterRole that may create tokenreviews")))
+            }
+            Ok(Err(error)) => Err(ApiError::Reviewer(error.to_string())),
+            Err(_) => Err(ApiError::Reviewer(format!("the Kubernetes API gave no answer within {} s", REVIEW.as_secs()))),
+        }
+    }
+}
+
+/// Whether it may be a ServiceAccount's token: three parts of base64url. Only the API can tell more.
+pub(super) fn looks_like_one(bearer: &str) -> bool {
+    let part = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    bearer.len() <= MAX_TOKEN && bearer.split('.').count() == 3 && bearer.split('.').all(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_account_is_a_namespace_and_a_name() {
+        assert!("pganalytics/collector".parse::<ServiceAccount>().is_ok_and(|account| account.to_string() == "pganalytics/collector"));
+        for text in ["", "collector", "a/", "/b", "a/b/c", "A/b", "system:serviceaccount:a:b"] {
+            assert!(text.parse::<ServiceAccount>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_has_the_shape_of_a_token_is_shown_to_the_api() {
+        assert!(looks_like_one("eyJh.eyJp-_.c2ln"));
+        for text in ["", "a.b", "a.b.c.d", "a..c", "a.b.c d", "pga_e_00", &format!("a.b.{}", "c".repeat(MAX_TOKEN))] {
+            assert!(!looks_like_one(text), "{text}");
+        }
+    }
+}
