@@ -75,6 +75,25 @@ impl Collector {
         Ok(collector)
     }
 
+    /// Adds lines to its configuration, for its next start.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn configure(&self, lines: &str) -> Result<()> {
+        let path = self.config();
+        let whole = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))? + lines;
+        std::fs::write(&path, whole).with_context(|| format!("write {}", path.display()))
+    }
+
+    /// What it says of itself at /metrics.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn metrics(&self) -> Result<String> {
+        let api = Api::new(&format!("http://127.0.0.1:{}", self.port))?;
+        Ok(api.ask(reqwest::Method::GET, "/metrics", None).await?.1)
+    }
+
     /// Starts it, again after [`Self::kill`] or [`Self::stop`] with the same spool.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ pub mod front;
 pub mod hand;
 mod haproxy;
 pub mod install;
+pub mod kubernetes;
 mod nginx;
 pub mod ports;
 pub mod postgres;

@@ -9,13 +9,14 @@ use serde_json::Value;
 
 /// Which of our crates each may build on. The collector and the server meet only in the views, and
 /// both serve with the same TLS.
-const ALLOWED: [(&str, &[&str]); 8] = [
+const ALLOWED: [(&str, &[&str]); 9] = [
     ("pganalytics-views", &[]),
     ("pganalytics-tls", &[]),
-    ("pganalytics-collector", &["pganalytics-tls", "pganalytics-views"]),
+    ("pganalytics-kubernetes", &[]),
+    ("pganalytics-collector", &["pganalytics-kubernetes", "pganalytics-tls", "pganalytics-views"]),
     ("pganalytics-lake", &["pganalytics-views"]),
-    ("pganalytics-server", &["pganalytics-lake", "pganalytics-tls", "pganalytics-views"]),
-    ("pganalytics", &["pganalytics-collector", "pganalytics-lake", "pganalytics-server", "pganalytics-views"]),
+    ("pganalytics-server", &["pganalytics-kubernetes", "pganalytics-lake", "pganalytics-tls", "pganalytics-views"]),
+    ("pganalytics", &["pganalytics-collector", "pganalytics-kubernetes", "pganalytics-lake", "pganalytics-server", "pganalytics-views"]),
     ("e2e", &["pganalytics-views"]),
     ("pganalytics-bench", &["e2e", "pganalytics-collector", "pganalytics-lake", "pganalytics-server", "pganalytics-views"]),
 ];

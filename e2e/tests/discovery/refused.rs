@@ -1,0 +1,104 @@
+//! What keeps a pod from being read: each has a state in /metrics, a line in the log, and a word from `doctor` with the values that help.
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::setting::{FIRST, NAMESPACE, Setting, instance, pods, secrets, server};
+
+#[tokio::test]
+async fn without_the_right_to_pods_the_values_that_give_it_are_named() -> Result<()> {
+    let setting = Setting::start(Vec::new(), "").await?;
+    let line = setting.logs("pods cannot be watched").await?;
+    assert!(line.contains("no right to list pods in namespace db") && line.contains("collector.discovery.namespaces"), "{line}");
+    setting.says("pganalytics_collector_kubernetes_watch_up{watched=\"db\"} 0").await?;
+    let doctor = String::from_utf8(setting.collector.doctor()?.stdout)?;
+    assert!(doctor.contains("missing may not list pods in namespace db"), "{doctor}");
+    assert!(doctor.contains("collector.discovery.namespaces"), "{doctor}");
+    // The right comes, and nobody restarts anything.
+    setting.kubernetes.grant(NAMESPACE, "collector", NAMESPACE, &pods()).await?;
+    setting.says("pganalytics_collector_kubernetes_watch_up{watched=\"db\"} 1").await
+}
+
+#[tokio::test]
+async fn without_the_right_to_a_secret_or_without_the_secret_the_remedy_is_told_and_works() -> Result<()> {
+    let (setting, postgres) = tokio::try_join!(Setting::start(vec![pods()], "sslmode = \"disable\""), server())?;
+    setting.kubernetes.pod(&instance("orders-1", "primary", postgres.port, FIRST)).await?;
+    setting.count("no_right", 1).await?;
+    let line = setting.logs("no right to get secrets 'orders-pganalytics' in namespace db").await?;
+    assert!(line.contains("collector.discovery.secrets"), "{line}");
+    let doctor = String::from_utf8(setting.collector.doctor()?.stdout)?;
+    for part in [
+        "ok      may list pods in namespace db",
+        "1 pods in db on node node-1 are PostgreSQL servers",
+        "missing may not get secrets 'orders-app' in namespace db",
+        "add it to collector.discovery.secrets in the Helm values",
+        "missing db/orders-1: no right to get secrets 'orders-pganalytics' in namespace db",
+    ] {
+        assert!(doctor.contains(part), "{part}\n{doctor}");
+    }
+    let names = ["orders-pganalytics", "orders-app", "orders-superuser"];
+    setting.kubernetes.grant(NAMESPACE, "collector", NAMESPACE, &secrets(&names)).await?;
+    setting.count("no_credentials", 1).await?;
+    let line = setting.logs("Secret db/orders-superuser does not exist").await?;
+    assert!(line.contains("make a Secret for a role with pg_monitor (orders-pganalytics, keys username and password)"), "{line}");
+    setting.kubernetes.secret(NAMESPACE, "orders-pganalytics", &json!({"username": "app", "password": "first"})).await?;
+    setting.is_up("db/orders-1", true).await?;
+    let doctor = String::from_utf8(setting.collector.doctor()?.stdout)?;
+    for part in ["ok      db/orders-1: cloudnative-pg, login from Secret db/orders-pganalytics", "db/orders-1 (postgresql://app@127.0.0.1"]
+    {
+        assert!(doctor.contains(part), "{part}\n{doctor}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pod_with_the_label_that_is_no_postgresql_has_a_state_of_its_own() -> Result<()> {
+    let setting = Setting::usual().await?;
+    let listener = tokio::net::TcpListener::bind((FIRST, 0)).await?;
+    let port = listener.local_addr()?.port();
+    let web = tokio::spawn(async move {
+        loop {
+            let Ok((mut stream, _)) = listener.accept().await else { return };
+            let mut asked = [0; 8];
+            let _ = stream.read_exact(&mut asked).await;
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
+    });
+    setting.kubernetes.pod(&instance("orders-1", "primary", port, FIRST)).await?;
+    setting.count("not_postgresql", 1).await?;
+    let line = setting.logs("is no PostgreSQL").await?;
+    assert!(line.contains("correct the pod's labels, or the port in pganalytics.io/port"), "{line}");
+    assert!(!setting.collector.metrics().await?.contains("target_up{server=\"db/orders-1\"}"));
+    web.abort();
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_password_in_an_annotation_and_a_slip_of_the_pen_are_told() -> Result<()> {
+    let setting = Setting::usual().await?;
+    let mut pod = instance("orders-1", "primary", 5432, FIRST);
+    pod.annotations = json!({"coroot.com/postgres-scrape": "true", "coroot.com/postgres-scrape-credentials-password": "hunter2"});
+    setting.kubernetes.pod(&pod).await?;
+    pod.name = "orders-2";
+    pod.annotations = json!({"pganalytics.io/scrape": "true", "pganalytics.io/prot": "5433"});
+    setting.kubernetes.pod(&pod).await?;
+    setting.count("wrong_annotation", 2).await?;
+    setting.logs("did you mean pganalytics.io/port?").await?;
+    let log = setting.collector.log();
+    assert!(log.contains("put the login into a Secret") && !log.contains("hunter2"), "{log}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_mounted_login_serves_where_no_secret_may_be_read() -> Result<()> {
+    let folder = tempfile::tempdir().context("a folder")?;
+    let file = folder.path().join("password");
+    std::fs::write(&file, "wrong\n")?;
+    let lines = format!("secrets = false\nuser = \"app\"\npassword_file = {file:?}\nsslmode = \"disable\"");
+    let (setting, postgres) = tokio::try_join!(Setting::start(vec![pods()], &lines), server())?;
+    setting.kubernetes.pod(&instance("orders-1", "primary", postgres.port, FIRST)).await?;
+    setting.is_up("db/orders-1", false).await?;
+    std::fs::write(&file, "first\n")?;
+    setting.is_up("db/orders-1", true).await
+}
