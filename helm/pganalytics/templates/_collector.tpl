@@ -1,0 +1,209 @@
+{{/* What the collectors of the DaemonSet and those of the Deployment share. */}}
+
+{{/* Whether targets are read by the Deployment: "true" or nothing. */}}
+{{- define "pganalytics.remote" -}}
+{{- if and .Values.collector.deployment.enabled .Values.collector.targets -}}true{{- end -}}
+{{- end -}}
+
+{{/* Whether there is any collector: "true" or nothing. */}}
+{{- define "pganalytics.collects" -}}
+{{- if or .Values.collector.discovery.enabled (include "pganalytics.remote" .) -}}true{{- end -}}
+{{- end -}}
+
+{{/* The part of collector.toml that all collectors share. */}}
+{{- define "pganalytics.collectorToml" -}}
+{{- $v := .Values -}}
+{{- $c := .Values.collector -}}
+[backend]
+url = {{ include "pganalytics.backendUrl" . | toRawJson }}
+token_file = {{ printf "/etc/pganalytics/token/%s" $c.token.key | toRawJson }}
+{{- if include "pganalytics.caSecret" . }}
+ca_file = {{ printf "/etc/pganalytics/ca/%s" $v.tls.caKey | toRawJson }}
+{{- end }}
+{{- if $c.backend.clientCertificateSecret }}
+cert_file = "/etc/pganalytics/client/tls.crt"
+key_file = "/etc/pganalytics/client/tls.key"
+{{- end }}
+{{- if ne (toString $v.tls.minVersion) "1.3" }}
+tls_min_version = {{ toString $v.tls.minVersion | toRawJson }}
+{{- end }}
+
+[spool]
+folder = "/var/lib/pganalytics-collector"
+max_bytes = {{ $c.spool.maxBytes | toRawJson }}
+
+[collector]
+listen = "0.0.0.0:{{ $c.service.port }}"
+flush = {{ $c.flush | toRawJson }}
+{{- if $v.views }}
+views = "/etc/pganalytics/views"
+{{- end }}
+{{- range $view, $settings := $c.viewSettings }}
+
+[view.{{ $view }}]
+{{- include "pganalytics.toml" $settings }}
+{{- end }}
+{{- end -}}
+
+{{/* The pod's parts that come before its containers. Takes (list $ settings discovers). */}}
+{{- define "pganalytics.collectorPod" -}}
+{{- $ := index . 0 -}}
+{{- $s := index . 1 -}}
+{{- $c := $.Values.collector -}}
+serviceAccountName: {{ include "pganalytics.serviceAccount" (list $ $c.serviceAccount "collector") }}
+automountServiceAccountToken: {{ index . 2 }}
+enableServiceLinks: false
+{{- include "pganalytics.pullSecrets" $ }}
+{{- with $s.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+terminationGracePeriodSeconds: {{ $c.terminationGracePeriodSeconds }}
+{{- with $c.podSecurityContext }}
+securityContext: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $s.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $s.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $s.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* The container. Takes (list $ resources field-of-its-name discovers). */}}
+{{- define "pganalytics.collectorContainer" -}}
+{{- $ := index . 0 -}}
+{{- $v := $.Values -}}
+{{- $c := $v.collector -}}
+{{- $credentials := include "pganalytics.secret.credentials" $ -}}
+- name: collector
+  image: {{ include "pganalytics.image" (list $ $c.image) }}
+  imagePullPolicy: {{ $c.image.pullPolicy }}
+  args: [run]
+  {{- with $c.containerSecurityContext }}
+  securityContext: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  ports:
+    - name: metrics
+      containerPort: {{ $c.service.port }}
+      protocol: TCP
+  env:
+    - name: PGANALYTICS_CONFIG
+      value: /etc/pganalytics/config/collector.toml
+    - name: PGANALYTICS_COLLECTOR_NAME
+      valueFrom:
+        fieldRef:
+          fieldPath: {{ index . 2 }}
+    - name: PGANALYTICS_LOG
+      value: {{ $c.logLevel | quote }}
+    - name: PGANALYTICS_LOG_FORMAT
+      value: {{ $c.logFormat }}
+    {{- if index . 3 }}
+    - name: PGANALYTICS_KUBERNETES_NODE
+      valueFrom:
+        fieldRef:
+          fieldPath: spec.nodeName
+    {{- end }}
+    {{- with $credentials }}
+    {{- if $c.credentials.usernameKey }}
+    - name: PGUSER
+      valueFrom:
+        secretKeyRef:
+          name: {{ . }}
+          key: {{ $c.credentials.usernameKey }}
+    {{- end }}
+    - name: PGPASSWORD
+      valueFrom:
+        secretKeyRef:
+          name: {{ . }}
+          key: {{ $c.credentials.passwordKey }}
+    {{- end }}
+    {{- if $c.services.existingSecret }}
+    - name: PGSERVICEFILE
+      value: /etc/pganalytics/services/pg_service.conf
+    {{- end }}
+    {{- with $c.extraEnv }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- include "pganalytics.probes" (list $c.probes "HTTP" "metrics" false) | trim | nindent 2 }}
+  resources: {{- toYaml (index . 1) | nindent 4 }}
+  volumeMounts:
+    - name: config
+      mountPath: /etc/pganalytics/config
+      readOnly: true
+    - name: spool
+      mountPath: /var/lib/pganalytics-collector
+    # As folders, so that what is renewed arrives without a restart.
+    - name: token
+      mountPath: /etc/pganalytics/token
+      readOnly: true
+    {{- if include "pganalytics.caSecret" $ }}
+    - name: ca
+      mountPath: /etc/pganalytics/ca
+      readOnly: true
+    {{- end }}
+    {{- if $c.backend.clientCertificateSecret }}
+    - name: client
+      mountPath: /etc/pganalytics/client
+      readOnly: true
+    {{- end }}
+    {{- if $c.services.existingSecret }}
+    - name: services
+      mountPath: /etc/pganalytics/services
+      readOnly: true
+    {{- end }}
+    {{- if $v.views }}
+    - name: views
+      mountPath: /etc/pganalytics/views
+      readOnly: true
+    {{- end }}
+    {{- with $c.extraVolumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- end -}}
+
+{{/* Volumes but the spool's. Takes (list $ name-of-its-ConfigMap). */}}
+{{- define "pganalytics.collectorVolumes" -}}
+{{- $ := index . 0 -}}
+{{- $v := $.Values -}}
+{{- $c := $v.collector -}}
+- name: config
+  configMap:
+    name: {{ index . 1 }}
+- name: token
+  secret:
+    secretName: {{ include "pganalytics.secret.collector" $ }}
+    defaultMode: 0440
+{{- with include "pganalytics.caSecret" $ }}
+- name: ca
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+    # The authority alone: the backends' key is none of the collectors' business.
+    items:
+      - key: {{ $v.tls.caKey }}
+        path: {{ $v.tls.caKey }}
+{{- end }}
+{{- with $c.backend.clientCertificateSecret }}
+- name: client
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- with $c.services.existingSecret }}
+- name: services
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- if $v.views }}
+- name: views
+  configMap:
+    name: {{ include "pganalytics.fullname" $ }}-views
+{{- end }}
+{{- with $c.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

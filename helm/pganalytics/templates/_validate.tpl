@@ -1,0 +1,87 @@
+{{/* What values.schema.json cannot say: values that do not go together. Each answer names the values and the remedy. */}}
+{{- define "pganalytics.validate" -}}
+{{- $v := .Values -}}
+{{- $wrong := list -}}
+{{- $shared := include "pganalytics.shared" . -}}
+{{- $several := include "pganalytics.several" . -}}
+{{- if $v.backend.enabled -}}
+  {{- if and (or $several $v.backend.autoscaling.enabled) (not $shared) -}}
+    {{- $wrong = append $wrong "backend.replicas and backend.autoscaling: several backends share a PostgreSQL; set database.url and database.existingSecret, or backend.replicas=1" -}}
+  {{- end -}}
+  {{- if and $v.database.url $v.database.urlKey -}}
+    {{- $wrong = append $wrong "database.url and database.urlKey are both set: leave one of them empty" -}}
+  {{- end -}}
+  {{- if and $v.database.urlKey (not (include "pganalytics.secret.database" .)) -}}
+    {{- $wrong = append $wrong "database.urlKey names a key of a Secret, and there is none: set database.existingSecret" -}}
+  {{- end -}}
+  {{- if and (eq $v.store.url "database") (not $shared) -}}
+    {{- $wrong = append $wrong "store.url=database puts the history into the shared PostgreSQL, and there is none: set database.url" -}}
+  {{- end -}}
+  {{- if and $several (hasPrefix "file://" $v.store.url) (not $v.store.persistence.enabled) (not $v.backend.extraVolumeMounts) -}}
+    {{- $wrong = append $wrong "store.url=file://… with several backends needs a volume that all of them share: set store.persistence.enabled=true, or mount one with backend.extraVolumes" -}}
+  {{- end -}}
+  {{- if and (hasPrefix "file://" $v.store.url) $v.store.persistence.enabled (not (hasPrefix "file:///var/lib/pganalytics-store" $v.store.url)) -}}
+    {{- $wrong = append $wrong "store.persistence is mounted at /var/lib/pganalytics-store: set store.url=file:///var/lib/pganalytics-store" -}}
+  {{- end -}}
+  {{- if and $v.tls.enabled (not $v.tls.existingSecret) (not $v.tls.certManager.enabled) -}}
+    {{- $wrong = append $wrong "tls.enabled needs a certificate: set tls.existingSecret, or tls.certManager.enabled=true with its issuerRef" -}}
+  {{- end -}}
+  {{- if and $v.tls.certManager.enabled (not $v.tls.certManager.issuerRef.name) -}}
+    {{- $wrong = append $wrong "tls.certManager.enabled needs an issuer: set tls.certManager.issuerRef.name" -}}
+  {{- end -}}
+  {{- if and (ne $v.tls.clientAuth.mode "off") (not $v.tls.enabled) -}}
+    {{- $wrong = append $wrong "tls.clientAuth.mode needs TLS: set tls.enabled=true" -}}
+  {{- end -}}
+  {{- if and (ne $v.tls.clientAuth.mode "off") (not $v.tls.clientAuth.existingSecret) -}}
+    {{- $wrong = append $wrong "tls.clientAuth.mode needs the authorities of clients: set tls.clientAuth.existingSecret" -}}
+  {{- end -}}
+  {{- if and (eq $v.backend.service.type "LoadBalancer") (not $v.tls.enabled) (not $v.backend.service.loadBalancer.acceptPlainHttp) -}}
+    {{- $wrong = append $wrong "backend.service.type=LoadBalancer without TLS: passwords and tokens would travel unencrypted; set tls.enabled=true, or backend.service.loadBalancer.acceptPlainHttp=true if you know the network" -}}
+  {{- end -}}
+  {{- if and (not $v.secrets.bootstrap.enabled) (not $v.backend.admin.existingSecret) (not (and $v.development.enabled $v.development.adminPassword)) (not (and $v.externalSecrets.enabled $v.externalSecrets.keys.admin)) -}}
+    {{- $wrong = append $wrong "secrets.bootstrap.enabled=false: nothing makes the first admin's password; set backend.admin.existingSecret" -}}
+  {{- end -}}
+  {{- if and $v.ingress.enabled (not $v.ingress.hosts) -}}
+    {{- $wrong = append $wrong "ingress.enabled needs a name: set ingress.hosts" -}}
+  {{- end -}}
+  {{- if and $v.ingress.enabled $v.ingress.redirect (not $v.ingress.tls.enabled) -}}
+    {{- $wrong = append $wrong "ingress.redirect sends HTTP on to HTTPS, and ingress.tls.enabled is false: set it, or ingress.redirect=false" -}}
+  {{- end -}}
+  {{- if and $v.ingress.enabled (eq $v.ingress.controller "traefik") $v.ingress.redirect (not $v.ingress.traefik.customResources) (not $v.ingress.traefik.redirectMiddleware) -}}
+    {{- $wrong = append $wrong "ingress.traefik.customResources=false: name a middleware that redirects in ingress.traefik.redirectMiddleware, or set ingress.redirect=false where the entry point redirects" -}}
+  {{- end -}}
+  {{- if and $v.httpRoute.enabled (or (not $v.httpRoute.parentRefs) (not $v.httpRoute.hostnames)) -}}
+    {{- $wrong = append $wrong "httpRoute.enabled needs a gateway and a name: set httpRoute.parentRefs and httpRoute.hostnames" -}}
+  {{- end -}}
+  {{- if and $v.httpRoute.backendTLSPolicy.enabled (or (not $v.tls.enabled) (not $v.httpRoute.backendTLSPolicy.caConfigMap)) -}}
+    {{- $wrong = append $wrong "httpRoute.backendTLSPolicy needs TLS of the backends and an authority: set tls.enabled=true and httpRoute.backendTLSPolicy.caConfigMap" -}}
+  {{- end -}}
+  {{- if and $v.monitoring.serviceMonitor.enabled (not (include "pganalytics.secret.monitoring" .)) -}}
+    {{- $wrong = append $wrong "monitoring.serviceMonitor needs a token, since backends tell their figures to nobody without one: set monitoring.token.existingSecret" -}}
+  {{- end -}}
+{{- else -}}
+  {{- if not $v.collector.backend.url -}}
+    {{- $wrong = append $wrong "backend.enabled=false: collectors need a backend elsewhere; set collector.backend.url" -}}
+  {{- end -}}
+{{- end -}}
+{{- if and $v.collector.deployment.enabled $v.collector.targets (not (include "pganalytics.secret.collector" .)) -}}
+  {{- $wrong = append $wrong "collector.targets needs a token: make one with `pganalytics token create NAME --kind collector`, put it into a Secret, and set collector.token.existingSecret" -}}
+{{- end -}}
+{{- if $v.collector.discovery.enabled -}}
+  {{- if and (not $v.collector.discovery.namespaces) (not $v.collector.discovery.allNamespaces) -}}
+    {{- $wrong = append $wrong "collector.discovery.enabled needs to know where to look: set collector.discovery.namespaces, or collector.discovery.allNamespaces=true" -}}
+  {{- end -}}
+  {{- if and $v.collector.discovery.namespaces $v.collector.discovery.allNamespaces -}}
+    {{- $wrong = append $wrong "collector.discovery.namespaces and collector.discovery.allNamespaces are both set: leave one of them out" -}}
+  {{- end -}}
+  {{- if not (include "pganalytics.secret.collector" .) -}}
+    {{- $wrong = append $wrong "collector.discovery.enabled needs a token: make one with `pganalytics token create NAME --kind collector`, put it into a Secret, and set collector.token.existingSecret" -}}
+  {{- end -}}
+{{- end -}}
+{{- if and $v.externalSecrets.enabled (not $v.externalSecrets.secretStoreRef.name) -}}
+  {{- $wrong = append $wrong "externalSecrets.enabled needs a store: set externalSecrets.secretStoreRef.name" -}}
+{{- end -}}
+{{- with $wrong -}}
+{{- fail (printf "\n\nThese values do not go together:\n  - %s\n" (join "\n  - " .)) -}}
+{{- end -}}
+{{- end -}}
