@@ -104,6 +104,8 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- printf "%s-%s" (include "pganalytics.fullname" $) $purpose -}}
 {{- else if eq $purpose "admin" -}}
 {{- printf "%s-admin" (include "pganalytics.fullname" $) -}}
+{{- else if and (has $purpose (list "collector" "monitoring")) $.Values.backend.enabled $.Values.secrets.bootstrap.enabled -}}
+{{- printf "%s-%s" (include "pganalytics.fullname" $) $purpose -}}
 {{- else if and (eq $purpose "database") $.Values.development.enabled $.Values.development.databasePassword -}}
 {{- printf "%s-database" (include "pganalytics.fullname" $) -}}
 {{- end -}}
@@ -138,12 +140,34 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- default (printf "%s-backend-tls" (include "pganalytics.fullname" .)) .Values.tls.existingSecret -}}
 {{- end -}}
 
+{{/* Whether the release itself must make the Secret of a purpose. Takes (list $ purpose existingSecret). */}}
+{{- define "pganalytics.makes" -}}
+{{- $v := (index . 0).Values -}}
+{{- $purpose := index . 1 -}}
+{{- if and $v.backend.enabled $v.secrets.bootstrap.enabled (not (index . 2)) (not (and $v.externalSecrets.enabled (index $v.externalSecrets.keys $purpose))) -}}
+{{- if not (and (eq $purpose "admin") $v.development.enabled $v.development.adminPassword) -}}true{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "pganalytics.makes.admin" -}}
+{{- include "pganalytics.makes" (list . "admin" .Values.backend.admin.existingSecret) -}}
+{{- end -}}
+
+{{- define "pganalytics.makes.collector" -}}
+{{- if and (include "pganalytics.collects" .) (not .Values.collector.backend.url) -}}
+{{- include "pganalytics.makes" (list . "collector" .Values.collector.token.existingSecret) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "pganalytics.makes.monitoring" -}}
+{{- if .Values.monitoring.serviceMonitor.enabled -}}
+{{- include "pganalytics.makes" (list . "monitoring" .Values.monitoring.token.existingSecret) -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Whether the bootstrap Job has something to make: "true" or nothing. */}}
 {{- define "pganalytics.bootstraps" -}}
-{{- $v := .Values -}}
-{{- if and $v.backend.enabled $v.secrets.bootstrap.enabled (not $v.backend.admin.existingSecret) (not (and $v.development.enabled $v.development.adminPassword)) (not (and $v.externalSecrets.enabled $v.externalSecrets.keys.admin)) -}}
-true
-{{- end -}}
+{{- if or (include "pganalytics.makes.admin" .) (include "pganalytics.makes.collector" .) (include "pganalytics.makes.monitoring" .) -}}true{{- end -}}
 {{- end -}}
 
 {{/* Whether backends share a database: "true" or nothing. */}}

@@ -57,7 +57,7 @@
     {{- $wrong = append $wrong "httpRoute.backendTLSPolicy needs TLS of the backends and an authority: set tls.enabled=true and httpRoute.backendTLSPolicy.caConfigMap" -}}
   {{- end -}}
   {{- if and $v.monitoring.serviceMonitor.enabled (not (include "pganalytics.secret.monitoring" .)) -}}
-    {{- $wrong = append $wrong "monitoring.serviceMonitor needs a token, since backends tell their figures to nobody without one: set monitoring.token.existingSecret" -}}
+    {{- $wrong = append $wrong "monitoring.serviceMonitor needs a token, since backends tell their figures to nobody without one, and secrets.bootstrap.enabled is false: set monitoring.token.existingSecret" -}}
   {{- end -}}
 {{- else -}}
   {{- if not $v.collector.backend.url -}}
@@ -65,7 +65,7 @@
   {{- end -}}
 {{- end -}}
 {{- if and $v.collector.deployment.enabled $v.collector.targets (not (include "pganalytics.secret.collector" .)) -}}
-  {{- $wrong = append $wrong "collector.targets needs a token: make one with `pganalytics token create NAME --kind collector`, put it into a Secret, and set collector.token.existingSecret" -}}
+  {{- $wrong = append $wrong "collector.targets needs a token, and nothing makes one (secrets.bootstrap.enabled or backend.enabled is false): make it with `pganalytics token create NAME --kind collector`, put it into a Secret, and set collector.token.existingSecret" -}}
 {{- end -}}
 {{- if $v.collector.discovery.enabled -}}
   {{- if and (not $v.collector.discovery.namespaces) (not $v.collector.discovery.allNamespaces) -}}
@@ -75,8 +75,11 @@
     {{- $wrong = append $wrong "collector.discovery.namespaces and collector.discovery.allNamespaces are both set: leave one of them out" -}}
   {{- end -}}
   {{- if not (include "pganalytics.secret.collector" .) -}}
-    {{- $wrong = append $wrong "collector.discovery.enabled needs a token: make one with `pganalytics token create NAME --kind collector`, put it into a Secret, and set collector.token.existingSecret" -}}
+    {{- $wrong = append $wrong "collector.discovery.enabled needs a token, and nothing makes one (secrets.bootstrap.enabled or backend.enabled is false): make it with `pganalytics token create NAME --kind collector`, put it into a Secret, and set collector.token.existingSecret" -}}
   {{- end -}}
+{{- end -}}
+{{- if and $v.collector.backend.url (include "pganalytics.collects" .) (not $v.collector.token.existingSecret) (not (and $v.externalSecrets.enabled $v.externalSecrets.keys.collector)) $v.backend.enabled -}}
+  {{- $wrong = append $wrong "collector.backend.url is another backend than this release's, which gives out tokens of its own: make one there with `pganalytics token create NAME --kind collector`, and set collector.token.existingSecret" -}}
 {{- end -}}
 {{- if and $v.externalSecrets.enabled (not $v.externalSecrets.secretStoreRef.name) -}}
   {{- $wrong = append $wrong "externalSecrets.enabled needs a store: set externalSecrets.secretStoreRef.name" -}}
