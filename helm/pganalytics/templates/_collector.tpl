@@ -1,13 +1,13 @@
 {{/* What the collectors of the DaemonSet and those of the Deployment share. */}}
 
-{{/* Whether targets are read by the Deployment: "true" or nothing. */}}
+{{/* Whether there is something for the Deployment to read: "true" or nothing. */}}
 {{- define "pganalytics.remote" -}}
-{{- if and .Values.collector.deployment.enabled .Values.collector.targets -}}true{{- end -}}
+{{- if and .Values.collector.deployment.enabled (or .Values.collector.targets (eq .Values.collector.discovery.mode "namespaces")) -}}true{{- end -}}
 {{- end -}}
 
 {{/* Whether there is any collector: "true" or nothing. */}}
 {{- define "pganalytics.collects" -}}
-{{- if or .Values.collector.discovery.enabled (include "pganalytics.remote" .) -}}true{{- end -}}
+{{- if or (eq .Values.collector.discovery.mode "node") (include "pganalytics.remote" .) -}}true{{- end -}}
 {{- end -}}
 
 {{/* The part of collector.toml that all collectors share. */}}
@@ -34,6 +34,8 @@ max_bytes = {{ $c.spool.maxBytes | toRawJson }}
 
 [collector]
 listen = "0.0.0.0:{{ $c.service.port }}"
+# Its own metrics and health: nothing of them is a secret, and the network policy says who may read them.
+plain_http = true
 flush = {{ $c.flush | toRawJson }}
 {{- if $v.views }}
 views = "/etc/pganalytics/views"
@@ -42,6 +44,34 @@ views = "/etc/pganalytics/views"
 
 [view.{{ $view }}]
 {{- include "pganalytics.toml" $settings }}
+{{- end }}
+{{- end -}}
+
+{{/* The table [kubernetes]. */}}
+{{- define "pganalytics.kubernetesToml" -}}
+{{- $d := .Values.collector.discovery -}}
+[kubernetes]
+mode = {{ $d.mode | toRawJson }}
+{{- if eq $d.mode "namespaces" }}
+namespaces = {{ $d.namespaces | toRawJson }}
+{{- end }}
+secrets = {{ gt (len $d.secrets) 0 }}
+{{- if include "pganalytics.secret.credentials" . }}
+password_file = {{ printf "/etc/pganalytics/credentials/%s" .Values.collector.credentials.passwordKey | toRawJson }}
+{{- end }}
+database = {{ $d.database | toRawJson }}
+{{- with $d.sslmode }}
+sslmode = {{ . | toRawJson }}
+{{- end }}
+databases = {{ $d.databases | toRawJson }}
+{{- with $d.excludeDatabases }}
+exclude_databases = {{ . | toRawJson }}
+{{- end }}
+{{- if $d.hostPaths.cgroups }}
+cgroups = "/host/sys/fs/cgroup"
+{{- end }}
+{{- if $d.hostPaths.volumes }}
+volumes = "/host/var/lib/kubelet/pods"
 {{- end }}
 {{- end -}}
 
@@ -72,7 +102,7 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* The container. Takes (list $ resources field-of-its-name discovers). */}}
+{{/* The container. Takes (list $ resources field-of-its-name on-each-node). */}}
 {{- define "pganalytics.collectorContainer" -}}
 {{- $ := index . 0 -}}
 {{- $v := $.Values -}}
@@ -101,7 +131,7 @@ affinity: {{- toYaml . | nindent 2 }}
     - name: PGANALYTICS_LOG_FORMAT
       value: {{ $c.logFormat }}
     {{- if index . 3 }}
-    - name: PGANALYTICS_KUBERNETES_NODE
+    - name: NODE_NAME
       valueFrom:
         fieldRef:
           fieldPath: spec.nodeName
@@ -119,6 +149,13 @@ affinity: {{- toYaml . | nindent 2 }}
         secretKeyRef:
           name: {{ . }}
           key: {{ $c.credentials.passwordKey }}
+    {{- if and (ne $c.discovery.mode "off") $c.credentials.usernameKey }}
+    - name: PGANALYTICS_KUBERNETES_USER
+      valueFrom:
+        secretKeyRef:
+          name: {{ . }}
+          key: {{ $c.credentials.usernameKey }}
+    {{- end }}
     {{- end }}
     {{- if $c.services.existingSecret }}
     - name: PGSERVICEFILE
@@ -149,6 +186,24 @@ affinity: {{- toYaml . | nindent 2 }}
       mountPath: /etc/pganalytics/client
       readOnly: true
     {{- end }}
+    {{- if and $credentials (ne $c.discovery.mode "off") }}
+    - name: credentials
+      mountPath: /etc/pganalytics/credentials
+      readOnly: true
+    {{- end }}
+    {{- if index . 3 }}
+    {{- if $c.discovery.hostPaths.cgroups }}
+    - name: cgroups
+      mountPath: /host/sys/fs/cgroup
+      readOnly: true
+    {{- end }}
+    {{- if $c.discovery.hostPaths.volumes }}
+    - name: volumes
+      mountPath: /host/var/lib/kubelet/pods
+      mountPropagation: HostToContainer
+      readOnly: true
+    {{- end }}
+    {{- end }}
     {{- if $c.services.existingSecret }}
     - name: services
       mountPath: /etc/pganalytics/services
@@ -164,7 +219,7 @@ affinity: {{- toYaml . | nindent 2 }}
     {{- end }}
 {{- end -}}
 
-{{/* Volumes but the spool's. Takes (list $ name-of-its-ConfigMap). */}}
+{{/* Volumes but the spool's. Takes (list $ name-of-its-ConfigMap on-each-node). */}}
 {{- define "pganalytics.collectorVolumes" -}}
 {{- $ := index . 0 -}}
 {{- $v := $.Values -}}
@@ -191,6 +246,28 @@ affinity: {{- toYaml . | nindent 2 }}
   secret:
     secretName: {{ . }}
     defaultMode: 0440
+{{- end }}
+{{- if ne $c.discovery.mode "off" }}
+{{- with include "pganalytics.secret.credentials" $ }}
+- name: credentials
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- end }}
+{{- if index . 2 }}
+{{- if $c.discovery.hostPaths.cgroups }}
+- name: cgroups
+  hostPath:
+    path: /sys/fs/cgroup
+    type: Directory
+{{- end }}
+{{- if $c.discovery.hostPaths.volumes }}
+- name: volumes
+  hostPath:
+    path: /var/lib/kubelet/pods
+    type: Directory
+{{- end }}
 {{- end }}
 {{- with $c.services.existingSecret }}
 - name: services

@@ -119,6 +119,10 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- include "pganalytics.secret" (list . "database" .Values.database.existingSecret) -}}
 {{- end -}}
 
+{{- define "pganalytics.secret.redis" -}}
+{{- include "pganalytics.secret" (list . "redis" .Values.redis.existingSecret) -}}
+{{- end -}}
+
 {{- define "pganalytics.secret.store" -}}
 {{- include "pganalytics.secret" (list . "store" .Values.store.existingSecret) -}}
 {{- end -}}
