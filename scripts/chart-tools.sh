@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints a folder with what the chart is rendered and checked with, in a cache outside the checkout; makes it where it is absent or of
 # other versions: bin/ with helm (4), helm3, helm-unittest, kubeconform, kube-score and kustomize (tools/helm, tools/kube-score), python/ with
-# checkov, yamllint and more (tools/helm/requirements.txt), crds/ with the definitions of custom resources (tools/crds). About ten minutes
+# checkov, yamllint and more (tools/helm/requirements.txt), schemas/ and crds/ with those of Kubernetes and of custom resources (tools/crds). About ten minutes
 # on two cores the first time.
 #
 #   scripts/chart-tools.sh helm      makes and prints the path of helm alone, which is enough to render and to install
@@ -74,10 +74,20 @@ if [ ! -d "$crds" ]; then
   mv "$draft" "$crds"
 fi
 
+schemas=$(folder_of chart-schemas tools/helm/requirements.txt scripts/chart/kubernetes_schemas.py scripts/chart/chart.py)
+if [ ! -d "$schemas" ]; then
+  draft="$schemas.draft-$$"
+  trap 'rm -rf "$draft"' EXIT
+  # shellcheck disable=SC2046 # a word each
+  "$python/bin/python" scripts/chart/kubernetes_schemas.py "$draft" $("$python/bin/python" -c 'import sys; sys.path.insert(0, "scripts/chart"); import chart; print(*chart.VERSIONS)')
+  mv "$draft" "$schemas"
+fi
+
 # One place with all of it.
-whole=$(folder_of chart <(echo "$bin $python $crds"))
+whole=$(folder_of chart <(echo "$bin $python $crds $schemas"))
 mkdir -p "$whole"
 ln -sfn "$bin" "$whole/bin"
 ln -sfn "$python" "$whole/python"
 ln -sfn "$crds" "$whole/crds"
+ln -sfn "$schemas" "$whole/schemas"
 echo "$whole"

@@ -1,0 +1,164 @@
+"""Whether the chart renders, and whether what it renders is what Kubernetes and others' checks take."""
+
+import json
+import tempfile
+
+from chart import CASES, CHART, EVERYTHING, LATEST, NAMESPACE, PROFILES, ROOT, VERSIONS, parse, run
+
+# What Google's controller reads has no published schema.
+WITHOUT_SCHEMA = "FrontendConfig,BackendConfig"
+
+
+def check_01_yaml_is_tidy(tools):
+    """yamllint: values, the chart's tests, the manifests"""
+    files = [*CHART.glob("*.yaml"), *CHART.glob("ci/*.yaml"), *CHART.glob("tests/*.yaml"), *(ROOT / "kubernetes").glob("*.yaml")]
+    run([tools.python / "yamllint", "--strict", "-c", ROOT / "tools" / "helm" / "yamllint.yaml", *files])
+    return len(files)
+
+
+def check_02_lint(tools):
+    """helm lint, strict, on each profile and the oldest and newest Kubernetes, with Helm 3 and 4"""
+    count = 0
+    for helm in ("helm", "helm3"):
+        for files in PROFILES.values():
+            for version in (VERSIONS[0], LATEST):
+                values = [word for file in files for word in ("--values", str(file))]
+                run([tools.program(helm), "lint", "--strict", CHART, "--kube-version", version, "--namespace", NAMESPACE, *values])
+                count += 1
+    return count
+
+
+def check_03_helm_3_and_4_agree(tools):
+    """Helm 3 and Helm 4 render the same objects"""
+    for case in EVERYTHING:
+        assert parse(tools.render(case)) == parse(tools.render(case, helm="helm3")), f"{case}: they differ"
+    return len(EVERYTHING)
+
+
+def check_04_schemas(tools):
+    """kubeconform, strict: each profile and case on each version of Kubernetes, custom resources too"""
+    count = 0
+    for version in VERSIONS:
+        for case in EVERYTHING:
+            text = tools.render(case, version=version)
+            run(
+                [
+                    tools.program("kubeconform"), "-strict", "-summary", "-kubernetes-version", version, "-skip", WITHOUT_SCHEMA,
+                    *tools.schemas,
+                ],
+                text=text,
+            )
+            count += 1
+    return count
+
+
+def check_05_unittests(tools):
+    """helm-unittest: every template and toggle"""
+    text = run([tools.program("helm-unittest"), "--strict", "--color=false", CHART])
+    (line,) = [line for line in text.splitlines() if line.startswith("Tests:")]
+    return int(line.split(" passed")[0].split()[-1])
+
+
+def check_06_every_template_has_tests(tools):
+    """each template has a suite of unit tests"""
+    templates = {str(file.relative_to(CHART / "templates")) for file in (CHART / "templates").rglob("*.yaml")} | {"NOTES.txt"}
+    tested = set()
+    for file in (CHART / "tests").glob("*_test.yaml"):
+        suite = next(iter(parse(file.read_text())))
+        tested |= set(suite.get("templates", [])) | {t for test in suite["tests"] for t in [test.get("template")] if t}
+    missing = sorted(templates - tested)
+    assert not missing, f"no suite in helm/pganalytics/tests names {', '.join(missing)}"
+
+
+def check_07_kube_score(tools):
+    """kube-score finds nothing critical in prod and enterprise"""
+    for case in ("prod", "enterprise"):
+        # The registry's policy on pulling is the user's; a Secret's change is taken without a restart; the budget's own check does not know percent.
+        text = run(
+            [
+                tools.program("kube-score"), "score", "-", "--output-format", "ci", "--kubernetes-version", "v1.30",
+                # Rotated images are pinned by tag or digest, so they need not be pulled each time.
+                "--ignore-test", "container-image-pull-policy",
+                # 65532 is distroless' nonroot; kube-score asks for 10000 and more, which it is.
+                # Every pod has a policy for both directions; kube-score does not join several policies for one pod.
+                "--ignore-test", "pod-networkpolicy",
+            ],
+            text=tools.render(case),
+            expect=None,
+        )
+        critical = [line for line in text.splitlines() if line.startswith("[CRITICAL]")]
+        assert not critical, f"{case}:\n" + "\n".join(critical)
+    return 2
+
+
+def check_08_checkov(tools):
+    """checkov finds nothing in any profile"""
+    reasons = {
+        "CKV_K8S_15": "images are pinned by tag or digest, so they need not be pulled each time",
+        "CKV_K8S_43": "a digest is the user's choice: backend.image.digest",
+        "CKV_K8S_38": "the bootstrap Job and discovery talk to the API server; all others have no token, which a check here proves",
+        "CKV_K8S_35": "clients of object stores and libpq read variables; passwords that our own programs read come as files",
+        "CKV_K8S_21": "a chart is rendered for the namespace that it is given",
+        "CKV2_K8S_6": "policies are found by labels that checkov does not join; a check here proves that each pod has one",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for case in ("default", "prod", "enterprise"):
+            file = f"{folder}/{case}.yaml"
+            with open(file, "w") as out:
+                out.write(tools.render(case))
+        text = run(
+            [
+                tools.python / "checkov", "--directory", folder, "--framework", "kubernetes", "--skip-download", "--compact", "--quiet",
+                "--output", "json", "--skip-check", ",".join(reasons),
+            ],
+            expect=None,
+            env={"LOG_LEVEL": "ERROR"},
+        )
+        report = json.loads(text[text.index("{") :])
+        found = [f"{f['check_id']} {f['check_name']}: {f['resource']}" for f in report.get("results", {}).get("failed_checks", [])]
+        assert not found, "\n".join(sorted(set(found)))
+        assert report["summary"]["passed"] > 100 if "summary" in report else report["passed"] >= 0, text[:400]
+
+
+def check_09_dry_run(tools):
+    """helm install --dry-run=client takes each profile without a cluster, and says how to sign in"""
+    for case, files in PROFILES.items():
+        values = [word for file in files for word in ("--values", str(file))]
+        # Helm 3 asks a cluster for its version even so.
+        text = run(
+            [tools.program("helm"), "install", "pganalytics", CHART, "--namespace", NAMESPACE, "--dry-run=client", *values],
+            env={"KUBECONFIG": "/dev/null"},
+        )
+        assert "is installed as pganalytics" in text, f"{case}: the notes are missing"
+    return len(PROFILES)
+
+
+def check_10_kustomize(tools):
+    """kustomize builds kubernetes/, with every file in it"""
+    built = parse(run([tools.program("kustomize"), "build", ROOT / "kubernetes"]))
+    files = [file for file in (ROOT / "kubernetes").glob("*.yaml") if file.name != "kustomization.yaml"]
+    written = [document for file in files for document in parse(file.read_text())]
+    identity = lambda thing: (thing["kind"], thing["metadata"].get("namespace"), thing["metadata"]["name"])  # noqa: E731
+    assert sorted(map(identity, built), key=str) == sorted(map(identity, written), key=str), "kustomization.yaml does not name every file"
+
+
+def check_11_manifests_fit_schemas(tools):
+    """kubeconform, strict: the manifests in kubernetes/"""
+    files = [file for file in (ROOT / "kubernetes").glob("*.yaml") if file.name != "kustomization.yaml"]
+    run(
+        [
+            tools.program("kubeconform"), "-strict", "-kubernetes-version", LATEST,
+                    *tools.schemas,
+            *files,
+        ]
+    )
+    return len(files)
+
+
+def check_12_package(tools):
+    """helm package takes the chart, without its tests"""
+    with tempfile.TemporaryDirectory() as folder:
+        run([tools.program("helm"), "package", CHART, "--destination", folder])
+        listing = run(["tar", "tzf", *map(str, __import__("pathlib").Path(folder).glob("*.tgz"))])
+        assert "/tests/health.yaml" in listing and "_test.yaml" not in listing and "/ci/" not in listing, listing
+    assert CASES, "there are no cases in helm/pganalytics/ci"
