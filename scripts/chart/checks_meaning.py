@@ -1,1 +1,294 @@
-"""placeholder"""
+"""Whether what the chart renders is safe, whole and what the binaries understand."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+import promql_parser
+import yaml
+
+from chart import CHART, EVERYTHING, PROFILES, ROOT, named, parse, pods, run
+
+# What Pod Security "restricted" lets a pod mount.
+VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+
+# Values that do not fit, and what the answer must say.
+WRONG = [
+    (["bakend.replicas=3"], "additional properties 'bakend' not allowed"),
+    (["backend.replica=3"], "additional properties 'replica' not allowed"),
+    (["backend.replicas=three"], "/backend/replicas"),
+    (["backend.config.retention=30"], "/backend/config/retention"),
+    (["backend.service.type=Nodeport"], "/backend/service/type"),
+    (["backend.service.nodePort=99999"], "/backend/service/nodePort"),
+    (["backend.image.digest=latest"], "/backend/image/digest"),
+    (["database.url=postgresql://u:secret@db/x"], "/database/url"),
+    (["redis.url=redis://:secret@cache"], "/redis/url"),
+    (["store.env.AWS_SECRET_ACCESS_KEY=x"], "/store/env"),
+    (["store.url=http://bucket"], "/store/url"),
+    (["development.adminPassword=only-on-my-machine"], "/development/adminPassword"),
+    (["collector.targets[0].name=a", "collector.targets[0].conninfo=host=a password=b"], "/collector/targets/0/conninfo"),
+    (["collector.targets[0].name=a", "collector.targets[0].conninfo=postgresql://u:p@h/d"], "/collector/targets/0/conninfo"),
+    (["ingress.controller=istio"], "/ingress/controller"),
+    (["tls.minVersion=1.1"], "/tls/minVersion"),
+    (["backend.replicas=3"], "set database.url and database.existingSecret, or backend.replicas=1"),
+    (["backend.autoscaling.enabled=true"], "set database.url and database.existingSecret"),
+    (["database.url=postgresql://u@db/x", "database.urlKey=uri"], "database.url and database.urlKey are both set"),
+    (["database.urlKey=uri"], "set database.existingSecret"),
+    (["store.url=database"], "set database.url"),
+    (["tls.enabled=true"], "set tls.existingSecret, or tls.certManager.enabled=true"),
+    (["tls.clientAuth.mode=optional"], "set tls.enabled=true"),
+    (["backend.service.type=LoadBalancer"], "set tls.enabled=true, or backend.service.loadBalancer.acceptPlainHttp=true"),
+    (["secrets.bootstrap.enabled=false"], "set backend.admin.existingSecret"),
+    (["ingress.enabled=true"], "set ingress.hosts"),
+    (["httpRoute.enabled=true"], "set httpRoute.parentRefs and httpRoute.hostnames"),
+    (["collector.discovery.mode=node"], "set collector.credentials.existingSecret"),
+    (["collector.discovery.mode=namespaces", "collector.credentials.existingSecret=m"], "set collector.discovery.namespaces"),
+    (["backend.enabled=false"], "set collector.backend.url"),
+    (["externalSecrets.enabled=true"], "set externalSecrets.secretStoreRef.name"),
+]
+
+
+def check_01_wrong_values_are_refused(tools):
+    """wrong values are refused, by an answer that names the value and the remedy"""
+    for settings, answer in WRONG:
+        command = [tools.program("helm"), "template", "pganalytics", CHART, *[word for s in settings for word in ("--set", s)]]
+        text = run(command, expect=1)
+        assert answer in text, f"{settings}: the answer does not say '{answer}':\n{text}"
+    return len(WRONG)
+
+
+def check_02_every_pod_is_restricted(tools):
+    """every pod is valid under Pod Security "restricted", and more: read-only root, no token it does not need, requests, limits, probes"""
+    count = 0
+    for case in EVERYTHING:
+        for thing, pod in pods(tools.objects(case)):
+            where = f"{case}: {named(thing)}"
+            context = pod["securityContext"]
+            assert context["runAsNonRoot"] is True and context["runAsUser"] > 0, f"{where} runs as root"
+            assert context["seccompProfile"]["type"] == "RuntimeDefault", f"{where} has no seccomp profile"
+            assert pod["enableServiceLinks"] is False, f"{where} gets variables of Services"
+            assert not any(pod.get(key) for key in ("hostNetwork", "hostPID", "hostIPC")), f"{where} shares the host's namespaces"
+            for volume in pod.get("volumes", []):
+                assert set(volume) - {"name"} <= VOLUMES, f"{where} mounts {volume}"
+            needs_token = thing["kind"] in ("Job", "DaemonSet") or "namespaces" in json.dumps(tools.objects(case)) and "-remote" in named(thing)
+            assert pod["automountServiceAccountToken"] is False or needs_token, f"{where} has a token it does not need"
+            for container in pod.get("initContainers", []) + pod["containers"]:
+                inner = f"{where}, {container['name']}"
+                security = container["securityContext"]
+                assert security["allowPrivilegeEscalation"] is False and security["capabilities"]["drop"] == ["ALL"], inner
+                assert security["readOnlyRootFilesystem"] is True and not security.get("privileged"), inner
+                assert set(container["resources"]) == {"requests", "limits"}, f"{inner} has no requests or limits"
+                assert not any(port.get("hostPort") for port in container.get("ports", [])), f"{inner} has a port of the host"
+                if thing["kind"] in ("StatefulSet", "Deployment", "DaemonSet") and container in pod["containers"]:
+                    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+                        assert probe in container, f"{inner} has no {probe}"
+                    path = container["livenessProbe"].get("httpGet", {}).get("path", "/livez")
+                    assert path == "/livez", f"{inner}: liveness is the process alone, not {path}"
+                count += 1
+    return count
+
+
+def check_03_what_cannot_change_does_not(tools):
+    """an upgrade from the previous version, and to the next one, changes no field that Kubernetes does not let change"""
+    versions = [("this one", CHART)]
+    with tempfile.TemporaryDirectory() as folder:
+        # The last version that was released, or else what is committed.
+        tags = run(["git", "tag", "--list", "v*", "--sort=-creatordate"]).split()
+        reference = next((t for t in tags if run(["git", "ls-tree", t, "helm/pganalytics/Chart.yaml"])), "HEAD")
+        if run(["git", "ls-tree", reference, "helm/pganalytics/Chart.yaml"]):
+            archive = subprocess.run(["git", "archive", reference, "helm/pganalytics"], cwd=ROOT, capture_output=True, check=True).stdout
+            subprocess.run(["tar", "x", "-C", folder], input=archive, check=True)
+            versions.insert(0, (reference, pathlib.Path(folder) / "helm" / "pganalytics"))
+        bumped = pathlib.Path(folder) / "next"
+        shutil.copytree(CHART, bumped)
+        meta = (bumped / "Chart.yaml").read_text()
+        meta = re.sub(r"^version: .*$", "version: 9.9.9", meta, flags=re.MULTILINE)
+        (bumped / "Chart.yaml").write_text(re.sub(r"^appVersion: .*$", 'appVersion: "9.9.9"', meta, flags=re.MULTILINE))
+        versions.append(("9.9.9", bumped))
+        count = 0
+        for profile, files in PROFILES.items():
+            values = [word for file in files for word in ("--values", str(file))]
+            fixed = []
+            for name, chart in versions:
+                # Values of that version's own profile: an old chart refuses keys that it does not know.
+                own = [str(chart / pathlib.Path(word).name) if word.endswith(".yaml") else word for word in values]
+                text = run([tools.program("helm"), "template", "pganalytics", chart, "--namespace", "pganalytics", "--kube-version", "1.34.0", *own,
+                            "--set", "commonLabels.changed=" + name.replace(" ", "-")])
+                fixed.append((name, immutable(parse(text))))
+            for (before, old), (after, new) in zip(fixed, fixed[1:]):
+                for key in old.keys() & new.keys():
+                    assert old[key] == new[key], f"{profile}, {before} to {after}: {key} changes\n{old[key]}\n{new[key]}"
+                    count += 1
+    return count
+
+
+def immutable(objects):
+    """What an API server refuses to change, by object."""
+    found = {}
+    for thing in objects:
+        spec = thing.get("spec", {})
+        if thing["kind"] == "StatefulSet":
+            mutable = {"replicas", "template", "updateStrategy", "minReadySeconds", "persistentVolumeClaimRetentionPolicy", "revisionHistoryLimit"}
+            found[named(thing)] = {key: value for key, value in spec.items() if key not in mutable}
+        elif thing["kind"] in ("Deployment", "DaemonSet"):
+            found[named(thing)] = spec["selector"]
+        elif thing["kind"] == "Job":
+            found[named(thing)] = spec["template"]
+        elif thing["kind"] in ("RoleBinding", "ClusterRoleBinding"):
+            found[named(thing)] = thing["roleRef"]
+        elif thing["kind"] == "Service":
+            found[named(thing)] = spec.get("clusterIP")
+    return found
+
+
+def check_04_secrets_are_stable(tools):
+    """nothing is random: two renderings are the same, and no Secret is rendered but for development"""
+    for case in EVERYTHING:
+        text = tools.render(case)
+        assert text == tools.render(case, more=("--debug",)) or parse(text) == parse(tools.render(case, more=("--debug",))), f"{case}: it changes"
+        secrets = [named(thing) for thing in parse(text) if thing["kind"] == "Secret"]
+        assert not secrets or case == "dev", f"{case}: {secrets}"
+    for file in (CHART / "templates").rglob("*"):
+        if file.is_file():
+            words = re.findall(r"\b(?:rand(?:Alpha|AlphaNum|Ascii|Numeric|Bytes)|gen(?:CA|SelfSignedCert|SignedCert|PrivateKey)\w*|uuidv4|now|lookup|htpasswd|derivePassword)\b", re.sub(r"/\*.*?\*/", "", file.read_text(), flags=re.DOTALL)) if file.suffix != ".txt" else []
+            assert not words, f"{file.name} uses {words}"
+    return len(EVERYTHING)
+
+
+def check_05_rights_are_narrow(tools):
+    """no right is wider than it must be: Secrets by name, no wildcard, nothing of nodes, cluster-wide only for reading pods"""
+    count = 0
+    for case in EVERYTHING:
+        for thing in tools.objects(case):
+            if thing["kind"] not in ("Role", "ClusterRole"):
+                continue
+            for rule in thing["rules"]:
+                words = rule["apiGroups"] + rule["resources"] + rule["verbs"]
+                assert "*" not in words and not any(w.startswith("nodes") for w in words), f"{case}: {named(thing)}: {rule}"
+                if "secrets" in rule["resources"]:
+                    assert thing["kind"] == "Role", f"{case}: {named(thing)} reads Secrets of the whole cluster"
+                    assert rule["verbs"] == ["create"] or (rule["verbs"] == ["get"] and rule["resourceNames"]), f"{case}: {named(thing)}: {rule}"
+                elif thing["kind"] == "ClusterRole":
+                    assert rule["resources"] == ["pods"] and set(rule["verbs"]) <= {"get", "list", "watch"}, f"{case}: {named(thing)}: {rule}"
+                count += 1
+    return count
+
+
+def check_06_every_pod_has_a_policy(tools):
+    """where policies are on, each pod is denied everything first, and has a policy of its own"""
+    count = 0
+    for case in EVERYTHING:
+        objects = tools.objects(case)
+        policies = [thing["spec"] for thing in objects if thing["kind"] == "NetworkPolicy"]
+        if not policies:
+            continue
+        for thing in objects:
+            labels = thing["metadata"].get("labels", {}) if thing["kind"] == "Pod" else thing.get("spec", {}).get("template", {}).get("metadata", {}).get("labels")
+            if labels is None or thing["kind"] not in ("Pod", "StatefulSet", "Deployment", "DaemonSet", "Job"):
+                continue
+            fitting = [p for p in policies if p["podSelector"]["matchLabels"].items() <= labels.items()]
+            directions = {d for p in fitting for d in p["policyTypes"]}
+            assert len(fitting) >= 2 and directions == {"Ingress", "Egress"}, f"{case}: {named(thing)} has {len(fitting)} policies for {directions}"
+            count += 1
+    return count
+
+
+def check_07_selectors_find_their_pods(tools):
+    """each Service, budget and monitor finds pods, and only of its own kind"""
+    count = 0
+    for case in EVERYTHING:
+        objects = tools.objects(case)
+        templates = {named(t): t["spec"]["template"]["metadata"]["labels"] for t in objects if t["kind"] in ("StatefulSet", "Deployment", "DaemonSet", "Job")}
+        for thing in objects:
+            if thing["kind"] == "Service":
+                selector = thing["spec"]["selector"]
+            elif thing["kind"] in ("PodDisruptionBudget", "PodMonitor"):
+                selector = thing["spec"]["selector"]["matchLabels"]
+            else:
+                continue
+            found = [name for name, labels in templates.items() if selector.items() <= labels.items()]
+            assert found and not any("bootstrap" in name for name in found), f"{case}: {named(thing)} finds {found}"
+            assert not ("backend" in named(thing) and any("collector" in name for name in found)), f"{case}: {named(thing)} finds {found}"
+            count += 1
+    return count
+
+
+def check_08_figures_exist(tools):
+    """each metric in alerts and dashboards is one that the binaries have, and each query is PromQL"""
+    known = set()
+    for file, prefix in (("crates/server/src", "pganalytics_"), ("crates/collector/src/metrics.rs", "pganalytics_collector_")):
+        path = ROOT / file
+        for source in [path] if path.is_file() else path.rglob("metrics.rs"):
+            known |= {prefix + name for name in re.findall(r'"([a-z][a-z0-9_]+)"', source.read_text())}
+    queries = [t["expr"] for case in EVERYTHING for o in tools.objects(case) if o["kind"] == "PrometheusRule" for g in o["spec"]["groups"] for t in g["rules"]]
+    for file in (CHART / "dashboards").glob("*.json"):
+        queries += [t["expr"].replace("$namespace", "x") for p in json.loads(file.read_text())["panels"] for t in p["targets"]]
+    for query in set(queries):
+        promql_parser.parse(query)
+        for metric in re.findall(r"\bpganalytics_[a-z0-9_]+", query):
+            base = re.sub(r"(_seconds|_bytes)?(_total|_bucket|_sum|_count)?$", "", metric)
+            assert {base, metric, re.sub("_total$", "", metric)} & known, f"{metric} is no metric of ours: {query}"
+    return len(set(queries))
+
+
+def check_09_every_value_is_used(tools):
+    """each value of values.yaml is used by a template"""
+    templates = "\n".join(file.read_text() for file in (CHART / "templates").rglob("*") if file.is_file())
+    unused = []
+
+    def walk(value, path):
+        if isinstance(value, dict) and value and path[-1:] not in (["resources"], ["podSecurityContext"], ["containerSecurityContext"], ["behavior"], ["updateStrategy"], ["startup"], ["readiness"], ["liveness"], ["nodeSelector"], ["keys"]):
+            for key, item in value.items():
+                walk(item, [*path, key])
+        elif not re.search(rf"\.{re.escape(path[-1])}\b|\"{re.escape(path[-1])}\"", templates):
+            unused.append(".".join(path))
+
+    walk(yaml.safe_load((CHART / "values.yaml").read_text()), [])
+    # Taken by their purpose's name (pganalytics.probes).
+    unused = [path for path in unused if ".probes." not in path]
+    assert not unused, f"no template uses {', '.join(unused)}"
+
+
+def check_10_binaries_take_the_configuration(tools):
+    """the real binaries take what every profile and case gives them as configuration"""
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
+    backend, collector = target / "pganalytics", target / "pganalytics-collector"
+    for binary in (backend, collector):
+        assert binary.exists(), f"{binary} is not there: cargo build --workspace --bins --locked"
+    count = 0
+    for case in EVERYTHING:
+        for thing in tools.objects(case):
+            if thing["kind"] != "ConfigMap":
+                continue
+            for name, text in thing["data"].items():
+                if name not in ("backend.toml", "collector.toml"):
+                    continue
+                with tempfile.TemporaryDirectory() as folder:
+                    # Its files lie elsewhere here, and hold something.
+                    text = text.replace("/etc/pganalytics", f"{folder}/etc").replace("/var/lib", f"{folder}/var")
+                    for path in re.findall(rf"{folder}/etc/[\w./-]+", text):
+                        pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+                        if path.endswith("/views"):
+                            pathlib.Path(path).mkdir(exist_ok=True)
+                        else:
+                            pathlib.Path(path).write_text("redis://cache.invalid\n" if path.endswith("/url") else "postgresql://u@db.invalid/x\n" if path.endswith("/uri") else "[orders]\nhost=orders.invalid\n[billing]\nhost=billing.invalid\n" if path.endswith(".conf") else "secret\n")
+                    (pathlib.Path(folder) / "pg_service.conf").write_text("[orders]\nhost=127.0.0.1\nport=1\n[billing]\nhost=127.0.0.1\nport=1\n")
+                    file = pathlib.Path(folder) / name
+                    file.write_text(text)
+                    environment = {"PGSERVICEFILE": f"{folder}/pg_service.conf", "NODE_NAME": "node", "PGANALYTICS_KUBERNETES_USER": "monitor", "PGCONNECT_TIMEOUT": "2"}
+                    if name == "backend.toml":
+                        answer = run([backend, "doctor", "--backend-config", file, "--listen", "127.0.0.1:0"], expect=None, env=environment)
+                        assert "ok    settings" in answer, f"{case}: {answer}"
+                    else:
+                        # Where the configuration is wrong it ends with 2, before anything is tried.
+                        with_local = re.sub(r'^url = ".*"', 'url = "http://127.0.0.1:1"', text, flags=re.MULTILINE)
+                        with_local = re.sub(r"host=\S+?(?=[ \"])", "host=127.0.0.1 port=1", with_local)
+                        file.write_text(re.sub(r'^(ca|cert|key)_file = .*\n', "", with_local, flags=re.MULTILINE))
+                        done = subprocess.run([collector, "doctor", "--config", file, "--listen", "off"], capture_output=True, text=True, env={**os.environ, **environment}, timeout=120, check=False)
+                        assert done.returncode in (0, 1), f"{case}: {done.returncode}: {done.stdout}{done.stderr}"
+                count += 1
+    return count

@@ -1,0 +1,113 @@
+"""The plain manifests: the chart rendered with helm/pganalytics/ci/manifests.yaml, sorted into files by what the objects are.
+
+The text is Helm's own, so its comments stay; only its `# Source` lines go, and the labels that say that Helm manages the objects. Two Secrets
+are written here, because the chart never has one with a value in it.
+"""
+
+import re
+
+from chart import CHART, NAMESPACE, parse, run
+
+HEAD = "# Rendered from helm/pganalytics by `make generated`: change the chart, or lay a kustomization over this folder, never this file.\n"
+
+# The file of each object, by kind and the end of its name.
+FILES = [
+    ("Namespace", "", "namespace.yaml"),
+    ("StatefulSet", "", "backend-statefulset.yaml"),
+    ("PodDisruptionBudget", "", "backend-statefulset.yaml"),
+    ("DaemonSet", "", "collector-daemonset.yaml"),
+    ("Service", "-collector", "collector-service.yaml"),
+    ("Service", "", "backend-service.yaml"),
+    ("Ingress", "", "ingress.yaml"),
+    ("NetworkPolicy", "", "ingress.yaml"),
+    ("ConfigMap", "-backend", "configmap-backend.yaml"),
+    ("ConfigMap", "-collector", "configmap-collector.yaml"),
+    ("ServiceAccount", "", "rbac.yaml"),
+    ("ClusterRole", "", "rbac.yaml"),
+    ("ClusterRoleBinding", "", "rbac.yaml"),
+    ("Role", "", "rbac.yaml"),
+    ("RoleBinding", "", "rbac.yaml"),
+]
+
+SECRET_TLS = """# The certificate of the Ingress. This file holds none, so the API server refuses it, and says why:
+#   The Secret "pganalytics-tls" is invalid: [data[tls.crt]: Required value, data[tls.key]: Required value]
+# Fill it with a certificate of your own, which overwrites this file:
+#
+#   kubectl create secret tls pganalytics-tls --namespace pganalytics --cert=tls.crt --key=tls.key \\
+#     --dry-run=client --output=yaml > kubernetes/secret-tls.yaml
+#
+# or let cert-manager make the Secret, and take this file out of kustomization.yaml. Keep the filled file out of Git unless it is
+# encrypted: KUBERNETES_DEPLOYMENT.md says how.
+apiVersion: v1
+kind: Secret
+metadata:
+  name: pganalytics-tls
+  namespace: pganalytics
+type: kubernetes.io/tls
+"""
+
+SECRET_CREDENTIALS = """# The credentials. This file holds none, so the API server refuses each of these Secrets, and says why, as in:
+#   The Secret "pganalytics-admin" is invalid: [data[username]: Required value, data[password]: Required value]
+# Pods wait for them meanwhile. Fill them, which overwrites this file:
+#
+#   scripts/kubernetes-credentials.sh > kubernetes/secret-credentials.yaml
+#
+# It makes a password for the first admin, and asks for those of the meta store and of the role that reads statistics. The collectors' token
+# comes from a backend that runs: KUBERNETES_DEPLOYMENT.md has the command. Keep the filled file out of Git unless it is encrypted (SOPS, Sealed
+# Secrets), or have the Secrets filled from elsewhere (External Secrets), and let the cluster encrypt etcd with a KMS: the same document says how.
+---
+# The first admin.
+apiVersion: v1
+kind: Secret
+metadata:
+  name: pganalytics-admin
+  namespace: pganalytics
+type: kubernetes.io/basic-auth
+---
+# The meta store's PostgreSQL.
+apiVersion: v1
+kind: Secret
+metadata:
+  name: pganalytics-database
+  namespace: pganalytics
+type: kubernetes.io/basic-auth
+---
+# The role that reads statistics on the servers.
+apiVersion: v1
+kind: Secret
+metadata:
+  name: pganalytics-monitor
+  namespace: pganalytics
+type: kubernetes.io/basic-auth
+"""
+
+
+def files(tools):
+    """The files' names and texts."""
+    rendered = run(
+        [tools.program("helm"), "template", "pganalytics", CHART, "--namespace", NAMESPACE, "--kube-version", "1.30.0",
+         "--values", CHART / "ci" / "manifests.yaml"]
+    )
+    texts = {}
+    for document in re.split(r"^---\n", rendered, flags=re.MULTILINE):
+        document = re.sub(r"^# Source: .*\n", "", document, flags=re.MULTILINE)
+        document = re.sub(r"^ *(app.kubernetes.io/managed-by: Helm|helm.sh/chart: .*)\n", "", document, flags=re.MULTILINE).strip()
+        for thing in parse(document):
+            texts.setdefault(file_of(thing), []).append(document)
+    named = {name: HEAD + "\n---\n".join(documents) + "\n" for name, documents in texts.items()}
+    named["secret-tls.yaml"] = SECRET_TLS
+    named["secret-credentials.yaml"] = SECRET_CREDENTIALS
+    # What others wait for comes first.
+    order = ["namespace.yaml", "rbac.yaml", *sorted(name for name in named if name not in ("namespace.yaml", "rbac.yaml"))]
+    named["kustomization.yaml"] = (
+        HEAD + "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n" + "".join(f"  - {name}\n" for name in order)
+    )
+    return named
+
+
+def file_of(thing):
+    kind, name = thing["kind"], thing["metadata"]["name"]
+    for wanted, end, file in FILES:
+        if kind == wanted and name.endswith(end):
+            return file
+    raise AssertionError(f"{kind}/{name} has no file: say which in scripts/chart/manifests.py")
