@@ -9,7 +9,7 @@ SHELL := /bin/bash
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 UI_SOURCES := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' -not -name schema.d.ts 2>/dev/null) docs/openapi.json
 
-.PHONY: help demo build ui test test-discovery lint fmt bench generated prerequisites binaries
+.PHONY: help demo build ui test test-discovery lint fmt bench generated prerequisites binaries chart
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ test: prerequisites ui ## Every test of every suite; installs what they need
 test-discovery: prerequisites e2e/node_modules/.package-lock.json binaries ## Discovery against a real Kubernetes API, which is built once (a part of test-cluster)
 	@cargo test --workspace --locked --test discovery
 
+chart: ## Every static check of the Helm chart and the manifests
+	@scripts/chart.sh check
+
 lint: ui/node_modules/.package-lock.json ## Formatting, clippy, the UI's lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -35,9 +38,10 @@ lint: ui/node_modules/.package-lock.json ## Formatting, clippy, the UI's lints
 fmt: ## Formats the Rust code
 	cargo fmt --all
 
-generated: binaries ## Writes the files that are generated from the code
+generated: binaries ## Writes the files that are generated: from the code, and from the chart
 	$(TARGET_DIR)/debug/pganalytics views --markdown > docs/views.md
 	$(TARGET_DIR)/debug/pganalytics openapi > docs/openapi.json
+	scripts/chart.sh generate
 
 bench: prerequisites ## The figures, side by side with peers (release build, long)
 	cargo run --release --locked -p pganalytics-bench

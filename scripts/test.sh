@@ -42,6 +42,8 @@ scripts/balancers.sh
 scripts/s3-server.sh >/dev/null
 scripts/azurite.sh >/dev/null
 scripts/readers.sh >/dev/null
+# Helm and what the chart is checked with.
+scripts/chart-tools.sh >/dev/null
 export CHROMIUM CARGO_TERM_COLOR=never NO_COLOR=1
 SECONDS=0
 
@@ -49,6 +51,7 @@ suite ui '^ *Tests .* ([0-9]+) passed.*' '^ *Tests +([0-9]+) failed.*' npm --pre
 # The binaries that the end-to-end tests drive: the same features as the tests, so nothing is compiled twice.
 cargo build --workspace --bins --locked
 suite rust '^test result: .* ([0-9]+) passed; .*' '^test result: .* ([0-9]+) failed; .*' cargo test --workspace --locked --no-fail-fast
+suite chart '^chart: ([0-9]+) passed, .*' '^chart: [0-9]+ passed, ([0-9]+) failed$' scripts/chart.sh check
 suite browser '^[^a-z]* pass ([0-9]+)$' '^[^a-z]* fail ([0-9]+)$' node --test --test-reporter=spec e2e/browser.test.mjs
 
 echo "── per suite"
