@@ -45,8 +45,8 @@ WRONG = [
     (["secrets.bootstrap.enabled=false"], "set backend.admin.existingSecret"),
     (["ingress.enabled=true"], "set ingress.hosts"),
     (["httpRoute.enabled=true"], "set httpRoute.parentRefs and httpRoute.hostnames"),
-    (["collector.discovery.mode=node"], "set collector.credentials.existingSecret"),
-    (["collector.discovery.mode=namespaces", "collector.credentials.existingSecret=m"], "set collector.discovery.namespaces"),
+    (["collector.discovery.enabled=true", "collector.discovery.allNamespaces=true"], "set collector.credentials.existingSecret"),
+    (["collector.discovery.enabled=true", "collector.credentials.existingSecret=m"], "set collector.discovery.namespaces, or"),
     (["backend.enabled=false"], "set collector.backend.url"),
     (["externalSecrets.enabled=true"], "set externalSecrets.secretStoreRef.name"),
 ]
@@ -74,7 +74,7 @@ def check_02_every_pod_is_restricted(tools):
             assert not any(pod.get(key) for key in ("hostNetwork", "hostPID", "hostIPC")), f"{where} shares the host's namespaces"
             for volume in pod.get("volumes", []):
                 assert set(volume) - {"name"} <= VOLUMES, f"{where} mounts {volume}"
-            needs_token = thing["kind"] in ("Job", "DaemonSet") or "namespaces" in json.dumps(tools.objects(case)) and "-remote" in named(thing)
+            needs_token = thing["kind"] in ("Job", "DaemonSet")
             assert pod["automountServiceAccountToken"] is False or needs_token, f"{where} has a token it does not need"
             for container in pod.get("initContainers", []) + pod["containers"]:
                 inner = f"{where}, {container['name']}"
@@ -279,7 +279,7 @@ def check_10_binaries_take_the_configuration(tools):
                     (pathlib.Path(folder) / "pg_service.conf").write_text("[orders]\nhost=127.0.0.1\nport=1\n[billing]\nhost=127.0.0.1\nport=1\n")
                     file = pathlib.Path(folder) / name
                     file.write_text(text)
-                    environment = {"PGSERVICEFILE": f"{folder}/pg_service.conf", "NODE_NAME": "node", "PGANALYTICS_KUBERNETES_USER": "monitor", "PGCONNECT_TIMEOUT": "2"}
+                    environment = {"PGSERVICEFILE": f"{folder}/pg_service.conf", "PGANALYTICS_KUBERNETES_NODE": "node", "PGUSER": "monitor", "PGCONNECT_TIMEOUT": "2"}
                     if name == "backend.toml":
                         answer = run([backend, "doctor", "--backend-config", file, "--listen", "127.0.0.1:0"], expect=None, env=environment)
                         assert "ok    settings" in answer, f"{case}: {answer}"

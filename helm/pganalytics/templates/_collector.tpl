@@ -1,13 +1,13 @@
 {{/* What the collectors of the DaemonSet and those of the Deployment share. */}}
 
-{{/* Whether there is something for the Deployment to read: "true" or nothing. */}}
+{{/* Whether targets are read by the Deployment: "true" or nothing. */}}
 {{- define "pganalytics.remote" -}}
-{{- if and .Values.collector.deployment.enabled (or .Values.collector.targets (eq .Values.collector.discovery.mode "namespaces")) -}}true{{- end -}}
+{{- if and .Values.collector.deployment.enabled .Values.collector.targets -}}true{{- end -}}
 {{- end -}}
 
 {{/* Whether there is any collector: "true" or nothing. */}}
 {{- define "pganalytics.collects" -}}
-{{- if or (eq .Values.collector.discovery.mode "node") (include "pganalytics.remote" .) -}}true{{- end -}}
+{{- if or .Values.collector.discovery.enabled (include "pganalytics.remote" .) -}}true{{- end -}}
 {{- end -}}
 
 {{/* The part of collector.toml that all collectors share. */}}
@@ -51,8 +51,8 @@ views = "/etc/pganalytics/views"
 {{- define "pganalytics.kubernetesToml" -}}
 {{- $d := .Values.collector.discovery -}}
 [kubernetes]
-mode = {{ $d.mode | toRawJson }}
-{{- if eq $d.mode "namespaces" }}
+enabled = true
+{{- if not $d.allNamespaces }}
 namespaces = {{ $d.namespaces | toRawJson }}
 {{- end }}
 secrets = {{ gt (len $d.secrets) 0 }}
@@ -131,7 +131,7 @@ affinity: {{- toYaml . | nindent 2 }}
     - name: PGANALYTICS_LOG_FORMAT
       value: {{ $c.logFormat }}
     {{- if index . 3 }}
-    - name: NODE_NAME
+    - name: PGANALYTICS_KUBERNETES_NODE
       valueFrom:
         fieldRef:
           fieldPath: spec.nodeName
@@ -149,13 +149,6 @@ affinity: {{- toYaml . | nindent 2 }}
         secretKeyRef:
           name: {{ . }}
           key: {{ $c.credentials.passwordKey }}
-    {{- if and (ne $c.discovery.mode "off") $c.credentials.usernameKey }}
-    - name: PGANALYTICS_KUBERNETES_USER
-      valueFrom:
-        secretKeyRef:
-          name: {{ . }}
-          key: {{ $c.credentials.usernameKey }}
-    {{- end }}
     {{- end }}
     {{- if $c.services.existingSecret }}
     - name: PGSERVICEFILE
@@ -186,7 +179,7 @@ affinity: {{- toYaml . | nindent 2 }}
       mountPath: /etc/pganalytics/client
       readOnly: true
     {{- end }}
-    {{- if and $credentials (ne $c.discovery.mode "off") }}
+    {{- if and $credentials (index . 3) }}
     - name: credentials
       mountPath: /etc/pganalytics/credentials
       readOnly: true
@@ -247,7 +240,7 @@ affinity: {{- toYaml . | nindent 2 }}
     secretName: {{ . }}
     defaultMode: 0440
 {{- end }}
-{{- if ne $c.discovery.mode "off" }}
+{{- if index . 2 }}
 {{- with include "pganalytics.secret.credentials" $ }}
 - name: credentials
   secret:

@@ -73,21 +73,15 @@
 {{- if and $v.collector.deployment.enabled $v.collector.targets (not (include "pganalytics.secret.collector" .)) -}}
   {{- $wrong = append $wrong "collector.targets needs a token, and nothing makes one (secrets.bootstrap.enabled or backend.enabled is false): make it with `pganalytics token create NAME --kind collector`, put it into a Secret, and set collector.token.existingSecret" -}}
 {{- end -}}
-{{- if ne $v.collector.discovery.mode "off" -}}
-  {{- if and (eq $v.collector.discovery.mode "namespaces") (not $v.collector.discovery.namespaces) -}}
-    {{- $wrong = append $wrong "collector.discovery.mode=namespaces needs to know where to look: set collector.discovery.namespaces" -}}
+{{- if $v.collector.discovery.enabled -}}
+  {{- if and (not $v.collector.discovery.namespaces) (not $v.collector.discovery.allNamespaces) -}}
+    {{- $wrong = append $wrong "collector.discovery.enabled needs to know where to look: set collector.discovery.namespaces, or collector.discovery.allNamespaces=true" -}}
   {{- end -}}
-  {{- if and (eq $v.collector.discovery.mode "node") $v.collector.discovery.namespaces -}}
-    {{- $wrong = append $wrong "collector.discovery.namespaces is for the mode namespaces, and collector.discovery.mode is node, which looks into all: leave one of them out" -}}
-  {{- end -}}
-  {{- if and (eq $v.collector.discovery.mode "namespaces") (not $v.collector.deployment.enabled) -}}
-    {{- $wrong = append $wrong "collector.discovery.mode=namespaces is the Deployment's work: set collector.deployment.enabled=true" -}}
+  {{- if and $v.collector.discovery.namespaces $v.collector.discovery.allNamespaces -}}
+    {{- $wrong = append $wrong "collector.discovery.namespaces and collector.discovery.allNamespaces are both set: leave one of them out" -}}
   {{- end -}}
   {{- if and (not $v.collector.discovery.secrets) (not (and (include "pganalytics.secret.credentials" .) $v.collector.credentials.usernameKey)) -}}
     {{- $wrong = append $wrong "collector.discovery: nothing says how to log in to what is found; name Secrets in collector.discovery.secrets, or set collector.credentials.existingSecret with user and password of a role that all servers know" -}}
-  {{- end -}}
-  {{- if and (or $v.collector.discovery.hostPaths.cgroups $v.collector.discovery.hostPaths.volumes) (ne $v.collector.discovery.mode "node") -}}
-    {{- $wrong = append $wrong "collector.discovery.hostPaths are folders of the servers' own node: set collector.discovery.mode=node, or leave them out" -}}
   {{- end -}}
   {{- if not (include "pganalytics.secret.collector" .) -}}
     {{- $wrong = append $wrong "collector.discovery needs a token, and nothing makes one (secrets.bootstrap.enabled or backend.enabled is false): make it with `pganalytics token create NAME --kind collector`, put it into a Secret, and set collector.token.existingSecret" -}}
