@@ -67,6 +67,12 @@ async fn a_collector_ships_with_its_certificate_and_both_sides_take_renewed_ones
     let refused = format!("{:#}", pganalytics(&remote, &environment).expect_err("the system trusts no such authority"));
     ensure!(refused.contains("signed by nobody we trust: name its authority in --ca-file"), "{refused}");
     pganalytics(&[&remote[..], &["--ca-file", &text(&ours.file)]].concat(), &environment)?;
+    // Health is for everybody who trusts it.
+    let health = ["health", "--url", &backend.api.url, "--ca-file", &text(&ours.file)];
+    let ready = pganalytics(&health, &[])?;
+    ensure!(ready.contains("is ready: version "), "{ready}");
+    let refused = format!("{:#}", pganalytics(&health[..3], &[]).expect_err("the system trusts no such authority"));
+    ensure!(refused.contains("name its authority in --ca-file"), "{refused}");
 
     // What cannot be taken is counted, and everything goes on.
     let expires = figure(&backend, "pganalytics_tls_certificate_expiry_timestamp_seconds").await?;

@@ -292,3 +292,22 @@ def check_10_binaries_take_the_configuration(tools):
                         assert done.returncode in (0, 1), f"{case}: {done.returncode}: {done.stdout}{done.stderr}"
                 count += 1
     return count
+
+
+def check_11_binaries_know_their_commands(tools):
+    """the real binaries know every command and flag that a pod is started with"""
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
+    seen = set()
+    for case in EVERYTHING:
+        for _, pod in pods(tools.objects(case)):
+            for container in pod.get("initContainers", []) + pod["containers"]:
+                binary = "pganalytics-collector" if container["name"] == "collector" else "pganalytics"
+                seen.add((binary, *container.get("args", [])))
+    for command in sorted(seen):
+        binary = target / command[0]
+        assert binary.exists(), f"{binary} is not there: cargo build --workspace --bins --locked"
+        # With --help nothing is run; a flag that is not known would still be refused, since each is looked for in the answer.
+        text = run([binary, *[word for word in command[1:] if not word.startswith("--") and "=" not in word][:2 if command[1] == "kubernetes" else 1], "--help"])
+        for flag in (word for word in command[1:] if word.startswith("--")):
+            assert flag in text, f"{' '.join(command)}: {flag} is not known"
+    return len(seen)

@@ -32,6 +32,7 @@ pub(crate) enum Command {
     Sql(command::sql::Args),
     Views(command::views::Args),
     Doctor(Box<command::doctor::Args>),
+    Health(command::health::Args),
     User(command::user::Args),
     Token(command::token::Args),
     Collector(command::collector::Args),
@@ -46,7 +47,7 @@ pub(crate) enum Command {
 /// How `--help` lists the subcommands; each stands once.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Run", &["all-in-one", "serve", "collect", "migrate"]),
-    ("Ask", &["sql", "views", "doctor"]),
+    ("Ask", &["sql", "views", "doctor", "health"]),
     ("Administrate", &["user", "token", "collector", "retention", "lake", "kubernetes"]),
     ("Develop", &["openapi", "completions"]),
 ];

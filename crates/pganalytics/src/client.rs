@@ -24,6 +24,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Longer than any deadline a backend has.
 const ANSWER: Duration = Duration::from_secs(600);
 
+/// Readiness is of use soon or not at all; longer than a backend takes to find out that its store does not answer.
+const HEALTH: Duration = Duration::from_secs(10);
+
 /// Where the backend is.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Backend")]
@@ -200,6 +203,43 @@ impl Client {
             Self::Local { .. } => "the data folder".into(),
         }
     }
+}
+
+/// What a backend says of itself to anybody.
+#[derive(Debug)]
+pub(crate) struct Health {
+    pub(crate) url: Url,
+    pub(crate) version: String,
+    pub(crate) timestamp: String,
+}
+
+/// Asks whether a backend is ready, then its version and clock, without credentials.
+///
+/// # Errors
+/// Where it is not reached, is not ready, or is none.
+pub(crate) async fn health(args: &ClientArgs) -> anyhow::Result<Health> {
+    let builder = reqwest::Client::builder().connect_timeout(CONNECT).timeout(HEALTH);
+    let (builder, url) = if let Some(url) = &args.url {
+        (args.trusting(builder)?, url.clone())
+    } else {
+        let data = args.data.display();
+        let access = Access::read(&args.data)?.with_context(|| format!("no backend runs on {data}: name one with --url"))?;
+        (builder, access.url.parse().with_context(|| format!("read the url in {data}/cli.json"))?)
+    };
+    let http = builder.build().context("set up HTTP")?;
+    let ready = http.get(join(&url, &["readyz"])?).send().await.map_err(|error| unreachable(&url, error))?;
+    let status = ready.status();
+    if !status.is_success() {
+        let said = ready.text().await.with_context(|| format!("read the answer of {url}"))?;
+        anyhow::bail!("{url} is not ready ({status}): {}", said.lines().next().unwrap_or_default());
+    }
+    let reply = http.get(join(&url, &["api", "v1", "health"])?).send().await.map_err(|error| unreachable(&url, error))?;
+    let body = reply.bytes().await.with_context(|| format!("read the answer of {url}"))?;
+    let said: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let text = |key: &str| said.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
+    let (version, timestamp) =
+        text("version").zip(text("timestamp")).with_context(|| format!("{url} tells no version: is it a pgAnalytics backend?"))?;
+    Ok(Health { url, version, timestamp })
 }
 
 fn unreachable(base: &Url, error: reqwest::Error) -> anyhow::Error {

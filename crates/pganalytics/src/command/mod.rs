@@ -6,6 +6,7 @@ pub(crate) mod collector;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod kubernetes;
+pub(crate) mod health;
 pub(crate) mod lake;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
@@ -38,6 +39,7 @@ pub(crate) fn run(Cli { command, log }: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Migrate(args) => return runtime()?.block_on(Box::pin(migrate::run(*args))),
         Command::Lake(args) => return runtime()?.block_on(Box::pin(lake::run(args))),
+        Command::Health(args) => runtime()?.block_on(Box::pin(health::run(args)))?,
         Command::Sql(args) => return runtime()?.block_on(Box::pin(sql::run(args))),
         Command::Doctor(args) => return runtime()?.block_on(Box::pin(doctor::run(*args))),
         Command::User(args) => runtime()?.block_on(Box::pin(user::run(args)))?,
