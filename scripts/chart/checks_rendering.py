@@ -110,9 +110,9 @@ def check_08_checkov(tools):
             env={"LOG_LEVEL": "ERROR"},
         )
         report = json.loads(text[text.index("{") :])
-        found = [f"{f['check_id']} {f['check_name']}: {f['resource']}" for f in report.get("results", {}).get("failed_checks", [])]
+        found = [f"{f['check_id']} {f['check_name']}: {f['resource']}" for f in report["results"]["failed_checks"]]
         assert not found, "\n".join(sorted(set(found)))
-        assert report["summary"]["passed"] > 100 if "summary" in report else report["passed"] >= 0, text[:400]
+        assert report["summary"]["passed"] > 100, f"checkov looked at next to nothing: {report['summary']}"
 
 
 def check_09_dry_run(tools):
