@@ -35,7 +35,7 @@ use crate::meta::{Meta, explain};
 use crate::parquet::{Draft, sorted};
 use crate::rollup::{Binning, Combiner};
 use crate::rows::{Hot, date, days, span};
-use crate::scan::Files;
+use crate::scan::{Blame, Files};
 use crate::shape::{Shape, Shapes};
 use crate::snapshot::{Change, Present};
 use crate::stats::Compaction;
@@ -104,13 +104,7 @@ impl Compactor {
             tokio::time::sleep_until(began + SEEN).await;
         }
         let compacted = Compacted { up_to, batches: batches.len() as u64 };
-        let version = match self.commit(fence, &written, &[], Some(compacted), now).await {
-            Ok(version) => version,
-            Err(error) => {
-                self.discard(&written).await;
-                return Err(error);
-            }
-        };
+        let version = self.commit(fence, &written, &[], Some(compacted), now).await?;
         let done = Compaction {
             batches: batches.len() as u64,
             rows: written.iter().map(|file| file.rows).sum(),
@@ -158,13 +152,7 @@ impl Compactor {
                 done.files += merged.len() as u64;
                 done.bytes += merged.iter().map(|file| file.bytes).sum::<u64>();
                 done.merged += inputs.len() as u64;
-                let version = match self.commit(fence, &merged, &inputs, None, now).await {
-                    Ok(version) => version,
-                    Err(error) => {
-                        self.discard(&merged).await;
-                        return Err(error);
-                    }
-                };
+                let version = self.commit(fence, &merged, &inputs, None, now).await?;
                 let retired = inputs.iter().map(|file| file.id).collect();
                 self.follower.publish(version, Change { added: merged, retired, ..Change::default() }).await?;
             }
@@ -227,7 +215,12 @@ impl Compactor {
         let merged = tokio::task::spawn_blocking(write).await.context("merge files")?;
         let (read, merged) = match merged {
             Ok(merged) => merged,
-            Err(error) => return Err(self.files.blame(error, inputs).await),
+            Err(error) => {
+                return Err(match self.files.blame(error.as_ref(), inputs).await {
+                    Some(Blame::Damaged(which)) => error.context(which),
+                    Some(Blame::Away(_)) | None => error,
+                });
+            }
         };
         if read != expected {
             self.discard(&merged).await;
@@ -236,7 +229,8 @@ impl Compactor {
         Ok(merged)
     }
 
-    /// The one transaction in which the history changes its form; its version.
+    /// The one transaction in which the history changes its form; its version. Where it failed, the files that were added are deleted; but where
+    /// only the answer to the commit is missing, they may be the history by now, and stay: they are live, or orphans.
     async fn commit(
         &self,
         fence: Fence,
@@ -245,7 +239,7 @@ impl Compactor {
         compacted: Option<Compacted>,
         now: DateTime<Utc>,
     ) -> anyhow::Result<i64> {
-        let change = async {
+        let begun = async {
             let mut transaction = self.meta.database().begin().await.map_err(explain)?;
             let version = next_version(&mut transaction).await.map_err(explain)?;
             fence.check(&mut transaction).await?;
@@ -263,10 +257,24 @@ impl Compactor {
                 let note = statement("update history set compacted = $1").bind(up_to);
                 transaction.execute(note).await.map_err(explain)?;
             }
-            transaction.commit().await.map_err(explain)?;
-            anyhow::Ok(version)
+            anyhow::Ok((transaction, version))
         };
-        change.await.context("change the catalog of files")
+        let context = "change the catalog of files";
+        let (transaction, version) = match begun.await {
+            Ok(begun) => begun,
+            Err(error) => {
+                self.discard(added).await;
+                return Err(error).context(context);
+            }
+        };
+        if let Err(error) = transaction.commit().await {
+            // A file's own database says what it did; another process may have committed and died, or its answer is lost.
+            if !self.meta.database().is_shared() && matches!(error, sqlx::Error::Database(_)) {
+                self.discard(added).await;
+            }
+            return Err(explain(error)).context(context);
+        }
+        Ok(version)
     }
 
     /// Removes files that will not be live after all; what is left is removed as an orphan.

@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use uuid::Uuid;
 
 use crate::follow::{Follower, next_version};
 use crate::meta::database::statement;
-use crate::meta::{Meta, Progress, explain, micros};
+use crate::meta::{Meta, Progress, Remedy, explain, micros, remedy};
 use crate::rows::{Hot, Prepared, prepare, rows};
 use crate::shape::Shapes;
 use crate::skew::Skewed;
@@ -38,6 +39,12 @@ const QUEUE: usize = 1_024;
 const DECODERS: usize = 4;
 /// From this size on a batch is decoded on a thread of its own, so that no other task waits.
 const INLINE_BYTES: usize = 32 << 10;
+/// The longest one commit may take on a shared store: longer than a statement waits for another replica's lock there, and shorter than a collector
+/// or a load balancer waits for an answer.
+const COMMIT: Duration = Duration::from_secs(15);
+/// What to do where rows come in and none go into files.
+const COMPACTION_BEHIND: Remedy =
+    Remedy("too many rows wait to be written into files: see the backends' logs for why compaction fails or is slow");
 /// Hot bytes at which compaction is asked to come early.
 pub(crate) const HOT_EARLY: u64 = 192 << 20;
 /// Hot bytes at which batches are refused: compaction does not keep up, or fails, and memory must not grow without end.
@@ -125,7 +132,30 @@ struct Waiting {
     prepared: Prepared,
     sequence: u64,
     /// Whether it was new; or why the store did not take it.
-    answer: oneshot::Sender<Result<bool, String>>,
+    answer: oneshot::Sender<Result<bool, Trouble>>,
+}
+
+/// Why a whole group of batches was not taken.
+#[derive(Debug, Clone)]
+struct Trouble {
+    problem: String,
+    remedy: Option<Remedy>,
+}
+
+impl From<sqlx::Error> for Trouble {
+    fn from(error: sqlx::Error) -> Self {
+        Self { remedy: remedy(&error), problem: format!("{:#}", anyhow::Error::new(error)) }
+    }
+}
+
+impl From<Trouble> for IngestError {
+    fn from(Trouble { problem, remedy }: Trouble) -> Self {
+        let error = anyhow::anyhow!(problem);
+        Self::Store(match remedy {
+            Some(remedy) => error.context(remedy),
+            None => error,
+        })
+    }
 }
 
 /// What the writer task works on.
@@ -186,9 +216,8 @@ impl Intake {
         }
         let hot = self.present.hot_bytes();
         if hot >= HOT_FULL {
-            return Err(IngestError::Store(anyhow::anyhow!(
-                "{hot} bytes of rows wait for compaction, at most {HOT_FULL} may: see the log for why compaction fails or is slow"
-            )));
+            let error = anyhow::anyhow!("{hot} bytes of rows wait for compaction, at most {HOT_FULL} may");
+            return Err(IngestError::Store(error.context(COMPACTION_BEHIND)));
         }
         let permit = Arc::clone(&self.decoders).acquire_owned().await.map_err(|_| closed())?;
         let mut prepared = if body.len() < INLINE_BYTES {
@@ -208,7 +237,7 @@ impl Intake {
         self.queue.send(Waiting { body, prepared, sequence: header.sequence, answer }).await.map_err(|_| closed())?;
         match answered.await {
             Ok(Ok(new)) => Ok(ack(!new)),
-            Ok(Err(problem)) => Err(IngestError::Store(anyhow::anyhow!(problem))),
+            Ok(Err(trouble)) => Err(trouble.into()),
             Err(_) => Err(closed()),
         }
     }
@@ -228,17 +257,27 @@ impl Writer {
                 bytes += next.body.len();
                 group.push(next);
             }
-            match self.commit(&group).await {
+            match self.commit_in_time(&group).await {
                 Ok((version, ids)) => self.publish(group, version, ids).await,
                 Err(error) => {
-                    let problem = format!("{:#}", explain(error));
+                    let trouble = Trouble::from(error);
                     for batch in group {
                         // A caller that has gone away asks again.
-                        let _ = batch.answer.send(Err(problem.clone()));
+                        let _ = batch.answer.send(Err(trouble.clone()));
                     }
                 }
             }
         }
+    }
+
+    /// Where the shared store says nothing, whoever waits is told in time to ask another replica. What was committed all the same is a duplicate then.
+    async fn commit_in_time(&self, group: &[Waiting]) -> Result<(i64, Vec<Option<i64>>), sqlx::Error> {
+        if !self.meta.database().is_shared() {
+            return self.commit(group).await;
+        }
+        let silent =
+            |_| Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer to a commit of batches in time")));
+        tokio::time::timeout(COMMIT, self.commit(group)).await.unwrap_or_else(silent)
     }
 
     /// One transaction for all: its version, and the id of each batch, 0 for one without rows, none for a duplicate.

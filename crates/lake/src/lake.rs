@@ -350,7 +350,13 @@ impl Lake {
                 compaction.merged = done.merged,
                 "compacted"
             ),
-            Err(error) => tracing::error!(error = format!("{error:#}"), "compact"),
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "compact");
+                // Expiry goes on where this is the only process: it may be what frees the room that is missing.
+                if self.0.lease.step_aside().await {
+                    return;
+                }
+            }
         }
         match self.expire(now).await {
             Ok(done) if done == Expiry::default() => {}

@@ -3,10 +3,13 @@
 //! # Promise
 //! At most one holder's changes are committed at any time: a change under a lease names the lease's fence in its own transaction
 //! ([`Fence::check`]), and a new holder has a new fence. So a holder that was paused, cut off or is slow to notice does no harm.
-//! A holder that died is followed within [`LASTS`] + [`TICK`]; one that stops hands over at once. All times are the database's.
+//! A holder that died is followed within [`LASTS`] + [`TICK`]; one that stops hands over at once, and one that cannot do the work, because it
+//! alone does not reach the files, steps aside ([`Lease::step_aside`]). All times are the database's.
 //!
 //! A store of one process has no leases: its folder is locked.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -20,6 +23,8 @@ use crate::meta::database::{Transaction, statement};
 const LASTS: Duration = Duration::from_millis(1_500);
 /// How often it is renewed, or tried for.
 const TICK: Duration = Duration::from_millis(300);
+/// How long the lease must be free before one who stepped aside takes it again.
+const ASIDE: Duration = Duration::from_secs(10);
 /// The lease of compaction, merging, retention and cleaning.
 const LAKE: &str = "lake";
 
@@ -47,11 +52,13 @@ pub(crate) struct Lease {
     meta: Meta,
     holder: String,
     held: watch::Sender<Option<i64>>,
+    /// Others come first.
+    aside: Arc<AtomicBool>,
 }
 
 impl Lease {
     pub(crate) fn new(meta: Meta) -> Self {
-        Self { meta, holder: Uuid::new_v4().to_string(), held: watch::Sender::new(None) }
+        Self { meta, holder: Uuid::new_v4().to_string(), held: watch::Sender::new(None), aside: Arc::default() }
     }
 
     /// The fence, if it is held at this moment as far as this process knows.
@@ -82,14 +89,29 @@ impl Lease {
              on conflict (name) do update set
                  holder = excluded.holder, expires = excluded.expires,
                  fence = leases.fence + case when leases.holder = excluded.holder then 0 else 1 end
-             where leases.holder = excluded.holder or leases.expires < {clock}
+             where (leases.holder = excluded.holder and leases.expires >= {clock}) or leases.expires < {clock} - $4
              returning fence"
         );
-        let lasts = i64::try_from(LASTS.as_micros()).unwrap_or(i64::MAX);
-        let upsert = statement(sqlx::AssertSqlSafe(sql)).bind(LAKE).bind(self.holder.as_str()).bind(lasts);
+        let behind = if self.aside.load(Ordering::Relaxed) { ASIDE } else { Duration::ZERO };
+        let upsert = statement(sqlx::AssertSqlSafe(sql)).bind(LAKE).bind(self.holder.as_str()).bind(micros(LASTS)).bind(micros(behind));
         let fence: Option<(i64,)> = self.meta.database().returning(upsert).await?;
+        if fence.is_some() {
+            self.aside.store(false, Ordering::Relaxed);
+        }
         self.note(fence.map(|(fence,)| fence));
         Ok(())
+    }
+
+    /// Lets another replica do what this one could not. Where there is none, it is this one's turn again after [`ASIDE`]. False where it does
+    /// not hold the lease.
+    pub(crate) async fn step_aside(&self) -> bool {
+        if self.held.borrow().is_none() {
+            return false;
+        }
+        tracing::warn!("steps aside: another replica may reach what this one does not");
+        self.aside.store(true, Ordering::Relaxed);
+        self.give_back().await;
+        true
     }
 
     /// Keeps trying, renewing, and at last gives it back, so that another replica goes on at once.
@@ -121,7 +143,9 @@ impl Lease {
 
     async fn give_back(&self) {
         self.note(None);
-        let release = statement("update leases set expires = 0 where name = $1 and holder = $2").bind(LAKE).bind(self.holder.as_str());
+        let clock = self.meta.database().clock();
+        let sql = format!("update leases set expires = {clock} where name = $1 and holder = $2 and expires > {clock}");
+        let release = statement(sqlx::AssertSqlSafe(sql)).bind(LAKE).bind(self.holder.as_str());
         if let Ok(Err(error)) = tokio::time::timeout(LASTS, self.meta.database().execute(release)).await {
             tracing::warn!(error = format!("{:#}", crate::meta::explain(error)), "hand over the lease");
         }
@@ -136,4 +160,8 @@ impl Lease {
             }
         }
     }
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }

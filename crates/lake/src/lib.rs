@@ -49,7 +49,7 @@ pub use ingest::{Ack, IngestError, Sender};
 pub use lake::Lake;
 pub use meta::{
     Applicant, Attempts, Collector, Credential, CredentialError, CredentialState, Credentials, DatabaseUrl, DatabaseUrlError, Enrolled,
-    Enrolment, Meta, MetaError, NewToken, Role, SchemaState, Server, ServerRole, Session, Token, TokenKind, UnknownWord, User,
+    Enrolment, Meta, MetaError, NewToken, Remedy, Role, SchemaState, Server, ServerRole, Session, Token, TokenKind, UnknownWord, User,
 };
 pub use options::{DEFAULT_COMPACT_EVERY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION, LakeOptions};
 pub use query::{Answer, Position, Query, QueryError, QueryErrorKind};

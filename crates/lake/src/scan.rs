@@ -133,12 +133,33 @@ impl Files {
         Ok(merge.execute(0, Arc::new(context))?)
     }
 
-    /// Says which of some files is the damaged one, if any is, in front of an error from reading them. Reads them all.
-    pub(crate) async fn blame(&self, error: anyhow::Error, files: &[Arc<LiveFile>]) -> anyhow::Error {
-        match damage(&self.store, files).await {
-            Some(damage) => error.context(damage),
-            None => error,
+    /// Says what an error from reading files comes from: a store that does not give them, or a file that is damaged. Reads them all where it
+    /// must, to find that one.
+    pub(crate) async fn blame(&self, error: &(dyn std::error::Error + Send + Sync + 'static), files: &[Arc<LiveFile>]) -> Option<Blame> {
+        if let Some(away) = away(error) {
+            return Some(Blame::Away(away));
         }
+        for file in files {
+            let found = match self.store.checksum(&file.path()).await {
+                Ok(found) if found == file.crc32 => continue,
+                Ok(found) => format!("its checksum is {found:08x}, and was written as {:08x}", file.crc32),
+                Err(error) => match away(error.as_ref()) {
+                    Some(away) => return Some(Blame::Away(away)),
+                    None => match self.store.answers().await {
+                        Ok(()) => format!("{error:#}"),
+                        // Without its bucket no file is there.
+                        Err(error) => return Some(Blame::Away(format!("{error:#}"))),
+                    },
+                },
+            };
+            return Some(Blame::Damaged(format!(
+                "the file {} is damaged ({found}): restore it from a backup, or give its {} rows up by deleting file {} from the catalog",
+                self.store.shown(&file.path()),
+                file.rows,
+                file.id
+            )));
+        }
+        None
     }
 
     fn source(&self, schema: &SchemaRef) -> ParquetSource {
@@ -158,20 +179,24 @@ fn order(shape: &Shape) -> datafusion::error::Result<LexOrdering> {
     LexOrdering::new(order).ok_or_else(|| DataFusionError::Internal(format!("{} without a sort order", shape.name())))
 }
 
-/// The first file that is not as it was written, and what to do about it.
-async fn damage(store: &Store, files: &[Arc<LiveFile>]) -> Option<String> {
-    for file in files {
-        let found = match store.checksum(&file.path()).await {
-            Ok(found) if found == file.crc32 => continue,
-            Ok(found) => format!("its checksum is {found:08x}, and was written as {:08x}", file.crc32),
-            Err(error) => format!("{error:#}"),
-        };
-        return Some(format!(
-            "the file {} is damaged ({found}): restore it from a backup, or give its {} rows up by deleting file {} from the catalog",
-            store.shown(&file.path()),
-            file.rows,
-            file.id
-        ));
+/// Why files could not be read.
+#[derive(Debug)]
+pub(crate) enum Blame {
+    /// One is not as it was written; which, and what to do about it.
+    Damaged(String),
+    /// The store gives none; in its own words.
+    Away(String),
+}
+
+/// The store's own words, where it is not the file that is missing or damaged.
+fn away(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        match error.downcast_ref::<object_store::Error>() {
+            Some(object_store::Error::NotFound { .. }) => return None,
+            Some(error) => return Some(error.to_string()),
+            None => cause = error.source(),
+        }
     }
     None
 }

@@ -40,15 +40,18 @@ use crate::failure::{failure, is_reading};
 use crate::fleet::is_fleet;
 use crate::follow::Follower;
 use crate::functions;
+use crate::meta::Remedy;
 use crate::options::LakeOptions;
 use crate::query::{Answer, Query, QueryError, QueryErrorKind};
 use crate::recent::Unsummed;
 use crate::rollup::Binning;
-use crate::scan::Files;
+use crate::scan::{Blame, Files};
 use crate::shape::{Shape, Shapes};
 use crate::snapshot::{Present, Snapshot};
 use crate::table::table;
 
+/// What to do where the store gives no files.
+const AWAY: &str = "see that the object store is up, and that its bucket and the credentials are right (the backend's log says what it answered); then try again";
 /// Queries that run at once; more wait for their turn within their deadline. Together with the memory of one it bounds the process.
 pub const QUERIES_AT_ONCE: usize = 4;
 /// Bytes of a statement: room for any that a person or a dashboard writes.
@@ -193,7 +196,8 @@ impl Engine {
         // What any replica acknowledged before this question is part of its answer.
         if let Err(error) = self.follower.refresh().await {
             tracing::warn!(error = format!("{error:#}"), "follow the other replicas for a query");
-            return Err(QueryError::new(QueryErrorKind::Store, "the store does not answer at the moment").hint("try again"));
+            let hint = error.downcast_ref::<Remedy>().map_or_else(|| "try again".to_owned(), ToString::to_string);
+            return Err(QueryError::new(QueryErrorKind::Store, "the store does not answer at the moment").hint(hint));
         }
         let snapshot = self.present.snapshot();
         match self.execute(statement, &query, snapshot.clone()).await {
@@ -202,8 +206,16 @@ impl Engine {
                 let mut failure = failure(&error, &self.shapes);
                 if is_reading(&error) {
                     let files: Vec<Arc<LiveFile>> = snapshot.values().flat_map(|contents| contents.files.iter().cloned()).collect();
-                    let blamed = self.files.blame(anyhow::anyhow!(failure.message), &files).await;
-                    failure.message = format!("{blamed:#}");
+                    match self.files.blame(&error, &files).await {
+                        Some(Blame::Damaged(which)) => failure.message = format!("{which}: {}", failure.message),
+                        Some(Blame::Away(reason)) => {
+                            tracing::warn!(error = reason, "read files for a query");
+                            return Err(
+                                QueryError::new(QueryErrorKind::Store, "the history's files cannot be read at the moment").hint(AWAY)
+                            );
+                        }
+                        None => {}
+                    }
                 }
                 Err(failure)
             }
