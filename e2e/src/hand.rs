@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::backend::Api;
+use crate::tally::Tally;
 use crate::wait::{PATIENCE, until};
 
 /// The view that shipped rows are of: few columns, of every kind.
@@ -119,11 +120,43 @@ impl Hand {
         Ok(failures)
     }
 
+    /// The same, counting what this client sees of it.
+    ///
+    /// # Errors
+    /// When it never is acknowledged.
+    pub async fn ship_counted(&self, api: &Api, batch: &Bytes, tally: &mut Tally) -> Result<()> {
+        tally.batches += 1;
+        let shipped = until("an acknowledgement", PATIENCE, async || {
+            tally.tries += 1;
+            match self.ship(api, batch).await {
+                Some(status) if status.is_success() => return Ok(Some(())),
+                Some(status) => *tally.refused.entry(status.as_u16()).or_default() += 1,
+                None => tally.unanswered += 1,
+            }
+            Ok(None)
+        })
+        .await;
+        tally.given_up += u32::from(shipped.is_err());
+        shipped
+    }
+
     /// Ships a batch; the answer's status, or none.
     pub async fn ship(&self, api: &Api, batch: &Bytes) -> Option<StatusCode> {
+        Some(self.request(api, batch).send().await.ok()?.status())
+    }
+
+    /// Ships a batch; the answer's status and words.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn ask(&self, api: &Api, batch: &Bytes) -> Result<(StatusCode, String)> {
+        let answer = self.request(api, batch).send().await.context("ship a batch")?;
+        Ok((answer.status(), answer.text().await.context("read the answer")?))
+    }
+
+    fn request(&self, api: &Api, batch: &Bytes) -> reqwest::RequestBuilder {
         let request = api.client().post(format!("{}/api/v1/ingest", api.url)).bearer_auth(&self.token);
-        let answer = request.header("content-type", wire::CONTENT_TYPE).body(batch.clone()).send().await.ok()?;
-        Some(answer.status())
+        request.header("content-type", wire::CONTENT_TYPE).body(batch.clone())
     }
 
     /// Batches made so far.

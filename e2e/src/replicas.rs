@@ -1,10 +1,12 @@
 //! Replicas: several backends that share a PostgreSQL as their meta store, as they do in production.
 
 use anyhow::{Context, Result, bail};
+use sqlx::postgres::PgConnection;
 
 use crate::backend::{Backend, Settings};
 use crate::install::binary;
 use crate::postgres::Postgres;
+use crate::wait::{PATIENCE, until};
 
 /// The meta store's URL on a server.
 #[must_use]
@@ -50,9 +52,18 @@ pub async fn replica(url: &str, store: &str) -> Result<Backend> {
 /// # Errors
 /// When it does not end.
 pub async fn refused(url: &str, store: &str) -> Result<String> {
+    refused_with(url, store, &[]).await
+}
+
+/// The same, with variables beside those of the test.
+///
+/// # Errors
+/// When it does not end.
+pub async fn refused_with(url: &str, store: &str, environment: &[(String, String)]) -> Result<String> {
     let output = tokio::process::Command::new(binary("pganalytics")?)
         .args(["serve", "--database-url", url, "--store", store, "--listen", "127.0.0.1:0", "--data"])
         .arg(tempfile::tempdir().context("create a temporary folder")?.path())
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .output()
         .await
         .context("run pganalytics serve")?;
@@ -60,6 +71,42 @@ pub async fn refused(url: &str, store: &str) -> Result<String> {
         bail!("it served");
     }
     Ok(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+/// The lease as the meta store has it, by the store's own clock in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Term {
+    /// Another holder has another one, and a higher.
+    pub fence: i64,
+    /// When it ends unless it is renewed.
+    pub expires: i64,
+    pub now: i64,
+}
+
+/// Reads it.
+///
+/// # Errors
+/// When there is none yet, or the store does not answer.
+pub async fn term(session: &mut PgConnection) -> Result<Term> {
+    let sql = "select fence, expires, cast(extract(epoch from clock_timestamp()) * 1000000 as bigint) as now from leases";
+    sqlx::query_as(sql).fetch_one(session).await.context("read the lease")
+}
+
+/// Waits until another replica has the lease than in that term; its own first term that was seen, and the last of the one before.
+///
+/// # Errors
+/// When none takes it.
+pub async fn next_term(session: &mut PgConnection, before: Term) -> Result<(Term, Term)> {
+    let mut last = before;
+    until("another holder of the lease", PATIENCE, async || {
+        let term = term(session).await?;
+        if term.fence > before.fence {
+            return Ok(Some((term, last)));
+        }
+        last = term;
+        Ok(None)
+    })
+    .await
 }
 
 /// Whether a backend says that it holds the lease.

@@ -1,6 +1,7 @@
 //! A real S3 server, versitygw, on a temporary folder and a free loopback port, gone when dropped. `scripts/s3-server.sh` builds it
 //! once and says where it is. It can be killed and started again: what it acknowledged is there again, since it keeps objects as files.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -22,6 +23,7 @@ pub const SECRET_KEY: &str = "not-a-secret-outside-this-test";
 #[derive(Debug)]
 pub struct S3 {
     pub port: u16,
+    address: Ipv4Addr,
     program: PathBuf,
     // Before the folder: the process must be gone when the folder goes.
     process: Option<Process>,
@@ -34,9 +36,17 @@ impl S3 {
     /// # Errors
     /// When it cannot be built, or does not answer; with the end of its log.
     pub async fn start() -> Result<Self> {
+        Self::start_at(Ipv4Addr::LOCALHOST).await
+    }
+
+    /// One that listens at another address of this machine.
+    ///
+    /// # Errors
+    /// See [`Self::start`].
+    pub async fn start_at(address: Ipv4Addr) -> Result<Self> {
         let program = program()?;
         let folder = tempfile::Builder::new().prefix("pganalytics-s3-").tempdir().context("create a temporary folder")?;
-        let mut s3 = Self { port: ports::free()?, program, process: None, folder };
+        let mut s3 = Self { port: ports::free()?, address, program, process: None, folder };
         for path in [s3.bucket(), s3.metadata()] {
             std::fs::create_dir_all(&path).with_context(|| format!("create {}", path.display()))?;
         }
@@ -51,7 +61,7 @@ impl S3 {
     pub async fn run(&mut self) -> Result<()> {
         let spec = Spec::new(&self.program, &self.folder.path().join("s3.log"))
             .arguments(["--quiet", "--keep-alive", "--health", "/health", "--region", REGION, "--port"])
-            .arguments([format!("127.0.0.1:{}", self.port)])
+            .arguments([format!("{}:{}", self.address, self.port)])
             // Extended attributes are not on every file system that a temporary folder may lie on.
             .arguments(["posix".into(), "--sidecar".into(), self.metadata(), self.root()])
             .environment("ROOT_ACCESS_KEY", ACCESS_KEY)
@@ -100,7 +110,7 @@ impl S3 {
 
     #[must_use]
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}:{}", self.address, self.port)
     }
 
     /// What a client of it is told, in the names that every S3 client knows.

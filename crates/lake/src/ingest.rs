@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::follow::{Follower, next_version};
 use crate::meta::database::statement;
-use crate::meta::{Meta, Progress, Remedy, explain, micros, remedy};
+use crate::meta::{Meta, Progress, Remedy, micros, remedy};
 use crate::rows::{Hot, Prepared, prepare, rows};
 use crate::shape::Shapes;
 use crate::skew::Skewed;
