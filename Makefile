@@ -9,7 +9,7 @@ SHELL := /bin/bash
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 UI_SOURCES := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' -not -name schema.d.ts 2>/dev/null) docs/openapi.json
 
-.PHONY: help demo build ui test test-discovery lint fmt bench generated prerequisites binaries
+.PHONY: help demo build ui test test-discovery test-upgrade lint fmt bench generated prerequisites binaries
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,10 @@ test: prerequisites ui ## Every test of every suite; installs what they need
 
 test-discovery: prerequisites e2e/node_modules/.package-lock.json binaries ## Discovery against a real Kubernetes API, which is built once (a part of test-cluster)
 	@cargo test --workspace --locked --test discovery
+
+test-upgrade: prerequisites e2e/node_modules/.package-lock.json ## A rolling upgrade from the commit before (or FROM=revision), which is built for it
+	@previous=$$(scripts/previous.sh $(FROM)) && cargo build --workspace --bins --locked && \
+	  PGANALYTICS_PREVIOUS=$$previous cargo test --workspace --locked --test main -- upgrade --ignored --nocapture
 
 lint: ui/node_modules/.package-lock.json ## Formatting, clippy, the UI's lints
 	cargo fmt --all --check

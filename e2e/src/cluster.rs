@@ -2,14 +2,16 @@
 //! own. Each part can be killed and started again; all of it is gone when dropped.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
 use crate::backend::{Backend, Settings};
 use crate::balancer::{BACKENDS, Balancer, Software};
+use crate::install::binary;
 use crate::network::{self, Network};
 use crate::postgres::{Options, Postgres};
-use crate::replicas::migrate;
+use crate::replicas::migrate_with;
 use crate::s3::{BUCKET, S3};
 
 /// The database that the backends are told.
@@ -63,10 +65,8 @@ impl Cluster {
 
     async fn on(software: Software, meta: Postgres, s3: S3, settings: Vec<Settings>) -> Result<Self> {
         meta.execute(&format!("create database {DATABASE}")).await?;
-        let (code, said) = migrate(&database_url(&meta), &[]).await?;
-        if code != 0 {
-            bail!("pganalytics migrate: {said}");
-        }
+        let program = settings.iter().find_map(|settings| settings.program.clone());
+        migrated(&meta, &program.map_or_else(|| binary("pganalytics"), Ok)?).await?;
         let mut backends = Vec::new();
         for settings in settings {
             backends.push(Backend::start_with(settings).await?);
@@ -77,6 +77,22 @@ impl Cluster {
         balancer.api.token.clone_from(&backends[0].api.token);
         Ok(Self { balancer, backends, s3, meta })
     }
+
+    /// Brings the meta store to the version that was built.
+    ///
+    /// # Errors
+    /// When that fails; with what it said.
+    pub async fn migrate(&self) -> Result<()> {
+        migrated(&self.meta, &binary("pganalytics")?).await
+    }
+}
+
+async fn migrated(meta: &Postgres, program: &Path) -> Result<()> {
+    let (code, said) = migrate_with(program, &database_url(meta), &[]).await?;
+    if code != 0 {
+        bail!("pganalytics migrate: {said}");
+    }
+    Ok(())
 }
 
 /// A PostgreSQL whose commits survive kill -9, unlike those of servers that are only watched.

@@ -9,6 +9,9 @@ use anyhow::{Context, Result, ensure};
 
 use crate::process::{is_root, run};
 
+/// What their folders' names begin with; the process follows, so that what a killed one left is told from what is in use.
+const PREFIX: &str = "pganalytics-disk-";
+
 /// See the module.
 #[derive(Debug)]
 pub struct Disk {
@@ -22,7 +25,9 @@ impl Disk {
     /// Where nothing can be mounted.
     pub fn of(bytes: u64) -> Result<Self> {
         ensure!(is_root(), "a small disk is a mount, which needs root on Linux: run the tests as root");
-        let folder = tempfile::Builder::new().prefix("pganalytics-disk-").tempdir().context("create a temporary folder")?;
+        sweep();
+        let prefix = format!("{PREFIX}{}-", std::process::id());
+        let folder = tempfile::Builder::new().prefix(&prefix).tempdir().context("create a temporary folder")?;
         let options = format!("size={bytes},mode=1777");
         run(Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path())).context("mount a small disk")?;
         Ok(Self { folder })
@@ -72,6 +77,19 @@ impl Drop for Disk {
         // Lazily: what still has a file open there, as after a failed test, must not keep the mount.
         if let Err(error) = run(Command::new("umount").arg("--lazy").arg(self.path())) {
             eprintln!("{error:#}");
+        }
+    }
+}
+
+/// Removes what test processes that were killed have left.
+fn sweep() {
+    for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            // Another test may be removing it too.
+            let _ = run(Command::new("umount").arg("--lazy").arg(entry.path()));
+            let _ = std::fs::remove_dir(entry.path());
         }
     }
 }

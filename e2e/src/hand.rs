@@ -1,7 +1,7 @@
 //! A hand that ships: a collector whose rows are of its own making, each recognisable by its number; and the judge who counts them.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
@@ -22,6 +22,9 @@ const VIEW: &str = "pg_stat_archiver";
 /// How many rows there are of a server, how many different ones, and the sum of their numbers.
 const COUNTED: &str =
     "select count(*), count(distinct archived_count), coalesce(sum(archived_count), 0) from pg_stat_archiver where server = ";
+
+/// A client gives an answer up after this; collectors have more patience, and tests are not to wait for it.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// Rows, different rows, the sum of their numbers.
 pub type Counted = (i64, i64, i64);
@@ -156,7 +159,7 @@ impl Hand {
 
     fn request(&self, api: &Api, batch: &Bytes) -> reqwest::RequestBuilder {
         let request = api.client().post(format!("{}/api/v1/ingest", api.url)).bearer_auth(&self.token);
-        request.header("content-type", wire::CONTENT_TYPE).body(batch.clone())
+        request.header("content-type", wire::CONTENT_TYPE).body(batch.clone()).timeout(ANSWER)
     }
 
     /// Batches made so far.

@@ -1,5 +1,7 @@
 //! Replicas: several backends that share a PostgreSQL as their meta store, as they do in production.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
 use sqlx::postgres::PgConnection;
 
@@ -19,7 +21,15 @@ pub fn database_url(postgres: &Postgres) -> String {
 /// # Errors
 /// When it cannot be run.
 pub async fn migrate(url: &str, arguments: &[&str]) -> Result<(i32, String)> {
-    let mut command = tokio::process::Command::new(binary("pganalytics")?);
+    migrate_with(&binary("pganalytics")?, url, arguments).await
+}
+
+/// The same, by another version's program.
+///
+/// # Errors
+/// When it cannot be run.
+pub async fn migrate_with(program: &Path, url: &str, arguments: &[&str]) -> Result<(i32, String)> {
+    let mut command = tokio::process::Command::new(program);
     command.args(["migrate", "--database-url", url]).args(arguments);
     let output = command.output().await.context("run pganalytics migrate")?;
     let text = [output.stdout, output.stderr].concat();

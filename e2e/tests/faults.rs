@@ -274,6 +274,11 @@ async fn whatever_fails_nothing_acknowledged_is_missing_or_doubled() -> Result<(
                     batch = hand.next_batch()?;
                     return Ok(None);
                 }
+                tally.tries += 1;
+                match status {
+                    Some(status) => *tally.refused.entry(status.as_u16()).or_default() += 1,
+                    None => tally.unanswered += 1,
+                }
                 Ok(Some(status))
             });
             let status = refusal.await.with_context(|| when.clone())?;

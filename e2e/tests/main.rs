@@ -25,6 +25,7 @@ mod standby;
 mod stores;
 mod takeover;
 mod troubles;
+mod upgrade;
 mod verify;
 mod views;
 mod watched;

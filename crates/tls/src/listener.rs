@@ -148,7 +148,7 @@ impl Connection {
         };
         let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
         let mut patience = pin!(tokio::time::sleep(limits.first_request));
-        let mut stopping = false;
+        let (mut stopping, mut waits) = (false, true);
         loop {
             tokio::select! {
                 result = connection.as_mut() => {
@@ -157,7 +157,13 @@ impl Connection {
                     }
                     return;
                 }
-                () = patience.as_mut(), if !asked.is_cancelled() => return,
+                () = patience.as_mut(), if waits => {
+                    // Asked now, when it has run out, and not when the waiting began: a request may have come since.
+                    if !asked.is_cancelled() {
+                        return;
+                    }
+                    waits = false;
+                }
                 () = stop.cancelled(), if !stopping => {
                     stopping = true;
                     connection.as_mut().graceful_shutdown();
