@@ -122,11 +122,30 @@ pub async fn next_term(session: &mut PgConnection, before: Term) -> Result<(Term
 /// Whether a backend says that it holds the lease.
 #[must_use]
 pub fn holds_the_lease(backend: &Backend) -> bool {
+    fence_of(backend).is_some()
+}
+
+/// The fence of the lease that a backend says it holds.
+fn fence_of(backend: &Backend) -> Option<i64> {
     let log = backend.log();
-    let last = |words: &str| log.rfind(words);
-    match (last("holds the lease: "), last("holds the lease no more")) {
-        (Some(held), Some(lost)) => held > lost,
-        (Some(_), None) => true,
-        (None, _) => false,
+    let held = log.rfind("holds the lease: ")?;
+    if log.rfind("holds the lease no more").is_some_and(|lost| lost > held) {
+        return None;
     }
+    let fence = log[held..].split("lease.fence=").nth(1)?;
+    fence.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// Waits until one of them holds the lease by its own word and by the store's: one that was cut off may not know yet that it has lost it. Which, and
+/// its term as of now.
+///
+/// # Errors
+/// When none does.
+pub async fn holder(session: &mut PgConnection, backends: &[Backend]) -> Result<(usize, Term)> {
+    until("a holder of the lease", PATIENCE, async || {
+        let term = term(session).await?;
+        let holder = backends.iter().position(|backend| fence_of(backend) == Some(term.fence));
+        Ok(holder.filter(|_| term.expires > term.now).map(|holder| (holder, term)))
+    })
+    .await
 }

@@ -6,7 +6,7 @@ use e2e::clock::Clock;
 use e2e::collector::Collector;
 use e2e::hand::Hand;
 use e2e::postgres::Postgres;
-use e2e::replicas::{holds_the_lease, migrated, next_term, term};
+use e2e::replicas::{holder, migrated, next_term, term};
 use e2e::spooled::Spooled;
 use e2e::wait::{PATIENCE, until};
 
@@ -28,8 +28,7 @@ async fn a_backend_whose_clock_jumps_keeps_the_lease_its_logins_and_every_row() 
     let mut hand = Hand::new(&replicas[0].api, "hand").await?;
     let mut session = postgres.connect().await?;
     for jump in [HOUR, -HOUR, 0] {
-        let holder = until("a holder of the lease", PATIENCE, async || Ok(replicas.iter().position(holds_the_lease))).await?;
-        let before = term(&mut session).await?;
+        let (holder, before) = holder(&mut session, &replicas).await?;
         clocks[holder].jump(jump)?;
         until("the backend's new time", PATIENCE, async || {
             let health = replicas[holder].api.request(reqwest::Method::GET, "/api/v1/health", None).await?;

@@ -5,7 +5,7 @@ use e2e::backend::Settings;
 use e2e::cluster::{Cluster, durable};
 use e2e::hand::Hand;
 use e2e::network::{self, Network};
-use e2e::replicas::{holds_the_lease, next_term, term};
+use e2e::replicas::{holder, holds_the_lease, next_term, term};
 use e2e::wait::{PATIENCE, until};
 use reqwest::Method;
 
@@ -14,10 +14,6 @@ async fn cluster(network: &Network) -> Result<Cluster> {
     let mut settings = Settings::flags(&["--compact-every", "1s"]);
     settings.environment.extend([("AWS_TIMEOUT", "5s"), ("AWS_CONNECT_TIMEOUT", "2s")].map(|(name, value)| (name.into(), value.into())));
     Cluster::start_in(network, durable(), &[settings.clone(), settings.clone(), settings]).await
-}
-
-async fn holder(cluster: &Cluster) -> Result<usize> {
-    until("a holder of the lease", PATIENCE, async || Ok(cluster.backends.iter().position(holds_the_lease))).await
 }
 
 async fn ship(hand: &mut Hand, cluster: &Cluster, batches: u32) -> Result<()> {
@@ -44,9 +40,8 @@ async fn a_holder_that_is_cut_from_the_database_is_followed_and_writes_nothing_a
     ship(&mut hand, &cluster, 5).await?;
     let mut session = cluster.meta.connect_to("pganalytics", "postgres", None).await?;
     for round in 0..2 {
-        let cut = holder(&cluster).await?;
+        let (cut, before) = holder(&mut session, &cluster.backends).await?;
         let host = &network.hosts[cut];
-        let before = term(&mut session).await?;
         // Half of the time the holder's own words still arrive, and only the answers are lost: it has committed and does not know it.
         if round == 0 {
             network.cut(host.address, network::DATABASE)?;
@@ -87,7 +82,8 @@ async fn a_holder_that_is_cut_from_the_store_hands_over_to_one_that_is_not() -> 
     let mut hand = Hand::new(&cluster.backends[0].api, "hand").await?;
     ship(&mut hand, &cluster, 3).await?;
     all_in_files(&cluster, 0).await?;
-    let cut = holder(&cluster).await?;
+    let mut session = cluster.meta.connect_to("pganalytics", "postgres", None).await?;
+    let (cut, _) = holder(&mut session, &cluster.backends).await?;
     network.cut(network.hosts[cut].address, network::STORE)?;
     ship(&mut hand, &cluster, 3).await?;
     // Not healed: the rows get into files all the same.

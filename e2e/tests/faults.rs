@@ -16,7 +16,7 @@ use e2e::hand::Hand;
 use e2e::network::{self, Network};
 use e2e::postgres::{Ending, Postgres};
 use e2e::proxy::{Line, Proxy};
-use e2e::replicas::{holds_the_lease, next_term, term};
+use e2e::replicas::{holder, next_term};
 use e2e::spooled::Spooled;
 use e2e::tally::Tally;
 use e2e::wait::{PATIENCE, until};
@@ -121,28 +121,22 @@ struct World {
 }
 
 impl World {
-    async fn holder(&self) -> Result<usize> {
-        until("a holder of the lease", PATIENCE, async || Ok(self.cluster.backends.iter().position(holds_the_lease))).await
-    }
-
     /// Begins a fault at this backend or collector; the one it is at.
     async fn strike(&mut self, fault: Fault, at: usize, tally: &mut Tally) -> Result<usize> {
         let host = self.network.hosts[at].clone();
         match fault {
             Fault::BackendKilled => self.cluster.backends[at].kill(),
             Fault::HolderKilled | Fault::HolderStopped => {
-                let holder = self.holder().await?;
                 let mut session = self.cluster.meta.connect_to("pganalytics", "postgres", None).await?;
-                let before = term(&mut session).await?;
+                let (holder, before) = holder(&mut session, &self.cluster.backends).await?;
                 if fault == Fault::HolderStopped {
                     self.cluster.backends[holder].terminate()?;
                     next_term(&mut session, before).await?;
                     self.cluster.backends[holder].stop()?;
                 } else {
                     self.cluster.backends[holder].kill();
-                    let died = term(&mut session).await?;
-                    let (next, _) = next_term(&mut session, died).await?;
-                    tally.takeovers.push(Duration::from_micros((next.now - died.now).unsigned_abs()));
+                    let (next, _) = next_term(&mut session, before).await?;
+                    tally.takeovers.push(Duration::from_micros((next.now - before.now).unsigned_abs()));
                 }
                 return Ok(holder);
             }

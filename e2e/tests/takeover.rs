@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use e2e::postgres::Postgres;
-use e2e::replicas::{holds_the_lease, migrated, next_term, replica, term};
+use e2e::replicas::{holder, migrated, next_term, replica};
 use e2e::tally::spread;
-use e2e::wait::{PATIENCE, until};
 
 /// What is promised.
 const PROMISE: Duration = Duration::from_secs(2);
@@ -24,14 +23,12 @@ async fn another_replica_takes_the_lease_within_two_seconds_of_a_kill_and_at_onc
     let mut session = postgres.connect().await?;
     let (mut killed, mut stopped, mut at_once) = (Vec::new(), Vec::new(), 0);
     for round in 0..2 * TAKEOVERS {
-        let holder = until("a holder of the lease", PATIENCE, async || Ok(replicas.iter().position(holds_the_lease))).await?;
+        let (holder, before) = holder(&mut session, &replicas).await?;
         if round % 2 == 0 {
             replicas[holder].kill();
-            let died = term(&mut session).await?;
-            let (next, _) = next_term(&mut session, died).await?;
-            killed.push(Duration::from_micros((next.now - died.now).unsigned_abs()));
+            let (next, _) = next_term(&mut session, before).await?;
+            killed.push(Duration::from_micros((next.now - before.now).unsigned_abs()));
         } else {
-            let before = term(&mut session).await?;
             replicas[holder].terminate()?;
             let (next, last) = next_term(&mut session, before).await?;
             stopped.push(Duration::from_micros((next.now - before.now).unsigned_abs()));
