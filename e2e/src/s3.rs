@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::install::e2e_folder;
 use crate::ports;
-use crate::process::{Process, Signal, Spec};
+use crate::process::{Process, Signal, Spec, run};
 use crate::wait::{PATIENCE, until};
 
 /// The bucket that is there from the beginning.
@@ -131,6 +131,36 @@ impl S3 {
     #[must_use]
     pub fn bucket(&self) -> PathBuf {
         self.root().join(BUCKET)
+    }
+
+    /// The bucket is not there any more, until [`Self::bring_bucket_back`].
+    ///
+    /// # Errors
+    /// When it was not there.
+    pub fn take_bucket_away(&self) -> Result<()> {
+        std::fs::rename(self.bucket(), self.away()).context("take the bucket away")
+    }
+
+    /// With all that was in it, and what a request that was under way has put into the folder of its name since.
+    ///
+    /// # Errors
+    /// When it had not been taken away.
+    pub fn bring_bucket_back(&self) -> Result<()> {
+        let (away, since) = (self.away(), self.bucket().with_extension("since"));
+        loop {
+            match std::fs::rename(&away, self.bucket()) {
+                Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => {
+                    std::fs::rename(self.bucket(), &since).context("look at what was put there since")?;
+                    run(Command::new("cp").args(["--archive", "--no-target-directory"]).args([&since, &away]))?;
+                    std::fs::remove_dir_all(&since).with_context(|| format!("remove {}", since.display()))?;
+                }
+                brought => return brought.context("bring the bucket back"),
+            }
+        }
+    }
+
+    fn away(&self) -> PathBuf {
+        self.bucket().with_extension("away")
     }
 
     /// What it wrote to its log since it was started last.

@@ -147,7 +147,7 @@ impl World {
             Fault::DatabaseReadOnly => self.read_only(true).await?,
             Fault::StoreKilled => self.cluster.s3.kill(),
             Fault::StoreFrozen => self.cluster.s3.freeze()?,
-            Fault::BucketGone => std::fs::rename(self.cluster.s3.bucket(), self.away()).context("take the bucket away")?,
+            Fault::BucketGone => self.cluster.s3.take_bucket_away()?,
             Fault::CollectorKilled => {
                 let at = at % self.collectors.len();
                 self.collectors[at].kill();
@@ -173,7 +173,7 @@ impl World {
             Fault::DatabaseReadOnly => self.read_only(false).await,
             Fault::StoreKilled => self.cluster.s3.run().await,
             Fault::StoreFrozen => self.cluster.s3.thaw(),
-            Fault::BucketGone => std::fs::rename(self.away(), self.cluster.s3.bucket()).context("bring the bucket back"),
+            Fault::BucketGone => self.cluster.s3.bring_bucket_back(),
             Fault::CollectorKilled => self.collectors[at].run(),
             Fault::CutFromDatabase => self.network.heal(host.address, network::DATABASE),
             Fault::AnswersLost => self.network.heal_one_way(network::DATABASE, host.address),
@@ -197,10 +197,6 @@ impl World {
             Ok((now == on).then_some(()))
         })
         .await
-    }
-
-    fn away(&self) -> std::path::PathBuf {
-        self.cluster.s3.bucket().with_extension("away")
     }
 }
 

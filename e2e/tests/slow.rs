@@ -137,9 +137,8 @@ async fn a_bucket_that_vanishes_is_told_and_its_rows_are_there_when_it_is_back()
     let batch = hand.next_batch()?;
     hand.ship_until_acknowledged(&backend.api, &batch).await?;
     all_in_files(&backend).await?;
-    let (bucket, away) = (s3.bucket(), s3.bucket().with_extension("away"));
     let from = backend.log().len();
-    std::fs::rename(&bucket, &away).context("take the bucket away")?;
+    s3.take_bucket_away()?;
     let batch = hand.next_batch()?;
     ensure!(hand.ship(&backend.api, &batch).await.is_some_and(|status| status == 200), "a batch waited for the store");
     says(&backend, from, "NoSuchBucket").await?;
@@ -148,7 +147,7 @@ async fn a_bucket_that_vanishes_is_told_and_its_rows_are_there_when_it_is_back()
         .ask(Method::POST, "/api/v1/sql", Some(&serde_json::json!({"query": "select sum(archived_count) from pg_stat_archiver"})))
         .await?;
     ensure!(status == 503 && body.contains("the history's files cannot be read at the moment"), "{status} {body}");
-    std::fs::rename(&away, &bucket).context("bring the bucket back")?;
+    s3.bring_bucket_back()?;
     all_in_files(&backend).await?;
     hand.judge(&backend.api).await
 }

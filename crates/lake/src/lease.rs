@@ -8,9 +8,8 @@
 //!
 //! A store of one process has no leases: its folder is locked.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +22,7 @@ use crate::meta::database::{Transaction, statement};
 const LASTS: Duration = Duration::from_millis(1_500);
 /// How often it is renewed, or tried for.
 const TICK: Duration = Duration::from_millis(300);
-/// How long the lease must be free before one who stepped aside takes it again.
+/// For so long one who stepped aside does not ask for the lease.
 const ASIDE: Duration = Duration::from_secs(10);
 /// The lease of compaction, merging, retention and cleaning.
 const LAKE: &str = "lake";
@@ -52,8 +51,8 @@ pub(crate) struct Lease {
     meta: Meta,
     holder: String,
     held: watch::Sender<Option<i64>>,
-    /// Others come first.
-    aside: Arc<AtomicBool>,
+    /// Until when others come first.
+    aside: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Lease {
@@ -83,21 +82,21 @@ impl Lease {
         if !self.meta.database().is_shared() {
             return Ok(());
         }
+        if self.is_aside() {
+            return Ok(());
+        }
         let clock = self.meta.database().clock();
         let sql = format!(
             "insert into leases (name, holder, fence, expires) values ($1, $2, 1, {clock} + $3)
              on conflict (name) do update set
                  holder = excluded.holder, expires = excluded.expires,
                  fence = leases.fence + case when leases.holder = excluded.holder then 0 else 1 end
-             where (leases.holder = excluded.holder and leases.expires >= {clock}) or leases.expires < {clock} - $4
+             where leases.holder = excluded.holder or leases.expires < {clock}
              returning fence"
         );
-        let behind = if self.aside.load(Ordering::Relaxed) { ASIDE } else { Duration::ZERO };
-        let upsert = statement(sqlx::AssertSqlSafe(sql)).bind(LAKE).bind(self.holder.as_str()).bind(micros(LASTS)).bind(micros(behind));
+        let lasts = i64::try_from(LASTS.as_micros()).unwrap_or(i64::MAX);
+        let upsert = statement(sqlx::AssertSqlSafe(sql)).bind(LAKE).bind(self.holder.as_str()).bind(lasts);
         let fence: Option<(i64,)> = self.meta.database().returning(upsert).await?;
-        if fence.is_some() {
-            self.aside.store(false, Ordering::Relaxed);
-        }
         self.note(fence.map(|(fence,)| fence));
         Ok(())
     }
@@ -109,9 +108,13 @@ impl Lease {
             return false;
         }
         tracing::warn!("steps aside: another replica may reach what this one does not");
-        self.aside.store(true, Ordering::Relaxed);
+        *self.aside.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + ASIDE);
         self.give_back().await;
         true
+    }
+
+    fn is_aside(&self) -> bool {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
     }
 
     /// Keeps trying, renewing, and at last gives it back, so that another replica goes on at once.
@@ -160,8 +163,4 @@ impl Lease {
             }
         }
     }
-}
-
-fn micros(span: Duration) -> i64 {
-    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
