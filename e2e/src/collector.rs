@@ -160,12 +160,6 @@ impl Collector {
         self.process.as_ref().map(Process::log).unwrap_or_default()
     }
 
-    /// Where its batches wait, until the configuration names another folder.
-    #[must_use]
-    pub fn spool(&self) -> PathBuf {
-        self.folder.path().join("spool")
-    }
-
     /// Changes a word of its configuration, which must stand there, for its next [`Self::run`].
     ///
     /// # Errors
