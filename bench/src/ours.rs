@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::history::{CALLS, COLUMNS, History};
-use crate::meter;
+use e2e::meter;
 
 /// The server whose history is fed.
 pub(crate) const SERVER: &str = "db-1.example.com:5432";

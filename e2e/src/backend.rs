@@ -130,6 +130,12 @@ impl Backend {
         self.api.collector_token(name).await
     }
 
+    /// The id of its process, while it runs.
+    #[must_use]
+    pub fn process(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
     #[must_use]
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")

@@ -17,6 +17,7 @@ const ALLOWED: [(&str, &[&str]); 8] = [
     ("pganalytics-server", &["pganalytics-lake", "pganalytics-tls", "pganalytics-views"]),
     ("pganalytics", &["pganalytics-collector", "pganalytics-lake", "pganalytics-server", "pganalytics-views"]),
     ("e2e", &["pganalytics-views"]),
+    ("pganalytics-fleet", &["e2e"]),
     ("pganalytics-bench", &["e2e", "pganalytics-collector", "pganalytics-lake", "pganalytics-server", "pganalytics-views"]),
 ];
 

@@ -9,6 +9,7 @@ mod counting;
 mod crashes;
 mod dependencies;
 mod encrypted;
+mod fleet;
 mod harness;
 mod names;
 mod open_files;
