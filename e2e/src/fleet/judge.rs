@@ -24,8 +24,8 @@ use crate::backend::Api;
 const MAX_ROWS: u64 = 10_000;
 /// Rows that one question groups: they must fit in the memory a query may take.
 const GROUPED: u64 = 250_000;
-/// Differences that are told one by one.
-const TOLD: usize = 50;
+/// Differences of each kind that are told one by one; the others are counted.
+const TOLD: usize = 20;
 
 /// What is wrong with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,7 +97,7 @@ pub struct Verdict {
     pub acknowledgement: Spread,
     /// First request to acknowledgement, over all tries.
     pub wait: Spread,
-    /// The first ones, by view, server and ts.
+    /// The first ones of each kind, by view, server and ts.
     pub differences: Vec<Difference>,
 }
 
@@ -116,7 +116,9 @@ impl Verdict {
             Wrong::Foreign => self.foreign += difference.found.len() as u64,
             Wrong::Torn => {}
         }
-        self.differences.push(difference);
+        if self.differences.iter().filter(|told| told.wrong == difference.wrong).count() < TOLD {
+            self.differences.push(difference);
+        }
     }
 }
 
@@ -246,7 +248,6 @@ pub async fn judge(api: &Api, history: &History, every_row: bool) -> Result<Verd
             });
         }
     }
-    verdict.differences.truncate(TOLD);
     Ok(verdict)
 }
 

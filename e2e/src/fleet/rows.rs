@@ -220,7 +220,8 @@ impl Rows {
         let who = mix(self.shape.seed ^ mix((u64::from(collector) << 32) | u64::from(server)));
         // The server's own place within every interval, as the collector's schedule has it: 0 to 2^20.
         let phase = (who >> 44).cast_signed();
-        let begin = self.shape.origin_us + ((known.interval_us * phase) >> 20);
+        let late = if self.shape.settled { (mix(who ^ 1) % known.habit.every.cast_unsigned()).cast_signed() } else { 0 };
+        let begin = self.shape.origin_us + ((known.interval_us * phase) >> 20) + known.interval_us * late;
         let step = known.interval_us * known.habit.every;
         let first = (from.max(begin) - begin + step - 1) / step;
         let key = mix(who ^ index as u64);
@@ -459,6 +460,21 @@ mod tests {
         assert_eq!((batch.header.sequence, batch.header.collector), (3, rows().shape().collector_id(1)));
         let found: Vec<_> = batch.header.frames.iter().map(|frame| (frame.view.clone(), frame.rows)).collect();
         assert_eq!(found, sums.iter().map(|(view, sum)| (view.clone(), sum.rows)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_shipped_once_a_day_comes_at_the_start_or_is_spread_over_the_day() {
+        let within = |shape: &Shape, minutes: i64| {
+            let rows = Rows::new(shape).unwrap();
+            let within = (shape.origin_us, shape.origin_us + minutes * 60_000_000);
+            let sums = (0..shape.servers).map(|server| rows.sum("pg_settings", 0, server, within));
+            sums.fold(Sum::default(), Sum::and).rows
+        };
+        let fresh = Shape { servers: 40, ..Shape::new(7, 40, 1_800_000_000_000_000) };
+        let settled = Shape { settled: true, ..fresh.clone() };
+        assert_eq!((within(&fresh, 5), within(&fresh, 1_440)), (40 * 360, 40 * 360));
+        assert!(within(&settled, 60) < 10 * 360);
+        assert_eq!(within(&settled, 1_440), 40 * 360);
     }
 
     #[test]

@@ -26,6 +26,10 @@ pub struct Shape {
     pub speed: f64,
     /// How often a collector closes a batch, in its own time.
     pub flush_ms: u32,
+    /// Whether what is shipped once a day (settings, statement texts) is spread over the day, as in a fleet that has run for long; else
+    /// every server ships it at the start.
+    #[serde(default)]
+    pub settled: bool,
     /// Batches of each collector, after which it ends; without it never.
     pub batches: Option<u64>,
 }
@@ -50,6 +54,7 @@ impl Shape {
             wall_us: now_us,
             speed: 1.0,
             flush_ms: 10_000,
+            settled: false,
             batches: None,
         }
     }

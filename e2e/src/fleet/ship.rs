@@ -166,7 +166,18 @@ impl Fleet {
     /// # Errors
     /// When a collector ended with an error, or the deadline has passed.
     pub async fn caught_up(&mut self, deadline: Duration) -> Result<()> {
-        let most = u64::from(self.shared.rows.shape().collectors);
+        self.at_most(u64::from(self.shared.rows.shape().collectors), deadline).await
+    }
+
+    /// Waits until no batch waits, which a fleet comes to whose batches are counted.
+    ///
+    /// # Errors
+    /// As of [`Self::caught_up`].
+    pub async fn shipped(&mut self, deadline: Duration) -> Result<()> {
+        self.at_most(0, deadline).await
+    }
+
+    async fn at_most(&mut self, most: u64, deadline: Duration) -> Result<()> {
         until("the fleet's backlog to be shipped", deadline, async || {
             if self.collectors.iter().flatten().any(JoinHandle::is_finished) && self.progress().waiting > 0 {
                 bail!("a collector has ended");
