@@ -73,7 +73,7 @@ async fn a_fleet_is_judged_clean_after_kills_of_the_backend_and_of_collectors() 
         world.backend.run().await?;
     }
     // The whole simulator is killed, too, and goes on from its ledger.
-    drop(fleet);
+    fleet.kill().await?;
     let (ledger, history) = Ledger::open(&world.ledger)?;
     let fleet = Fleet::start(world.endpoint.clone(), ledger, &history)?;
     until("more batches", PATIENCE, async || Ok((fleet.progress().batches > 20).then_some(()))).await?;

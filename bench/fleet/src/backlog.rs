@@ -92,7 +92,12 @@ pub(crate) async fn run(backlog: Backlog) -> Result<()> {
     line("caught up after", format!("{took:.1} s"), "", None);
     line("not yet compacted, at most", mib(most_hot), "", None);
     line("memory of the backend, peak", mib(world.memory()?.1), "≤ 512 MiB", Some(world.memory()?.1 <= 512.0 * 1_048_576.0));
-    line("CPU of the backend", format!("{:.1} s ({:.0} % of the machine)", world.cpu()? - cpu, (world.cpu()? - cpu) / took / cores() * 100.0), "", None);
+    line(
+        "CPU of the backend",
+        format!("{:.1} s ({:.0} % of the machine)", world.cpu()? - cpu, (world.cpu()? - cpu) / took / cores() * 100.0),
+        "",
+        None,
+    );
     line("CPU of this simulator", format!("{:.1} s", own_cpu()? - own), "", None);
     let failures = fleet.progress().failures;
     line("tries that failed", format!("{failures:?}"), "", None);

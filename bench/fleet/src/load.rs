@@ -82,7 +82,10 @@ pub(crate) async fn run(load: Load) -> Result<()> {
     let rows = (after.rows - before.rows) as f64;
 
     let machine = cpu / took / cores() * 100.0;
-    println!("\n### {} servers at default intervals for {took:.0} s\n\n| figure | value | goal | |\n|---|---:|---:|---|", shape.all_servers());
+    println!(
+        "\n### {} servers at default intervals for {took:.0} s\n\n| figure | value | goal | |\n|---|---:|---:|---|",
+        shape.all_servers()
+    );
     line("CPU of the backend, of the machine", format!("{machine:.1} %"), "< 60 %", Some(machine < 60.0));
     line("… in cores", format!("{:.2} of {}", cpu / took, cores()), "", None);
     line("memory of the backend, the most seen", mib(seen.rss), "≤ 512 MiB", Some(seen.rss <= 512.0 * MIB));

@@ -55,7 +55,8 @@ pub(crate) fn svg(points: &[Point]) -> String {
         let each = points.iter().map(|point| point.each().ln()).sum::<f64>() / points.len() as f64;
         let at = |servers: f64| (x(servers), y(servers * each.exp()));
         let ((ax, ay), (bx, by)) = (at(first.servers), at(last.servers));
-        let _ = writeln!(out, "<line x1=\"{ax:.1}\" y1=\"{ay:.1}\" x2=\"{bx:.1}\" y2=\"{by:.1}\" stroke=\"#999\" stroke-dasharray=\"6 4\"/>");
+        let _ =
+            writeln!(out, "<line x1=\"{ax:.1}\" y1=\"{ay:.1}\" x2=\"{bx:.1}\" y2=\"{by:.1}\" stroke=\"#999\" stroke-dasharray=\"6 4\"/>");
         let _ = writeln!(out, "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#777\">linear</text>", bx - 14.0, by - 8.0);
     }
     let path: Vec<String> = points.iter().map(|point| format!("{:.1},{:.1}", x(point.servers), y(point.cpu_per_minute))).collect();

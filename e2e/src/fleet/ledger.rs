@@ -123,12 +123,23 @@ impl Ledger {
         &self.0.path
     }
 
-    /// Writes an entry; returns when it is on disk.
+    /// Writes an entry; returns when it is on disk. Whoever does not wait for that may find it there all the same.
     ///
     /// # Errors
     /// When it is not.
     pub async fn append(&self, entry: Entry) -> Result<()> {
-        let line = line(&Record::Batch(entry))?;
+        self.write(line(&Record::Batch(entry))?).await
+    }
+
+    /// Waits until everything that was given to it is on disk.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub async fn settle(&self) -> Result<()> {
+        self.write(Vec::new()).await
+    }
+
+    async fn write(&self, line: Vec<u8>) -> Result<()> {
         let (answer, answered) = oneshot::channel();
         self.0.queue.send((line, answer)).map_err(|_| anyhow!("the ledger's thread has ended"))?;
         let written = answered.await.context("hear from the ledger's thread")?;

@@ -72,7 +72,7 @@ pub struct Progress {
     pub waiting: u64,
 }
 
-/// A fleet that ships. Dropped, it stops where it is, as if it were killed.
+/// A fleet that ships. Dropped, it stops where it is.
 #[derive(Debug)]
 pub struct Fleet {
     shared: Arc<Shared>,
@@ -139,9 +139,28 @@ impl Fleet {
                 other => other.context("a collector broke off")??,
             }
         }
+        // What it had given to its ledger is known at its next start, as it would be from a disk.
+        self.shared.ledger.settle().await?;
+        let known = History::read(self.shared.ledger.path())?.last(collector);
+        self.shared.last[collector as usize].store(known, Ordering::Relaxed);
         let started = self.collector(collector)?;
         self.collectors[collector as usize] = Some(started);
         Ok(())
+    }
+
+    /// kill -9 of the whole fleet. Its ledger can be opened again afterwards.
+    ///
+    /// # Errors
+    /// When a collector had ended with an error.
+    pub async fn kill(mut self) -> Result<()> {
+        self.collectors.iter().flatten().for_each(JoinHandle::abort);
+        for task in self.collectors.iter_mut().filter_map(Option::take) {
+            match task.await {
+                Err(error) if error.is_cancelled() => {}
+                other => other.context("a collector broke off")??,
+            }
+        }
+        self.shared.ledger.settle().await
     }
 
     /// What was done so far.
