@@ -7,16 +7,26 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, ensure};
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch};
 use e2e::backend::{Backend, Settings};
+use e2e::balancer::Software;
+use e2e::cluster::Cluster;
 use e2e::fleet::judge::{Verdict, Wrong, judge};
 use e2e::fleet::ledger::{Entry, History, Ledger};
 use e2e::fleet::rows::{Rows, Sums};
 use e2e::fleet::{Endpoint, Fleet, Shape, Token};
 use e2e::wait::{PATIENCE, until};
 use pganalytics_views::wire::{self, Batch, Limits};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use reqwest::StatusCode;
 use uuid::Uuid;
 
 const KILLS: u64 = 5;
+/// Rounds of killing in a cluster where nobody asks for more with `CHAOS_ROUNDS`.
+const ROUNDS: u32 = 10;
+/// Batches shipped while something is dead.
+const MEANWHILE: u64 = 8;
+/// The same victims in each run.
+const SEED: u64 = 7;
 
 fn now_us() -> Result<i64> {
     Ok(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())?)
@@ -85,6 +95,55 @@ async fn a_fleet_is_judged_clean_after_kills_of_the_backend_and_of_collectors() 
     // The sums say what the rows say.
     let each = judge(&world.backend.api, &History::read(&world.ledger)?, true).await?;
     assert!(each.is_clean(), "{each}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fleet_behind_a_load_balancer_is_judged_clean_whatever_is_killed() -> Result<()> {
+    let rounds = std::env::var("CHAOS_ROUNDS").ok().map_or(Ok(ROUNDS), |rounds| rounds.parse()).context("CHAOS_ROUNDS is a number")?;
+    let mut cluster = Cluster::start_with(Software::Haproxy, 18, &Settings::flags(&["--compact-every", "1s"])).await?;
+    let token = Token(cluster.backends[0].collector_token("fleet").await?);
+    let endpoint =
+        Endpoint { urls: vec![cluster.balancer.api.url.clone()], token, ca: Some(cluster.balancer.certificate.authority.clone()) };
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("ledger");
+    let shape = shape()?;
+    let ledger = Ledger::create(&path, &shape)?;
+    let mut fleet = Fleet::start(endpoint, ledger, &History::read(&path)?)?;
+    let mut random = StdRng::seed_from_u64(SEED);
+    for _ in 0..rounds {
+        let victim = random.random_range(0..6_usize);
+        match victim {
+            5 => fleet.crash(random.random_range(0..shape.collectors)).await?,
+            4 => cluster.meta.kill().await?,
+            3 => cluster.s3.kill(),
+            backend => cluster.backends[backend].kill(),
+        }
+        // Without the meta store nothing is acknowledged, and nobody waits for that.
+        if victim == 4 {
+            cluster.meta.run().await?;
+        }
+        let before = fleet.progress().batches;
+        until("batches to be acknowledged meanwhile", PATIENCE, async || {
+            let progress = fleet.progress();
+            ensure!(progress.batches >= before + MEANWHILE, "{progress:?}");
+            Ok(Some(()))
+        })
+        .await?;
+        match victim {
+            3 => cluster.s3.run().await?,
+            4 | 5 => {}
+            backend => cluster.backends[backend].run().await?,
+        }
+    }
+    let progress = fleet.finish(PATIENCE).await?;
+    let history = History::read(&path)?;
+    for backend in &cluster.backends {
+        let verdict = judge(&backend.api, &history, false).await?;
+        assert!(verdict.is_clean() && verdict.rows == verdict.found, "after {rounds} rounds, at port {}: {verdict}", backend.port);
+        println!("{rounds} rounds, at port {}: {verdict}", backend.port);
+    }
+    assert!(progress.batches >= u64::from(rounds) * MEANWHILE, "{progress:?}");
     Ok(())
 }
 
