@@ -82,7 +82,8 @@ mod tests {
         let svg = svg(&points);
         assert_eq!(svg.matches("<circle").count(), points.len());
         let inside = |axis: &str, most: f64| {
-            let after = svg.split(&format!(" {axis}=\"")).skip(1);
+            let attribute = format!(" {axis}=\"");
+            let after = svg.split(&attribute).skip(1);
             after.filter_map(|rest| rest.split('"').next()?.parse::<f64>().ok()).all(|at| (0.0..=most).contains(&at))
         };
         assert!(inside("cx", 720.0) && inside("cy", 420.0), "{svg}");

@@ -81,7 +81,7 @@ pub struct Ledger(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    queue: Sender<(Vec<u8>, oneshot::Sender<Result<(), String>>)>,
+    queue: Sender<Waiting>,
 }
 
 impl Ledger {
@@ -147,6 +147,7 @@ impl Ledger {
     }
 }
 
+/// Lines, and who waits for them.
 type Waiting = (Vec<u8>, oneshot::Sender<Result<(), String>>);
 
 /// One fsync for whatever waits at that moment. After an error nothing more is written: the file's end is unknown then.
@@ -212,6 +213,7 @@ fn record(line: &[u8]) -> Result<Record> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 mod tests {
     use std::collections::BTreeMap;
 

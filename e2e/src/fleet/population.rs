@@ -121,7 +121,7 @@ pub(super) fn cell(view: &str, column: &str, row: u32, shape: &Shape) -> Cell {
         (_, "schemaname") => text("public"),
         ("pg_stat_user_tables", "relname") => Cell::Text(format!("orders_{row}")),
         ("pg_stat_user_indexes", "relname") => Cell::Text(format!("orders_{}", row / 2)),
-        (_, "indexrelname") => Cell::Text(format!("orders_{}_{}", row / 2, if row % 2 == 0 { "pkey" } else { "placed_at_idx" })),
+        (_, "indexrelname") => Cell::Text(format!("orders_{}_{}", row / 2, if row.is_multiple_of(2) { "pkey" } else { "placed_at_idx" })),
         (_, "method") => text("btree"),
         (_, "kind") => text("table"),
         (_, "persistence") => text("permanent"),

@@ -402,6 +402,7 @@ impl Builder {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 mod tests {
     use std::collections::BTreeSet;
 
