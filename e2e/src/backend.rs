@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use reqwest::{Client, Method, StatusCode};
+use bytes::Bytes;
+use pganalytics_views::wire;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use crate::install::binary;
@@ -306,6 +309,13 @@ impl Api {
         })
         .await
     }
+}
+
+/// A batch on its way to a backend, as a collector with this token sends it.
+#[must_use]
+pub fn shipment(client: &Client, backend: &str, token: &str, batch: Bytes) -> RequestBuilder {
+    let url = format!("{}/api/v1/ingest", backend.trim_end_matches('/'));
+    client.post(url).bearer_auth(token).header(CONTENT_TYPE, wire::CONTENT_TYPE).body(batch)
 }
 
 /// A signal that lets a process end in order.

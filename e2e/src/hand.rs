@@ -11,7 +11,7 @@ use pganalytics_views::{ViewSet, schema};
 use reqwest::StatusCode;
 use uuid::Uuid;
 
-use crate::backend::Api;
+use crate::backend::{Api, shipment};
 use crate::wait::{PATIENCE, until};
 
 /// The view that shipped rows are of: few columns, of every kind.
@@ -35,10 +35,7 @@ impl Hand {
     /// # Errors
     /// When the backend makes no token.
     pub async fn new(api: &Api, name: &str) -> Result<Self> {
-        let body = serde_json::json!({"name": name, "kind": "collector"});
-        let answer = api.request(reqwest::Method::POST, "/api/v1/tokens", Some(&body)).await?;
-        let token = answer["token"].as_str().context("a token in the answer")?.to_owned();
-        Ok(Self { collector: Uuid::new_v4(), token, sequence: 0 })
+        Ok(Self { collector: Uuid::new_v4(), token: api.collector_token(name).await?, sequence: 0 })
     }
 
     /// The next batch: one row of this moment, whose `archived_count` is its sequence.
@@ -92,9 +89,7 @@ impl Hand {
 
     /// Ships a batch; the answer's status, or none.
     pub async fn ship(&self, api: &Api, batch: &Bytes) -> Option<StatusCode> {
-        let request = api.client().post(format!("{}/api/v1/ingest", api.url)).bearer_auth(&self.token);
-        let answer = request.header("content-type", wire::CONTENT_TYPE).body(batch.clone()).send().await.ok()?;
-        Some(answer.status())
+        Some(shipment(api.client(), &api.url, &self.token, batch.clone()).send().await.ok()?.status())
     }
 
     /// Batches made so far.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch};
-use e2e::backend::{Backend, Settings};
+use e2e::backend::{Backend, Settings, shipment};
 use e2e::balancer::Software;
 use e2e::cluster::Cluster;
 use e2e::fleet::judge::{Verdict, Wrong, judge};
@@ -57,9 +57,8 @@ impl World {
 
     /// Ships bytes outside any fleet.
     async fn ship(&self, body: Vec<u8>) -> Result<()> {
-        let url = format!("{}/api/v1/ingest", self.backend.api.url);
-        let request = reqwest::Client::builder().no_proxy().build()?.post(url).bearer_auth(&self.endpoint.token.0);
-        let answer = request.header("content-type", wire::CONTENT_TYPE).body(body).send().await?;
+        let api = &self.backend.api;
+        let answer = shipment(api.client(), &api.url, &self.endpoint.token.0, body.into()).send().await?;
         ensure!(answer.status() == StatusCode::OK, "{}", answer.text().await?);
         Ok(())
     }

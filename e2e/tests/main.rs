@@ -11,6 +11,7 @@ mod dependencies;
 mod encrypted;
 mod fleet;
 mod harness;
+mod memory;
 mod names;
 mod open_files;
 mod replicas;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::load::{line, mib};
+use crate::report::{MEMORY, Report, mib};
 use crate::world::{Size, Target, World, cores, own_cpu};
 
 /// Between two lines of the report.
@@ -78,28 +78,21 @@ pub(crate) async fn run(backlog: Backlog) -> Result<()> {
     };
     let took = begin.elapsed().as_secs_f64();
     let (acknowledged, seconds, pace) = rows;
-    println!(
-        "\n### {} servers after {} s without a backend\n\n| figure | value | goal | |\n|---|---:|---:|---|",
-        shape.all_servers(),
-        behind.as_secs()
-    );
-    let times = acknowledged / seconds / pace;
-    line("backlog acknowledged", format!("{acknowledged:.0} rows in {seconds:.1} s ({:.0}/s)", acknowledged / seconds), "", None);
-    line("… times the fleet's own pace", format!("{times:.1}"), "≥ 10", Some(times >= 10.0));
+    let title = format!("{} servers after {} s without a backend", shape.all_servers(), behind.as_secs());
+    let mut report = Report::begin(&title);
+    report.line("backlog acknowledged", format!("{acknowledged:.0} rows in {seconds:.1} s ({:.0}/s)", acknowledged / seconds));
+    report.line("… times the fleet's own pace", format!("{:.1}", acknowledged / seconds / pace));
     let times = compacted / took / pace;
-    line("compacted", format!("{compacted:.0} rows in {took:.1} s ({:.0}/s)", compacted / took), "", None);
-    line("… times the fleet's own pace", format!("{times:.1}"), "≥ 10", Some(times >= 10.0));
-    line("caught up after", format!("{took:.1} s"), "", None);
-    line("not yet compacted, at most", mib(most_hot), "", None);
-    line("memory of the backend, peak", mib(world.memory()?.1), "≤ 512 MiB", Some(world.memory()?.1 <= 512.0 * 1_048_576.0));
-    line(
-        "CPU of the backend",
-        format!("{:.1} s ({:.0} % of the machine)", world.cpu()? - cpu, (world.cpu()? - cpu) / took / cores() * 100.0),
-        "",
-        None,
-    );
-    line("CPU of this simulator", format!("{:.1} s", own_cpu()? - own), "", None);
+    report.line("compacted", format!("{compacted:.0} rows in {took:.1} s ({:.0}/s)", compacted / took));
+    report.goal("… times the fleet's own pace", format!("{times:.1}"), "> 1", times > 1.0);
+    report.goal("caught up after", format!("{took:.1} s"), "before the backlog's own length", took < behind.as_secs_f64());
+    report.line("not yet compacted, at most", mib(most_hot));
+    let peak = world.memory()?.1;
+    report.goal("memory of the backend, peak", mib(peak), "≤ 512 MiB", peak <= MEMORY);
+    let cpu = world.cpu()? - cpu;
+    report.line("CPU of the backend", format!("{cpu:.1} s ({:.0} % of the machine)", cpu / took / cores() * 100.0));
+    report.line("CPU of this simulator", format!("{:.1} s", own_cpu()? - own));
     let failures = fleet.progress().failures;
-    line("tries that failed", format!("{failures:?}"), "", None);
-    Ok(())
+    report.goal("tries that failed", format!("{failures:?}"), "none", failures.is_empty());
+    report.end()
 }

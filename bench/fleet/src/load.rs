@@ -10,6 +10,7 @@ use e2e::fleet::judge::{Spread, judge};
 use e2e::fleet::ledger::History;
 
 use crate::page;
+use crate::report::{MEMORY, Report, mib};
 use crate::world::{Size, Target, World, cores, own_cpu};
 
 /// A backlog is shipped within this, or the backend does not keep up at all.
@@ -62,12 +63,12 @@ pub(crate) async fn run(load: Load) -> Result<()> {
     let filled = fleet.progress();
     let took = begin.elapsed().as_secs_f64();
     println!(
-        "history: {} rows of {} s in {took:.1} s ({:.0} rows/s, {:.1} CPU seconds of the backend, peak memory {:.0} MiB)",
+        "history: {} rows of {} s in {took:.1} s ({:.0} rows/s, {:.1} CPU seconds of the backend, peak memory {})",
         filled.rows,
         load.history,
         filled.rows as f64 / took,
         world.cpu()? - cpu,
-        world.memory()?.1 / MIB,
+        mib(world.memory()?.1),
     );
 
     // What was acknowledged while the history was shipped is not what is asked for.
@@ -82,31 +83,32 @@ pub(crate) async fn run(load: Load) -> Result<()> {
     let rows = (after.rows - before.rows) as f64;
 
     let machine = cpu / took / cores() * 100.0;
-    println!(
-        "\n### {} servers at default intervals for {took:.0} s\n\n| figure | value | goal | |\n|---|---:|---:|---|",
-        shape.all_servers()
-    );
-    line("CPU of the backend, of the machine", format!("{machine:.1} %"), "< 60 %", Some(machine < 60.0));
-    line("… in cores", format!("{:.2} of {}", cpu / took, cores()), "", None);
-    line("memory of the backend, the most seen", mib(seen.rss), "≤ 512 MiB", Some(seen.rss <= 512.0 * MIB));
-    line("… its peak since it was started", mib(world.memory()?.1), "", None);
+    let mut report = Report::begin(&format!("{} servers at default intervals for {took:.0} s", shape.all_servers()));
+    report.goal("CPU of the backend, of the machine", format!("{machine:.1} %"), "< 60 %", machine < 60.0);
+    report.line("… in cores", format!("{:.2} of {}", cpu / took, cores()));
+    let peak = world.memory()?.1;
+    report.goal("memory of the backend, its peak since it was started", mib(peak), "≤ 512 MiB", peak <= MEMORY);
+    report.line("… the most seen while it was measured", mib(seen.rss));
     let (p50, p99, max) = (ms(acknowledgement.p50), ms(acknowledgement.p99), ms(acknowledgement.max));
-    line("acknowledgement p50 / p99 / max", format!("{p50:.1} / {p99:.1} / {max:.1} ms"), "p99 ≤ 50 ms", Some(p99 <= 50.0));
+    report.goal("acknowledgement p50 / p99 / max", format!("{p50:.1} / {p99:.1} / {max:.1} ms"), "p99 ≤ 50 ms", p99 <= 50.0);
     if !seen.pages.is_empty() {
         let p95 = ms(percentile(&seen.pages, 95));
         let text = format!("{:.1} / {p95:.1} ms ({} openings)", ms(percentile(&seen.pages, 50)), seen.pages.len());
-        line("fleet page p50 / p95", text, "p95 ≤ 100 ms", Some(p95 <= 100.0));
+        report.goal("fleet page p50 / p95", text, "p95 ≤ 100 ms", p95 <= 100.0);
         for (part, took) in &seen.parts {
-            line(&format!("… {part}"), format!("{:.1} / {:.1} ms", ms(percentile(took, 50)), ms(percentile(took, 95))), "", None);
+            report.line(&format!("… {part}"), format!("{:.1} / {:.1} ms", ms(percentile(took, 50)), ms(percentile(took, 95))));
         }
         for (part, count) in &seen.cut {
-            line(&format!("… {part}: answers that were cut"), count.to_string(), "0", Some(false));
+            report.goal(&format!("… {part}: answers that were cut"), count, "0", false);
         }
     }
-    line("rows acknowledged", format!("{:.0}/s", rows / took), "", None);
-    line("rows not yet compacted, the most seen", format!("{:.0} ({})", seen.hot_rows, mib(seen.hot_bytes)), "", None);
-    line("tries that failed", format!("{:?}", after.failures), "none", Some(after.failures.is_empty()));
-    line("CPU of this simulator, of the machine", format!("{:.1} %", own / took / cores() * 100.0), "", None);
+    report.line("rows acknowledged", format!("{:.0}/s", rows / took));
+    report.line("… on the wire", format!("{:.0} B a row", (after.bytes - before.bytes) as f64 / rows));
+    report.line("rows not yet compacted, the most seen", format!("{:.0} ({})", seen.hot_rows, mib(seen.hot_bytes)));
+    report.line("history on disk", format!("{:.2} B a row", world.disk()? / after.rows as f64));
+    report.line("files", format!("{:.0}", world.metrics().await?.files()?));
+    report.goal("tries that failed", format!("{:?}", after.failures), "none", after.failures.is_empty());
+    report.line("CPU of this simulator, of the machine", format!("{:.1} %", own / took / cores() * 100.0));
 
     fleet.finish(FAREWELL).await?;
     if let Some(ledger) = &load.ledger {
@@ -117,7 +119,7 @@ pub(crate) async fn run(load: Load) -> Result<()> {
         println!("\n{verdict}");
         ensure!(verdict.is_clean(), "the judge found differences");
     }
-    Ok(())
+    report.end()
 }
 
 async fn measure(world: &World, load: &Load) -> Result<Seen> {
@@ -143,12 +145,6 @@ async fn measure(world: &World, load: &Load) -> Result<Seen> {
     Ok(seen)
 }
 
-const MIB: f64 = 1_048_576.0;
-
-pub(crate) fn mib(bytes: f64) -> String {
-    format!("{:.0} MiB", bytes / MIB)
-}
-
 pub(crate) fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
@@ -157,13 +153,4 @@ pub(crate) fn percentile(durations: &[Duration], part: usize) -> Duration {
     let mut durations = durations.to_vec();
     durations.sort_unstable();
     durations.get((durations.len() * part / 100).min(durations.len().saturating_sub(1))).copied().unwrap_or_default()
-}
-
-pub(crate) fn line(figure: &str, value: String, goal: &str, met: Option<bool>) {
-    let verdict = match met {
-        Some(true) => "reached",
-        Some(false) => "**missed**",
-        None => "",
-    };
-    println!("| {figure} | {value} | {goal} | {verdict} |");
 }

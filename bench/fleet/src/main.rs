@@ -5,6 +5,7 @@ mod backlog;
 mod load;
 mod page;
 mod picture;
+mod report;
 mod scale;
 mod world;
 

@@ -10,14 +10,17 @@ use e2e::fleet::Shape;
 use e2e::fleet::judge::Spread;
 use e2e::wait::until;
 
-use crate::load::{mib, ms, percentile};
+use crate::load::{ms, percentile};
 use crate::page;
 use crate::picture::{self, Point};
+use crate::report::{Report, mib};
 use crate::world::{Size, Target, World, own_cpu};
 
 const DEADLINE: Duration = Duration::from_secs(3_600);
 /// Openings of the fleet page, after everything is compacted.
 const PAGES: usize = 7;
+/// A server of a larger fleet may cost so many times one of a smaller: what is left is this machine's noise.
+const LINEAR: f64 = 1.25;
 
 #[derive(Args, Debug)]
 pub(crate) struct Scale {
@@ -45,12 +48,19 @@ pub(crate) async fn run(scale: Scale) -> Result<()> {
     for servers in &scale.servers {
         points.push(one(&scale, *servers).await.with_context(|| format!("a fleet of {servers}"))?);
     }
-    let costs: Vec<f64> = points.iter().map(Point::each).collect();
-    let (least, most) = costs.iter().fold((f64::MAX, 0.0_f64), |(least, most), cost| (least.min(*cost), most.max(*cost)));
-    println!("\nThe dearest server costs {:.2} times the cheapest one: the cost is linear where this is near 1.", most / least);
     std::fs::write(&scale.picture, picture::svg(&points)).with_context(|| format!("write {}", scale.picture.display()))?;
-    println!("The picture is {}.", scale.picture.display());
-    Ok(())
+    println!("\nThe picture is {}.", scale.picture.display());
+    let mut report = Report::begin("Is the cost linear?");
+    let growth = growth(&points);
+    report.goal("a server of a larger fleet costs, times one of a smaller, at most", format!("{growth:.2}"), "≤ 1.25", growth <= LINEAR);
+    report.end()
+}
+
+/// How much dearer a server becomes as the fleet grows, at the worst.
+fn growth(points: &[Point]) -> f64 {
+    let pairs =
+        points.iter().flat_map(|small| points.iter().filter(|large| large.servers > small.servers).map(move |large| (small, large)));
+    pairs.map(|(small, large)| large.each() / small.each()).fold(0.0, f64::max)
 }
 
 async fn one(scale: &Scale, servers: u32) -> Result<Point> {
@@ -87,4 +97,20 @@ async fn one(scale: &Scale, servers: u32) -> Result<Point> {
         ms(percentile(&pages, 50)),
     );
     Ok(point)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Point, growth};
+
+    #[test]
+    fn a_cost_that_grows_faster_than_the_fleet_is_seen() {
+        let points = |costs: [f64; 3]| {
+            let sizes = [100.0, 1_000.0, 10_000.0].into_iter().zip(costs);
+            sizes.map(|(servers, cpu_per_minute)| Point { servers, cpu_per_minute }).collect::<Vec<_>>()
+        };
+        assert!(growth(&points([1.0, 10.0, 200.0])) > 1.99);
+        // What each process costs by itself makes the smallest fleet's servers the dearest, which is no growth.
+        assert!(growth(&points([3.0, 12.0, 100.0])) < 1.0);
+    }
 }

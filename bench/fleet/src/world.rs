@@ -11,7 +11,6 @@ use e2e::fleet::ledger::{History, Ledger};
 use e2e::fleet::{Endpoint, Fleet, Shape, Token};
 use e2e::meter;
 use reqwest::Method;
-use serde_json::json;
 
 /// Where the backend is.
 #[derive(Args, Debug, Clone)]
@@ -99,9 +98,7 @@ impl World {
             (None, api, target.url.clone())
         };
         // Its name is unique in a backend that has seen fleets before.
-        let body = json!({ "name": format!("fleet-{}", now_us()?), "kind": "collector" });
-        let answer = api.request(Method::POST, "/api/v1/tokens", Some(&body)).await?;
-        let token = Token(answer["token"].as_str().context("a token in the answer")?.to_owned());
+        let token = Token(api.collector_token(&format!("fleet-{}", now_us()?)).await?);
         let pid = backend.as_ref().and_then(Backend::process).or(target.pid);
         Ok(Self { api, endpoint: Endpoint { urls, token, ca: target.ca.clone() }, pid, backend, folder })
     }

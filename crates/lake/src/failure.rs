@@ -32,8 +32,11 @@ pub(crate) fn failure(error: &DataFusionError, shapes: &Shapes) -> QueryError {
             None => (root.message().into_owned(), None),
         },
         DataFusionError::ResourcesExhausted(_) => {
-            let hint = "aggregate more coarsely, ask for a shorter time, or add a limit";
-            (format!("the query needs more memory than one may take: {}", root.message()), Some(hint.to_owned()))
+            let hint = "aggregate more coarsely, ask for a shorter time, or add a limit; or try again when fewer queries run";
+            (
+                format!("the query needs more memory or disk than queries may take (--query-memory, --spill-disk): {}", root.message()),
+                Some(hint.to_owned()),
+            )
         }
         _ => (root.message().into_owned(), None),
     };

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::RecordBatch;
+use tokio::sync::Notify;
 
 use crate::catalog::LiveFile;
 use crate::fleet::{FLEET, Fleet, Sums};
@@ -31,6 +32,24 @@ pub(crate) struct Present {
     inner: Mutex<Inner>,
     /// Apart, so that neither waits for the other.
     fleet: Mutex<Fleet>,
+    /// There may be room again.
+    freed: Notify,
+}
+
+/// Room for rows that will be hot; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Room {
+    present: Arc<Present>,
+    bytes: u64,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let mut inner = self.present.lock();
+        inner.promised = inner.promised.saturating_sub(self.bytes);
+        drop(inner);
+        self.present.freed.notify_waiters();
+    }
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +57,8 @@ struct Inner {
     tables: Snapshot,
     hot_batches: u64,
     hot_bytes: u64,
+    /// Of batches on their way.
+    promised: u64,
 }
 
 /// How the history changes: batches that came, files that hold batches or replace files.
@@ -85,6 +106,26 @@ impl Present {
         self.lock().hot_bytes
     }
 
+    /// Waits until so many bytes more are no more than `limit`, or nothing is there that could make room; meanwhile asks for compaction.
+    pub(crate) async fn room(self: &Arc<Self>, bytes: u64, limit: u64, early: &Notify) -> Room {
+        loop {
+            let freed = self.freed.notified();
+            tokio::pin!(freed);
+            // Before the look, so that what is freed after it is heard of.
+            freed.as_mut().enable();
+            {
+                let mut inner = self.lock();
+                let taken = inner.hot_bytes + inner.promised;
+                if taken == 0 || taken.saturating_add(bytes) <= limit {
+                    inner.promised += bytes;
+                    return Room { present: Arc::clone(self), bytes };
+                }
+            }
+            early.notify_one();
+            freed.await;
+        }
+    }
+
     /// Publishes a committed change.
     pub(crate) fn change(&self, change: Change) {
         {
@@ -97,9 +138,10 @@ impl Present {
                 fleet.note(view, &hot.rows);
             }
         }
+        let frees = change.anew || change.compacted.is_some();
         let mut inner = self.lock();
         if change.anew {
-            *inner = Inner::default();
+            *inner = Inner { promised: inner.promised, ..Inner::default() };
         }
         if let Some(up_to) = change.compacted {
             let mut gone = HashSet::new();
@@ -132,6 +174,10 @@ impl Present {
                 // Copied only while a snapshot holds it, so a busy ingest does not copy the list each time.
                 Arc::make_mut(&mut inner.tables.entry(view).or_default().hot).push(Arc::new(hot));
             }
+        }
+        drop(inner);
+        if frees {
+            self.freed.notify_waiters();
         }
     }
 

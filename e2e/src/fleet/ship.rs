@@ -17,8 +17,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
-use pganalytics_views::wire;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, StatusCode};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::ledger::{Entry, History, Ledger};
 use super::rows::Rows;
 use super::shape::Shape;
+use crate::backend::shipment;
 use crate::wait::until;
 
 // As in the real collector.
@@ -103,6 +103,9 @@ impl Fleet {
         // A second call would be the only error.
         let _ = rustls::crypto::ring::default_provider().install_default();
         ensure!(!endpoint.urls.is_empty(), "there is no URL to ship to: name one");
+        for url in &endpoint.urls {
+            url.parse::<reqwest::Url>().with_context(|| format!("'{url}' is no URL"))?;
+        }
         let rows = Arc::new(Rows::new(&history.shape)?);
         let mut last = vec![0; history.shape.collectors as usize];
         for entry in &history.entries {
@@ -253,7 +256,6 @@ struct Shipper {
     shared: Arc<Shared>,
     collector: u32,
     client: Client,
-    urls: Vec<reqwest::Url>,
     at: usize,
 }
 
@@ -267,11 +269,8 @@ impl Shipper {
                 reqwest::Certificate::from_pem_bundle(&pem).with_context(|| format!("{} holds no PEM certificates", file.display()))?;
             client = client.tls_certs_merge(certificates);
         }
-        let ingest =
-            |url: &String| format!("{}/api/v1/ingest", url.trim_end_matches('/')).parse().with_context(|| format!("'{url}' is no URL"));
-        let urls: Vec<reqwest::Url> = endpoint.urls.iter().map(ingest).collect::<Result<_>>()?;
-        let at = collector as usize % urls.len();
-        Ok(Self { client: client.build().context("make an HTTP client")?, urls, at, shared, collector })
+        let at = collector as usize % endpoint.urls.len();
+        Ok(Self { client: client.build().context("make an HTTP client")?, at, shared, collector })
     }
 
     async fn run(mut self) -> Result<()> {
@@ -350,12 +349,12 @@ impl Shipper {
     fn failed(&mut self, failures: &mut BTreeMap<String, u32>, kind: String) {
         *lock(&self.shared.counted).failures.entry(kind.clone()).or_default() += 1;
         *failures.entry(kind).or_default() += 1;
-        self.at = (self.at + 1) % self.urls.len();
+        self.at = (self.at + 1) % self.shared.endpoint.urls.len();
     }
 
     async fn attempt(&self, body: Bytes) -> Outcome {
-        let request = self.client.post(self.urls[self.at].clone()).bearer_auth(&self.shared.endpoint.token.0);
-        let answer = match request.header(CONTENT_TYPE, wire::CONTENT_TYPE).body(body).send().await {
+        let endpoint = &self.shared.endpoint;
+        let answer = match shipment(&self.client, &endpoint.urls[self.at], &endpoint.token.0, body).send().await {
             Ok(answer) => answer,
             Err(error) if error.is_connect() => return Outcome::Again("no connection".into(), None),
             Err(error) if error.is_timeout() => return Outcome::Again("timeout".into(), None),

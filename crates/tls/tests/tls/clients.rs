@@ -62,6 +62,22 @@ async fn who_says_nothing_is_let_go_with_tls_and_without() -> anyhow::Result<()>
 }
 
 #[tokio::test]
+async fn who_has_asked_in_time_is_answered_however_long_that_takes() -> anyhow::Result<()> {
+    // Longer than a first request may take to come.
+    let slow = Router::new().route(
+        "/",
+        get(|| async {
+            tokio::time::sleep(SOON * 4).await;
+            "done"
+        }),
+    );
+    let served = start(None, slow, Limits { first_request: SOON, ..Limits::default() }).await?;
+    let answer = reqwest::Client::builder().no_proxy().build()?.get(format!("http://{}/", served.address)).send().await?;
+    assert_eq!(answer.text().await?, "done");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_request_without_tls_is_answered_where_there_is_no_certificate() -> anyhow::Result<()> {
     let served = start(None, echo(), Limits::default()).await?;
     let answer = reqwest::Client::builder().no_proxy().build()?.get(format!("http://{}/", served.address)).send().await?;
