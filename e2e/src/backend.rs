@@ -312,7 +312,6 @@ impl Api {
 }
 
 /// A batch on its way to a backend, as a collector with this token sends it.
-#[must_use]
 pub fn shipment(client: &Client, backend: &str, token: &str, batch: Bytes) -> RequestBuilder {
     let url = format!("{}/api/v1/ingest", backend.trim_end_matches('/'));
     client.post(url).bearer_auth(token).header(CONTENT_TYPE, wire::CONTENT_TYPE).body(batch)

@@ -136,9 +136,14 @@ impl Follower {
     fn show(&self, change: Change) {
         let grows = !change.batches.is_empty();
         self.present.change(change);
-        if grows && self.present.hot_bytes() >= self.enough {
+        if grows && self.is_enough() {
             self.early.notify_one();
         }
+    }
+
+    /// Whether hot rows are to be written before their time.
+    pub(crate) fn is_enough(&self) -> bool {
+        self.present.hot_bytes() >= self.enough
     }
 
     async fn catch_up(&self, shown: &mut i64) -> anyhow::Result<()> {

@@ -316,9 +316,13 @@ impl Lake {
     /// Writes hot rows, as often as is set and whenever they fill their memory.
     async fn write_until(&self, stop: &CancellationToken) {
         let mut tick = self.tick().await;
-        while self.turn(&mut tick, &self.0.early, stop).await {
-            self.write().await;
-            self.0.written.notify_one();
+        while let Some(turn) = self.turn(&mut tick, &self.0.early, stop).await {
+            // A call may have come while the rows that it was for were being written.
+            let is_due = turn == Turn::Due || self.0.follower.is_enough() || self.0.present.is_full();
+            if is_due {
+                self.write().await;
+                self.0.written.notify_one();
+            }
         }
     }
 
@@ -326,7 +330,7 @@ impl Lake {
     async fn tend_until(&self, stop: &CancellationToken) {
         let mut tick = self.tick().await;
         let mut orphans = Instant::now();
-        while self.turn(&mut tick, &self.0.written, stop).await {
+        while self.turn(&mut tick, &self.0.written, stop).await.is_some() {
             self.tend().await;
             if orphans.elapsed() >= ORPHANS_EVERY {
                 orphans = Instant::now();
@@ -346,20 +350,20 @@ impl Lake {
         tick
     }
 
-    /// Waits for the next turn; false at the end. The caller does its work outside of this: a step that has begun is finished, and the
+    /// Waits for the next turn; none at the end. The caller does its work outside of this: a step that has begun is finished, and the
     /// next start need not clean up.
-    async fn turn(&self, tick: &mut tokio::time::Interval, called: &Notify, stop: &CancellationToken) -> bool {
+    async fn turn(&self, tick: &mut tokio::time::Interval, called: &Notify, stop: &CancellationToken) -> Option<Turn> {
         if self.0.lease.fence().is_none() {
             // A new holder begins at once: the one before may have left something undone.
             return tokio::select! {
-                () = stop.cancelled() => false,
-                () = self.0.lease.until_held() => true,
+                () = stop.cancelled() => None,
+                () = self.0.lease.until_held() => Some(Turn::Due),
             };
         }
         tokio::select! {
-            () = stop.cancelled() => false,
-            _ = tick.tick() => true,
-            () = called.notified() => true,
+            () = stop.cancelled() => None,
+            _ = tick.tick() => Some(Turn::Due),
+            () = called.notified() => Some(Turn::Called),
         }
     }
 
@@ -444,6 +448,14 @@ impl Lake {
     fn intake(&self) -> Option<Arc<Intake>> {
         self.0.intake.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
+}
+
+/// Why it is a step's turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Its time has come.
+    Due,
+    Called,
 }
 
 /// What a step of compaction did, where it did anything.

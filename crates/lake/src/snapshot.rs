@@ -5,6 +5,7 @@
 //! so no snapshot shows rows twice (hot and in a file) or not at all.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::RecordBatch;
@@ -34,6 +35,8 @@ pub(crate) struct Present {
     fleet: Mutex<Fleet>,
     /// There may be room again.
     freed: Notify,
+    /// Batches that wait for room.
+    waiting: AtomicUsize,
 }
 
 /// Room for rows that will be hot; given back when dropped.
@@ -59,6 +62,23 @@ struct Inner {
     hot_bytes: u64,
     /// Of batches on their way.
     promised: u64,
+}
+
+/// A batch that waits, counted until it does no more.
+#[derive(Debug)]
+struct Waits<'a>(&'a Present);
+
+impl<'a> Waits<'a> {
+    fn new(present: &'a Present) -> Self {
+        present.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(present)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// How the history changes: batches that came, files that hold batches or replace files.
@@ -106,8 +126,14 @@ impl Present {
         self.lock().hot_bytes
     }
 
+    /// Whether batches wait for room.
+    pub(crate) fn is_full(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
     /// Waits until so many bytes more are no more than `limit`, or nothing is there that could make room; meanwhile asks for compaction.
     pub(crate) async fn room(self: &Arc<Self>, bytes: u64, limit: u64, early: &Notify) -> Room {
+        let mut waits = None;
         loop {
             let freed = self.freed.notified();
             tokio::pin!(freed);
@@ -121,6 +147,7 @@ impl Present {
                     return Room { present: Arc::clone(self), bytes };
                 }
             }
+            waits.get_or_insert_with(|| Waits::new(self));
             early.notify_one();
             freed.await;
         }
