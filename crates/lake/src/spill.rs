@@ -17,6 +17,9 @@ const FOLDER: &str = "spill";
 /// Folders of processes begin with it; others in the same place are left alone.
 const PREFIX: &str = "pganalytics-spill-";
 const LOCK: &str = "lock";
+/// Sorted runs that a sort merges at once. Without a bound the first core that comes to merge takes all memory there is, and the others'
+/// sorts fail.
+const FAN_IN: usize = 8;
 
 /// This process's place.
 #[derive(Debug)]
@@ -43,7 +46,7 @@ impl Spill {
     /// How DataFusion is told.
     pub(crate) fn disk(&self) -> DiskManagerBuilder {
         let mode = DiskManagerMode::Directories(vec![self.folder.clone()]);
-        DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(self.bytes)
+        DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(self.bytes).with_max_spill_merge_fan_in(FAN_IN)
     }
 }
 
