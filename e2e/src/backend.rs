@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use reqwest::{Client, Method, StatusCode};
+use bytes::Bytes;
+use pganalytics_views::wire;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use crate::install::binary;
@@ -145,6 +148,12 @@ impl Backend {
     /// When the backend refuses.
     pub async fn collector_token(&self, name: &str) -> Result<String> {
         self.api.collector_token(name).await
+    }
+
+    /// The id of its process, while it runs.
+    #[must_use]
+    pub fn process(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
     }
 
     #[must_use]
@@ -362,6 +371,12 @@ impl Api {
         })
         .await
     }
+}
+
+/// A batch on its way to a backend, as a collector with this token sends it.
+pub fn shipment(client: &Client, backend: &str, token: &str, batch: Bytes) -> RequestBuilder {
+    let url = format!("{}/api/v1/ingest", backend.trim_end_matches('/'));
+    client.post(url).bearer_auth(token).header(CONTENT_TYPE, wire::CONTENT_TYPE).body(batch)
 }
 
 /// A signal that lets a process end in order.

@@ -13,7 +13,7 @@ use reqwest::StatusCode;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::backend::Api;
+use crate::backend::{Api, shipment};
 use crate::tally::Tally;
 use crate::wait::{PATIENCE, until};
 
@@ -41,10 +41,7 @@ impl Hand {
     /// # Errors
     /// When the backend makes no token.
     pub async fn new(api: &Api, name: &str) -> Result<Self> {
-        let body = serde_json::json!({"name": name, "kind": "collector"});
-        let answer = api.request(reqwest::Method::POST, "/api/v1/tokens", Some(&body)).await?;
-        let token = answer["token"].as_str().context("a token in the answer")?.to_owned();
-        Ok(Self { collector: Uuid::new_v4(), token, sequence: 0 })
+        Ok(Self { collector: Uuid::new_v4(), token: api.collector_token(name).await?, sequence: 0 })
     }
 
     /// One with a credential of its own, enrolled with this token.
@@ -158,8 +155,7 @@ impl Hand {
     }
 
     fn request(&self, api: &Api, batch: &Bytes) -> reqwest::RequestBuilder {
-        let request = api.client().post(format!("{}/api/v1/ingest", api.url)).bearer_auth(&self.token);
-        request.header("content-type", wire::CONTENT_TYPE).body(batch.clone()).timeout(ANSWER)
+        shipment(api.client(), &api.url, &self.token, batch.clone()).timeout(ANSWER)
     }
 
     /// Batches made so far.

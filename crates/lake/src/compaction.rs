@@ -5,8 +5,8 @@
 //! either the old or the new, and orphans that the next start removes. A query that began before goes on with the old.
 //!
 //! # How
-//! All hot batches up to an id are cut by table and by the date of `ts`, sorted, and written. Files of one table and day are then merged
-//! by size: as soon as [`FAN_IN`] files are within the same power of [`FAN_IN`] in rows, they become one, so a row is rewritten a
+//! All hot batches up to an id are cut by table and by the date of `ts`, sorted, and written. Beside that, so that rows never wait in
+//! memory for a long merge, files of one table and day are merged by size: as soon as [`FAN_IN`] files are within the same power of [`FAN_IN`] in rows, they become one, so a row is rewritten a
 //! few times a day however small the batches are. When the day is over, its files become one. The merge streams: its
 //! memory is a row group and a few batches of each input.
 //!
@@ -25,6 +25,7 @@ use arrow::array::{BooleanArray, RecordBatch, cast::AsArray as _, types::Timesta
 use arrow::compute::filter_record_batch;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::StreamExt as _;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::catalog::{self, LiveFile};
@@ -32,7 +33,7 @@ use crate::follow::{Follower, LOOK, next_version};
 use crate::lease::Fence;
 use crate::meta::database::statement;
 use crate::meta::{Meta, explain};
-use crate::parquet::{Draft, sorted};
+use crate::parquet::{Draft, Sorted};
 use crate::rollup::{Binning, Combiner};
 use crate::rows::{Hot, date, days, span};
 use crate::scan::{Blame, Files};
@@ -43,8 +44,8 @@ use crate::store::Store;
 
 /// Files of like size that become one.
 const FAN_IN: usize = 8;
-/// Files in one merge at most: each is open with a batch of its rows in memory.
-const MERGE_AT_ONCE: usize = 32;
+/// Files in one merge at most: each is open with a row group as it is stored and two batches of its rows in memory.
+const MERGE_AT_ONCE: usize = 16;
 /// A day is left alone this long after its end, and a new file this long after its creation, for late batches to gather.
 const SETTLE: TimeDelta = TimeDelta::hours(1);
 
@@ -52,7 +53,7 @@ const SETTLE: TimeDelta = TimeDelta::hours(1);
 /// of batches as they come, and replicas look for those every [`LOOK`].
 const SEEN: Duration = LOOK.saturating_mul(3);
 
-/// Does the work; one compaction at a time.
+/// Does the work: one writer of hot rows and one merge at a time.
 #[derive(Debug)]
 pub(crate) struct Compactor {
     pub(crate) store: Store,
@@ -64,21 +65,18 @@ pub(crate) struct Compactor {
     /// The last id given to a file, where the store is this process's own. Ids are not used again within a process, and after a crash only
     /// once the orphans are gone; a shared store counts them itself.
     pub(crate) last_id: AtomicI64,
-    pub(crate) turn: tokio::sync::Mutex<()>,
+    /// Held by whoever writes hot rows.
+    pub(crate) writing: Mutex<()>,
+    /// Held by whoever takes files out of the history: a merge, retention.
+    pub(crate) tending: Mutex<()>,
 }
 
 impl Compactor {
-    /// Hot rows to files, then small files to larger ones.
-    pub(crate) async fn compact(&self, fence: Fence, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
-        let _turn = self.turn.lock().await;
+    /// Hot rows to files.
+    pub(crate) async fn write(&self, fence: Fence, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
+        let _turn = self.writing.lock().await;
         // What the holder before has done is known before anything is begun.
         self.follower.refresh().await?;
-        let mut done = self.write_hot(fence, now).await?;
-        self.merge(fence, now, &mut done).await?;
-        Ok(done)
-    }
-
-    async fn write_hot(&self, fence: Fence, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
         let began = Instant::now();
         let snapshot = self.present.snapshot();
         let hot = |view: &str| snapshot.get(view).map(|contents| Arc::clone(&contents.hot)).unwrap_or_default();
@@ -129,9 +127,10 @@ impl Compactor {
             let mut files = Vec::new();
             for (day, id) in ids {
                 let rows: Vec<RecordBatch> = hot.iter().filter_map(|hot| of_day(hot, day).transpose()).collect::<anyhow::Result<_>>()?;
-                let rows = sorted(&shape, &rows.iter().collect::<Vec<_>>())?;
                 let mut draft = Draft::create(&store, &shape, date(day), id)?;
-                draft.write(&rows)?;
+                for sorted in Sorted::of(&shape, &rows)?.pieces() {
+                    draft.write(&sorted?)?;
+                }
                 files.push(draft.finish(now)?);
             }
             Ok(files)
@@ -139,7 +138,11 @@ impl Compactor {
         tokio::task::spawn_blocking(write).await.context("write hot rows")?
     }
 
-    async fn merge(&self, fence: Fence, now: DateTime<Utc>, done: &mut Compaction) -> anyhow::Result<()> {
+    /// Small files to larger ones.
+    pub(crate) async fn merge(&self, fence: Fence, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
+        let _turn = self.tending.lock().await;
+        self.follower.refresh().await?;
+        let mut done = Compaction::default();
         // A view before its rollups, whose names come after its own: what it adds to them is merged in the same turn.
         for shape in self.shapes.iter() {
             loop {
@@ -157,7 +160,7 @@ impl Compactor {
                 self.follower.publish(version, Change { added: merged, retired, ..Change::default() }).await?;
             }
         }
-        Ok(())
+        Ok(done)
     }
 
     /// One file of several, streamed in their order; of new files, a file of each rollup beside.

@@ -17,7 +17,6 @@ use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFacto
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::DataFusionError;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{MemoryPool, UnboundedMemoryPool};
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry as _, ObjectStoreUrl};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -28,6 +27,7 @@ use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::prelude::SessionConfig;
 use pganalytics_views::{SERVER, TS};
 use url::Url;
 
@@ -35,10 +35,13 @@ use crate::catalog::LiveFile;
 use crate::parquet::ASCENDING;
 use crate::rows::Extent;
 use crate::shape::{SERVER_AT, Shape, TS_AT};
+use crate::spill::Spill;
 use crate::store::Store;
 
 /// Footers and page indexes kept in memory: some 100 kB each for a large file, so those of the days people look at.
-const METADATA_CACHE: usize = 64 << 20;
+const METADATA_CACHE: usize = 32 << 20;
+/// Rows in a batch of a merge: each input has two of them in memory, and a row of statements takes half a kilobyte.
+const MERGE_ROWS: usize = 1_024;
 /// The one store's URL.
 const STORE: &str = "lake://files";
 
@@ -49,10 +52,12 @@ pub(crate) struct Files {
     url: ObjectStoreUrl,
     runtime: Arc<RuntimeEnv>,
     reader: Arc<CachedParquetFileReaderFactory>,
+    /// Held while anything may be in it.
+    _spill: Arc<Spill>,
 }
 
 impl Files {
-    pub(crate) fn open(store: &Store) -> anyhow::Result<Self> {
+    pub(crate) fn open(store: &Store, spill: Spill) -> anyhow::Result<Self> {
         let url = ObjectStoreUrl::parse(STORE)?;
         let registry = DefaultObjectStoreRegistry::new();
         registry.deregister_store(&Url::parse("file:///")?)?;
@@ -60,14 +65,14 @@ impl Files {
         let runtime = RuntimeEnvBuilder::new()
             .with_object_store_registry(Arc::new(registry))
             .with_memory_pool(Arc::new(UnboundedMemoryPool::default()))
-            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+            .with_disk_manager_builder(spill.disk())
             .with_metadata_cache_limit(METADATA_CACHE)
             .build_arc()?;
         let reader = Arc::new(CachedParquetFileReaderFactory::new(store.objects(), runtime.cache_manager.get_file_metadata_cache()));
-        Ok(Self { store: store.clone(), url, runtime, reader })
+        Ok(Self { store: store.clone(), url, runtime, reader, _spill: Arc::new(spill) })
     }
 
-    /// The environment of one query: its own memory, the shared store and cache, and no disk.
+    /// The environment of queries: their memory, and the shared store, cache and disk.
     pub(crate) fn runtime(&self, memory: Arc<dyn MemoryPool>) -> Arc<RuntimeEnv> {
         Arc::new(RuntimeEnv { memory_pool: memory, ..self.runtime.as_ref().clone() })
     }
@@ -121,15 +126,23 @@ impl Files {
     pub(crate) fn since(&self, shape: &Shape, files: &[Arc<LiveFile>], since: i64) -> anyhow::Result<SendableRecordBatchStream> {
         let moment = ScalarValue::TimestampMicrosecond(Some(since), Some("UTC".into()));
         let is_newer = binary(col(TS, &shape.stored)?, Operator::GtEq, lit(moment), &shape.stored)?;
-        let scan = SortPreservingMergeExec::new(order(shape)?, self.each(shape, files, None, Some(is_newer))?);
-        let context = TaskContext::default().with_runtime(Arc::clone(&self.runtime));
-        Ok(scan.execute(0, Arc::new(context))?)
+        self.in_order(shape, files, Some(is_newer))
     }
 
     /// All rows of some files of a table in the order of a file.
     pub(crate) fn merged(&self, shape: &Shape, files: &[Arc<LiveFile>]) -> anyhow::Result<SendableRecordBatchStream> {
-        let merge = SortPreservingMergeExec::new(order(shape)?, self.each(shape, files, None, None)?);
-        let context = TaskContext::default().with_runtime(Arc::clone(&self.runtime));
+        self.in_order(shape, files, None)
+    }
+
+    fn in_order(
+        &self,
+        shape: &Shape,
+        files: &[Arc<LiveFile>],
+        predicate: Option<Arc<dyn PhysicalExpr>>,
+    ) -> anyhow::Result<SendableRecordBatchStream> {
+        let merge = SortPreservingMergeExec::new(order(shape)?, self.each(shape, files, None, predicate)?);
+        let config = SessionConfig::new().with_batch_size(MERGE_ROWS);
+        let context = TaskContext::default().with_session_config(config).with_runtime(Arc::clone(&self.runtime));
         Ok(merge.execute(0, Arc::new(context))?)
     }
 
