@@ -9,7 +9,7 @@ SHELL := /bin/bash
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 UI_SOURCES := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' -not -name schema.d.ts 2>/dev/null) docs/openapi.json
 
-.PHONY: help demo build ui test test-discovery lint fmt bench generated prerequisites binaries chart
+.PHONY: help demo build ui test test-discovery lint fmt bench generated prerequisites binaries chart test-upgrade
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,10 @@ test-discovery: prerequisites e2e/node_modules/.package-lock.json binaries ## Di
 
 chart: ## Every static check of the Helm chart and the manifests
 	@scripts/chart.sh check
+
+test-upgrade: prerequisites e2e/node_modules/.package-lock.json ## A rolling upgrade from the commit before (or FROM=revision), which is built for it
+	@previous=$$(scripts/previous.sh $(FROM)) && cargo build --workspace --bins --locked && \
+	  PGANALYTICS_PREVIOUS=$$previous cargo test --workspace --locked --test main -- upgrade --ignored --nocapture
 
 lint: ui/node_modules/.package-lock.json ## Formatting, clippy, the UI's lints
 	cargo fmt --all --check

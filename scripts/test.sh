@@ -37,8 +37,9 @@ suite() { # name, pattern of passed, pattern of failed, command …
 
 make --no-print-directory ui/node_modules/.package-lock.json e2e/node_modules/.package-lock.json
 CHROMIUM=$(scripts/chromium.sh)
-# What the end-to-end tests start: load balancers and Redis, servers of S3 and Azure Blob, DuckDB and Spark.
+# What the end-to-end tests start: load balancers and Redis, servers of S3 and Azure Blob, networks and clocks of their own, DuckDB and Spark.
 scripts/balancers.sh
+scripts/faults.sh
 scripts/s3-server.sh >/dev/null
 scripts/azurite.sh >/dev/null
 scripts/readers.sh >/dev/null

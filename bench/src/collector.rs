@@ -22,12 +22,12 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
 use crate::exposition;
-use crate::meter;
 use crate::peers;
 use crate::remote_write::{Request, SAMPLES_PER_REQUEST, Series};
 use crate::rig::{MAJOR, Rig, TABLES};
 use crate::sink::Sink;
 use crate::table::{Goal, Line, print};
+use e2e::meter;
 
 /// Readings that are not counted: the first has no earlier one to be compared with, and ships all texts.
 const WARM_UP: u32 = 2;

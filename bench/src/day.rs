@@ -11,11 +11,11 @@ use chrono::{DateTime, Days, NaiveTime, Utc};
 use serde_json::{Value, json};
 
 use crate::history::{COLUMNS, EXEC_TIME, History, MINUTES, SAMPLES, STATEMENTS};
-use crate::meter;
 use crate::ours::{Backend, SERVER};
 use crate::peers::{Kind, Store};
 use crate::remote_write::{Request, SAMPLES_PER_REQUEST, Series};
 use crate::table::{Goal, Line, print};
+use e2e::meter;
 
 /// Times each question is asked, in turn, after once for warming up.
 const ROUNDS: usize = 11;

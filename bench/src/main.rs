@@ -5,7 +5,6 @@ mod collector;
 mod day;
 mod exposition;
 mod history;
-mod meter;
 mod ours;
 mod peers;
 mod remote_write;

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use arrow_array::builder::{BooleanBuilder, Int64Builder, StringBuilder};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
 use chrono::{TimeDelta, Utc};
+use e2e::backend::shipment;
 use e2e::process::{Process, Spec};
 use e2e::wait::{PATIENCE, until};
 use e2e::{install, ports};
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::history::{CALLS, COLUMNS, History};
-use crate::meter;
+use e2e::meter;
 
 /// The server whose history is fed.
 pub(crate) const SERVER: &str = "db-1.example.com:5432";
@@ -109,8 +110,7 @@ impl Backend {
     /// # Errors
     /// When it is refused.
     pub(crate) async fn ingest(&self, batch: Vec<u8>) -> Result<()> {
-        let request = self.client.post(format!("{}/api/v1/ingest", self.url)).bearer_auth(&self.token);
-        let answer = request.header("content-type", wire::CONTENT_TYPE).body(batch).send().await.context("ship a batch")?;
+        let answer = shipment(&self.client, &self.url, &self.token, batch.into()).send().await.context("ship a batch")?;
         let status = answer.status();
         if !status.is_success() {
             bail!("a batch was refused: {status} {}", answer.text().await.unwrap_or_default());

@@ -9,7 +9,7 @@ use e2e::process::{Process, Spec};
 use e2e::wait::{PATIENCE, until};
 use serde_json::Value;
 
-use crate::meter;
+use e2e::meter;
 
 /// A program that is installed.
 pub(crate) struct Program {

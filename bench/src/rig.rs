@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use tokio::sync::watch;
 
-use crate::meter;
+use e2e::meter;
 
 pub(crate) const MAJOR: u32 = 17;
 pub(crate) const TABLES: usize = 200;

@@ -1,13 +1,18 @@
 //! The backend as its users run it: the built `pganalytics serve` on a temporary data folder, asked over HTTP.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use reqwest::{Client, Method, StatusCode};
+use bytes::Bytes;
+use pganalytics_views::wire;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use crate::install::binary;
+use crate::network::Host;
 use crate::ports;
 use crate::process::{Process, Signal, Spec};
 use crate::wait::{PATIENCE, until};
@@ -28,12 +33,22 @@ pub struct Settings {
     pub environment: Vec<(String, String)>,
     /// Where its flags name a certificate: who signed it.
     pub authority: Option<PathBuf>,
+    /// The host of a [`crate::network`] it runs on; else loopback.
+    pub host: Option<Host>,
+    /// Its data folder, where it is not of its own: on a small disk, for instance.
+    pub data: Option<PathBuf>,
+    /// Another program than the one that was built: an older version's.
+    pub program: Option<PathBuf>,
 }
 
 impl Settings {
     #[must_use]
     pub fn flags(flags: &[&str]) -> Self {
         Self { arguments: flags.iter().map(|flag| (*flag).to_owned()).collect(), ..Self::default() }
+    }
+
+    fn address(&self) -> Ipv4Addr {
+        self.host.as_ref().map_or(Ipv4Addr::LOCALHOST, |host| host.address)
     }
 }
 
@@ -64,9 +79,10 @@ impl Backend {
     pub async fn start_with(settings: Settings) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("pganalytics-backend-").tempdir().context("create a temporary folder")?;
         let port = ports::free()?;
+        let address = settings.address();
         let api = match &settings.authority {
-            Some(authority) => Api::trusting(&format!("https://127.0.0.1:{port}"), authority)?,
-            None => Api::new(&format!("http://127.0.0.1:{port}"))?,
+            Some(authority) => Api::trusting(&format!("https://{address}:{port}"), authority)?,
+            None => Api::new(&format!("http://{address}:{port}"))?,
         };
         let mut backend = Self { api, port, process: None, folder, settings };
         backend.run().await?;
@@ -79,13 +95,17 @@ impl Backend {
     /// # Errors
     /// When it does not become ready.
     pub async fn run(&mut self) -> Result<()> {
-        let mut spec = Spec::new(&binary("pganalytics")?, &self.folder.path().join("backend.log"))
-            .arguments(["serve".to_owned(), "--listen".to_owned(), format!("127.0.0.1:{}", self.port)])
+        let program = self.settings.program.clone().map_or_else(|| binary("pganalytics"), Ok)?;
+        let mut spec = Spec::new(&program, &self.folder.path().join("backend.log"))
+            .arguments(["serve".to_owned(), "--listen".to_owned(), self.address().to_string()])
             .arguments(["--data".into(), self.data()])
             .arguments(&self.settings.arguments)
             .environment("PGANALYTICS_ADMIN_PASSWORD", PASSWORD);
         for (name, value) in &self.settings.environment {
             spec = spec.environment(name, value);
+        }
+        if let Some(host) = &self.settings.host {
+            spec.namespace = Some(host.namespace.clone());
         }
         let mut process = spec.spawn()?;
         let url = ready_url(&mut process, "pganalytics ready ").await?;
@@ -130,9 +150,40 @@ impl Backend {
         self.api.collector_token(name).await
     }
 
+    /// The id of its process, while it runs.
+    #[must_use]
+    pub fn process(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
     #[must_use]
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.settings.data.clone().unwrap_or_else(|| self.folder.path().join("data"))
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        (self.settings.address(), self.port).into()
+    }
+
+    /// The program of its next [`Self::run`]: the one that was built, where none is named.
+    pub fn set_program(&mut self, program: Option<PathBuf>) {
+        self.settings.program = program;
+    }
+
+    /// Stops it in the middle of whatever it does; [`Self::thaw`] lets it go on.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn freeze(&self) -> Result<()> {
+        self.process.as_ref().context("the backend does not run")?.signal(Signal::STOP)
+    }
+
+    /// # Errors
+    /// When it does not run.
+    pub fn thaw(&self) -> Result<()> {
+        self.process.as_ref().context("the backend does not run")?.signal(Signal::CONT)
     }
 
     /// What it wrote to its log since it was started last.
@@ -320,6 +371,12 @@ impl Api {
         })
         .await
     }
+}
+
+/// A batch on its way to a backend, as a collector with this token sends it.
+pub fn shipment(client: &Client, backend: &str, token: &str, batch: Bytes) -> RequestBuilder {
+    let url = format!("{}/api/v1/ingest", backend.trim_end_matches('/'));
+    client.post(url).bearer_auth(token).header(CONTENT_TYPE, wire::CONTENT_TYPE).body(batch)
 }
 
 /// A signal that lets a process end in order.

@@ -1,6 +1,7 @@
 //! A load balancer in front of backends: HAProxy or nginx with the file of `deploy/` that users get, only its parameters changed,
 //! on free loopback ports with a certificate made on the spot.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -29,7 +30,7 @@ pub(crate) struct Parameters<'a> {
     pub(crate) certificate: &'a Certificate,
     pub(crate) http: u16,
     pub(crate) https: u16,
-    pub(crate) backends: [u16; BACKENDS],
+    pub(crate) backends: [SocketAddr; BACKENDS],
 }
 
 /// A running one.
@@ -51,6 +52,14 @@ impl Balancer {
     /// # Errors
     /// When the program is missing or does not take connections, with what it said.
     pub async fn start(software: Software, backends: [u16; BACKENDS]) -> Result<Self> {
+        Self::before(software, backends.map(|port| (Ipv4Addr::LOCALHOST, port).into())).await
+    }
+
+    /// In front of these addresses.
+    ///
+    /// # Errors
+    /// See [`Self::start`].
+    pub async fn before(software: Software, backends: [SocketAddr; BACKENDS]) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("pganalytics-balancer-").tempdir().context("create a temporary folder")?;
         give_away(folder.path())?;
         let certificate = Certificate::make(folder.path())?;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use pganalytics_views::ViewSet;
 
 use crate::backend::{Api, Backend};
@@ -18,6 +18,8 @@ use crate::process::{Process, Spec};
 pub struct Collector {
     /// Where it serves /metrics.
     pub port: u16,
+    /// Variables of its next [`Self::run`].
+    pub environment: Vec<(String, String)>,
     process: Option<Process>,
     folder: tempfile::TempDir,
 }
@@ -69,7 +71,7 @@ impl Collector {
         for (name, conninfo) in targets {
             let _ = writeln!(config, "[[target]]\nname = {name:?}\nconninfo = {conninfo:?}");
         }
-        let collector = Self { port, process: None, folder };
+        let collector = Self { port, environment: Vec::new(), process: None, folder };
         let path = collector.config();
         std::fs::write(&path, config).with_context(|| format!("write {}", path.display()))?;
         Ok(collector)
@@ -99,11 +101,14 @@ impl Collector {
     /// # Errors
     /// When it cannot be started.
     pub fn run(&mut self) -> Result<()> {
-        let spec = Spec::new(&binary("pganalytics-collector")?, &self.folder.path().join("collector.log")).arguments([
+        let mut spec = Spec::new(&binary("pganalytics-collector")?, &self.folder.path().join("collector.log")).arguments([
             "run".into(),
             "--config".into(),
             self.config(),
         ]);
+        for (name, value) in &self.environment {
+            spec = spec.environment(name, value);
+        }
         self.process = Some(spec.spawn()?);
         Ok(())
     }
@@ -153,6 +158,17 @@ impl Collector {
     #[must_use]
     pub fn log(&self) -> String {
         self.process.as_ref().map(Process::log).unwrap_or_default()
+    }
+
+    /// Changes a word of its configuration, which must stand there, for its next [`Self::run`].
+    ///
+    /// # Errors
+    /// When it does not, or the file cannot be written.
+    pub fn reconfigure(&self, from: &str, to: &str) -> Result<()> {
+        let path = self.config();
+        let config = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        ensure!(config.contains(from), "'{from}' does not stand in {}", path.display());
+        std::fs::write(&path, config.replace(from, to)).with_context(|| format!("write {}", path.display()))
     }
 
     /// Its configuration file.

@@ -1,7 +1,7 @@
 //! A hand that ships: a collector whose rows are of its own making, each recognisable by its number; and the judge who counts them.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
@@ -13,7 +13,8 @@ use reqwest::StatusCode;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::backend::Api;
+use crate::backend::{Api, shipment};
+use crate::tally::Tally;
 use crate::wait::{PATIENCE, until};
 
 /// The view that shipped rows are of: few columns, of every kind.
@@ -21,6 +22,9 @@ const VIEW: &str = "pg_stat_archiver";
 /// How many rows there are of a server, how many different ones, and the sum of their numbers.
 const COUNTED: &str =
     "select count(*), count(distinct archived_count), coalesce(sum(archived_count), 0) from pg_stat_archiver where server = ";
+
+/// A client gives an answer up after this; collectors have more patience, and tests are not to wait for it.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// Rows, different rows, the sum of their numbers.
 pub type Counted = (i64, i64, i64);
@@ -37,10 +41,7 @@ impl Hand {
     /// # Errors
     /// When the backend makes no token.
     pub async fn new(api: &Api, name: &str) -> Result<Self> {
-        let body = serde_json::json!({"name": name, "kind": "collector"});
-        let answer = api.request(reqwest::Method::POST, "/api/v1/tokens", Some(&body)).await?;
-        let token = answer["token"].as_str().context("a token in the answer")?.to_owned();
-        Ok(Self { collector: Uuid::new_v4(), token, sequence: 0 })
+        Ok(Self { collector: Uuid::new_v4(), token: api.collector_token(name).await?, sequence: 0 })
     }
 
     /// One with a credential of its own, enrolled with this token.
@@ -119,11 +120,42 @@ impl Hand {
         Ok(failures)
     }
 
+    /// The same, counting what this client sees of it.
+    ///
+    /// # Errors
+    /// When it never is acknowledged.
+    pub async fn ship_counted(&self, api: &Api, batch: &Bytes, tally: &mut Tally) -> Result<()> {
+        tally.batches += 1;
+        let shipped = until("an acknowledgement", PATIENCE, async || {
+            tally.tries += 1;
+            match self.ship(api, batch).await {
+                Some(status) if status.is_success() => return Ok(Some(())),
+                Some(status) => *tally.refused.entry(status.as_u16()).or_default() += 1,
+                None => tally.unanswered += 1,
+            }
+            Ok(None)
+        })
+        .await;
+        tally.given_up += u32::from(shipped.is_err());
+        shipped
+    }
+
     /// Ships a batch; the answer's status, or none.
     pub async fn ship(&self, api: &Api, batch: &Bytes) -> Option<StatusCode> {
-        let request = api.client().post(format!("{}/api/v1/ingest", api.url)).bearer_auth(&self.token);
-        let answer = request.header("content-type", wire::CONTENT_TYPE).body(batch.clone()).send().await.ok()?;
-        Some(answer.status())
+        Some(self.request(api, batch).send().await.ok()?.status())
+    }
+
+    /// Ships a batch; the answer's status and words.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn ask(&self, api: &Api, batch: &Bytes) -> Result<(StatusCode, String)> {
+        let answer = self.request(api, batch).send().await.context("ship a batch")?;
+        Ok((answer.status(), answer.text().await.context("read the answer")?))
+    }
+
+    fn request(&self, api: &Api, batch: &Bytes) -> reqwest::RequestBuilder {
+        shipment(api.client(), &api.url, &self.token, batch.clone()).timeout(ANSWER)
     }
 
     /// Batches made so far.

@@ -12,8 +12,8 @@ pub(crate) fn spec(parameters: &Parameters<'_>) -> Result<Spec> {
         .environment("PGANALYTICS_CERTIFICATE", &parameters.certificate.both.to_string_lossy())
         .environment("PGANALYTICS_HTTP", &format!("127.0.0.1:{}", parameters.http))
         .environment("PGANALYTICS_HTTPS", &format!("127.0.0.1:{}", parameters.https));
-    for (at, port) in parameters.backends.iter().enumerate() {
-        spec = spec.environment(&format!("PGANALYTICS_BACKEND_{}", at + 1), &format!("127.0.0.1:{port}"));
+    for (at, backend) in parameters.backends.iter().enumerate() {
+        spec = spec.environment(&format!("PGANALYTICS_BACKEND_{}", at + 1), &backend.to_string());
     }
     spec.farewell = Signal::TERM;
     Ok(spec)

@@ -18,9 +18,9 @@ pub(crate) fn spec(parameters: &Parameters<'_>) -> Result<Spec> {
     for (line, adapted) in [
         ("pid /run/nginx.pid;".to_owned(), format!("pid {}/nginx.pid;", folder.display())),
         ("http {".to_owned(), format!("http {{{temporary}")),
-        ("server 10.0.0.11:8080".to_owned(), format!("server 127.0.0.1:{}", backends[0])),
-        ("server 10.0.0.12:8080".to_owned(), format!("server 127.0.0.1:{}", backends[1])),
-        ("server 10.0.0.13:8080".to_owned(), format!("server 127.0.0.1:{}", backends[2])),
+        ("server 10.0.0.11:8080".to_owned(), format!("server {}", backends[0])),
+        ("server 10.0.0.12:8080".to_owned(), format!("server {}", backends[1])),
+        ("server 10.0.0.13:8080".to_owned(), format!("server {}", backends[2])),
         ("listen 80;".to_owned(), format!("listen 127.0.0.1:{http};")),
         ("https://pganalytics.example.com$".to_owned(), format!("https://127.0.0.1:{https}$")),
         ("listen 443 ssl http2;".to_owned(), format!("listen 127.0.0.1:{https} ssl http2;")),

@@ -23,6 +23,8 @@ pub struct Options {
     pub scram: bool,
     /// Lines for postgresql.conf, after the usual ones.
     pub settings: Vec<(String, String)>,
+    /// Its data lie below this folder, on a small disk for instance; the write-ahead log does not.
+    pub data: Option<PathBuf>,
 }
 
 impl Options {
@@ -76,6 +78,9 @@ impl Postgres {
         let installation = Installation::find(major)?;
         let template = installation.template.clone();
         let mut server = Self::prepare(installation, &template)?;
+        if let Some(disk) = &options.data {
+            server.move_data(disk)?;
+        }
         server.configure(&options)?;
         server.run().await?;
         Ok(server)
@@ -229,6 +234,14 @@ impl Postgres {
         Ok(())
     }
 
+    /// Makes a standby the primary.
+    ///
+    /// # Errors
+    /// When it is none, or does not become one.
+    pub async fn promote(&self) -> Result<()> {
+        self.execute("do $$ begin assert pg_promote(); end $$").await
+    }
+
     /// An error where it has ended by itself.
     ///
     /// # Errors
@@ -254,6 +267,20 @@ impl Postgres {
         Ok(server)
     }
 
+    /// Puts the data onto another disk. The log stays: without room for it the server would end itself, which is another fault.
+    fn move_data(&self, disk: &Path) -> Result<()> {
+        let (from, to) = (self.data(), disk.join("data"));
+        copy_folder(&from, &to)?;
+        let log = self.folder.path().join("wal");
+        std::fs::rename(from.join("pg_wal"), &log).context("move the write-ahead log")?;
+        std::fs::remove_dir_all(&from).with_context(|| format!("remove {}", from.display()))?;
+        std::fs::remove_dir_all(to.join("pg_wal")).context("remove the write-ahead log's copy")?;
+        for (target, link) in [(&log, to.join("pg_wal")), (&to, from)] {
+            std::os::unix::fs::symlink(target, &link).with_context(|| format!("link {}", link.display()))?;
+        }
+        Ok(())
+    }
+
     fn configure(&self, options: &Options) -> Result<()> {
         let mut settings =
             format!("listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\n", self.port, self.folder.path().display());
@@ -264,7 +291,9 @@ impl Postgres {
         let others = if options.scram { "scram-sha-256" } else { "trust" };
         let rules = format!(
             "local all postgres trust\nhost all postgres 127.0.0.1/32 trust\nhost replication postgres 127.0.0.1/32 trust\n\
-             local all all {others}\nhost all all 127.0.0.1/32 {others}\n"
+             local all all {others}\nhost all all 127.0.0.1/32 {others}\n\
+             # Hosts of a network of namespaces; on loopback alone there is no other.\n\
+             host all postgres samenet trust\n"
         );
         let path = self.data().join("pg_hba.conf");
         std::fs::write(&path, rules).with_context(|| format!("write {}", path.display()))

@@ -14,6 +14,8 @@ use anyhow::{Context, Result, bail};
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 
+use crate::network;
+
 /// The user children drop to where the owner is root: `nobody`, present everywhere.
 pub const UNPRIVILEGED: u32 = 65_534;
 /// How long a child may take to end in order before it is killed.
@@ -29,6 +31,8 @@ pub struct Spec {
     pub unprivileged: bool,
     /// Sent by [`Process`] when it is dropped, and by the kernel when its owner dies.
     pub farewell: Signal,
+    /// The network namespace it lives in, where not in that of this process: see [`crate::network`].
+    pub namespace: Option<String>,
     /// Takes standard error; standard output goes to the same name with `.out`.
     pub log: PathBuf,
 }
@@ -43,6 +47,7 @@ impl Spec {
             environment: Vec::new(),
             unprivileged: false,
             farewell: Signal::TERM,
+            namespace: network::entered(),
             log: log.to_owned(),
         }
     }
@@ -64,7 +69,14 @@ impl Spec {
     pub fn command(&self) -> Command {
         let drop_user = self.unprivileged && is_root();
         let mut command = if cfg!(target_os = "linux") {
-            let mut command = Command::new("setpriv");
+            let mut command = match &self.namespace {
+                None => Command::new("setpriv"),
+                Some(namespace) => {
+                    let mut command = Command::new("ip");
+                    command.args(["netns", "exec", namespace, "setpriv"]);
+                    command
+                }
+            };
             command.args(["--pdeathsig", signal_name(self.farewell)]);
             if drop_user {
                 let id = UNPRIVILEGED.to_string();
@@ -228,6 +240,11 @@ static SPAWNER: LazyLock<Sender<(Command, SyncSender<std::io::Result<Child>>)>> 
     });
     sender
 });
+
+/// Starts that thread, where it does not run yet: it and its children live where whoever starts it lives.
+pub(crate) fn start_spawner() {
+    LazyLock::force(&SPAWNER);
+}
 
 fn signal_name(signal: Signal) -> &'static str {
     match signal {

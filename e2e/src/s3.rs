@@ -1,6 +1,7 @@
 //! A real S3 server, versitygw, on a temporary folder and a free loopback port, gone when dropped. `scripts/s3-server.sh` builds it
 //! once and says where it is. It can be killed and started again: what it acknowledged is there again, since it keeps objects as files.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -9,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::install::e2e_folder;
 use crate::ports;
-use crate::process::{Process, Signal, Spec};
+use crate::process::{Process, Signal, Spec, run};
 use crate::wait::{PATIENCE, until};
 
 /// The bucket that is there from the beginning.
@@ -22,6 +23,7 @@ pub const SECRET_KEY: &str = "not-a-secret-outside-this-test";
 #[derive(Debug)]
 pub struct S3 {
     pub port: u16,
+    address: Ipv4Addr,
     program: PathBuf,
     // Before the folder: the process must be gone when the folder goes.
     process: Option<Process>,
@@ -34,9 +36,17 @@ impl S3 {
     /// # Errors
     /// When it cannot be built, or does not answer; with the end of its log.
     pub async fn start() -> Result<Self> {
+        Self::start_at(Ipv4Addr::LOCALHOST).await
+    }
+
+    /// One that listens at another address of this machine.
+    ///
+    /// # Errors
+    /// See [`Self::start`].
+    pub async fn start_at(address: Ipv4Addr) -> Result<Self> {
         let program = program()?;
         let folder = tempfile::Builder::new().prefix("pganalytics-s3-").tempdir().context("create a temporary folder")?;
-        let mut s3 = Self { port: ports::free()?, program, process: None, folder };
+        let mut s3 = Self { port: ports::free()?, address, program, process: None, folder };
         for path in [s3.bucket(), s3.metadata()] {
             std::fs::create_dir_all(&path).with_context(|| format!("create {}", path.display()))?;
         }
@@ -51,7 +61,7 @@ impl S3 {
     pub async fn run(&mut self) -> Result<()> {
         let spec = Spec::new(&self.program, &self.folder.path().join("s3.log"))
             .arguments(["--quiet", "--keep-alive", "--health", "/health", "--region", REGION, "--port"])
-            .arguments([format!("127.0.0.1:{}", self.port)])
+            .arguments([format!("{}:{}", self.address, self.port)])
             // Extended attributes are not on every file system that a temporary folder may lie on.
             .arguments(["posix".into(), "--sidecar".into(), self.metadata(), self.root()])
             .environment("ROOT_ACCESS_KEY", ACCESS_KEY)
@@ -100,7 +110,7 @@ impl S3 {
 
     #[must_use]
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}:{}", self.address, self.port)
     }
 
     /// What a client of it is told, in the names that every S3 client knows.
@@ -121,6 +131,36 @@ impl S3 {
     #[must_use]
     pub fn bucket(&self) -> PathBuf {
         self.root().join(BUCKET)
+    }
+
+    /// The bucket is not there any more, until [`Self::bring_bucket_back`].
+    ///
+    /// # Errors
+    /// When it was not there.
+    pub fn take_bucket_away(&self) -> Result<()> {
+        std::fs::rename(self.bucket(), self.away()).context("take the bucket away")
+    }
+
+    /// With all that was in it, and what a request that was under way has put into the folder of its name since.
+    ///
+    /// # Errors
+    /// When it had not been taken away.
+    pub fn bring_bucket_back(&self) -> Result<()> {
+        let (away, since) = (self.away(), self.bucket().with_extension("since"));
+        loop {
+            match std::fs::rename(&away, self.bucket()) {
+                Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => {
+                    std::fs::rename(self.bucket(), &since).context("look at what was put there since")?;
+                    run(Command::new("cp").args(["--archive", "--no-target-directory"]).args([&since, &away]))?;
+                    std::fs::remove_dir_all(&since).with_context(|| format!("remove {}", since.display()))?;
+                }
+                brought => return brought.context("bring the bucket back"),
+            }
+        }
+    }
+
+    fn away(&self) -> PathBuf {
+        self.bucket().with_extension("away")
     }
 
     /// What it wrote to its log since it was started last.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// Which of our crates each may build on. The collector and the server meet only in the views, and
 /// both serve with the same TLS.
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("pganalytics-views", &[]),
     ("pganalytics-tls", &[]),
     ("pganalytics-kubernetes", &[]),
@@ -18,6 +18,7 @@ const ALLOWED: [(&str, &[&str]); 9] = [
     ("pganalytics-server", &["pganalytics-kubernetes", "pganalytics-lake", "pganalytics-tls", "pganalytics-views"]),
     ("pganalytics", &["pganalytics-collector", "pganalytics-kubernetes", "pganalytics-lake", "pganalytics-server", "pganalytics-views"]),
     ("e2e", &["pganalytics-views"]),
+    ("pganalytics-fleet", &["e2e"]),
     ("pganalytics-bench", &["e2e", "pganalytics-collector", "pganalytics-lake", "pganalytics-server", "pganalytics-views"]),
 ];
 

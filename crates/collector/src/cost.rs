@@ -82,7 +82,7 @@ impl Cost {
             rows.set_text(last_error, spent.last_error.as_deref());
             rows.end_row();
         }
-        let interval_ms = self.told_us.replace(ts_us).map(|told_us| (ts_us - told_us) / 1_000);
+        let interval_ms = self.told_us.replace(ts_us).map(|told_us| ((ts_us - told_us) / 1_000).max(0));
         (rows.finish(ts_us, 0), interval_ms)
     }
 

@@ -5,8 +5,8 @@
 //! either the old or the new, and orphans that the next start removes. A query that began before goes on with the old.
 //!
 //! # How
-//! All hot batches up to an id are cut by table and by the date of `ts`, sorted, and written. Files of one table and day are then merged
-//! by size: as soon as [`FAN_IN`] files are within the same power of [`FAN_IN`] in rows, they become one, so a row is rewritten a
+//! All hot batches up to an id are cut by table and by the date of `ts`, sorted, and written. Beside that, so that rows never wait in
+//! memory for a long merge, files of one table and day are merged by size: as soon as [`FAN_IN`] files are within the same power of [`FAN_IN`] in rows, they become one, so a row is rewritten a
 //! few times a day however small the batches are. When the day is over, its files become one. The merge streams: its
 //! memory is a row group and a few batches of each input.
 //!
@@ -25,6 +25,7 @@ use arrow::array::{BooleanArray, RecordBatch, cast::AsArray as _, types::Timesta
 use arrow::compute::filter_record_batch;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::StreamExt as _;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::catalog::{self, LiveFile};
@@ -32,10 +33,10 @@ use crate::follow::{Follower, LOOK, next_version};
 use crate::lease::Fence;
 use crate::meta::database::statement;
 use crate::meta::{Meta, explain};
-use crate::parquet::{Draft, sorted};
+use crate::parquet::{Draft, Sorted};
 use crate::rollup::{Binning, Combiner};
 use crate::rows::{Hot, date, days, span};
-use crate::scan::Files;
+use crate::scan::{Blame, Files};
 use crate::shape::{Shape, Shapes};
 use crate::snapshot::{Change, Present};
 use crate::stats::Compaction;
@@ -43,8 +44,8 @@ use crate::store::Store;
 
 /// Files of like size that become one.
 const FAN_IN: usize = 8;
-/// Files in one merge at most: each is open with a batch of its rows in memory.
-const MERGE_AT_ONCE: usize = 32;
+/// Files in one merge at most: each is open with a row group as it is stored and two batches of its rows in memory.
+const MERGE_AT_ONCE: usize = 16;
 /// A day is left alone this long after its end, and a new file this long after its creation, for late batches to gather.
 const SETTLE: TimeDelta = TimeDelta::hours(1);
 
@@ -52,7 +53,7 @@ const SETTLE: TimeDelta = TimeDelta::hours(1);
 /// of batches as they come, and replicas look for those every [`LOOK`].
 const SEEN: Duration = LOOK.saturating_mul(3);
 
-/// Does the work; one compaction at a time.
+/// Does the work: one writer of hot rows and one merge at a time.
 #[derive(Debug)]
 pub(crate) struct Compactor {
     pub(crate) store: Store,
@@ -64,21 +65,18 @@ pub(crate) struct Compactor {
     /// The last id given to a file, where the store is this process's own. Ids are not used again within a process, and after a crash only
     /// once the orphans are gone; a shared store counts them itself.
     pub(crate) last_id: AtomicI64,
-    pub(crate) turn: tokio::sync::Mutex<()>,
+    /// Held by whoever writes hot rows.
+    pub(crate) writing: Mutex<()>,
+    /// Held by whoever takes files out of the history: a merge, retention.
+    pub(crate) tending: Mutex<()>,
 }
 
 impl Compactor {
-    /// Hot rows to files, then small files to larger ones.
-    pub(crate) async fn compact(&self, fence: Fence, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
-        let _turn = self.turn.lock().await;
+    /// Hot rows to files.
+    pub(crate) async fn write(&self, fence: Fence, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
+        let _turn = self.writing.lock().await;
         // What the holder before has done is known before anything is begun.
         self.follower.refresh().await?;
-        let mut done = self.write_hot(fence, now).await?;
-        self.merge(fence, now, &mut done).await?;
-        Ok(done)
-    }
-
-    async fn write_hot(&self, fence: Fence, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
         let began = Instant::now();
         let snapshot = self.present.snapshot();
         let hot = |view: &str| snapshot.get(view).map(|contents| Arc::clone(&contents.hot)).unwrap_or_default();
@@ -104,13 +102,7 @@ impl Compactor {
             tokio::time::sleep_until(began + SEEN).await;
         }
         let compacted = Compacted { up_to, batches: batches.len() as u64 };
-        let version = match self.commit(fence, &written, &[], Some(compacted), now).await {
-            Ok(version) => version,
-            Err(error) => {
-                self.discard(&written).await;
-                return Err(error);
-            }
-        };
+        let version = self.commit(fence, &written, &[], Some(compacted), now).await?;
         let done = Compaction {
             batches: batches.len() as u64,
             rows: written.iter().map(|file| file.rows).sum(),
@@ -135,9 +127,10 @@ impl Compactor {
             let mut files = Vec::new();
             for (day, id) in ids {
                 let rows: Vec<RecordBatch> = hot.iter().filter_map(|hot| of_day(hot, day).transpose()).collect::<anyhow::Result<_>>()?;
-                let rows = sorted(&shape, &rows.iter().collect::<Vec<_>>())?;
                 let mut draft = Draft::create(&store, &shape, date(day), id)?;
-                draft.write(&rows)?;
+                for sorted in Sorted::of(&shape, &rows)?.pieces() {
+                    draft.write(&sorted?)?;
+                }
                 files.push(draft.finish(now)?);
             }
             Ok(files)
@@ -145,7 +138,11 @@ impl Compactor {
         tokio::task::spawn_blocking(write).await.context("write hot rows")?
     }
 
-    async fn merge(&self, fence: Fence, now: DateTime<Utc>, done: &mut Compaction) -> anyhow::Result<()> {
+    /// Small files to larger ones.
+    pub(crate) async fn merge(&self, fence: Fence, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
+        let _turn = self.tending.lock().await;
+        self.follower.refresh().await?;
+        let mut done = Compaction::default();
         // A view before its rollups, whose names come after its own: what it adds to them is merged in the same turn.
         for shape in self.shapes.iter() {
             loop {
@@ -158,18 +155,12 @@ impl Compactor {
                 done.files += merged.len() as u64;
                 done.bytes += merged.iter().map(|file| file.bytes).sum::<u64>();
                 done.merged += inputs.len() as u64;
-                let version = match self.commit(fence, &merged, &inputs, None, now).await {
-                    Ok(version) => version,
-                    Err(error) => {
-                        self.discard(&merged).await;
-                        return Err(error);
-                    }
-                };
+                let version = self.commit(fence, &merged, &inputs, None, now).await?;
                 let retired = inputs.iter().map(|file| file.id).collect();
                 self.follower.publish(version, Change { added: merged, retired, ..Change::default() }).await?;
             }
         }
-        Ok(())
+        Ok(done)
     }
 
     /// One file of several, streamed in their order; of new files, a file of each rollup beside.
@@ -227,7 +218,12 @@ impl Compactor {
         let merged = tokio::task::spawn_blocking(write).await.context("merge files")?;
         let (read, merged) = match merged {
             Ok(merged) => merged,
-            Err(error) => return Err(self.files.blame(error, inputs).await),
+            Err(error) => {
+                return Err(match self.files.blame(error.as_ref(), inputs).await {
+                    Some(Blame::Damaged(which)) => error.context(which),
+                    Some(Blame::Away(_)) | None => error,
+                });
+            }
         };
         if read != expected {
             self.discard(&merged).await;
@@ -236,7 +232,8 @@ impl Compactor {
         Ok(merged)
     }
 
-    /// The one transaction in which the history changes its form; its version.
+    /// The one transaction in which the history changes its form; its version. Where it failed, the files that were added are deleted; but where
+    /// only the answer to the commit is missing, they may be the history by now, and stay: they are live, or orphans.
     async fn commit(
         &self,
         fence: Fence,
@@ -245,7 +242,7 @@ impl Compactor {
         compacted: Option<Compacted>,
         now: DateTime<Utc>,
     ) -> anyhow::Result<i64> {
-        let change = async {
+        let begun = async {
             let mut transaction = self.meta.database().begin().await.map_err(explain)?;
             let version = next_version(&mut transaction).await.map_err(explain)?;
             fence.check(&mut transaction).await?;
@@ -263,10 +260,24 @@ impl Compactor {
                 let note = statement("update history set compacted = $1").bind(up_to);
                 transaction.execute(note).await.map_err(explain)?;
             }
-            transaction.commit().await.map_err(explain)?;
-            anyhow::Ok(version)
+            anyhow::Ok((transaction, version))
         };
-        change.await.context("change the catalog of files")
+        let context = "change the catalog of files";
+        let (transaction, version) = match begun.await {
+            Ok(begun) => begun,
+            Err(error) => {
+                self.discard(added).await;
+                return Err(error).context(context);
+            }
+        };
+        if let Err(error) = transaction.commit().await {
+            // A file's own database says what it did; another process may have committed and died, or its answer is lost.
+            if !self.meta.database().is_shared() && matches!(error, sqlx::Error::Database(_)) {
+                self.discard(added).await;
+            }
+            return Err(explain(error)).context(context);
+        }
+        Ok(version)
     }
 
     /// Removes files that will not be live after all; what is left is removed as an orphan.

@@ -8,6 +8,8 @@ use datafusion::error::DataFusionError;
 use crate::query::{Position, QueryError, QueryErrorKind};
 use crate::shape::Shapes;
 
+/// DataFusion's words where queries have put more on disk than they may: it has no kind of error for that.
+const SPILLED_TOO_MUCH: &str = "during the spilling process has exceeded the allowable limit";
 /// Names less alike than this are no hint.
 const LIKENESS: f64 = 0.7;
 /// Names in a hint that lists what there is.
@@ -31,9 +33,12 @@ pub(crate) fn failure(error: &DataFusionError, shapes: &Shapes) -> QueryError {
             }
             None => (root.message().into_owned(), None),
         },
-        DataFusionError::ResourcesExhausted(_) => {
-            let hint = "aggregate more coarsely, ask for a shorter time, or add a limit";
-            (format!("the query needs more memory than one may take: {}", root.message()), Some(hint.to_owned()))
+        _ if is_exhausted(root) => {
+            let hint = "aggregate more coarsely, ask for a shorter time, or add a limit; or try again when fewer queries run";
+            (
+                format!("the query needs more memory or disk than queries may take (--query-memory, --spill-disk): {}", exhausted(root)),
+                Some(hint.to_owned()),
+            )
         }
         _ => (root.message().into_owned(), None),
     };
@@ -65,14 +70,26 @@ fn kind(root: &DataFusionError) -> QueryErrorKind {
         | DataFusionError::SchemaError(..)
         | DataFusionError::NotImplemented(_)
         | DataFusionError::Configuration(_) => QueryErrorKind::Plan,
-        DataFusionError::ResourcesExhausted(_) => QueryErrorKind::Memory,
+        _ if is_exhausted(root) => QueryErrorKind::Memory,
         _ => QueryErrorKind::Execution,
     }
+}
+
+/// Whether memory or the disk beside it did not suffice.
+fn is_exhausted(root: &DataFusionError) -> bool {
+    matches!(root, DataFusionError::ResourcesExhausted(_)) || root.message().contains(SPILLED_TOO_MUCH)
+}
+
+/// What did not suffice, without the names of DataFusion's own settings.
+fn exhausted(root: &DataFusionError) -> String {
+    let message = root.message();
+    message.split(". Please try increasing").next().unwrap_or_default().to_owned()
 }
 
 /// Whether an error comes from reading files rather than from the question.
 pub(crate) fn is_reading(error: &DataFusionError) -> bool {
     match root(error) {
+        root if is_exhausted(root) => false,
         DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => true,
         DataFusionError::External(inner) => inner.is::<ParquetError>() || inner.is::<object_store::Error>(),
         DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {

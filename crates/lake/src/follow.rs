@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog;
-use crate::ingest::{HOT_EARLY, decode_known};
+use crate::ingest::decode_known;
 use crate::meta::database::{Transaction, statement};
 use crate::meta::{Meta, explain};
 use crate::rows::Hot;
@@ -41,6 +41,8 @@ pub(crate) struct Follower {
     present: Arc<Present>,
     /// Asks for compaction before its time: rows of all replicas fill the memory of each.
     early: Arc<Notify>,
+    /// Bytes of hot rows at which it does.
+    enough: u64,
     /// The version that is shown; held while it moves.
     shown: Mutex<i64>,
     /// This process's own commits that are not shown yet, by version.
@@ -61,8 +63,8 @@ pub(crate) async fn next_version(transaction: &mut Transaction) -> Result<i64, s
 }
 
 impl Follower {
-    pub(crate) fn new(meta: Meta, shapes: Arc<Shapes>, present: Arc<Present>, early: Arc<Notify>) -> Self {
-        Self { meta, shapes, present, early, shown: Mutex::new(BEFORE), own: std::sync::Mutex::default() }
+    pub(crate) fn new(meta: Meta, shapes: Arc<Shapes>, present: Arc<Present>, early: Arc<Notify>, enough: u64) -> Self {
+        Self { meta, shapes, present, early, enough, shown: Mutex::new(BEFORE), own: std::sync::Mutex::default() }
     }
 
     /// Shows a change that this process has committed as a version, and whatever others committed before it.
@@ -134,9 +136,14 @@ impl Follower {
     fn show(&self, change: Change) {
         let grows = !change.batches.is_empty();
         self.present.change(change);
-        if grows && self.present.hot_bytes() >= HOT_EARLY {
+        if grows && self.is_enough() {
             self.early.notify_one();
         }
+    }
+
+    /// Whether hot rows are to be written before their time.
+    pub(crate) fn is_enough(&self) -> bool {
+        self.present.hot_bytes() >= self.enough
     }
 
     async fn catch_up(&self, shown: &mut i64) -> anyhow::Result<()> {

@@ -5,28 +5,30 @@
 //! A batch at or below its collector's high-water mark is a duplicate and changes nothing.
 //!
 //! # How
-//! The batch is decoded and checked whole, outside any transaction. Then it goes to the one writer task, which commits whatever waits
+//! Where hot rows fill their memory, a batch waits until compaction has made room, and so the collectors are slowed to its pace. Then
+//! the batch is decoded and checked whole, outside any transaction. Then it goes to the one writer task, which commits whatever waits
 //! at that moment in one transaction (so one fsync serves all collectors that ship at once), publishes the rows, and only then answers.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
 use chrono::Utc;
 use pganalytics_views::clock;
 use pganalytics_views::wire::{Limits, WireError, decode_header};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::follow::{Follower, next_version};
 use crate::meta::database::statement;
-use crate::meta::{Meta, Progress, explain, micros};
-use crate::rows::{Hot, Prepared, prepare, rows};
+use crate::meta::{Meta, Progress, Remedy, micros, remedy};
+use crate::rows::{Hot, Prepared, bytes, prepare, rows};
 use crate::shape::Shapes;
 use crate::skew::Skewed;
-use crate::snapshot::{Change, Present};
+use crate::snapshot::{Change, Present, Room};
 
 /// Batches in one commit; beyond, the fsync no longer weighs anything.
 const GROUP_BATCHES: usize = 256;
@@ -38,10 +40,14 @@ const QUEUE: usize = 1_024;
 const DECODERS: usize = 4;
 /// From this size on a batch is decoded on a thread of its own, so that no other task waits.
 const INLINE_BYTES: usize = 32 << 10;
-/// Hot bytes at which compaction is asked to come early.
-pub(crate) const HOT_EARLY: u64 = 192 << 20;
-/// Hot bytes at which batches are refused: compaction does not keep up, or fails, and memory must not grow without end.
-pub(crate) const HOT_FULL: u64 = 1 << 30;
+/// The longest one commit may take on a shared store: longer than a statement waits for another replica's lock there, and shorter than a collector
+/// or a load balancer waits for an answer.
+const COMMIT: Duration = Duration::from_secs(15);
+/// What to do where rows come in and none go into files.
+const COMPACTION_BEHIND: Remedy =
+    Remedy("too many rows wait to be written into files (--hot-memory): see the backends' logs for why compaction fails or is slow");
+/// How long a batch waits for room: a collector waits three times as long for its answer, and a compaction takes seconds.
+const ROOM: Duration = Duration::from_secs(10);
 
 /// A batch is committed and visible (or was before).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +103,10 @@ pub(crate) struct Intake {
     decoders: Arc<Semaphore>,
     shapes: Arc<Shapes>,
     present: Arc<Present>,
+    /// Bytes of hot rows.
+    limit: u64,
+    /// Asks for compaction before its time.
+    early: Arc<Notify>,
     marks: Arc<Marks>,
     pub(crate) batches: AtomicU64,
     pub(crate) duplicates: AtomicU64,
@@ -124,8 +134,33 @@ struct Waiting {
     body: Bytes,
     prepared: Prepared,
     sequence: u64,
+    /// Held until the rows are counted as hot.
+    room: Room,
     /// Whether it was new; or why the store did not take it.
-    answer: oneshot::Sender<Result<bool, String>>,
+    answer: oneshot::Sender<Result<bool, Trouble>>,
+}
+
+/// Why a whole group of batches was not taken.
+#[derive(Debug, Clone)]
+struct Trouble {
+    problem: String,
+    remedy: Option<Remedy>,
+}
+
+impl From<sqlx::Error> for Trouble {
+    fn from(error: sqlx::Error) -> Self {
+        Self { remedy: remedy(&error), problem: format!("{:#}", anyhow::Error::new(error)) }
+    }
+}
+
+impl From<Trouble> for IngestError {
+    fn from(Trouble { problem, remedy }: Trouble) -> Self {
+        let error = anyhow::anyhow!(problem);
+        Self::Store(match remedy {
+            Some(remedy) => error.context(remedy),
+            None => error,
+        })
+    }
 }
 
 /// What the writer task works on.
@@ -143,6 +178,7 @@ impl Intake {
         shapes: Arc<Shapes>,
         present: Arc<Present>,
         follower: Arc<Follower>,
+        (limit, early): (u64, Arc<Notify>),
         keep: impl Send + 'static,
     ) -> anyhow::Result<(Self, tokio::task::JoinHandle<()>)> {
         let marks = Marks::default();
@@ -159,7 +195,8 @@ impl Intake {
             drop(keep);
         });
         let decoders = Arc::new(Semaphore::new(DECODERS));
-        Ok((Self { meta, queue, decoders, shapes, present, marks, batches: AtomicU64::new(0), duplicates: AtomicU64::new(0) }, task))
+        let (batches, duplicates) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok((Self { meta, queue, decoders, shapes, present, limit, early, marks, batches, duplicates }, task))
     }
 
     pub(crate) async fn ingest(&self, sender: &Sender, body: Bytes) -> Result<Ack, IngestError> {
@@ -184,12 +221,11 @@ impl Intake {
         if self.marks.has(header.collector, header.sequence) {
             return Ok(ack(true));
         }
-        let hot = self.present.hot_bytes();
-        if hot >= HOT_FULL {
-            return Err(IngestError::Store(anyhow::anyhow!(
-                "{hot} bytes of rows wait for compaction, at most {HOT_FULL} may: see the log for why compaction fails or is slow"
-            )));
-        }
+        let room = tokio::time::timeout(ROOM, self.present.room(bytes(&header), self.limit, &self.early)).await.map_err(|_| {
+            let (hot, limit) = (self.present.hot_bytes(), self.limit);
+            let error = anyhow::anyhow!("{hot} bytes of rows wait for compaction, {limit} may (--hot-memory)");
+            IngestError::Store(error.context(COMPACTION_BEHIND))
+        })?;
         let permit = Arc::clone(&self.decoders).acquire_owned().await.map_err(|_| closed())?;
         let mut prepared = if body.len() < INLINE_BYTES {
             prepare(&body, &limits, &self.shapes)?
@@ -205,10 +241,10 @@ impl Intake {
         // Both times are the collector's, so its clock may be as wrong as it likes.
         prepared.progress.lag_ms = sender.sent_at_us.map(|sent| (sent.saturating_sub(header.created_us) / 1_000).max(0));
         let (answer, answered) = oneshot::channel();
-        self.queue.send(Waiting { body, prepared, sequence: header.sequence, answer }).await.map_err(|_| closed())?;
+        self.queue.send(Waiting { body, prepared, sequence: header.sequence, room, answer }).await.map_err(|_| closed())?;
         match answered.await {
             Ok(Ok(new)) => Ok(ack(!new)),
-            Ok(Err(problem)) => Err(IngestError::Store(anyhow::anyhow!(problem))),
+            Ok(Err(trouble)) => Err(trouble.into()),
             Err(_) => Err(closed()),
         }
     }
@@ -228,17 +264,27 @@ impl Writer {
                 bytes += next.body.len();
                 group.push(next);
             }
-            match self.commit(&group).await {
+            match self.commit_in_time(&group).await {
                 Ok((version, ids)) => self.publish(group, version, ids).await,
                 Err(error) => {
-                    let problem = format!("{:#}", explain(error));
+                    let trouble = Trouble::from(error);
                     for batch in group {
                         // A caller that has gone away asks again.
-                        let _ = batch.answer.send(Err(problem.clone()));
+                        let _ = batch.answer.send(Err(trouble.clone()));
                     }
                 }
             }
         }
+    }
+
+    /// Where the shared store says nothing, whoever waits is told in time to ask another replica. What was committed all the same is a duplicate then.
+    async fn commit_in_time(&self, group: &[Waiting]) -> Result<(i64, Vec<Option<i64>>), sqlx::Error> {
+        if !self.meta.database().is_shared() {
+            return self.commit(group).await;
+        }
+        let silent =
+            |_| Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer to a commit of batches in time")));
+        tokio::time::timeout(COMMIT, self.commit(group)).await.unwrap_or_else(silent)
     }
 
     /// One transaction for all: its version, and the id of each batch, 0 for one without rows, none for a duplicate.
@@ -271,9 +317,11 @@ impl Writer {
     async fn publish(&self, group: Vec<Waiting>, version: i64, ids: Vec<Option<i64>>) {
         let mut visible = Vec::with_capacity(group.len());
         let mut answers = Vec::with_capacity(group.len());
+        let mut rooms = Vec::with_capacity(group.len());
         for (batch, id) in group.into_iter().zip(ids) {
             let Progress { id: collector, ref name, skew_us, .. } = batch.prepared.progress;
             answers.push((batch.answer, collector, batch.sequence, id.is_some()));
+            rooms.push(batch.room);
             if let Some(id) = id {
                 self.skewed.note(collector, name, skew_us);
                 visible.push(named(batch.prepared, id));
@@ -283,6 +331,7 @@ impl Writer {
             // It is committed, and a query looks again before it answers.
             tracing::warn!(error = format!("{error:#}"), "show what other replicas took before this batch");
         }
+        drop(rooms);
         for (answer, collector, sequence, new) in answers {
             self.marks.raise(collector, sequence);
             let _ = answer.send(Ok(new));
@@ -301,14 +350,14 @@ fn named(prepared: Prepared, id: i64) -> Vec<(String, Hot)> {
 pub(crate) fn decode_known(id: i64, body: &[u8], shapes: &Shapes) -> anyhow::Result<Vec<(String, Hot)>> {
     let batch = pganalytics_views::wire::decode(body, &Limits::default())?;
     let mut hot = Vec::new();
-    for ((view, rows), frame) in batch.frames.iter().zip(&batch.header.frames) {
+    for (view, rows) in &batch.frames {
         let shaped = match shapes.collected(view) {
-            Some(shape) => crate::rows::shaped(shape, rows, frame.bytes),
+            Some(shape) => crate::rows::shaped(shape, rows),
             None => Err(IngestError::UnknownView { view: view.clone(), collector: batch.header.collector_name.clone() }),
         };
         match shaped {
             Ok(rows) => hot.push((view.clone(), Hot { batch: id, ..rows })),
-            Err(error) => tracing::warn!(batch.id = id, batch.rows = frame.rows, error = %error, "leave out rows of a stored batch"),
+            Err(error) => tracing::warn!(batch.id = id, batch.rows = rows.num_rows(), error = %error, "leave out rows of a stored batch"),
         }
     }
     Ok(hot)

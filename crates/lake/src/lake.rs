@@ -29,6 +29,7 @@ use crate::retention::{self, Retention, RetentionError, RetentionSetting};
 use crate::scan::Files;
 use crate::shape::Shapes;
 use crate::snapshot::Present;
+use crate::spill::Spill;
 use crate::sql::Engine;
 use crate::stats::{Compaction, Expiry, Stats};
 use crate::store::Store;
@@ -38,6 +39,8 @@ use crate::verify::{self, Depth, Verified};
 const LOCK: &str = "lock";
 /// How much longer than a query's deadline a replaced file is kept.
 const GRACE_FACTOR: u32 = 2;
+/// The part of their memory that hot rows fill before they are written early: what comes while they are written needs room, too.
+const EARLY: u64 = 2;
 /// How often a shared store is searched for orphans: listing it costs, and they do no harm.
 const ORPHANS_EVERY: Duration = Duration::from_secs(6 * 3600);
 
@@ -59,8 +62,10 @@ struct Inner {
     writer: Mutex<Option<JoinHandle<()>>>,
     compactor: Compactor,
     engine: Arc<Engine>,
-    /// Compaction is wanted before its time.
+    /// Hot rows are to be written before their time.
     early: Arc<Notify>,
+    /// There are new files.
+    written: Notify,
     _lock: Arc<File>,
 }
 
@@ -79,7 +84,9 @@ impl Lake {
         let shapes = Arc::new(Shapes::new(&options.views));
         let present = Arc::new(Present::default());
         let early = Arc::new(Notify::new());
-        let follower = Arc::new(Follower::new(meta.clone(), Arc::clone(&shapes), Arc::clone(&present), Arc::clone(&early)));
+        let hot = options.hot_memory as u64;
+        let enough = hot / EARLY;
+        let follower = Arc::new(Follower::new(meta.clone(), Arc::clone(&shapes), Arc::clone(&present), Arc::clone(&early), enough));
         let last_id = if meta.database().is_shared() { 0 } else { clean(&meta, &store).await? };
         follower.load().await?;
         let stats = present.stats(std::iter::empty());
@@ -90,9 +97,16 @@ impl Lake {
             "opened"
         );
 
-        let (intake, writer) =
-            Intake::start(meta.clone(), Arc::clone(&shapes), Arc::clone(&present), Arc::clone(&follower), Arc::clone(&lock)).await?;
-        let files = Files::open(&store)?;
+        let (intake, writer) = Intake::start(
+            meta.clone(),
+            Arc::clone(&shapes),
+            Arc::clone(&present),
+            Arc::clone(&follower),
+            (hot, Arc::clone(&early)),
+            Arc::clone(&lock),
+        )
+        .await?;
+        let files = Files::open(&store, Spill::open(options.spill_folder.as_deref(), &options.folder, options.spill_disk)?)?;
         let compactor = Compactor {
             store: store.clone(),
             meta: meta.clone(),
@@ -101,7 +115,8 @@ impl Lake {
             present: Arc::clone(&present),
             files: files.clone(),
             last_id: AtomicI64::new(last_id),
-            turn: Mutex::new(()),
+            writing: Mutex::new(()),
+            tending: Mutex::new(()),
         };
         note_fleet(&shapes, &present, &files, Utc::now()).await;
         let answers = match &options.answers {
@@ -122,6 +137,7 @@ impl Lake {
             compactor,
             engine,
             early,
+            written: Notify::new(),
             _lock: lock,
         })))
     }
@@ -236,7 +252,8 @@ impl Lake {
     /// # Errors
     /// As of [`Lake::compact`].
     pub async fn compact_at(&self, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
-        self.0.compactor.compact(self.fence().await?, now).await
+        let written = self.0.compactor.write(self.fence().await?, now).await?;
+        Ok(written.and(self.0.compactor.merge(self.fence().await?, now).await?))
     }
 
     /// How long each table's history is kept.
@@ -297,31 +314,32 @@ impl Lake {
     /// Follows the other replicas; and, while it holds the lease, compaction, retention and the removal of replaced files; until stopped.
     /// A step that fails is logged and tried again next time.
     pub async fn run(&self, stop: CancellationToken) {
-        // On the heap: the three together are too large for a caller's future.
-        Box::pin(async { tokio::join!(self.0.follower.run(&stop), self.0.lease.keep(&stop), self.work_until(&stop)) }).await;
+        // On the heap: they are together are too large for a caller's future.
+        Box::pin(async {
+            tokio::join!(self.0.follower.run(&stop), self.0.lease.keep(&stop), self.write_until(&stop), self.tend_until(&stop))
+        })
+        .await;
     }
 
-    async fn work_until(&self, stop: &CancellationToken) {
-        let mut tick = tokio::time::interval(self.0.options.compact_every);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        tick.tick().await;
-        let mut orphans = Instant::now();
-        loop {
-            if self.0.lease.fence().is_none() {
-                // A new holder begins at once: the one before may have left something undone.
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = self.0.lease.until_held() => {}
-                }
-            } else {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    _ = tick.tick() => {}
-                    () = self.0.early.notified() => {}
-                }
+    /// Writes hot rows, as often as is set and whenever they fill their memory.
+    async fn write_until(&self, stop: &CancellationToken) {
+        let mut tick = self.tick().await;
+        while let Some(turn) = self.turn(&mut tick, &self.0.early, stop).await {
+            // A call may have come while the rows that it was for were being written.
+            let is_due = turn == Turn::Due || self.0.follower.is_enough() || self.0.present.is_full();
+            if is_due {
+                self.write().await;
+                self.0.written.notify_one();
             }
-            // Not within the select: a step that has begun is finished, and the next start need not clean up.
-            self.work().await;
+        }
+    }
+
+    /// Merges files, as new ones come; and removes what is to go.
+    async fn tend_until(&self, stop: &CancellationToken) {
+        let mut tick = self.tick().await;
+        let mut orphans = Instant::now();
+        while self.turn(&mut tick, &self.0.written, stop).await.is_some() {
+            self.tend().await;
             if orphans.elapsed() >= ORPHANS_EVERY {
                 orphans = Instant::now();
                 match self.remove_orphans(Utc::now()).await {
@@ -333,24 +351,58 @@ impl Lake {
         }
     }
 
-    async fn work(&self) {
+    async fn tick(&self) -> tokio::time::Interval {
+        let mut tick = tokio::time::interval(self.0.options.compact_every);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        tick.tick().await;
+        tick
+    }
+
+    /// Waits for the next turn; none at the end. The caller does its work outside of this: a step that has begun is finished, and the
+    /// next start need not clean up.
+    async fn turn(&self, tick: &mut tokio::time::Interval, called: &Notify, stop: &CancellationToken) -> Option<Turn> {
+        if self.0.lease.fence().is_none() {
+            // A new holder begins at once: the one before may have left something undone.
+            return tokio::select! {
+                () = stop.cancelled() => None,
+                () = self.0.lease.until_held() => Some(Turn::Due),
+            };
+        }
+        tokio::select! {
+            () = stop.cancelled() => None,
+            _ = tick.tick() => Some(Turn::Due),
+            () = called.notified() => Some(Turn::Called),
+        }
+    }
+
+    async fn write(&self) {
+        let began = Instant::now();
+        let written = async { self.0.compactor.write(self.fence().await?, self.0.meta.now().await?).await };
+        match written.await {
+            Ok(done) => log(began, done, "compacted"),
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "compact");
+                self.0.lease.step_aside().await;
+            }
+        }
+    }
+
+    async fn tend(&self) {
         let began = Instant::now();
         let now = match self.0.meta.now().await {
             Ok(now) => now,
             Err(error) => return tracing::error!(error = format!("{error:#}"), "ask the store for the time"),
         };
-        match self.compact_at(now).await {
-            Ok(done) if done == Compaction::default() => {}
-            Ok(done) => tracing::info!(
-                compaction.duration_ms = began.elapsed().as_millis(),
-                compaction.batches = done.batches,
-                compaction.rows = done.rows,
-                compaction.files = done.files,
-                compaction.bytes = done.bytes,
-                compaction.merged = done.merged,
-                "compacted"
-            ),
-            Err(error) => tracing::error!(error = format!("{error:#}"), "compact"),
+        let merged = async { self.0.compactor.merge(self.fence().await?, now).await };
+        match merged.await {
+            Ok(done) => log(began, done, "merged"),
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "merge");
+                // Expiry goes on where this is the only process: it may be what frees the room that is missing.
+                if self.0.lease.step_aside().await {
+                    return;
+                }
+            }
         }
         match self.expire(now).await {
             Ok(done) if done == Expiry::default() => {}
@@ -406,12 +458,35 @@ impl Lake {
         {
             tracing::error!(error = %error, "the writer broke off");
         }
-        let _turn = self.0.compactor.turn.lock().await;
+        let (_writing, _tending) = (self.0.compactor.writing.lock().await, self.0.compactor.tending.lock().await);
         self.0.meta.close().await;
     }
 
     fn intake(&self) -> Option<Arc<Intake>> {
         self.0.intake.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+/// Why it is a step's turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Its time has come.
+    Due,
+    Called,
+}
+
+/// What a step of compaction did, where it did anything.
+fn log(began: Instant, done: Compaction, what: &str) {
+    if done != Compaction::default() {
+        tracing::info!(
+            compaction.duration_ms = began.elapsed().as_millis(),
+            compaction.batches = done.batches,
+            compaction.rows = done.rows,
+            compaction.files = done.files,
+            compaction.bytes = done.bytes,
+            compaction.merged = done.merged,
+            "{what}"
+        );
     }
 }
 

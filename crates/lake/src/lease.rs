@@ -3,11 +3,13 @@
 //! # Promise
 //! At most one holder's changes are committed at any time: a change under a lease names the lease's fence in its own transaction
 //! ([`Fence::check`]), and a new holder has a new fence. So a holder that was paused, cut off or is slow to notice does no harm.
-//! A holder that died is followed within [`LASTS`] + [`TICK`]; one that stops hands over at once. All times are the database's.
+//! A holder that died is followed within [`LASTS`] + [`TICK`]; one that stops hands over at once, and one that cannot do the work, because it
+//! alone does not reach the files, steps aside ([`Lease::step_aside`]). All times are the database's.
 //!
 //! A store of one process has no leases: its folder is locked.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +22,8 @@ use crate::meta::database::{Transaction, statement};
 const LASTS: Duration = Duration::from_millis(1_500);
 /// How often it is renewed, or tried for.
 const TICK: Duration = Duration::from_millis(300);
+/// For so long one who stepped aside does not ask for the lease.
+const ASIDE: Duration = Duration::from_secs(10);
 /// The lease of compaction, merging, retention and cleaning.
 const LAKE: &str = "lake";
 
@@ -47,11 +51,13 @@ pub(crate) struct Lease {
     meta: Meta,
     holder: String,
     held: watch::Sender<Option<i64>>,
+    /// Until when others come first.
+    aside: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Lease {
     pub(crate) fn new(meta: Meta) -> Self {
-        Self { meta, holder: Uuid::new_v4().to_string(), held: watch::Sender::new(None) }
+        Self { meta, holder: Uuid::new_v4().to_string(), held: watch::Sender::new(None), aside: Arc::default() }
     }
 
     /// The fence, if it is held at this moment as far as this process knows.
@@ -76,6 +82,9 @@ impl Lease {
         if !self.meta.database().is_shared() {
             return Ok(());
         }
+        if self.is_aside() {
+            return Ok(());
+        }
         let clock = self.meta.database().clock();
         let sql = format!(
             "insert into leases (name, holder, fence, expires) values ($1, $2, 1, {clock} + $3)
@@ -90,6 +99,22 @@ impl Lease {
         let fence: Option<(i64,)> = self.meta.database().returning(upsert).await?;
         self.note(fence.map(|(fence,)| fence));
         Ok(())
+    }
+
+    /// Lets another replica do what this one could not. Where there is none, it is this one's turn again after [`ASIDE`]. False where it does
+    /// not hold the lease.
+    pub(crate) async fn step_aside(&self) -> bool {
+        if self.held.borrow().is_none() {
+            return false;
+        }
+        tracing::warn!("steps aside: another replica may reach what this one does not");
+        *self.aside.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + ASIDE);
+        self.give_back().await;
+        true
+    }
+
+    fn is_aside(&self) -> bool {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
     }
 
     /// Keeps trying, renewing, and at last gives it back, so that another replica goes on at once.
@@ -121,7 +146,9 @@ impl Lease {
 
     async fn give_back(&self) {
         self.note(None);
-        let release = statement("update leases set expires = 0 where name = $1 and holder = $2").bind(LAKE).bind(self.holder.as_str());
+        let clock = self.meta.database().clock();
+        let sql = format!("update leases set expires = {clock} where name = $1 and holder = $2 and expires > {clock}");
+        let release = statement(sqlx::AssertSqlSafe(sql)).bind(LAKE).bind(self.holder.as_str());
         if let Ok(Err(error)) = tokio::time::timeout(LASTS, self.meta.database().execute(release)).await {
             tracing::warn!(error = format!("{:#}", crate::meta::explain(error)), "hand over the lease");
         }

@@ -11,6 +11,7 @@
 //! lock                                            held by the process that has it open
 //! meta.db                                         SQLite: users … servers, hot batches, the catalog of files
 //! lake/table=<view>/date=<YYYY-MM-DD>/<id>.parquet   sorted by (server, labels…, ts); plain Parquet for any reader
+//! spill/                                          what queries put on disk while they run; see `spill`
 //! ```
 //! DataFusion's generic code is named in this crate only; what others need of Arrow is re-exported as [`arrow`].
 
@@ -37,6 +38,7 @@ mod scan;
 mod shape;
 mod skew;
 mod snapshot;
+mod spill;
 mod sql;
 mod stats;
 mod store;
@@ -49,9 +51,12 @@ pub use ingest::{Ack, IngestError, Sender};
 pub use lake::Lake;
 pub use meta::{
     Applicant, Attempts, Collector, Credential, CredentialError, CredentialState, Credentials, DatabaseUrl, DatabaseUrlError, Enrolled,
-    Enrolment, Meta, MetaError, NewToken, Role, SchemaState, Server, ServerRole, Session, Token, TokenKind, UnknownWord, User,
+    Enrolment, Meta, MetaError, NewToken, Remedy, Role, SchemaState, Server, ServerRole, Session, Token, TokenKind, UnknownWord, User,
 };
-pub use options::{DEFAULT_COMPACT_EVERY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION, LakeOptions};
+pub use options::{
+    DEFAULT_COMPACT_EVERY, DEFAULT_HOT_MEMORY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION,
+    DEFAULT_SPILL_DISK, LakeOptions,
+};
 pub use query::{Answer, Position, Query, QueryError, QueryErrorKind};
 pub use retention::{MAX_RETENTION_DAYS, Retention, RetentionDays, RetentionError, RetentionSetting};
 pub use sql::QUERIES_AT_ONCE;

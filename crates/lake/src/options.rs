@@ -10,8 +10,13 @@ use crate::answers::AnswerCache;
 use crate::meta::DatabaseUrl;
 use crate::store::StoreUrl;
 
-/// Memory one query may take for sorting, grouping and joining. With [`crate::QUERIES_AT_ONCE`] this bounds the process.
-pub const DEFAULT_QUERY_MEMORY: usize = 256 << 20;
+/// Memory for rows that are in no file yet. A fleet of 1,000 servers at default intervals ships some 4 MiB of them a second, so it writes
+/// files three times a minute; one of 50 servers fills it no sooner than [`DEFAULT_COMPACT_EVERY`].
+pub const DEFAULT_HOT_MEMORY: usize = 128 << 20;
+/// Memory that all queries share for sorting, grouping, joining and their answers.
+pub const DEFAULT_QUERY_MEMORY: usize = 128 << 20;
+/// Disk for what queries sort and group beyond their memory: fifty times that, and less than a small volume has free.
+pub const DEFAULT_SPILL_DISK: usize = 4 << 30;
 /// The longest a query may run: beyond half a minute a person has given up, and a dashboard has asked again.
 pub const DEFAULT_QUERY_DEADLINE: Duration = Duration::from_secs(30);
 /// Rows in one answer: more than any chart shows or any person reads.
@@ -32,8 +37,14 @@ pub struct LakeOptions {
     pub store: StoreUrl,
     /// The tables.
     pub views: ViewSet,
-    /// Bytes one query may take.
+    /// Bytes of rows that are in no file yet. From half of it on they are written early; beyond it batches wait.
+    pub hot_memory: usize,
+    /// Bytes that all queries share.
     pub query_memory: usize,
+    /// Where they put what does not fit: `spill` in the data folder where none is named.
+    pub spill_folder: Option<PathBuf>,
+    /// Bytes they may put there.
+    pub spill_disk: usize,
     /// The longest a query may run.
     pub query_deadline: Duration,
     /// Rows in one answer; the rest is cut and the answer says so.
@@ -55,7 +66,10 @@ impl LakeOptions {
             database: None,
             store: StoreUrl::default(),
             views,
+            hot_memory: DEFAULT_HOT_MEMORY,
             query_memory: DEFAULT_QUERY_MEMORY,
+            spill_folder: None,
+            spill_disk: DEFAULT_SPILL_DISK,
             query_deadline: DEFAULT_QUERY_DEADLINE,
             max_rows: DEFAULT_MAX_ROWS,
             compact_every: DEFAULT_COMPACT_EVERY,

@@ -20,8 +20,8 @@ use ::parquet::file::metadata::{KeyValue, SortingColumn};
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use ::parquet::schema::types::ColumnPath;
 use anyhow::Context as _;
-use arrow::array::{Array as _, ArrayRef, RecordBatch, UInt32Array};
-use arrow::compute::{SortOptions, concat_batches, take_record_batch};
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::{SortOptions, interleave_record_batch};
 use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, SortField};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -69,16 +69,32 @@ pub(crate) fn properties(shape: &Shape) -> anyhow::Result<WriterProperties> {
     Ok(properties.build())
 }
 
-/// All rows of some batches in the order of a file.
-pub(crate) fn sorted(shape: &Shape, batches: &[&RecordBatch]) -> anyhow::Result<RecordBatch> {
-    let rows = concat_batches(&shape.stored, batches.iter().copied())?;
-    let keys: Vec<ArrayRef> = shape.order.iter().map(|at| Arc::clone(rows.column(*at))).collect();
-    let fields = keys.iter().map(|key| SortField::new_with_options(key.data_type().clone(), ASCENDING)).collect();
-    let keys = RowConverter::new(fields)?.convert_columns(&keys)?;
-    let count = u32::try_from(rows.num_rows()).context("more rows in one compaction than can be sorted")?;
-    let mut order: Vec<u32> = (0..count).collect();
-    order.sort_by(|a, b| keys.row(*a as usize).cmp(&keys.row(*b as usize)));
-    Ok(take_record_batch(&rows, &UInt32Array::from(order))?)
+/// Rows of some batches in the order of a file. Only their keys are copied; the rows themselves a piece at a time.
+pub(crate) struct Sorted<'a> {
+    batches: Vec<&'a RecordBatch>,
+    /// Batch and row.
+    order: Vec<(usize, usize)>,
+}
+
+impl<'a> Sorted<'a> {
+    pub(crate) fn of(shape: &Shape, batches: &'a [RecordBatch]) -> anyhow::Result<Self> {
+        let fields = shape.order.iter().map(|at| SortField::new_with_options(shape.stored.field(*at).data_type().clone(), ASCENDING));
+        let converter = RowConverter::new(fields.collect())?;
+        let mut keys = converter.empty_rows(0, 0);
+        let mut places = Vec::new();
+        for (at, batch) in batches.iter().enumerate() {
+            let columns: Vec<ArrayRef> = shape.order.iter().map(|at| Arc::clone(batch.column(*at))).collect();
+            converter.append(&mut keys, &columns)?;
+            places.extend((0..batch.num_rows()).map(|row| (at, row)));
+        }
+        let mut order: Vec<usize> = (0..places.len()).collect();
+        order.sort_by(|a, b| keys.row(*a).cmp(&keys.row(*b)));
+        Ok(Self { batches: batches.iter().collect(), order: order.into_iter().map(|at| places[at]).collect() })
+    }
+
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = anyhow::Result<RecordBatch>> {
+        self.order.chunks(PAGE_ROWS).map(|piece| Ok(interleave_record_batch(&self.batches, piece)?))
+    }
 }
 
 /// A file that is being written. Dropped before [`Draft::finish`], it is removed.

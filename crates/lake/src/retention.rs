@@ -148,7 +148,7 @@ pub(crate) async fn set(meta: &Meta, shapes: &Shapes, setting: &RetentionSetting
 
 /// Retires the files of days that ended before their table's retention began.
 pub(crate) async fn expire(compactor: &Compactor, fence: Fence, raw: Duration, now: DateTime<Utc>) -> anyhow::Result<Expiry> {
-    let _turn = compactor.turn.lock().await;
+    let _turn = compactor.tending.lock().await;
     let retention = retention(&compactor.meta, raw).await?;
     let shapes = &compactor.shapes;
     let mut expired: Vec<Arc<LiveFile>> = Vec::new();

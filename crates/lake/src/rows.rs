@@ -12,6 +12,7 @@ use arrow::array::types::{Int64Type, TimestampMicrosecondType};
 use arrow::array::{Array as _, ArrayRef, RecordBatch, new_null_array};
 use arrow::compute::cast;
 use chrono::{DateTime, NaiveDate};
+use datafusion::common::utils::memory::get_record_batch_memory_size;
 use pganalytics_views::wire::{self, Header, Limits};
 use pganalytics_views::{INTERVAL_MS, SERVER, TS, schema};
 
@@ -31,6 +32,8 @@ const MAX_DAYS: usize = 400;
 const MAX_SERVER: usize = 512;
 /// The view that tells what a server is.
 const SERVER_VIEW: &str = "pganalytics_server";
+/// An array without its buffers: of a view with one row a snapshot this is most of what it takes.
+const COLUMN_BYTES: usize = 192;
 
 /// What lies between: for pruning, and for the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +74,7 @@ pub(crate) struct Hot {
     /// The batch's id in the meta store; 0 until it has one.
     pub(crate) batch: i64,
     pub(crate) rows: RecordBatch,
-    /// Bytes of the IPC stream: what the rows take in memory, near enough.
+    /// What the rows take in memory.
     pub(crate) bytes: u64,
     pub(crate) extent: Extent,
 }
@@ -89,11 +92,11 @@ pub(crate) fn prepare(body: &[u8], limits: &Limits, shapes: &Shapes) -> Result<P
     let batch = wire::decode(body, limits)?;
     let mut hot = Vec::with_capacity(batch.frames.len());
     let mut sightings = Vec::new();
-    for ((view, rows), frame) in batch.frames.iter().zip(&batch.header.frames) {
+    for (view, rows) in &batch.frames {
         let shape = shapes
             .collected(view)
             .ok_or_else(|| IngestError::UnknownView { view: view.clone(), collector: batch.header.collector_name.clone() })?;
-        let one = shaped(shape, rows, frame.bytes)?;
+        let one = shaped(shape, rows)?;
         if view == SERVER_VIEW {
             sightings.extend(sighted(&one.rows));
         }
@@ -105,6 +108,11 @@ pub(crate) fn prepare(body: &[u8], limits: &Limits, shapes: &Shapes) -> Result<P
 /// Rows the header states.
 pub(crate) fn rows(header: &Header) -> u64 {
     header.frames.iter().fold(0, |sum, frame| sum.saturating_add(frame.rows))
+}
+
+/// Bytes the header states, decompressed: what the rows will take, near enough to make room for them.
+pub(crate) fn bytes(header: &Header) -> u64 {
+    header.frames.iter().fold(0, |sum, frame| sum.saturating_add(frame.bytes))
 }
 
 fn progress(header: &Header) -> Result<Progress, IngestError> {
@@ -126,7 +134,7 @@ fn progress(header: &Header) -> Result<Progress, IngestError> {
 }
 
 /// Rows as shipped, in the stored shape.
-pub(crate) fn shaped(shape: &Shape, rows: &RecordBatch, bytes: u64) -> Result<Hot, IngestError> {
+pub(crate) fn shaped(shape: &Shape, rows: &RecordBatch) -> Result<Hot, IngestError> {
     let wrong = |problem: String| IngestError::Rows { view: shape.name().into(), problem };
     let expected = schema(&shape.view);
     let shipped = rows.schema_ref();
@@ -169,7 +177,12 @@ pub(crate) fn shaped(shape: &Shape, rows: &RecordBatch, bytes: u64) -> Result<Ho
     if days(&rows).len() > MAX_DAYS {
         return Err(wrong(format!("rows of more than {MAX_DAYS} days in one batch")));
     }
-    Ok(Hot { batch: 0, rows, bytes, extent })
+    Ok(Hot { batch: 0, bytes: memory(&rows), rows, extent })
+}
+
+/// What rows take in memory: buffers, each once however many columns share it, and what holds them together.
+fn memory(rows: &RecordBatch) -> u64 {
+    (get_record_batch_memory_size(rows) + rows.num_columns() * COLUMN_BYTES) as u64
 }
 
 /// The days, since 1970, that rows belong to.

@@ -17,7 +17,6 @@ use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFacto
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::DataFusionError;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{MemoryPool, UnboundedMemoryPool};
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry as _, ObjectStoreUrl};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -28,6 +27,7 @@ use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::prelude::SessionConfig;
 use pganalytics_views::{SERVER, TS};
 use url::Url;
 
@@ -35,10 +35,13 @@ use crate::catalog::LiveFile;
 use crate::parquet::ASCENDING;
 use crate::rows::Extent;
 use crate::shape::{SERVER_AT, Shape, TS_AT};
+use crate::spill::Spill;
 use crate::store::Store;
 
 /// Footers and page indexes kept in memory: some 100 kB each for a large file, so those of the days people look at.
-const METADATA_CACHE: usize = 64 << 20;
+const METADATA_CACHE: usize = 32 << 20;
+/// Rows in a batch of a merge: each input has two of them in memory, and a row of statements takes half a kilobyte.
+const MERGE_ROWS: usize = 1_024;
 /// The one store's URL.
 const STORE: &str = "lake://files";
 
@@ -49,10 +52,12 @@ pub(crate) struct Files {
     url: ObjectStoreUrl,
     runtime: Arc<RuntimeEnv>,
     reader: Arc<CachedParquetFileReaderFactory>,
+    /// Held while anything may be in it.
+    _spill: Arc<Spill>,
 }
 
 impl Files {
-    pub(crate) fn open(store: &Store) -> anyhow::Result<Self> {
+    pub(crate) fn open(store: &Store, spill: Spill) -> anyhow::Result<Self> {
         let url = ObjectStoreUrl::parse(STORE)?;
         let registry = DefaultObjectStoreRegistry::new();
         registry.deregister_store(&Url::parse("file:///")?)?;
@@ -60,14 +65,14 @@ impl Files {
         let runtime = RuntimeEnvBuilder::new()
             .with_object_store_registry(Arc::new(registry))
             .with_memory_pool(Arc::new(UnboundedMemoryPool::default()))
-            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+            .with_disk_manager_builder(spill.disk())
             .with_metadata_cache_limit(METADATA_CACHE)
             .build_arc()?;
         let reader = Arc::new(CachedParquetFileReaderFactory::new(store.objects(), runtime.cache_manager.get_file_metadata_cache()));
-        Ok(Self { store: store.clone(), url, runtime, reader })
+        Ok(Self { store: store.clone(), url, runtime, reader, _spill: Arc::new(spill) })
     }
 
-    /// The environment of one query: its own memory, the shared store and cache, and no disk.
+    /// The environment of queries: their memory, and the shared store, cache and disk.
     pub(crate) fn runtime(&self, memory: Arc<dyn MemoryPool>) -> Arc<RuntimeEnv> {
         Arc::new(RuntimeEnv { memory_pool: memory, ..self.runtime.as_ref().clone() })
     }
@@ -121,24 +126,53 @@ impl Files {
     pub(crate) fn since(&self, shape: &Shape, files: &[Arc<LiveFile>], since: i64) -> anyhow::Result<SendableRecordBatchStream> {
         let moment = ScalarValue::TimestampMicrosecond(Some(since), Some("UTC".into()));
         let is_newer = binary(col(TS, &shape.stored)?, Operator::GtEq, lit(moment), &shape.stored)?;
-        let scan = SortPreservingMergeExec::new(order(shape)?, self.each(shape, files, None, Some(is_newer))?);
-        let context = TaskContext::default().with_runtime(Arc::clone(&self.runtime));
-        Ok(scan.execute(0, Arc::new(context))?)
+        self.in_order(shape, files, Some(is_newer))
     }
 
     /// All rows of some files of a table in the order of a file.
     pub(crate) fn merged(&self, shape: &Shape, files: &[Arc<LiveFile>]) -> anyhow::Result<SendableRecordBatchStream> {
-        let merge = SortPreservingMergeExec::new(order(shape)?, self.each(shape, files, None, None)?);
-        let context = TaskContext::default().with_runtime(Arc::clone(&self.runtime));
+        self.in_order(shape, files, None)
+    }
+
+    fn in_order(
+        &self,
+        shape: &Shape,
+        files: &[Arc<LiveFile>],
+        predicate: Option<Arc<dyn PhysicalExpr>>,
+    ) -> anyhow::Result<SendableRecordBatchStream> {
+        let merge = SortPreservingMergeExec::new(order(shape)?, self.each(shape, files, None, predicate)?);
+        let config = SessionConfig::new().with_batch_size(MERGE_ROWS);
+        let context = TaskContext::default().with_session_config(config).with_runtime(Arc::clone(&self.runtime));
         Ok(merge.execute(0, Arc::new(context))?)
     }
 
-    /// Says which of some files is the damaged one, if any is, in front of an error from reading them. Reads them all.
-    pub(crate) async fn blame(&self, error: anyhow::Error, files: &[Arc<LiveFile>]) -> anyhow::Error {
-        match damage(&self.store, files).await {
-            Some(damage) => error.context(damage),
-            None => error,
+    /// Says what an error from reading files comes from: a store that does not give them, or a file that is damaged. Reads them all where it
+    /// must, to find that one.
+    pub(crate) async fn blame(&self, error: &(dyn std::error::Error + Send + Sync + 'static), files: &[Arc<LiveFile>]) -> Option<Blame> {
+        if let Some(away) = away(error) {
+            return Some(Blame::Away(away));
         }
+        for file in files {
+            let found = match self.store.checksum(&file.path()).await {
+                Ok(found) if found == file.crc32 => continue,
+                Ok(found) => format!("its checksum is {found:08x}, and was written as {:08x}", file.crc32),
+                Err(error) => match away(error.as_ref()) {
+                    Some(away) => return Some(Blame::Away(away)),
+                    None => match self.store.answers().await {
+                        Ok(()) => format!("{error:#}"),
+                        // Without its bucket no file is there.
+                        Err(error) => return Some(Blame::Away(format!("{error:#}"))),
+                    },
+                },
+            };
+            return Some(Blame::Damaged(format!(
+                "the file {} is damaged ({found}): restore it from a backup, or give its {} rows up by deleting file {} from the catalog",
+                self.store.shown(&file.path()),
+                file.rows,
+                file.id
+            )));
+        }
+        None
     }
 
     fn source(&self, schema: &SchemaRef) -> ParquetSource {
@@ -158,20 +192,24 @@ fn order(shape: &Shape) -> datafusion::error::Result<LexOrdering> {
     LexOrdering::new(order).ok_or_else(|| DataFusionError::Internal(format!("{} without a sort order", shape.name())))
 }
 
-/// The first file that is not as it was written, and what to do about it.
-async fn damage(store: &Store, files: &[Arc<LiveFile>]) -> Option<String> {
-    for file in files {
-        let found = match store.checksum(&file.path()).await {
-            Ok(found) if found == file.crc32 => continue,
-            Ok(found) => format!("its checksum is {found:08x}, and was written as {:08x}", file.crc32),
-            Err(error) => format!("{error:#}"),
-        };
-        return Some(format!(
-            "the file {} is damaged ({found}): restore it from a backup, or give its {} rows up by deleting file {} from the catalog",
-            store.shown(&file.path()),
-            file.rows,
-            file.id
-        ));
+/// Why files could not be read.
+#[derive(Debug)]
+pub(crate) enum Blame {
+    /// One is not as it was written; which, and what to do about it.
+    Damaged(String),
+    /// The store gives none; in its own words.
+    Away(String),
+}
+
+/// The store's own words, where it is not the file that is missing or damaged.
+fn away(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        match error.downcast_ref::<object_store::Error>() {
+            Some(object_store::Error::NotFound { .. }) => return None,
+            Some(error) => return Some(error.to_string()),
+            None => cause = error.source(),
+        }
     }
     None
 }

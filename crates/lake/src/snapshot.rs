@@ -5,9 +5,11 @@
 //! so no snapshot shows rows twice (hot and in a file) or not at all.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::RecordBatch;
+use tokio::sync::Notify;
 
 use crate::catalog::LiveFile;
 use crate::fleet::{FLEET, Fleet, Sums};
@@ -31,6 +33,26 @@ pub(crate) struct Present {
     inner: Mutex<Inner>,
     /// Apart, so that neither waits for the other.
     fleet: Mutex<Fleet>,
+    /// There may be room again.
+    freed: Notify,
+    /// Batches that wait for room.
+    waiting: AtomicUsize,
+}
+
+/// Room for rows that will be hot; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Room {
+    present: Arc<Present>,
+    bytes: u64,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let mut inner = self.present.lock();
+        inner.promised = inner.promised.saturating_sub(self.bytes);
+        drop(inner);
+        self.present.freed.notify_waiters();
+    }
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +60,25 @@ struct Inner {
     tables: Snapshot,
     hot_batches: u64,
     hot_bytes: u64,
+    /// Of batches on their way.
+    promised: u64,
+}
+
+/// A batch that waits, counted until it does no more.
+#[derive(Debug)]
+struct Waits<'a>(&'a Present);
+
+impl<'a> Waits<'a> {
+    fn new(present: &'a Present) -> Self {
+        present.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(present)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// How the history changes: batches that came, files that hold batches or replace files.
@@ -85,6 +126,33 @@ impl Present {
         self.lock().hot_bytes
     }
 
+    /// Whether batches wait for room.
+    pub(crate) fn is_full(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    /// Waits until so many bytes more are no more than `limit`, or nothing is there that could make room; meanwhile asks for compaction.
+    pub(crate) async fn room(self: &Arc<Self>, bytes: u64, limit: u64, early: &Notify) -> Room {
+        let mut waits = None;
+        loop {
+            let freed = self.freed.notified();
+            tokio::pin!(freed);
+            // Before the look, so that what is freed after it is heard of.
+            freed.as_mut().enable();
+            {
+                let mut inner = self.lock();
+                let taken = inner.hot_bytes + inner.promised;
+                if taken == 0 || taken.saturating_add(bytes) <= limit {
+                    inner.promised += bytes;
+                    return Room { present: Arc::clone(self), bytes };
+                }
+            }
+            waits.get_or_insert_with(|| Waits::new(self));
+            early.notify_one();
+            freed.await;
+        }
+    }
+
     /// Publishes a committed change.
     pub(crate) fn change(&self, change: Change) {
         {
@@ -97,9 +165,10 @@ impl Present {
                 fleet.note(view, &hot.rows);
             }
         }
+        let frees = change.anew || change.compacted.is_some();
         let mut inner = self.lock();
         if change.anew {
-            *inner = Inner::default();
+            *inner = Inner { promised: inner.promised, ..Inner::default() };
         }
         if let Some(up_to) = change.compacted {
             let mut gone = HashSet::new();
@@ -132,6 +201,10 @@ impl Present {
                 // Copied only while a snapshot holds it, so a busy ingest does not copy the list each time.
                 Arc::make_mut(&mut inner.tables.entry(view).or_default().hot).push(Arc::new(hot));
             }
+        }
+        drop(inner);
+        if frees {
+            self.freed.notify_waiters();
         }
     }
 

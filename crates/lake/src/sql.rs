@@ -3,7 +3,8 @@
 //! # Promise
 //! - Only statements that read are planned: `SELECT`, `WITH`, `VALUES`, `EXPLAIN`, `SHOW`, `DESCRIBE`. There is no way from here to a file, a
 //!   URL or a setting.
-//! - A query takes no more than its memory, and no disk. It ends at its deadline, wherever it is. It answers no more than its rows.
+//! - All queries together take no more than their memory; what they sort and group beyond it goes to disk, no more than is set, and what
+//!   cannot go there is an error. A query ends at its deadline, wherever it is. It answers no more than its rows.
 //! - Queries run on threads of their own, so none delays ingest or an answer that needs no query.
 
 use std::collections::HashMap;
@@ -16,11 +17,13 @@ use async_trait::async_trait;
 use datafusion::catalog::memory::{MemoryCatalogProvider, MemoryCatalogProviderList};
 use datafusion::catalog::{CatalogProvider as _, CatalogProviderList as _, MemTable, SchemaProvider, TableProvider};
 use datafusion::common::ScalarValue;
+use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::config::Dialect;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::execution::context::SQLOptions;
-use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -40,16 +43,19 @@ use crate::failure::{failure, is_reading};
 use crate::fleet::is_fleet;
 use crate::follow::Follower;
 use crate::functions;
+use crate::meta::Remedy;
 use crate::options::LakeOptions;
 use crate::query::{Answer, Query, QueryError, QueryErrorKind};
 use crate::recent::Unsummed;
 use crate::rollup::Binning;
-use crate::scan::Files;
+use crate::scan::{Blame, Files};
 use crate::shape::{Shape, Shapes};
 use crate::snapshot::{Present, Snapshot};
 use crate::table::table;
 
-/// Queries that run at once; more wait for their turn within their deadline. Together with the memory of one it bounds the process.
+/// What to do where the store gives no files.
+const AWAY: &str = "see that the object store is up, and that its bucket and the credentials are right (the backend's log says what it answered); then try again";
+/// Queries that run at once; more wait for their turn within their deadline.
 pub const QUERIES_AT_ONCE: usize = 4;
 /// Bytes of a statement: room for any that a person or a dashboard writes.
 const MAX_SQL: usize = 256 << 10;
@@ -59,6 +65,11 @@ const MAX_TOKENS: usize = 5_000;
 const STACK: usize = 64 << 20;
 /// Bytes of an answer's rows in memory, whatever their number: longer answers are cut like those of too many rows.
 const MAX_ANSWER: usize = 64 << 20;
+/// The part of the memory that a sort keeps free to merge what it has put on disk, and the least and the most of it: DataFusion's own
+/// default of 10 MiB a core and query would leave nothing of a small memory.
+const MERGE_RESERVE: usize = 64;
+const LEAST_RESERVE: usize = 1 << 20;
+const MOST_RESERVE: usize = 10 << 20;
 /// Consumers of memory that are named when it does not suffice.
 const NAMED_CONSUMERS: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN;
 /// A file smaller than this is not shared between cores: opening it twice costs more.
@@ -81,7 +92,8 @@ pub(crate) struct Engine {
     follower: Arc<Follower>,
     files: Files,
     answers: Option<Answers>,
-    memory: usize,
+    /// The memory and disk of queries.
+    runtime: Arc<RuntimeEnv>,
     deadline: Duration,
     max_rows: usize,
     turns: Arc<Semaphore>,
@@ -127,7 +139,8 @@ impl Engine {
             .with_information_schema(true)
             .with_create_default_catalog_and_schema(false)
             .with_default_catalog_and_schema(CATALOG, PUBLIC)
-            .with_repartition_file_min_size(SHARED_FILE);
+            .with_repartition_file_min_size(SHARED_FILE)
+            .with_sort_spill_reservation_bytes((options.query_memory / MERGE_RESERVE).clamp(LEAST_RESERVE, MOST_RESERVE));
         let settings = config.options_mut();
         settings.sql_parser.collect_spans = true;
         settings.sql_parser.dialect = Dialect::PostgreSQL;
@@ -142,9 +155,9 @@ impl Engine {
             shapes,
             present,
             follower,
+            runtime: files.runtime(Arc::new(TrackConsumersPool::new(FairSpillPool::new(options.query_memory), NAMED_CONSUMERS))),
             files,
             answers,
-            memory: options.query_memory,
             deadline: options.query_deadline,
             max_rows: options.max_rows,
             turns: Arc::new(Semaphore::new(QUERIES_AT_ONCE)),
@@ -193,7 +206,8 @@ impl Engine {
         // What any replica acknowledged before this question is part of its answer.
         if let Err(error) = self.follower.refresh().await {
             tracing::warn!(error = format!("{error:#}"), "follow the other replicas for a query");
-            return Err(QueryError::new(QueryErrorKind::Store, "the store does not answer at the moment").hint("try again"));
+            let hint = error.downcast_ref::<Remedy>().map_or_else(|| "try again".to_owned(), ToString::to_string);
+            return Err(QueryError::new(QueryErrorKind::Store, "the store does not answer at the moment").hint(hint));
         }
         let snapshot = self.present.snapshot();
         match self.execute(statement, &query, snapshot.clone()).await {
@@ -202,8 +216,16 @@ impl Engine {
                 let mut failure = failure(&error, &self.shapes);
                 if is_reading(&error) {
                     let files: Vec<Arc<LiveFile>> = snapshot.values().flat_map(|contents| contents.files.iter().cloned()).collect();
-                    let blamed = self.files.blame(anyhow::anyhow!(failure.message), &files).await;
-                    failure.message = format!("{blamed:#}");
+                    match self.files.blame(&error, &files).await {
+                        Some(Blame::Damaged(which)) => failure.message = format!("{which}: {}", failure.message),
+                        Some(Blame::Away(reason)) => {
+                            tracing::warn!(error = reason, "read files for a query");
+                            return Err(
+                                QueryError::new(QueryErrorKind::Store, "the history's files cannot be read at the moment").hint(AWAY)
+                            );
+                        }
+                        None => {}
+                    }
                 }
                 Err(failure)
             }
@@ -244,11 +266,12 @@ impl Engine {
 
     /// Runs a plan, up to so many rows.
     async fn rows(&self, state: &SessionState, plan: Arc<dyn ExecutionPlan>, max_rows: usize) -> Result<Rows> {
-        let pool = TrackConsumersPool::new(GreedyMemoryPool::new(self.memory), NAMED_CONSUMERS);
-        let context = TaskContext::from(state).with_runtime(self.files.runtime(Arc::new(pool)));
+        let context = TaskContext::from(state).with_runtime(Arc::clone(&self.runtime));
+        let held = MemoryConsumer::new("the answer").register(&self.runtime.memory_pool);
+        let mut counter = RecordBatchMemoryCounter::new();
         let mut rows = execute_stream(plan, Arc::new(context))?;
         let schema = rows.schema();
-        let (mut batches, mut count, mut bytes) = (Vec::new(), 0, 0);
+        let (mut batches, mut count) = (Vec::new(), 0);
         while let Some(batch) = rows.next().await {
             let batch = batch?;
             let left = max_rows - count;
@@ -256,11 +279,11 @@ impl Engine {
                 batches.push(batch.slice(0, left));
                 return Ok((schema, batches, true));
             }
-            if bytes > MAX_ANSWER && batch.num_rows() > 0 {
+            if held.size() > MAX_ANSWER && batch.num_rows() > 0 {
                 return Ok((schema, batches, true));
             }
             count += batch.num_rows();
-            bytes += batch.get_array_memory_size();
+            held.try_grow(counter.count_batch(&batch))?;
             batches.push(batch);
         }
         Ok((schema, batches, false))

@@ -58,6 +58,20 @@ pub struct Compaction {
     pub merged: u64,
 }
 
+impl Compaction {
+    /// Both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            batches: self.batches + other.batches,
+            rows: self.rows + other.rows,
+            files: self.files + other.files,
+            bytes: self.bytes + other.bytes,
+            merged: self.merged + other.merged,
+        }
+    }
+}
+
 /// What retention did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Expiry {

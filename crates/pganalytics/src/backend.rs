@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use pganalytics_kubernetes::{Access, Client as Kubernetes};
 use pganalytics_server::lake::{
-    AnswerCache, DEFAULT_COMPACT_EVERY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION, DatabaseUrl,
-    Lake, LakeOptions, StoreUrl,
+    AnswerCache, DEFAULT_COMPACT_EVERY, DEFAULT_HOT_MEMORY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY,
+    DEFAULT_RETENTION, DEFAULT_SPILL_DISK, DatabaseUrl, Lake, LakeOptions, StoreUrl,
 };
 use pganalytics_server::tls::{ClientAuth, MinVersion, ServerFiles, Tls};
 use pganalytics_server::{
@@ -27,6 +27,11 @@ use crate::settings::{Size, Span};
 pub(crate) const DEFAULT_DATA: &str = "pganalytics-data";
 /// Loopback: who wants to be reached from elsewhere says so.
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+
+/// The least memory that works: some batches of a collector whose statements have all moved.
+const LEAST_HOT: usize = 16 << 20;
+/// And for queries, a sort on each of many cores.
+const LEAST_QUERY: usize = 16 << 20;
 
 /// The backend's settings. A file's `[backend]` table has the same names, with `_` for `-`; a variable stands over the file and
 /// a flag over both.
@@ -107,9 +112,18 @@ pub(crate) struct BackendArgs {
     /// How often new rows become Parquet files
     #[arg(long, env = "PGANALYTICS_COMPACT_EVERY", value_name = "SPAN", default_value_t = Span(DEFAULT_COMPACT_EVERY))]
     compact_every: Span,
-    /// Memory one SQL query may take
+    /// Memory for rows that are in no file yet; once they fill half of it they become files before their time, and beyond it collectors wait
+    #[arg(long, env = "PGANALYTICS_HOT_MEMORY", value_name = "SIZE", default_value_t = Size(DEFAULT_HOT_MEMORY))]
+    hot_memory: Size,
+    /// Memory that all SQL queries share
     #[arg(long, env = "PGANALYTICS_QUERY_MEMORY", value_name = "SIZE", default_value_t = Size(DEFAULT_QUERY_MEMORY))]
     query_memory: Size,
+    /// Disk for what SQL queries sort and group beyond their memory
+    #[arg(long, env = "PGANALYTICS_SPILL_DISK", value_name = "SIZE", default_value_t = Size(DEFAULT_SPILL_DISK))]
+    spill_disk: Size,
+    /// Where that is; the folder 'spill' in the data folder where none is named
+    #[arg(long, env = "PGANALYTICS_SPILL_DIR", value_name = "DIR")]
+    spill_dir: Option<PathBuf>,
     /// How long one SQL query may run
     #[arg(long, env = "PGANALYTICS_QUERY_DEADLINE", value_name = "SPAN", default_value_t = Span(DEFAULT_QUERY_DEADLINE))]
     query_deadline: Span,
@@ -151,7 +165,14 @@ impl BackendArgs {
             options.store != StoreUrl::Database || options.database.is_some(),
             "--store database needs --database-url: the history then lies in that PostgreSQL"
         );
+        for (flag, Size(bytes), least) in [("--hot-memory", self.hot_memory, LEAST_HOT), ("--query-memory", self.query_memory, LEAST_QUERY)]
+        {
+            anyhow::ensure!(bytes >= least, "{flag} {}: give it at least {}", Size(bytes), Size(least));
+        }
+        options.hot_memory = self.hot_memory.0;
         options.query_memory = self.query_memory.0;
+        options.spill_folder.clone_from(&self.spill_dir);
+        options.spill_disk = self.spill_disk.0;
         options.query_deadline = self.query_deadline.0;
         options.max_rows = self.max_rows;
         options.compact_every = self.compact_every.0;
@@ -421,6 +442,15 @@ mod tests {
             assert!(args(&["--listen", address])?.tls()?.is_none(), "{address}");
         }
         Ok(())
+    }
+
+    #[test]
+    fn memory_too_small_to_work_with_says_how_much_is_needed() {
+        for (flag, least) in [("--hot-memory", "16MiB"), ("--query-memory", "16MiB")] {
+            let problem = args(&[flag, "15MiB"]).and_then(|args| args.lake()).expect_err("refused").to_string();
+            assert_eq!(problem, format!("{flag} 15MiB: give it at least {least}"));
+            assert!(args(&[flag, least]).and_then(|args| args.lake()).is_ok());
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use pganalytics_lake::{CredentialError, MetaError, Position, QueryError, QueryErrorKind, TokenKind};
+use pganalytics_lake::{CredentialError, MetaError, Position, QueryError, QueryErrorKind, Remedy, TokenKind};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -286,12 +286,9 @@ impl ApiError {
             ),
             Self::Store(error) => {
                 tracing::error!(error = format!("{error:#}"), "use the store");
-                say(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    Code::Store,
-                    "the store does not take or give data at the moment",
-                    "the backend's log says why; try again later",
-                )
+                let remedy =
+                    error.downcast_ref::<Remedy>().map_or_else(|| "the backend's log says why; try again later".into(), Remedy::to_string);
+                say(StatusCode::SERVICE_UNAVAILABLE, Code::Store, "the store does not take or give data at the moment", &remedy)
             }
             Self::Internal(error) => {
                 tracing::error!(error = format!("{error:#}"), "answer a request");

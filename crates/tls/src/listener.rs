@@ -148,7 +148,7 @@ impl Connection {
         };
         let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
         let mut patience = pin!(tokio::time::sleep(limits.first_request));
-        let mut stopping = false;
+        let (mut patient, mut stopping) = (true, false);
         loop {
             tokio::select! {
                 result = connection.as_mut() => {
@@ -157,9 +157,15 @@ impl Connection {
                     }
                     return;
                 }
-                () = patience.as_mut(), if !asked.is_cancelled() => return,
+                () = patience.as_mut(), if patient => {
+                    // Looked at now: the branch was chosen before the first request came.
+                    if !asked.is_cancelled() {
+                        return;
+                    }
+                    patient = false;
+                }
                 () = stop.cancelled(), if !stopping => {
-                    stopping = true;
+                    (patient, stopping) = (true, true);
                     connection.as_mut().graceful_shutdown();
                     patience.as_mut().reset(tokio::time::Instant::now() + LAST_REQUEST);
                 }

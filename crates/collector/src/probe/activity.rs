@@ -181,7 +181,7 @@ impl Sampler {
             rows.end_row();
         }
         let snapshot = rows.finish(ts_us, window.cut);
-        let interval_ms = Some((ts_us - window.begun_us) / 1_000);
+        let interval_ms = Some(((ts_us - window.begun_us) / 1_000).max(0));
         match delta::as_they_are(view, &self.target.options.name, &snapshot, interval_ms) {
             Ok(rows) => {
                 self.target.were_shipped(&view.name, rows.num_rows() as u64);

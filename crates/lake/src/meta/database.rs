@@ -18,6 +18,10 @@ use sqlx::{Executor, FromRow, SqlSafeStr, SqlStr};
 /// The longest a statement may take here, beyond the server's own `statement_timeout`: its host may be gone.
 const OPERATION: Duration = Duration::from_secs(40);
 
+/// Begins a transaction that may write. Replicas wait for each other's writes, so one that was cut off or stopped in the middle of its own must
+/// not keep the others waiting: the server ends it when it hears nothing for so long.
+const BEGIN_WRITING: &str = "begin; set local idle_in_transaction_session_timeout = '5s'";
+
 /// One of the two.
 #[derive(Debug, Clone)]
 pub(crate) enum Database {
@@ -158,7 +162,7 @@ impl Database {
     pub(crate) async fn begin(&self) -> Result<Transaction, sqlx::Error> {
         Ok(match self {
             Self::Sqlite { writer, .. } => Transaction::Sqlite(writer.begin().await?),
-            Self::Postgres(pool) => Transaction::Postgres(in_time(pool.begin()).await?),
+            Self::Postgres(pool) => Transaction::Postgres(in_time(pool.begin_with(BEGIN_WRITING)).await?),
         })
     }
 

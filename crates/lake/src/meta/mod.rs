@@ -22,6 +22,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
@@ -52,6 +53,9 @@ const CONNECTIONS: u32 = 10;
 const ACQUIRE: Duration = Duration::from_secs(5);
 /// A connection that rested so long is looked at before it is used: its server may have become a standby meanwhile.
 const RESTED: Duration = Duration::from_secs(1);
+/// How long a connection may take to show that somebody is at its other end. Shorter than [`ACQUIRE`], so that a request outlives a look at a
+/// dead one.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// What a user or an API token may do; each includes the ones before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -162,14 +166,18 @@ impl Meta {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE)
+            // Looked at here, and in time: the pool's own look waits for as long as TCP does.
+            .test_before_acquire(false)
             .before_acquire(|connection, meta| {
-                Box::pin(async move {
+                Box::pin(in_time(async move {
                     if meta.idle_for < RESTED {
-                        return Ok(true);
+                        return connection.ping().await.map(|()| true);
                     }
                     takes_writes(connection).await
-                })
+                }))
             })
+            // A connection is also looked at when it is given back, and keeps its place in the pool until it has answered.
+            .after_release(|connection, _| Box::pin(in_time(async move { connection.ping().await.map(|()| true) })))
             .connect_with(first)
             .await
             .map_err(explain)
@@ -248,6 +256,11 @@ impl Meta {
     }
 }
 
+/// Gives a look at a connection up where its other end says nothing: packets to it are lost, or its machine is gone.
+async fn in_time(look: impl Future<Output = Result<bool, sqlx::Error>>) -> Result<bool, sqlx::Error> {
+    tokio::time::timeout(LOOK, look).await.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
+}
+
 /// Whether a server takes writes: a standby does not, and neither does one set to read-only.
 async fn takes_writes(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let read_only: bool = sqlx::query_scalar("select pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool")
@@ -256,9 +269,29 @@ async fn takes_writes(connection: &mut PgConnection) -> Result<bool, sqlx::Error
     Ok(!read_only)
 }
 
-/// The database's complaint with what to do about it.
+/// What to do about trouble with the store. It names no host, user or value, so whoever asked the backend may read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remedy(pub(crate) &'static str);
+
+impl std::fmt::Display for Remedy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// The database's complaint with what to do about it, a [`Remedy`].
 pub(crate) fn explain(error: sqlx::Error) -> anyhow::Error {
-    let remedy = match &error {
+    let remedy = remedy(&error);
+    let error = anyhow::Error::new(error);
+    match remedy {
+        Some(remedy) => error.context(remedy),
+        None => error,
+    }
+}
+
+/// What helps against a complaint of the database, where that is known.
+pub(crate) fn remedy(error: &sqlx::Error) -> Option<Remedy> {
+    let remedy = match error {
         sqlx::Error::Database(database) => {
             let code = database.code();
             let code = code.as_deref().unwrap_or_default();
@@ -274,11 +307,7 @@ pub(crate) fn explain(error: sqlx::Error) -> anyhow::Error {
         sqlx::Error::Tls(_) => Some("TLS with the meta store's PostgreSQL failed: see sslmode and sslrootcert in the database URL"),
         _ => None,
     };
-    let error = anyhow::Error::new(error);
-    match remedy {
-        Some(remedy) => error.context(remedy),
-        None => error,
-    }
+    remedy.map(Remedy)
 }
 
 fn of_sqlite(code: i32) -> Option<&'static str> {

@@ -33,8 +33,8 @@ use crate::meta::database::Database;
 const PART: usize = 8 << 20;
 /// Parts on their way at once: with the one being read, what an upload takes of memory.
 const PARTS_AT_ONCE: usize = 2;
-/// One request to the store may take so long, and its repetitions together.
-const REQUEST: std::time::Duration = std::time::Duration::from_secs(30);
+/// For so long a request to the store is repeated: a query that cannot read its files says so before its own deadline.
+const REPEATED: std::time::Duration = std::time::Duration::from_secs(10);
 /// What is written at start to see whether it may be.
 const PROBE: &str = "pganalytics-probe";
 
@@ -267,6 +267,13 @@ impl Store {
         listed.try_collect().await.with_context(|| format!("list {}", self.shown("")))
     }
 
+    /// Whether it answers at all, with a bucket that is there and may be listed.
+    pub(crate) async fn answers(&self) -> anyhow::Result<()> {
+        let nothing = ObjectPath::from(PROBE);
+        self.objects.list(Some(&nothing)).try_next().await.with_context(|| format!("list {}", self.shown("")))?;
+        Ok(())
+    }
+
     async fn probe(&self) -> anyhow::Result<()> {
         let path = ObjectPath::from(format!("{PROBE}-{}", uuid::Uuid::new_v4().simple()));
         self.objects.put(&path, PROBE.as_bytes().to_vec().into()).await?;
@@ -290,7 +297,7 @@ fn next_part(file: &mut File) -> std::io::Result<Vec<u8>> {
 }
 
 fn cloud(url: &Url) -> anyhow::Result<Arc<dyn ObjectStore>> {
-    let retry = RetryConfig { retry_timeout: REQUEST, ..RetryConfig::default() };
+    let retry = RetryConfig { retry_timeout: REPEATED, ..RetryConfig::default() };
     let context = || format!("set up {url}");
     let objects: Arc<dyn ObjectStore> = match url.scheme() {
         "s3" => Arc::new(AmazonS3Builder::from_env().with_url(url.as_str()).with_retry(retry).build().with_context(context)?),

@@ -10,15 +10,48 @@ use crate::world::{Row, World, batch, noon};
 async fn memory() {
     let world = World::new().await;
     for sql in [
-        "select x.value * 7919 % 2999999, count(*) from generate_series(1, 3000000) as x group by 1 order by 2",
         "select array_agg(x.value) from generate_series(1, 30000000) as x",
         "select string_agg(cast(x.value as varchar), ',') from generate_series(1, 30000000) as x",
-        "select count(distinct x.value * 7919 % 9999991) from generate_series(1, 10000000) as x",
         "select a.value, b.value from generate_series(1, 4000000) a join generate_series(1, 4000000) b on a.value = b.value order by 1 desc, 2",
     ] {
         let error = world.query(sql).await.expect_err(sql);
         assert_eq!(error.kind, QueryErrorKind::Memory, "{sql}: {error}");
         assert!(error.hint.is_some());
+        assert_eq!(world.one("select 1").await, "1");
+    }
+}
+
+/// Some 100 MB of groups and of sorted rows.
+const LARGE: [(&str, &str); 2] = [
+    ("select count(distinct x.value * 7919 % 2999999) from generate_series(1, 3000000) as x", "2999999"),
+    (
+        "select sum(n) from (select n, row_number() over (order by t) as r from
+           (select x.value * 7919 % 2999999 as n, lpad(cast(x.value as text), 30) as t from generate_series(1, 3000000) as x))
+         where r > 1",
+        "4499995500001",
+    ),
+];
+
+#[tokio::test]
+async fn what_does_not_fit_goes_to_disk_and_leaves_it_with_its_query() {
+    let world = World::with(|options| options.query_memory = 32 << 20).await;
+    for (sql, expected) in LARGE {
+        assert_eq!(world.one(sql).await, expected, "{sql}");
+    }
+    let spill = world.folder.path().join("spill");
+    let processes: Vec<_> = std::fs::read_dir(&spill).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(processes.len(), 1);
+    let left: Vec<_> = std::fs::read_dir(&processes[0]).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    assert!(left.iter().all(|folder| std::fs::read_dir(folder).unwrap().next().is_none()), "{left:?}");
+}
+
+#[tokio::test]
+async fn disk_that_does_not_suffice_is_an_error_too() {
+    let world = World::with(|options| options.spill_disk = 1 << 20).await;
+    for (sql, _) in LARGE {
+        let error = world.query(sql).await.expect_err(sql);
+        assert_eq!(error.kind, QueryErrorKind::Memory, "{sql}: {error}");
+        assert!(error.message.contains("--spill-disk"), "{error}");
         assert_eq!(world.one("select 1").await, "1");
     }
 }

@@ -1,11 +1,13 @@
 //! Whether the backend is well: for people (`/api/v1/health`), for Kubernetes and load balancers (`/livez`, `/readyz`).
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
+use pganalytics_lake::Remedy;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -49,19 +51,20 @@ async fn live() -> &'static str {
     (status = OK, body = String, content_type = "text/plain"),
     (status = SERVICE_UNAVAILABLE, description = "Not ready, and why", body = String, content_type = "text/plain"),
 ))]
-async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
+async fn ready(State(app): State<App>) -> (StatusCode, Cow<'static, str>) {
     if app.is_draining() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n".into());
     }
     match tokio::time::timeout(READY_WITHIN, app.lake.check()).await {
-        Ok(Ok(())) => (StatusCode::OK, "ok\n"),
+        Ok(Ok(())) => (StatusCode::OK, "ok\n".into()),
         Ok(Err(error)) => {
             tracing::warn!(error = format!("{error:#}"), "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store has trouble; the log says which\n")
+            let remedy = error.downcast_ref::<Remedy>().map_or_else(|| "the log says which".into(), Remedy::to_string);
+            (StatusCode::SERVICE_UNAVAILABLE, format!("the store has trouble: {remedy}\n").into())
         }
         Err(_) => {
             tracing::warn!(timeout_ms = READY_WITHIN.as_millis() as u64, "not ready: the store does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
+            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n".into())
         }
     }
 }

@@ -62,6 +62,30 @@ async fn who_says_nothing_is_let_go_with_tls_and_without() -> anyhow::Result<()>
 }
 
 #[tokio::test]
+async fn who_has_asked_is_not_let_go_however_long_the_answer_takes() -> anyhow::Result<()> {
+    let (begun, told) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let slow = {
+        let (begun, told) = (Arc::clone(&begun), Arc::clone(&told));
+        Router::new().route(
+            "/",
+            get(async move || {
+                begun.notify_one();
+                told.notified().await;
+                "at last"
+            }),
+        )
+    };
+    let served = start(None, slow, Limits { first_request: SOON, ..Limits::default() }).await?;
+    let answer = tokio::spawn(reqwest::Client::builder().no_proxy().build()?.get(format!("http://{}/", served.address)).send());
+    begun.notified().await;
+    // Somebody who came later and says nothing is let go: so long has passed.
+    ended(served.connect().await?).await?;
+    told.notify_one();
+    assert_eq!(answer.await??.text().await?, "at last");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_request_without_tls_is_answered_where_there_is_no_certificate() -> anyhow::Result<()> {
     let served = start(None, echo(), Limits::default()).await?;
     let answer = reqwest::Client::builder().no_proxy().build()?.get(format!("http://{}/", served.address)).send().await?;

@@ -10,18 +10,18 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// CPU seconds, user and system.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Cpu {
+pub struct Cpu {
     /// Of all its threads.
-    pub(crate) own: f64,
+    pub own: f64,
     /// Of its children that have ended and were waited for.
-    pub(crate) ended_children: f64,
+    pub ended_children: f64,
 }
 
 /// What a process used so far.
 ///
 /// # Errors
 /// When it is gone.
-pub(crate) fn cpu(process: u32) -> Result<Cpu> {
+pub fn cpu(process: u32) -> Result<Cpu> {
     let path = format!("/proc/{process}/stat");
     let stat = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
     // The name stands in parentheses and may hold anything.
@@ -35,7 +35,7 @@ pub(crate) fn cpu(process: u32) -> Result<Cpu> {
 ///
 /// # Errors
 /// When it is gone.
-pub(crate) fn cpu_exact(process: u32) -> Result<f64> {
+pub fn cpu_exact(process: u32) -> Result<f64> {
     let path = format!("/proc/{process}/schedstat");
     let stat = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
     let nanoseconds: f64 = stat.split_whitespace().next().and_then(|field| field.parse().ok()).with_context(|| format!("parse {path}"))?;
@@ -46,7 +46,7 @@ pub(crate) fn cpu_exact(process: u32) -> Result<f64> {
 ///
 /// # Errors
 /// When it is gone.
-pub(crate) fn memory(process: u32) -> Result<(f64, f64)> {
+pub fn memory(process: u32) -> Result<(f64, f64)> {
     let path = format!("/proc/{process}/status");
     let status = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
     let find = |key: &str| {
@@ -61,7 +61,7 @@ pub(crate) fn memory(process: u32) -> Result<(f64, f64)> {
 ///
 /// # Errors
 /// When it is gone.
-pub(crate) fn children(process: u32) -> Result<Vec<(u32, String)>> {
+pub fn children(process: u32) -> Result<Vec<(u32, String)>> {
     let path = format!("/proc/{process}/task/{process}/children");
     let list = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
     let mut children = Vec::new();
@@ -78,7 +78,7 @@ pub(crate) fn children(process: u32) -> Result<Vec<(u32, String)>> {
 ///
 /// # Errors
 /// When it cannot be read.
-pub(crate) fn folder_bytes(folder: &Path) -> Result<u64> {
+pub fn folder_bytes(folder: &Path) -> Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))? {
         let entry = entry.with_context(|| format!("read {}", folder.display()))?;
@@ -91,7 +91,7 @@ pub(crate) fn folder_bytes(folder: &Path) -> Result<u64> {
 
 /// The middle one of several measurements.
 #[must_use]
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

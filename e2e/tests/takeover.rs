@@ -1,0 +1,46 @@
+//! The lease: when its holder dies another replica has it within two seconds, and when it stops, at once.
+//!
+//! Times are the database's, as the lease's are, and are printed. A test machine may be as slow as it likes at one of the takeovers; the best of
+//! them must keep the promise, which it cannot where the lease lasts too long or is not asked for often enough.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use e2e::postgres::Postgres;
+use e2e::replicas::{holder, migrated, next_term, replica};
+use e2e::tally::spread;
+
+/// What is promised.
+const PROMISE: Duration = Duration::from_secs(2);
+/// Takeovers of each kind: enough that each replica holds it more than once.
+const TAKEOVERS: usize = 5;
+
+#[tokio::test]
+async fn another_replica_takes_the_lease_within_two_seconds_of_a_kill_and_at_once_after_a_clean_stop() -> Result<()> {
+    let postgres = Postgres::start(18).await?;
+    let url = migrated(&postgres).await?;
+    let mut replicas = futures::future::try_join_all((0..3).map(|_| replica(&url, "database"))).await?;
+    let mut session = postgres.connect().await?;
+    let (mut killed, mut stopped, mut at_once) = (Vec::new(), Vec::new(), 0);
+    for round in 0..2 * TAKEOVERS {
+        let (holder, before) = holder(&mut session, &replicas).await?;
+        if round % 2 == 0 {
+            replicas[holder].kill();
+            let (next, _) = next_term(&mut session, before).await?;
+            killed.push(Duration::from_micros((next.now - before.now).unsigned_abs()));
+        } else {
+            replicas[holder].terminate()?;
+            let (next, last) = next_term(&mut session, before).await?;
+            stopped.push(Duration::from_micros((next.now - before.now).unsigned_abs()));
+            // Nobody waited for the old term to run out.
+            at_once += usize::from(next.now < last.expires);
+            replicas[holder].stop()?;
+        }
+        replicas[holder].run().await?;
+    }
+    println!("takeovers after kill -9: {}", spread(&killed));
+    println!("handed over after SIGTERM: {}", spread(&stopped));
+    ensure!(killed.iter().any(|took| *took <= PROMISE), "none of the takeovers came within {} s: {killed:?}", PROMISE.as_secs());
+    ensure!(at_once > 0, "after a clean stop the next holder always waited until the term had run out: {stopped:?}");
+    Ok(())
+}
