@@ -18,6 +18,16 @@ folder_of() { # module
   if [ "$1" = helm ]; then echo tools/helm; else echo "tools/kubernetes/$1"; fi
 }
 
+# What of a module is built: the tools that its go.mod names, but of Helm, which has two majors there, the newer one, and of CoreDNS our
+# own choice of plugins.
+packages_of() { # module
+  case $1 in
+    helm) echo helm.sh/helm/v4/cmd/helm ;;
+    coredns) echo . ;;
+    *) echo tool ;;
+  esac
+}
+
 # What the program says of itself. Without it Kubernetes calls itself v0.0.0, and Helm's check of kubeVersion refuses it.
 version_flags() { # module, folder
   local version minor
@@ -48,7 +58,9 @@ build() { # module
   say "building $1 for the test cluster (nothing of it is on this machine yet, or its versions changed)"
   local started=$SECONDS
   # One command for all programs of a module: they share most of their packages. The Go linker's -s -w leaves symbols out.
-  (cd "$folder" && CGO_ENABLED=0 nice -n 10 go build -p "$(nproc)" -trimpath -ldflags "-s -w $(version_flags "$1" .)" -o "$cache/bin/" tool)
+  (cd "$folder" && CGO_ENABLED=0 nice -n 10 go build -p "$(nproc)" -trimpath -ldflags "-s -w $(version_flags "$1" .)" -o "$cache/bin/" "$(packages_of "$1")")
+  # Its main package is its module's root, which gives the program no name of its own.
+  if [ "$1" = etcd ]; then mv "$cache/bin/server" "$cache/bin/etcd"; fi
   rm -f "$cache/bin/.$1"-*
   touch "$done_mark"
   say "built $1 in $((SECONDS - started)) s"
