@@ -56,6 +56,13 @@ start_network_policies() {
   await "the enforcement of NetworkPolicies" network-policy inside curl -sf http://127.0.0.1:20244/healthz
 }
 
+# Traefik's own kinds, as its module carries them.
+ingress_kinds() {
+  local module
+  module=$(cd "$checkout/tools/kubernetes/traefik" && go list -m -f '{{.Dir}}' github.com/traefik/traefik/v3)
+  kubectl apply --server-side -f - <"$module/docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml" >/dev/null
+}
+
 rolled_out() { kubectl --namespace "$1" rollout status "deployment/$2" --timeout 1s; }
 
 start_addons() {
@@ -63,6 +70,7 @@ start_addons() {
   make_volumes
   apply dns
   apply metrics
+  ingress_kinds
   apply ingress
   await "DNS" - rolled_out kube-system coredns
   await "the ingress controller" - rolled_out traefik traefik

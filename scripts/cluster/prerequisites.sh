@@ -5,7 +5,7 @@ set -euo pipefail
 
 export PATH="$PATH:/usr/sbin:/sbin"
 need=(containerd:containerd runc:runc iptables:iptables ipset:ipset conntrack:conntrack ip:iproute2 openssl:openssl curl:curl
-  nsenter:util-linux python3:python3 cc:gcc musl-gcc:musl-tools)
+  nsenter:util-linux python3:python3 cc:gcc musl-gcc:musl-tools psql:postgresql-client)
 files=(/usr/lib/cni/bridge:containernetworking-plugins /bin/busybox:busybox-static)
 
 absent() {

@@ -58,7 +58,7 @@ build() { # module
   say "building $1 for the test cluster (nothing of it is on this machine yet, or its versions changed)"
   local started=$SECONDS
   # One command for all programs of a module: they share most of their packages. The Go linker's -s -w leaves symbols out.
-  (cd "$folder" && CGO_ENABLED=0 nice -n 10 go build -p "$(nproc)" -trimpath -ldflags "-s -w $(version_flags "$1" .)" -o "$cache/bin/" "$(packages_of "$1")")
+  (cd "$folder" && CGO_ENABLED=0 go build -p "$(nproc)" -trimpath -ldflags "-s -w $(version_flags "$1" .)" -o "$cache/bin/" "$(packages_of "$1")")
   # Its main package is its module's root, which gives the program no name of its own.
   if [ "$1" = etcd ]; then mv "$cache/bin/server" "$cache/bin/etcd"; fi
   rm -f "$cache/bin/.$1"-*

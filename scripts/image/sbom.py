@@ -7,8 +7,8 @@ licence and checksum, from Cargo.lock and `cargo metadata`. The same lock file g
 
 import argparse
 import json
+import re
 import subprocess
-import tomllib
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -80,8 +80,8 @@ def main() -> None:
         ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", options.target],
         cwd=CHECKOUT, check=True, stdout=subprocess.PIPE,
     )
-    lock = tomllib.loads((CHECKOUT / "Cargo.lock").read_text())
-    checksums = {(entry["name"], entry["version"]): entry["checksum"] for entry in lock["package"] if "checksum" in entry}
+    entry = re.compile(r'name = "(.+)"\nversion = "(.+)"\nsource = ".+"\nchecksum = "(.+)"')
+    checksums = {(name, version): checksum for name, version, checksum in entry.findall((CHECKOUT / "Cargo.lock").read_text())}
     found = document(options.package, json.loads(answer.stdout), checksums)
     options.output.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
 

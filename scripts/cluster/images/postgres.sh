@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the test's PostgreSQL pod runs: a new data folder where there is none, with the superuser's password from POSTGRES_PASSWORD_FILE
-# and the statements of /init/*.sql (one a line); then the server, as process 1.
+# and the statements of /init/*.sql (one a line), with TLS where /tls holds a certificate; then the server, as process 1.
 set -eu
 
 data=/var/lib/postgresql/data
@@ -18,6 +18,9 @@ max_connections = 200
 fsync = off
 full_page_writes = off
 CONF
+  if [ -e /tls/tls.crt ]; then
+    printf "ssl = on\nssl_cert_file = '/tls/tls.crt'\nssl_key_file = '/tls/tls.key'\n" >>"$data/postgresql.conf"
+  fi
   echo "host all all all scram-sha-256" >>"$data/pg_hba.conf"
   for file in /init/*.sql; do
     [ -e "$file" ] || continue
