@@ -12,6 +12,7 @@
 #
 #   PGANALYTICS_CLUSTER_STATE=FOLDER             where it lives, instead of $TMPDIR/pganalytics-cluster
 #   PGANALYTICS_CLUSTER_PROGRAMS=FOLDER          programs that are built already, instead of those of programs.sh
+#   HELM=FILE                                    a Helm instead of the one that chart-tools.sh builds
 set -euo pipefail
 # shellcheck source=scripts/cluster/settings.sh
 source "$(dirname "$0")/settings.sh"
@@ -23,6 +24,7 @@ done
 need_running() {
   running || fail "the test cluster is not running: $0 up"
   bin=$(cat "$state/programs")
+  helm=$(cat "$state/helm")
 }
 
 up() {
@@ -36,10 +38,13 @@ up() {
   [ "${#state}" -le 60 ] || fail "$state is too long for the sockets in it: set PGANALYTICS_CLUSTER_STATE to a folder with a shorter path"
   "$cluster_scripts/prerequisites.sh"
   bin=${PGANALYTICS_CLUSTER_PROGRAMS:-$("$cluster_scripts/programs.sh")}
+  # The same Helm that renders and checks the chart.
+  helm=${HELM:-$("$checkout/scripts/chart-tools.sh" helm)}
   local began=$SECONDS
   say "starting the test cluster in $state"
   mkdir -p "$state"/{run,log,varlog,kubelet,images,volumes} /var/lib/kubelet
   echo "$bin" >"$state/programs"
+  echo "$helm" >"$state/helm"
   trap 'say "the test cluster did not start; \"$0 down\" removes what there is of it"' ERR
   remember_switches
   make_certificates
@@ -91,11 +96,11 @@ case $command in
     ;;
   helm)
     need_running
-    inside env KUBECONFIG="$state/kubeconfig/admin" "$bin/helm" "$@"
+    inside env KUBECONFIG="$state/kubeconfig/admin" "$helm" "$@"
     ;;
   run)
     need_running
-    inside env KUBECONFIG="$state/kubeconfig/admin" PATH="$bin:$PATH" "$@"
+    inside env KUBECONFIG="$state/kubeconfig/admin" PATH="$bin:$(dirname "$helm"):$PATH" "$@"
     ;;
   *)
     sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2

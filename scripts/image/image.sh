@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the container images without a Docker engine: static programs, FROM nothing, as OCI archives in target/image/. The Dockerfile
-# builds the same images with one. The first build of `backend` takes half an hour on two cores.
+# builds the same images with one. The first build of `backend` takes half an hour on two cores, that of `collector` five minutes.
 #
 #   scripts/image/image.sh [backend|collector]…       these alone; both otherwise
 #   VERSION=1.2.3                                     the tag, instead of the workspace's version

@@ -14,6 +14,10 @@ mod table;
 
 use std::process::ExitCode;
 
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // One TLS implementation for the whole process; a second call would be the only error.
     let _ = rustls::crypto::ring::default_provider().install_default();
