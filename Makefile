@@ -9,10 +9,10 @@ SHELL := /bin/bash
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 UI_SOURCES := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' -not -name schema.d.ts 2>/dev/null) docs/openapi.json
 
-.PHONY: help demo build ui test lint fmt bench generated prerequisites binaries
+.PHONY: help demo build ui test test-cluster image lint fmt bench generated prerequisites binaries
 
 help: ## This list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 demo: prerequisites ui e2e/node_modules/.package-lock.json binaries ## PostgreSQL with a living workload, watched (TARGET=postgres://… for your own)
 	@exec $(TARGET_DIR)/debug/demo
@@ -23,6 +23,12 @@ ui: ui/dist/index.html ## The web UI
 
 test: prerequisites ui ## Every test of every suite; installs what they need
 	@scripts/test.sh
+
+test-cluster: prerequisites ui e2e/node_modules/.package-lock.json ## The chart on a real Kubernetes, which it makes here (as root, long; ARGS="--only WORDS --keep")
+	@scripts/cluster/test.sh $(ARGS)
+
+image: prerequisites ui ## The container images, without a Docker engine, as OCI archives in target/image (release build, long)
+	@scripts/image/image.sh
 
 lint: ui/node_modules/.package-lock.json ## Formatting, clippy, the UI's lints
 	cargo fmt --all --check

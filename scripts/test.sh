@@ -51,6 +51,8 @@ cargo build --workspace --bins --locked
 suite rust '^test result: .* ([0-9]+) passed; .*' '^test result: .* ([0-9]+) failed; .*' cargo test --workspace --locked --no-fail-fast
 suite browser '^[^a-z]* pass ([0-9]+)$' '^[^a-z]* fail ([0-9]+)$' node --test --test-reporter=spec e2e/browser.test.mjs
 
+suite images '^Ran ([0-9]+) tests? .*' '^FAILED \(.*=([0-9]+)\).*' python3 -m unittest scripts/image/test_image.py
+
 echo "── per suite"
 printf '%s' "$summary"
 echo "$total_passed passed, $total_failed failed"
