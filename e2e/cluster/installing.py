@@ -17,10 +17,11 @@ INSTALLED_WITHIN_S = 300
 def services(world: World) -> None:
     """A database with TLS and a bucket for pgAnalytics; two real servers in a namespace of their own."""
     world.make_authority()
-    certificate, key = world.make_certificate("database", "database.services.svc")
-    apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: services, labels: {pod-security.kubernetes.io/enforce: restricted}}\n")
-    apply(kubectl("--namespace", SERVICES, "create", "secret", "tls", "database-tls", f"--cert={certificate}", f"--key={key}",
-                  "--dry-run=client", "--output", "yaml"))
+    for namespace, host, secret in ((SERVICES, "database.services.svc", "database-tls"), (DATABASES, "orders-rw.databases.svc", "orders-server")):
+        restricted_namespace(namespace)
+        certificate, key = world.make_certificate(secret, host)
+        kubectl("--namespace", namespace, "create", "secret", "tls", secret, f"--cert={certificate}", f"--key={key}")
+    kubectl("--namespace", DATABASES, "create", "secret", "generic", "orders-ca", f"--from-file=ca.crt={world.authority}")
     apply(fill(HERE / "services.yaml", IMAGE_PREFIX=world.image_prefix, DATABASE_PASSWORD=world.database_password,
                SUPERUSER_PASSWORD=world.superuser_password, S3_SECRET_KEY=world.s3_secret_key))
     apply(fill(HERE / "targets.yaml", IMAGE_PREFIX=world.image_prefix, MONITOR_PASSWORD=world.monitor_password,
@@ -28,6 +29,11 @@ def services(world: World) -> None:
     for namespace, selector in ((SERVICES, "app=database"), (SERVICES, "app=s3"), (DATABASES, "cnpg.io/cluster=orders"),
                                 (DATABASES, "app=billing")):
         ready_pods(namespace, selector, 1)
+
+
+def restricted_namespace(name: str) -> None:
+    """A namespace in which no pod may ask for more than the strictest Pod Security standard allows."""
+    apply(f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}, labels: {{pod-security.kubernetes.io/enforce: restricted}}}}\n")
 
 
 def make_secrets(world: World) -> None:
@@ -59,7 +65,7 @@ def upgrade(world: World, *settings: str) -> None:
 @scenario("helm install with the production values: everything is Running and Ready in under 5 minutes", needed=True)
 def install(world: World) -> None:
     """Namespace under the restricted Pod Security standard, Secrets, one command."""
-    apply(f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {NAMESPACE}, labels: {{pod-security.kubernetes.io/enforce: restricted}}}}\n")
+    restricted_namespace(NAMESPACE)
     make_secrets(world)
     began = time.monotonic()
     warnings = helm("install", RELEASE, str(world.chart), "--namespace", NAMESPACE, *values(world))
