@@ -73,7 +73,7 @@ class World:
 
     def target(self, name: str) -> Database:
         """A watched server, for the test itself."""
-        return Database(self.cluster_ip(DATABASES, name), "postgres", self.superuser_password)
+        return Database(self.cluster_ip(DATABASES, {"orders": "orders-rw"}.get(name, name)), "postgres", self.superuser_password)
 
     def meta_store(self) -> Database:
         """The database of the backends, for the test itself."""
