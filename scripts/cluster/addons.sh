@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # What a cluster has beside Kubernetes itself: DNS, storage, ingress, metrics, NetworkPolicies. Sourced by cluster.sh.
 
-volumes=16
+# A volume is used once: nobody empties it when its claim is gone.
+volumes=60
 volume_size=5Gi
 
 # An image of one static program, from the cache of programs.
