@@ -50,7 +50,7 @@ def trial_values(world: World, *, database_password: str | None, host: str = "da
         "database": {"url": f"postgresql://pganalytics@{host}:5432/pganalytics?sslmode=require", "existingSecret": "given"},
         "store": {"url": "database", "existingSecret": ""},
         "ingress": {"enabled": False},
-        "collector": {"discovery": {"mode": "off"}, "targets": []},
+        "collector": {"discovery": {"enabled": False}, "targets": []},
         "monitoring": {"serviceMonitor": {"enabled": False}, "podMonitor": {"enabled": False}, "prometheusRule": {"enabled": False},
                        "dashboards": {"enabled": False}},
     }
