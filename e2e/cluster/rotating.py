@@ -26,6 +26,12 @@ def replace_secret(*arguments: str) -> None:
     apply(kubectl("--namespace", NAMESPACE, "create", "secret", *arguments, "--dry-run=client", "--output", "yaml"))
 
 
+def look_again(selector: str) -> None:
+    """kubelet brings a new Secret into a running pod within about a minute; an annotation that changes makes it look at once."""
+    for pod in pods(NAMESPACE, selector):
+        kubectl("--namespace", NAMESPACE, "annotate", "pod", pod["metadata"]["name"], f"cluster-test/looked={password()[:8]}", "--overwrite")
+
+
 @scenario("a new TLS Secret is served without a failed request")
 def certificate(world: World) -> None:
     """Same authority, another certificate."""
@@ -46,10 +52,7 @@ def database_password(world: World) -> None:
     with Load(world.api) as load:
         replace_secret("generic", f"{RELEASE}-database", f"--from-literal=password={world.database_password}",
                        f"--from-file=ca.crt={world.authority}")
-        for pod in pods(NAMESPACE, BACKENDS):
-            # kubelet brings it into a running pod within about a minute; an annotation that changes makes it look at once.
-            kubectl("--namespace", NAMESPACE, "annotate", "pod", pod["metadata"]["name"], f"cluster-test/rotated={world.database_password[:8]}",
-                    "--overwrite")
+        look_again(BACKENDS)
         meta = world.meta_store()
         meta.sql(f"alter role pganalytics password '{world.database_password}'")
         until("sessions with the new password", lambda: signed_in_anew(world))
@@ -73,17 +76,18 @@ def signed_in_anew(world: World) -> bool:
 
 @scenario("the password of the watched servers is changed: collectors take the new one")
 def target_password(world: World) -> None:
-    """Their sessions are ended too; statistics go on."""
+    """One Secret is mounted, the other is read through the API. The servers' sessions are ended too; statistics go on."""
     new = password()
     for name in ("orders", "billing"):
         world.target(name).sql(f"alter role monitor password '{new}'")
     world.monitor_password = new
+    replace_secret("generic", f"{RELEASE}-monitor", "--from-literal=username=monitor", f"--from-literal=password={new}")
     if world.discovery:
+        look_again(COLLECTORS)
         apply(kubectl("--namespace", "databases", "create", "secret", "generic", "monitor", "--type=kubernetes.io/basic-auth",
                       "--from-literal=username=monitor", f"--from-literal=password={new}", "--dry-run=client", "--output", "yaml"))
     else:
         # Credentials for named servers are variables of the pod, which are as they were when it was started.
-        replace_secret("generic", f"{RELEASE}-monitor", "--from-literal=username=monitor", f"--from-literal=password={new}")
         kubectl("--namespace", NAMESPACE, "rollout", "restart", f"deployment/{RELEASE}-collector-remote")
         kubectl("--namespace", NAMESPACE, "rollout", "status", f"deployment/{RELEASE}-collector-remote", "--timeout=120s")
     for name in ("orders", "billing"):
