@@ -9,10 +9,7 @@ SHELL := /bin/bash
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 UI_SOURCES := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' -not -name schema.d.ts 2>/dev/null) docs/openapi.json
 
-.PHONY: help demo build ui test test-discovery lint fmt bench generated prerequisites binaries chart test-upgrade
-
-help: ## This list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+.PHONY: help demo build ui test test-discovery lint fmt bench generated prerequisites binaries chart test-upgrade help: ## This list @grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' expand -t 12 test-cluster image 15
 
 demo: prerequisites ui e2e/node_modules/.package-lock.json binaries ## PostgreSQL with a living workload, watched (TARGET=postgres://… for your own)
 	@exec $(TARGET_DIR)/debug/demo
@@ -33,6 +30,12 @@ chart: ## Every static check of the Helm chart and the manifests
 test-upgrade: prerequisites e2e/node_modules/.package-lock.json ## A rolling upgrade from the commit before (or FROM=revision), which is built for it
 	@previous=$$(scripts/previous.sh $(FROM)) && cargo build --workspace --bins --locked && \
 	  PGANALYTICS_PREVIOUS=$$previous cargo test --workspace --locked --test main -- upgrade --ignored --nocapture
+
+test-cluster: prerequisites ui e2e/node_modules/.package-lock.json ## The chart on a real Kubernetes, which it makes here (as root, long; ARGS="--only WORDS --keep")
+	@scripts/cluster/test.sh $(ARGS)
+
+image: prerequisites ui ## The container images, without a Docker engine, as OCI archives in target/image (release build, long)
+	@scripts/image/image.sh
 
 lint: ui/node_modules/.package-lock.json ## Formatting, clippy, the UI's lints
 	cargo fmt --all --check

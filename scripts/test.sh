@@ -54,6 +54,7 @@ cargo build --workspace --bins --locked
 suite rust '^test result: .* ([0-9]+) passed; .*' '^test result: .* ([0-9]+) failed; .*' cargo test --workspace --locked --no-fail-fast
 suite chart '^chart: ([0-9]+) passed, .*' '^chart: [0-9]+ passed, ([0-9]+) failed$' scripts/chart.sh check
 suite browser '^[^a-z]* pass ([0-9]+)$' '^[^a-z]* fail ([0-9]+)$' node --test --test-reporter=spec e2e/browser.test.mjs
+suite images '^Ran ([0-9]+) tests? .*' '^FAILED \(.*=([0-9]+)\).*' python3 -m unittest scripts/image/test_image.py
 
 echo "── per suite"
 printf '%s' "$summary"

@@ -46,10 +46,10 @@ pub(crate) struct BackendArgs {
     /// postgresql://user:password@host1,host2/db?sslmode=verify-full&target_session_attrs=read-write
     #[arg(long, env = "PGANALYTICS_DATABASE_URL", value_name = "URL", hide_env_values = true, conflicts_with = "database_url_file")]
     database_url: Option<Secret>,
-    /// A file with that URL
+    /// A file with that URL; read again when it changes
     #[arg(long, env = "PGANALYTICS_DATABASE_URL_FILE", value_name = "FILE")]
     database_url_file: Option<PathBuf>,
-    /// A file with the password for that URL, where the URL has none
+    /// A file with the password for that URL, where the URL has none; read again when it changes
     #[arg(long, env = "PGANALYTICS_DATABASE_PASSWORD_FILE", value_name = "FILE")]
     database_password_file: Option<PathBuf>,
     /// Where the history's files lie: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, file:///shared/folder, or database;
@@ -184,7 +184,7 @@ impl BackendArgs {
     fn database(&self) -> anyhow::Result<Option<DatabaseUrl>> {
         let url: DatabaseUrl = match (&self.database_url, &self.database_url_file) {
             (Some(url), _) => url.expose().parse().context("--database-url")?,
-            (None, Some(file)) => read(file, "--database-url-file")?.parse().with_context(|| format!("read {}", file.display()))?,
+            (None, Some(file)) => DatabaseUrl::from_file(file).context("--database-url-file")?,
             (None, None) => {
                 anyhow::ensure!(
                     self.database_password_file.is_none(),
@@ -194,7 +194,7 @@ impl BackendArgs {
             }
         };
         Ok(Some(match &self.database_password_file {
-            Some(file) => url.with_password(&read(file, "--database-password-file")?),
+            Some(file) => url.with_password_file(file).context("--database-password-file")?,
             None => url,
         }))
     }

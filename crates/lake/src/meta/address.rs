@@ -2,7 +2,11 @@
 //!
 //! `postgresql://user:password@host1:5432,host2/database?sslmode=verify-full&target_session_attrs=read-write`, as libpq has it. The first
 //! host that takes writes is used; when it no longer does, connections that are made anew go to the one that does.
+//!
+//! URL and password may come from files, as a Secret is mounted. They are read again while the backend runs: a password that was changed is
+//! that of every connection made from then on, without a restart, and connections that are there stay.
 
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -14,7 +18,7 @@ use super::{explain, takes_writes};
 
 /// One host gets this long to answer before the next is tried.
 const CONNECT: Duration = Duration::from_secs(3);
-/// How often the hosts are asked which of them takes writes, where there are several.
+/// How often the hosts are asked which of them takes writes, where there are several, and files with URL or password are read again.
 const LOOK: Duration = Duration::from_secs(1);
 /// The oldest server: 14 brought what the collector needs anyway, and is the oldest that is maintained.
 const OLDEST: i32 = 140_000;
@@ -31,6 +35,15 @@ const PARAMETERS: [&str; 9] = ["sslmode", "sslrootcert", "sslcert", "sslkey", "h
 pub struct DatabaseUrl {
     hosts: Vec<PgConnectOptions>,
     shown: String,
+    files: Files,
+}
+
+/// The files that an address was read from, and what was in them.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Files {
+    url: Option<PathBuf>,
+    password: Option<PathBuf>,
+    contents: Vec<String>,
 }
 
 /// Why a text is no address of a PostgreSQL. It never quotes the password.
@@ -76,7 +89,8 @@ impl FromStr for DatabaseUrl {
         });
         let user = account.split([':', '@']).next().unwrap_or_default();
         let at = if user.is_empty() { "" } else { "@" };
-        Ok(Self { hosts: options.collect::<Result<_, _>>()?, shown: format!("postgresql://{user}{at}{hosts}/{database}") })
+        let shown = format!("postgresql://{user}{at}{hosts}/{database}");
+        Ok(Self { hosts: options.collect::<Result<_, _>>()?, shown, files: Files::default() })
     }
 }
 
@@ -101,11 +115,39 @@ impl std::fmt::Debug for DatabaseUrl {
 }
 
 impl DatabaseUrl {
-    /// The same with another password, as a Secret that is mounted as a file gives it.
-    #[must_use]
-    pub fn with_password(mut self, password: &str) -> Self {
-        self.hosts = self.hosts.into_iter().map(|host| host.password(password)).collect();
-        self
+    /// The address in a file, which is read again while the backend runs.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds no address.
+    pub fn from_file(file: &Path) -> anyhow::Result<Self> {
+        let text = read(file)?;
+        let mut url: Self = text.parse().with_context(|| format!("read {}", file.display()))?;
+        url.files = Files { url: Some(file.to_owned()), password: None, contents: vec![text] };
+        Ok(url)
+    }
+
+    /// The same with the password in a file, as a Secret that is mounted gives it; read again while the backend runs.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn with_password_file(mut self, file: &Path) -> anyhow::Result<Self> {
+        let password = read(file)?;
+        self.hosts = self.hosts.into_iter().map(|host| host.password(&password)).collect();
+        self.files.password = Some(file.to_owned());
+        self.files.contents.push(password);
+        Ok(self)
+    }
+
+    /// What the files say now.
+    fn renewed(&self) -> anyhow::Result<Self> {
+        let url = match &self.files.url {
+            Some(file) => Self::from_file(file)?,
+            None => Self { files: Files::default(), ..self.clone() },
+        };
+        match &self.files.password {
+            Some(file) => url.with_password_file(file),
+            None => Ok(url),
+        }
     }
 
     /// The first host that takes writes.
@@ -123,12 +165,13 @@ impl DatabaseUrl {
         Err(last.unwrap_or_else(|| anyhow::anyhow!("no host is named"))).with_context(|| format!("connect to the meta store {self}"))
     }
 
-    /// Keeps a pool at the host that takes writes, until the pool is closed.
+    /// Keeps a pool at the host that takes writes, with what the files say, until the pool is closed.
     pub(super) fn follow(&self, pool: &PgPool) {
-        if self.hosts.len() < 2 {
+        let from_files = self.files != Files::default();
+        if self.hosts.len() < 2 && !from_files {
             return;
         }
-        let (hosts, pool) = (self.clone(), pool.clone());
+        let (mut url, pool) = (self.clone(), pool.clone());
         tokio::spawn(async move {
             let mut tick = tokio::time::interval(LOOK);
             tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -138,16 +181,35 @@ impl DatabaseUrl {
                     _ = tick.tick() => {}
                 }
                 let current = pool.connect_options();
-                if look(&current).await.is_ok() {
+                // A file that cannot be read just now, or holds nonsense, changes nothing.
+                if from_files
+                    && let Ok(renewed) = url.renewed()
+                    && renewed.files != url.files
+                {
+                    tracing::info!("the meta store's user or password was changed");
+                    url = renewed;
+                    let same = |host: &&PgConnectOptions| (host.get_host(), host.get_port()) == (current.get_host(), current.get_port());
+                    if let Some(host) = url.hosts.iter().find(same).or(url.hosts.first()) {
+                        pool.set_connect_options(host.clone());
+                    }
                     continue;
                 }
-                if let Ok(other) = hosts.writable().await {
+                if url.hosts.len() < 2 || look(&current).await.is_ok() {
+                    continue;
+                }
+                if let Ok(other) = url.writable().await {
                     tracing::warn!(database.host = other.get_host(), "the meta store's primary is another host now");
                     pool.set_connect_options(other);
                 }
             }
         });
     }
+}
+
+/// A small file, without the end of its line.
+fn read(file: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// The version of a server that takes writes.
@@ -178,6 +240,25 @@ mod tests {
         let hosts: Vec<(&str, u16)> = url.hosts.iter().map(|host| (host.get_host(), host.get_port())).collect();
         assert_eq!(hosts, [("a", 5433), ("b", 5432)]);
         assert_eq!(format!("{url} {url:?}"), "postgresql://me@a:5433,b/meta postgresql://me@a:5433,b/meta");
+        Ok(())
+    }
+
+    #[test]
+    fn files_are_read_again_and_only_a_change_is_one() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (address, password) = (folder.path().join("uri"), folder.path().join("password"));
+        std::fs::write(&address, "postgresql://me@a/meta\n")?;
+        std::fs::write(&password, "one\n")?;
+        let url = DatabaseUrl::from_file(&address)?.with_password_file(&password)?;
+        assert!(url.renewed()?.files == url.files);
+        std::fs::write(&password, "another\n")?;
+        let renewed = url.renewed()?;
+        assert!(renewed.files != url.files);
+        assert_eq!(renewed.files.contents, ["postgresql://me@a/meta", "another"]);
+        std::fs::write(&address, "postgresql://me@b/meta")?;
+        assert_eq!(renewed.renewed()?.to_string(), "postgresql://me@b/meta");
+        std::fs::remove_file(&password)?;
+        assert!(renewed.renewed().is_err());
         Ok(())
     }
 

@@ -1,0 +1,70 @@
+"""Installs pgAnalytics into the Kubernetes that KUBECONFIG names, as a user would, and does to it what a cluster's life does. Scripted by
+`scripts/cluster/test.sh`, which makes that Kubernetes; `python3 -m cluster` in e2e/ does the same with another.
+
+What it makes, it makes in the namespaces pganalytics, services, databases and trial, which must not be there yet; it removes them at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+# The scenarios, in their order.
+from . import installing, watching, disturbing, rotating, mistaken, removing  # noqa: F401, I001
+from .kubernetes import Wrong, apply, exists, kubectl
+from .report import facts, write
+from .scenario import run_all
+from .world import DATABASES, HERE, NAMESPACE, SERVICES, World
+
+OURS = (NAMESPACE, SERVICES, DATABASES, "trial")
+CHECKOUT = HERE.parents[1]
+
+
+def clean() -> None:
+    """Removes the namespaces of a run."""
+    kubectl("delete", "namespace", *OURS, "--ignore-not-found", "--wait=true")
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="cluster", description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--chart", type=Path, default=CHECKOUT / "helm/pganalytics")
+    parser.add_argument("--image-prefix", required=True, help="where the images of scripts/cluster/images.sh are, as registry.example.com/test")
+    parser.add_argument("--images", type=Path, default=CHECKOUT / "target/image", help="what make image left, for the report")
+    parser.add_argument("--report", type=Path, default=CHECKOUT / "target/cluster-report.md")
+    parser.add_argument("--only", help="scenarios with these words in their title, beside those that all others need")
+    parser.add_argument("--discovery", action=argparse.BooleanOptionalAction, default=True, help="whether collectors find pods by themselves")
+    parser.add_argument("--keep", action="store_true", help="leave everything in the cluster")
+    options = parser.parse_args()
+
+    there = [name for name in OURS if exists("default", "namespace", name)]
+    if there:
+        print(f"these namespaces are there already, from another run or somebody else's: {', '.join(there)}", file=sys.stderr)
+        return 2
+    # A cluster that has the real ones keeps them.
+    if not exists("default", "crd", "servicemonitors.monitoring.coreos.com"):
+        apply((HERE / "monitoring-crds.yaml").read_text())
+    with tempfile.TemporaryDirectory(prefix="pganalytics-cluster-test-") as folder:
+        world = World(Path(folder), options.chart.resolve(), options.image_prefix, options.discovery)
+        try:
+            outcomes = run_all(world, options.only)
+        finally:
+            if world.ledger:
+                world.ledger.pause()
+        try:
+            about = facts(options.images)
+        except Wrong as error:
+            about = [f"the cluster did not say what it is: {error}"]
+        write(options.report, outcomes, about)
+        if not options.keep:
+            clean()
+    failed = sum(1 for outcome in outcomes if outcome.trouble)
+    print(f"the report is {options.report}", file=sys.stderr)
+    print(f"{len(outcomes) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

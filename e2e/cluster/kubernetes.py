@@ -1,0 +1,145 @@
+"""A Kubernetes as an administrator sees it: kubectl and helm, and waiting for what they say."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+# How long anything may take before it counts as never: many times what it takes on two busy cores.
+PATIENCE_S = 300
+
+
+class Wrong(Exception):
+    """Something is not as the scenario says it must be."""
+
+
+def say(text: str) -> None:
+    """A line for whoever waits."""
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
+def until(what: str, ask: Callable[[], T | None], patience_s: float = PATIENCE_S) -> T:
+    """Asks until the answer is something; an exception is an answer to be asked again after."""
+    began, told, trouble = time.monotonic(), 0.0, ""
+    while True:
+        try:
+            answer = ask()
+            if answer:
+                return answer
+            trouble = ""
+        except (Wrong, OSError, subprocess.SubprocessError, ValueError, KeyError, IndexError) as error:
+            trouble = str(error)
+        waited = time.monotonic() - began
+        if waited > patience_s:
+            raise Wrong(f"waited {patience_s:.0f} s in vain for {what}" + (f": {trouble}" if trouble else ""))
+        if waited > told + 15:
+            told = waited
+            say(f"still waiting for {what} ({waited:.0f} s){': ' + trouble[:200] if trouble else ''}")
+        time.sleep(0.5)
+
+
+def run(*command: str, stdin: str | None = None, timeout_s: float = PATIENCE_S) -> str:
+    """A command's standard output; what it says on standard error is in the exception where it fails."""
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False)
+    if done.returncode != 0:
+        raise Wrong(f"{' '.join(command)[:300]} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-1500:]}")
+    return done.stdout
+
+
+def kubectl(*arguments: str, stdin: str | None = None) -> str:
+    """kubectl's output."""
+    return run("kubectl", *arguments, stdin=stdin)
+
+
+def helm(*arguments: str) -> str:
+    """helm's output."""
+    return run("helm", *arguments)
+
+
+def get(namespace: str, *what: str) -> dict:
+    """Objects as the API server has them."""
+    return json.loads(kubectl("--namespace", namespace, "get", *what, "--output", "json"))
+
+
+def exists(namespace: str, *what: str) -> bool:
+    """Whether there is such an object."""
+    return kubectl("--namespace", namespace, "get", *what, "--ignore-not-found", "--output", "name").strip() != ""
+
+
+def apply(manifest: str) -> None:
+    """Makes objects as a manifest has them."""
+    kubectl("apply", "--filename", "-", stdin=manifest)
+
+
+def fill(manifest: Path, **values: str) -> str:
+    """A manifest with its @NAMES@ replaced."""
+    text = manifest.read_text()
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    return text
+
+
+def is_ready(pod: dict) -> bool:
+    """Whether a pod runs and takes requests."""
+    conditions = {condition["type"]: condition["status"] for condition in pod["status"].get("conditions", [])}
+    return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
+
+
+def pods(namespace: str, selector: str) -> list[dict]:
+    """Pods by label."""
+    return get(namespace, "pods", "--selector", selector)["items"]
+
+
+def ready_pods(namespace: str, selector: str, count: int) -> list[dict]:
+    """Waits until there are this many pods, no more, and all are ready."""
+
+    def found() -> list[dict] | None:
+        there = pods(namespace, selector)
+        waiting = [trouble_of(pod) for pod in there if not is_ready(pod)]
+        if waiting:
+            raise Wrong("; ".join(waiting))
+        return there if len(there) == count else None
+
+    return until(f"{count} ready pods of {selector}", found)
+
+
+def trouble_of(pod: dict) -> str:
+    """Why a pod is not ready, in a line."""
+    states = pod["status"].get("initContainerStatuses", []) + pod["status"].get("containerStatuses", [])
+    reasons = [f"{state['name']}: {state['state']['waiting'].get('reason')}" for state in states if "waiting" in state.get("state", {})]
+    return f"{pod['metadata']['name']} {pod['status'].get('phase')} {', '.join(reasons)}".strip()
+
+
+def secret_value(namespace: str, name: str, key: str) -> str:
+    """A Secret's value."""
+    return base64.b64decode(get(namespace, "secret", name)["data"][key]).decode()
+
+
+def logs(namespace: str, pod: str, container: str, previous: bool = False) -> str:
+    """A container's log."""
+    return kubectl("--namespace", namespace, "logs", pod, "--container", container, *(["--previous"] if previous else []))
+
+
+@contextmanager
+def port_forward(namespace: str, what: str, port: int) -> Iterator[int]:
+    """A port of 127.0.0.1 that leads there."""
+    command = ["kubectl", "--namespace", namespace, "port-forward", what, f":{port}", "--address", "127.0.0.1"]
+    with tempfile.TemporaryFile("w+") as errors, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line.startswith("Forwarding from 127.0.0.1:"):
+                errors.seek(0)
+                raise Wrong(f"kubectl port-forward {what} said: {line}{errors.read()}")
+            yield int(line.split(":")[1].split(" ")[0])
+        finally:
+            process.terminate()

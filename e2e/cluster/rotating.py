@@ -1,0 +1,100 @@
+"""What is renewed is taken without a restart and without a failed request: certificates and passwords."""
+
+from __future__ import annotations
+
+from .api import Api
+from .installing import through_ingress
+from .kubernetes import Wrong, apply, kubectl, pods, ready_pods, until
+from .load import Load
+from .scenario import scenario
+from .world import BACKENDS, COLLECTORS, HOST, NAMESPACE, RELEASE, World, password
+
+
+def serial(world: World) -> str:
+    """Of the certificate that the ingress controller shows."""
+    answer = Api(f"https://{HOST}", address=world.node_address, authority=world.authority).ask("GET", "/livez")
+    return str((answer.certificate or {}).get("serialNumber"))
+
+
+def restarts(selector: str) -> dict[str, int]:
+    """How often each pod's containers were restarted."""
+    return {pod["metadata"]["uid"]: pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods(NAMESPACE, selector)}
+
+
+def replace_secret(*arguments: str) -> None:
+    """A Secret with new contents."""
+    apply(kubectl("--namespace", NAMESPACE, "create", "secret", *arguments, "--dry-run=client", "--output", "yaml"))
+
+
+def look_again(selector: str) -> None:
+    """kubelet brings a new Secret into a running pod within about a minute; an annotation that changes makes it look at once."""
+    for pod in pods(NAMESPACE, selector):
+        kubectl("--namespace", NAMESPACE, "annotate", "pod", pod["metadata"]["name"], f"cluster-test/looked={password()[:8]}", "--overwrite")
+
+
+@scenario("a new TLS Secret is served without a failed request")
+def certificate(world: World) -> None:
+    """Same authority, another certificate."""
+    before = serial(world)
+    made, key = world.make_certificate("renewed", HOST)
+    with Load(world.api) as load:
+        replace_secret("tls", f"{RELEASE}-tls", f"--cert={made}", f"--key={key}")
+        until("the new certificate to be served", lambda: serial(world) != before)
+    world.note(load.judge())
+    through_ingress(world)
+
+
+@scenario("the database's password is changed: backends take the new one without a restart")
+def database_password(world: World) -> None:
+    """The password at the server and in the Secret; then every session is ended, so that each backend must sign in anew."""
+    before = restarts(BACKENDS)
+    world.database_password = password()
+    with Load(world.api) as load:
+        replace_secret("generic", f"{RELEASE}-database", f"--from-literal=password={world.database_password}",
+                       f"--from-file=ca.crt={world.authority}")
+        look_again(BACKENDS)
+        meta = world.meta_store()
+        meta.sql(f"alter role pganalytics password '{world.database_password}'")
+        until("sessions with the new password", lambda: signed_in_anew(world))
+        ready_pods(NAMESPACE, BACKENDS, 3)
+    if restarts(BACKENDS) != before:
+        raise Wrong("a backend was restarted or replaced")
+    world.note(load.judge())
+    if world.ledger:
+        world.note(world.ledger.judge(world.api))
+
+
+def signed_in_anew(world: World) -> bool:
+    """Ends all sessions of the backends; whether each has a new one afterwards."""
+    meta = world.meta_store()
+    meta.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'pganalytics'")
+    world.api.request("GET", "/api/v1/auth/me")
+    addresses = {pod["status"]["podIP"] for pod in pods(NAMESPACE, BACKENDS)}
+    clients = set(meta.sql("select distinct host(client_addr) from pg_stat_activity where usename = 'pganalytics'").split())
+    return addresses <= clients
+
+
+@scenario("the password of the watched servers is changed: collectors take the new one")
+def target_password(world: World) -> None:
+    """One Secret is mounted, the other is read through the API. The servers' sessions are ended too; statistics go on."""
+    new = password()
+    for name in ("orders", "billing"):
+        world.target(name).sql(f"alter role monitor password '{new}'")
+    world.monitor_password = new
+    replace_secret("generic", f"{RELEASE}-monitor", "--from-literal=username=monitor", f"--from-literal=password={new}")
+    if world.discovery:
+        look_again(COLLECTORS)
+        apply(kubectl("--namespace", "databases", "create", "secret", "generic", "monitor", "--type=kubernetes.io/basic-auth",
+                      "--from-literal=username=monitor", f"--from-literal=password={new}", "--dry-run=client", "--output", "yaml"))
+    else:
+        # Credentials for named servers are variables of the pod, which are as they were when it was started.
+        kubectl("--namespace", NAMESPACE, "rollout", "restart", f"deployment/{RELEASE}-collector-remote")
+        kubectl("--namespace", NAMESPACE, "rollout", "status", f"deployment/{RELEASE}-collector-remote", "--timeout=120s")
+    for name in ("orders", "billing"):
+        world.target(name).sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'monitor'")
+        until(f"{name} to be watched with the new password", lambda name=name: world.target(name).sql(
+            "select count(*) from pg_stat_activity where usename = 'monitor'") != "0")
+        up = f"select count(*) from pganalytics_fleet where up and server = '{world.server(name)}'"
+        until(f"{name} to be shown as up", lambda up=up: world.api.integer(up))
+    if world.discovery and any(restarts(COLLECTORS).values()):
+        raise Wrong("a collector was restarted")

@@ -1,0 +1,110 @@
+"""What all scenarios share: names, passwords, addresses, and what the report is to say."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .api import Api
+from .kubernetes import Wrong, get, secret_value
+from .ledger import Database, Ledger
+
+RELEASE = "pganalytics"
+NAMESPACE = "pganalytics"
+SERVICES = "services"
+DATABASES = "databases"
+HOST = "pganalytics.test"
+NODE_PORT = 30080
+BACKENDS = f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=backend"
+COLLECTORS = f"app.kubernetes.io/instance={RELEASE},pganalytics.io/collector=true"
+HERE = Path(__file__).resolve().parent
+
+
+def password() -> str:
+    """Without a character that a URL or a shell would take for something else."""
+    return secrets.token_hex(16)
+
+
+@dataclass
+class World:
+    """One run."""
+
+    folder: Path
+    chart: Path
+    image_prefix: str
+    discovery: bool
+    database_password: str = field(default_factory=password)
+    superuser_password: str = field(default_factory=password)
+    monitor_password: str = field(default_factory=password)
+    s3_secret_key: str = field(default_factory=password)
+    notes: list[str] = field(default_factory=list)
+    ledger: Ledger | None = None
+    _api: Api | None = None
+
+    def note(self, text: str) -> None:
+        """A fact for the report, with the scenario that runs."""
+        self.notes.append(text)
+
+    @property
+    def node_address(self) -> str:
+        """A node's address."""
+        addresses = get("default", "nodes")["items"][0]["status"]["addresses"]
+        return next(entry["address"] for entry in addresses if entry["type"] == "InternalIP")
+
+    @property
+    def authority(self) -> Path:
+        """Who signed the certificates of this run."""
+        return self.folder / "ca.crt"
+
+    @property
+    def api(self) -> Api:
+        """The API through the ingress controller, signed in."""
+        if self._api is None:
+            api = Api(f"https://{HOST}", address=self.node_address, authority=self.authority)
+            api.log_in(secret_value(NAMESPACE, f"{RELEASE}-admin", "password"))
+            self._api = api
+        return self._api
+
+    def cluster_ip(self, namespace: str, service: str) -> str:
+        """A Service's address."""
+        return get(namespace, "service", service)["spec"]["clusterIP"]
+
+    def target(self, name: str) -> Database:
+        """A watched server, for the test itself."""
+        return Database(self.cluster_ip(DATABASES, {"orders": "orders-rw"}.get(name, name)), "postgres", self.superuser_password)
+
+    def meta_store(self) -> Database:
+        """The database of the backends, for the test itself."""
+        return Database(self.cluster_ip(SERVICES, "database"), "postgres", self.superuser_password)
+
+    def server(self, name: str) -> str:
+        """What pgAnalytics calls a watched server."""
+        found = [row[0] for row in self.api.sql("select server from pganalytics_fleet") if name in row[0]]
+        if len(found) != 1:
+            raise Wrong(f"of the servers that pgAnalytics knows, {len(found)} have {name} in their names")
+        return found[0]
+
+    def make_authority(self) -> None:
+        """An authority of this run."""
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=cluster test",
+                "-addext", "keyUsage=critical,keyCertSign", "-keyout", str(self.folder / "ca.key"), "-out", str(self.authority))
+
+    def make_certificate(self, name: str, host: str, days: int = 30) -> tuple[Path, Path]:
+        """A certificate for a host, signed by it; with its key."""
+        key, request, certificate = (self.folder / f"{name}.{ending}" for ending in ("key", "csr", "crt"))
+        extensions = self.folder / f"{name}.ext"
+        extensions.write_text(f"subjectAltName=DNS:{host}\nbasicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth\n")
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}", "-keyout", str(key),
+                "-out", str(request))
+        openssl("x509", "-req", "-in", str(request), "-CA", str(self.authority), "-CAkey", str(self.folder / "ca.key"), "-CAcreateserial",
+                "-days", str(days), "-extfile", str(extensions), "-out", str(certificate))
+        return certificate, key
+
+
+def openssl(*arguments: str) -> None:
+    """openssl, silent where all is well."""
+    done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Wrong(f"openssl {arguments[0]}: {done.stderr}")
