@@ -419,7 +419,9 @@ mod tests {
     #[test]
     fn every_built_in_view_is_shipped() {
         let shipped: BTreeSet<String> = rows().views().map(|view| view.name.clone()).collect();
-        let known: BTreeSet<String> = ViewSet::builtin().unwrap().iter().map(|view| view.name.clone()).collect();
+        // The simulated servers run in no pod.
+        let of_servers = |name: &String| name != "kubernetes_pod";
+        let known: BTreeSet<String> = ViewSet::builtin().unwrap().iter().map(|view| view.name.clone()).filter(of_servers).collect();
         assert_eq!(shipped, known, "a view came or went: adapt HABITS");
     }
 
