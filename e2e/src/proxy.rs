@@ -125,7 +125,7 @@ async fn relay(mut client: TcpStream, server: SocketAddr, mut line: watch::Recei
                 if let Line::LosesAnswersTo(words) = now
                     && up[..sent].windows(words.len()).any(|window| window == words)
                 {
-                    server.read(&mut down).await?;
+                    let _thrown_away = server.read(&mut down).await?;
                     lost.fetch_add(1, Ordering::Relaxed);
                     return Ok(());
                 }
