@@ -125,8 +125,10 @@ async fn relay(mut client: TcpStream, server: SocketAddr, mut line: watch::Recei
                 if let Line::LosesAnswersTo(words) = now
                     && up[..sent].windows(words.len()).any(|window| window == words)
                 {
-                    let _thrown_away = server.read(&mut down).await?;
-                    lost.fetch_add(1, Ordering::Relaxed);
+                    // Nothing to lose where the server has ended the connection itself.
+                    if server.read(&mut down).await? > 0 {
+                        lost.fetch_add(1, Ordering::Relaxed);
+                    }
                     return Ok(());
                 }
             }
