@@ -94,10 +94,11 @@ async fn three_replicas_of_the_version_before_are_replaced_one_by_one_and_no_cli
         cluster.backends[at].set_program(None);
         cluster.backends[at].run().await?;
         ship(&cluster, &format!("{} upgraded", at + 1)).await?;
-        // One of them dies in the middle of it: versions side by side must recover from each other as well.
-        cluster.backends[(at + 1) % 3].kill();
-        cluster.backends[(at + 1) % 3].run().await?;
-        ship(&cluster, &format!("{} upgraded, and another killed", at + 1)).await?;
+        // It dies in the middle of it: versions side by side must recover from each other as well. One of the version before would not
+        // start again by now, since the schema is newer.
+        cluster.backends[at].kill();
+        cluster.backends[at].run().await?;
+        ship(&cluster, &format!("{} upgraded, and killed", at + 1)).await?;
     }
     println!("{tally}");
     ensure!(tally.given_up == 0, "{} batches were given up", tally.given_up);
