@@ -21,8 +21,9 @@ pub enum Line {
     Slow(Duration),
     /// Connections break, old and new ones.
     Broken,
-    /// What has these bytes in it reaches the server; then, once the server has answered, the connection breaks: the answer is lost.
-    LosesAnswersTo(&'static [u8]),
+    /// A transaction of PostgreSQL in which these words were sent is committed; then, once the server has answered, the connection breaks, and
+    /// nobody hears of it. A statement's words are sent once a connection, when it is prepared there.
+    LosesCommitAfter(&'static [u8]),
 }
 
 /// See the module. Connections end when it is dropped.
@@ -101,6 +102,7 @@ async fn relay(mut client: TcpStream, server: SocketAddr, mut line: watch::Recei
     }
     let mut server = TcpStream::connect(server).await?;
     let (mut up, mut down) = (vec![0; PIECE], vec![0; PIECE]);
+    let mut awaits_commit = false;
     loop {
         let (sent, answered) = tokio::select! {
             read = client.read(&mut up) => (read?, None),
@@ -122,9 +124,10 @@ async fn relay(mut client: TcpStream, server: SocketAddr, mut line: watch::Recei
             None if sent == 0 => return Ok(()),
             None => {
                 server.write_all(&up[..sent]).await?;
-                if let Line::LosesAnswersTo(words) = now
-                    && up[..sent].windows(words.len()).any(|window| window == words)
-                {
+                let Line::LosesCommitAfter(words) = now else { continue };
+                let has = |words: &[u8]| up[..sent].windows(words.len()).any(|window| window == words);
+                awaits_commit |= has(words);
+                if awaits_commit && has(b"COMMIT") {
                     // Nothing to lose where the server has ended the connection itself.
                     if server.read(&mut down).await? > 0 {
                         lost.fetch_add(1, Ordering::Relaxed);
