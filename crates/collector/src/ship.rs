@@ -194,7 +194,7 @@ impl Shipper {
             Ok(answer) => answer,
             Err(error) => {
                 let tls = pganalytics_tls::explain(&error, "[backend] ca_file", "[backend] cert_file and key_file");
-                let reason = tls.map_or_else(|| chain(&error), |reason| format!("reach {}: {reason}", self.backend.url));
+                let reason = tls.map_or_else(|| chain(error), |reason| format!("reach {}: {reason}", self.backend.url));
                 return Err(Failed::Unreached(reason));
             }
         };
@@ -249,14 +249,8 @@ impl Shipper {
 }
 
 /// The error with its causes; reqwest's own text leaves them out. It names the URL, which holds no secret.
-fn chain(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
+fn chain(error: reqwest::Error) -> String {
+    format!("{:#}", anyhow::Error::new(error))
 }
 
 /// The spool, shared with whoever appends, and the bell that says there is something in it.

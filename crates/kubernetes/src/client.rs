@@ -157,7 +157,7 @@ impl Client {
         if let Some(body) = &body {
             request = request.json(body);
         }
-        let answer = request.send().await.map_err(|error| self.unreachable(causes(&error)))?;
+        let answer = request.send().await.map_err(|error| self.unreachable(causes(error)))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);
@@ -171,7 +171,7 @@ impl Client {
 
     async fn body(&self, mut answer: reqwest::Response, action: &str) -> Result<Bytes, ApiError> {
         let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| self.unreachable(causes(&error)))? {
+        while let Some(chunk) = answer.chunk().await.map_err(|error| self.unreachable(causes(error)))? {
             if body.len() + chunk.len() > ANSWER_CAP {
                 let reason = format!("it is larger than {} MiB", ANSWER_CAP >> 20);
                 return Err(ApiError::Malformed { action: action.into(), reason });
@@ -266,14 +266,8 @@ pub(crate) fn status_error(status: &Status, action: &str) -> ApiError {
 }
 
 /// The error with its causes; reqwest's own text leaves them out.
-fn causes(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
+fn causes(error: reqwest::Error) -> String {
+    format!("{:#}", anyhow::Error::new(error))
 }
 
 #[cfg(test)]

@@ -314,7 +314,7 @@ impl Lake {
     /// Follows the other replicas; and, while it holds the lease, compaction, retention and the removal of replaced files; until stopped.
     /// A step that fails is logged and tried again next time.
     pub async fn run(&self, stop: CancellationToken) {
-        // On the heap: they are together are too large for a caller's future.
+        // On the heap: together they are too large for a caller's future.
         Box::pin(async {
             tokio::join!(self.0.follower.run(&stop), self.0.lease.keep(&stop), self.write_until(&stop), self.tend_until(&stop))
         })

@@ -9,14 +9,19 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use pganalytics_lake::{AnswerCache, Query};
+use tokio::sync::Notify;
 
 use crate::world::{Row, World, batch, noon};
 
-/// A cache in memory, which counts.
+/// The longest that an answer may take to be kept.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A cache in memory, which tells when something came.
 #[derive(Debug, Default)]
 struct Kept {
     answers: Mutex<HashMap<String, Bytes>>,
     is_closed: AtomicBool,
+    came: Notify,
 }
 
 #[async_trait]
@@ -28,6 +33,7 @@ impl AnswerCache for Kept {
     async fn put(&self, name: &str, bytes: Vec<u8>) {
         if !self.is_closed.load(Ordering::SeqCst) {
             self.answers.lock().unwrap().insert(name.to_owned(), bytes.into());
+            self.came.notify_one();
         }
     }
 }
@@ -39,13 +45,13 @@ const SLOW: &str = "select count(distinct s.queryid * 0 + x.value % 99991) + 100
 impl Kept {
     /// Waits until so many answers are kept: putting them is not waited for.
     async fn holds(&self, count: usize) {
-        for _ in 0..500 {
-            if self.answers.lock().unwrap().len() == count {
-                return;
+        let kept = async {
+            while self.answers.lock().unwrap().len() < count {
+                self.came.notified().await;
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("{} answers are kept, not {count}", self.answers.lock().unwrap().len());
+        };
+        tokio::time::timeout(PATIENCE, kept).await.expect("an answer is kept");
+        assert_eq!(self.answers.lock().unwrap().len(), count);
     }
 }
 
