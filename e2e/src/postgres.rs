@@ -225,11 +225,12 @@ impl Postgres {
     /// # Errors
     /// When it does not come back.
     pub async fn crash(&mut self) -> Result<()> {
-        let mut victim = self.connect().await?;
+        let (mut victim, mut witness) = (self.connect().await?, self.connect().await?);
         let id: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut victim).await.context("ask for a session's process")?;
         let id = Pid::from_raw(id).context("a process id")?;
         kill_process(id, Signal::KILL).context("kill a session")?;
-        until("the session to be gone", PATIENCE, async || Ok(execute(&mut victim, "select").await.is_err().then_some(()))).await?;
+        // The victim is gone before the postmaster knows, and until then it lets others in. It ends the witness because it knows.
+        until("all sessions to be gone", PATIENCE, async || Ok(execute(&mut witness, "select").await.is_err().then_some(()))).await?;
         until("PostgreSQL to recover from a crash", PATIENCE, async || self.connect().await.map(Some)).await?;
         Ok(())
     }
