@@ -91,7 +91,7 @@ def check_08_checkov(tools):
     reasons = {
         "CKV_K8S_15": "images are pinned by tag or digest, so they need not be pulled each time",
         "CKV_K8S_43": "a digest is the user's choice: backend.image.digest",
-        "CKV_K8S_38": "the bootstrap Job and discovery talk to the API server; all others have no token, which a check here proves",
+        "CKV_K8S_38": "the bootstrap Job, discovery and enrolment talk to the API server; all others have no token, which a check here proves",
         "CKV_K8S_35": "clients of object stores and libpq read variables; passwords that our own programs read come as files",
         "CKV_K8S_21": "a chart is rendered for the namespace that it is given",
         "CKV2_K8S_6": "policies are found by labels that checkov does not join; a check here proves that each pod has one",
