@@ -157,3 +157,16 @@ def check_12_package(tools):
         listing = run(["tar", "tzf", *map(str, pathlib.Path(folder).glob("*.tgz"))])
         assert "/tests/health.yaml" in listing and "_test.yaml" not in listing and "/ci/" not in listing, listing
     assert CASES, "there are no cases in helm/pganalytics/ci"
+
+
+def check_13_cluster_test(tools):
+    """the chart takes the values that the test on a real cluster installs and upgrades with"""
+    folder = ROOT / "e2e" / "cluster"
+    upgrades = [[], ["backend.config.maxRows=20000"], ["backend.replicas=5"], ["collector.enrolment.method=token"],
+                ["collector.tls.enabled=true", "collector.tls.existingSecret=pganalytics-metrics-tls"]]
+    for watched in ("discovery", "targets"):
+        files = [CHART / "values-prod.yaml", folder / "values.yaml", folder / f"{watched}-values.yaml"]
+        for settings in upgrades:
+            run([tools.program("helm"), "template", "pganalytics", CHART, *[word for file in files for word in ("--values", file)],
+                 *[word for setting in settings for word in ("--set", setting)]])
+    return 2 * len(upgrades)
