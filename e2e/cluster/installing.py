@@ -48,6 +48,13 @@ def make_secrets(world: World) -> None:
     )
     for secret in secrets:
         kubectl("--namespace", NAMESPACE, "create", "secret", *secret)
+    if not world.discovery:
+        kubectl("--namespace", NAMESPACE, "create", "secret", *billing_login(world))
+
+
+def billing_login(world: World) -> tuple[str, ...]:
+    """The Secret of the one named server that has a login of its own (targets-values.yaml)."""
+    return "generic", "billing-login", f"--from-literal=pg_service.conf=[billing]\nuser=monitor\npassword={world.monitor_password}\n"
 
 
 def values(world: World) -> list[str]:

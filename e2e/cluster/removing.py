@@ -19,7 +19,7 @@ def uninstalled(world: World) -> None:
     if world.ledger:
         world.ledger.pause()
     made_by_hand = {f"{RELEASE}-{name}" for name in ("database", "store", "tls", "monitor")}
-    usual = {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default"} | {f"Secret/{name}" for name in made_by_hand}
+    usual = {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default", "Secret/billing-login"} | {f"Secret/{name}" for name in made_by_hand}
     said = {f"Secret/{RELEASE}-{name}" for name in ("admin", "monitoring", "collector")}
     helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout", "4m")
     until("the pods to be gone", lambda: not pods(NAMESPACE, f"app.kubernetes.io/instance={RELEASE}"))
