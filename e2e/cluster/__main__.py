@@ -54,7 +54,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="pganalytics-cluster-test-") as folder:
         world = World(Path(folder), options.chart.resolve(), options.image_prefix, options.discovery)
         try:
-            outcomes = run_all(world, options.only)
+            outcomes = run_all(world, options.only, options.report.parent / "cluster-evidence")
         finally:
             if world.ledger:
                 world.ledger.pause()
