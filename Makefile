@@ -24,7 +24,7 @@ ui: ui/dist/index.html ## The web UI
 test: prerequisites ui ## Every test of every suite; installs what they need
 	@scripts/test.sh
 
-test-discovery: prerequisites e2e/node_modules/.package-lock.json binaries ## Discovery against a real Kubernetes API, which is built once (a part of test-cluster)
+test-discovery: prerequisites e2e/node_modules/.package-lock.json binaries ## Discovery and enrolment against a real Kubernetes API, which is built once (a part of test-cluster)
 	@cargo test --workspace --locked --test discovery
 
 chart: ## Every static check of the Helm chart and the manifests
@@ -34,7 +34,8 @@ test-upgrade: prerequisites e2e/node_modules/.package-lock.json ## A rolling upg
 	@previous=$$(scripts/previous.sh $(FROM)) && cargo build --workspace --bins --locked && \
 	  PGANALYTICS_PREVIOUS=$$previous cargo test --workspace --locked --test main -- upgrade --ignored --nocapture
 
-test-cluster: prerequisites ui e2e/node_modules/.package-lock.json ## The chart on a real Kubernetes, which it makes here (as root, long; ARGS="--only WORDS --keep")
+# With ARGS only what they ask for.
+test-cluster: prerequisites ui e2e/node_modules/.package-lock.json $(if $(ARGS),,test-discovery) ## The chart on a real Kubernetes, which it makes here, after test-discovery (as root, long; ARGS="--only WORDS --keep")
 	@scripts/cluster/test.sh $(ARGS)
 
 image: prerequisites ui ## The container images, without a Docker engine, as OCI archives in target/image (release build, long)

@@ -1,7 +1,8 @@
 """Installs pgAnalytics into the Kubernetes that KUBECONFIG names, as a user would, and does to it what a cluster's life does. Scripted by
 `scripts/cluster/test.sh`, which makes that Kubernetes; `python3 -m cluster` in e2e/ does the same with another.
 
-What it makes, it makes in the namespaces pganalytics, services, databases and trial, which must not be there yet; it removes them at the end.
+What it makes, it makes in the namespaces pganalytics, services, databases and trial, which must not be there yet; it removes them at the end, and
+what of it is not in a namespace.
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ import tempfile
 from pathlib import Path
 
 # The scenarios, in their order.
-from . import installing, watching, disturbing, rotating, mistaken, removing  # noqa: F401, I001
+from . import installing, watching, disturbing, rotating, mistaken, enrolling, removing  # noqa: F401, I001
 from .kubernetes import Wrong, apply, exists, kubectl
 from .report import facts, write
 from .scenario import run_all
-from .world import DATABASES, HERE, NAMESPACE, SERVICES, World
+from .world import DATABASES, HERE, NAMESPACE, RELEASE, SERVICES, World
 
 OURS = (NAMESPACE, SERVICES, DATABASES, "trial")
 CHECKOUT = HERE.parents[1]
 
 
-def clean() -> None:
-    """Removes the namespaces of a run."""
+def clean(monitoring_kinds: bool) -> None:
+    """Removes the namespaces of a run, the rights of a release that was not uninstalled, and the monitoring kinds where they are the run's own."""
     kubectl("delete", "namespace", *OURS, "--ignore-not-found", "--wait=true")
+    kubectl("delete", "clusterrole,clusterrolebinding", "--selector", f"app.kubernetes.io/instance in ({RELEASE}, trial)")
+    if monitoring_kinds:
+        kubectl("delete", "--ignore-not-found", "--filename", str(HERE / "monitoring-crds.yaml"))
 
 
 def main() -> int:
@@ -44,12 +48,13 @@ def main() -> int:
         print(f"these namespaces are there already, from another run or somebody else's: {', '.join(there)}", file=sys.stderr)
         return 2
     # A cluster that has the real ones keeps them.
-    if not exists("default", "crd", "servicemonitors.monitoring.coreos.com"):
+    monitoring_kinds = not exists("default", "crd", "servicemonitors.monitoring.coreos.com")
+    if monitoring_kinds:
         apply((HERE / "monitoring-crds.yaml").read_text())
     with tempfile.TemporaryDirectory(prefix="pganalytics-cluster-test-") as folder:
         world = World(Path(folder), options.chart.resolve(), options.image_prefix, options.discovery)
         try:
-            outcomes = run_all(world, options.only)
+            outcomes = run_all(world, options.only, options.report.parent / "cluster-evidence")
         finally:
             if world.ledger:
                 world.ledger.pause()
@@ -59,7 +64,7 @@ def main() -> int:
             about = [f"the cluster did not say what it is: {error}"]
         write(options.report, outcomes, about)
         if not options.keep:
-            clean()
+            clean(monitoring_kinds)
     failed = sum(1 for outcome in outcomes if outcome.trouble)
     print(f"the report is {options.report}", file=sys.stderr)
     print(f"{len(outcomes) - failed} passed, {failed} failed")

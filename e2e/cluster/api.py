@@ -9,6 +9,7 @@ import ssl
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from .kubernetes import Wrong
@@ -29,7 +30,7 @@ class Answer:
     body: bytes
     certificate: dict | None = None
 
-    def json(self) -> dict:
+    def json(self) -> Any:
         """The body as JSON."""
         try:
             return json.loads(self.body)
@@ -73,7 +74,7 @@ class Api:
         finally:
             connection.close()
 
-    def request(self, method: str, path: str, body: object = None) -> dict:
+    def request(self, method: str, path: str, body: object = None) -> Any:
         """The JSON of a good answer; asked again, a few times, where nobody answered or somebody was going away."""
         last = ""
         for attempt in range(ATTEMPTS):

@@ -48,6 +48,13 @@ def make_secrets(world: World) -> None:
     )
     for secret in secrets:
         kubectl("--namespace", NAMESPACE, "create", "secret", *secret)
+    if not world.discovery:
+        kubectl("--namespace", NAMESPACE, "create", "secret", *billing_login(world))
+
+
+def billing_login(world: World) -> tuple[str, ...]:
+    """The Secret of the one named server that has a login of its own (targets-values.yaml)."""
+    return "generic", "billing-login", f"--from-literal=pg_service.conf=[billing]\nuser=monitor\npassword={world.monitor_password}\n"
 
 
 def values(world: World) -> list[str]:
@@ -68,12 +75,10 @@ def install(world: World) -> None:
     restricted_namespace(NAMESPACE)
     make_secrets(world)
     began = time.monotonic()
-    warnings = helm("install", RELEASE, str(world.chart), "--namespace", NAMESPACE, *values(world))
-    if "violate" in warnings:
-        raise Wrong(f"the restricted standard refuses something: {warnings}")
+    # A pod that the standard refuses would never be there.
+    helm("install", RELEASE, str(world.chart), "--namespace", NAMESPACE, *values(world))
     ready_pods(NAMESPACE, BACKENDS, 3)
-    nodes = len(get("default", "nodes")["items"])
-    ready_pods(NAMESPACE, COLLECTORS, nodes if world.discovery else 1)
+    ready_pods(NAMESPACE, COLLECTORS, world.collectors)
     took = time.monotonic() - began
     world.note(f"3 of 3 backends and {'a collector on every node' if world.discovery else 'the collector'} ready after {took:.0f} s")
     if took > INSTALLED_WITHIN_S:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import select
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,10 @@ T = TypeVar("T")
 
 # How long anything may take before it counts as never: many times what it takes on two busy cores.
 PATIENCE_S = 300
+# How long somebody who looks on is left without a word.
+TELL_S = 15
+# How long kubectl may take to open a port.
+PORT_FORWARD_S = 30
 
 
 class Wrong(Exception):
@@ -42,18 +47,33 @@ def until(what: str, ask: Callable[[], T | None], patience_s: float = PATIENCE_S
         waited = time.monotonic() - began
         if waited > patience_s:
             raise Wrong(f"waited {patience_s:.0f} s in vain for {what}" + (f": {trouble}" if trouble else ""))
-        if waited > told + 15:
+        if waited > told + TELL_S:
             told = waited
             say(f"still waiting for {what} ({waited:.0f} s){': ' + trouble[:200] if trouble else ''}")
         time.sleep(0.5)
 
 
 def run(*command: str, stdin: str | None = None, timeout_s: float = PATIENCE_S) -> str:
-    """A command's standard output; what it says on standard error is in the exception where it fails."""
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False)
-    if done.returncode != 0:
-        raise Wrong(f"{' '.join(command)[:300]} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-1500:]}")
-    return done.stdout
+    """A command's standard output; what it says on standard error is in the exception where it fails. One that takes long is told of."""
+    line = " ".join(command)[:300]
+    began = time.monotonic()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while True:
+            try:
+                output, errors = process.communicate(stdin, timeout=min(TELL_S, timeout_s))
+                break
+            except subprocess.TimeoutExpired:
+                # It has that already.
+                stdin = None
+                waited = time.monotonic() - began
+                if waited >= timeout_s:
+                    process.kill()
+                    _, errors = process.communicate()
+                    raise Wrong(f"{line} did not end within {timeout_s:.0f} s: {errors.strip()[-1500:]}") from None
+                say(f"still waiting for {line} ({waited:.0f} s)")
+    if process.returncode != 0:
+        raise Wrong(f"{line} ended with {process.returncode}: {(errors or output).strip()[-1500:]}")
+    return output
 
 
 def kubectl(*arguments: str, stdin: str | None = None) -> str:
@@ -136,10 +156,11 @@ def port_forward(namespace: str, what: str, port: int) -> Iterator[int]:
     command = ["kubectl", "--namespace", namespace, "port-forward", what, f":{port}", "--address", "127.0.0.1"]
     with tempfile.TemporaryFile("w+") as errors, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
         try:
-            line = process.stdout.readline() if process.stdout else ""
+            answered = select.select([process.stdout], [], [], PORT_FORWARD_S)[0]
+            line = process.stdout.readline() if answered and process.stdout else ""
             if not line.startswith("Forwarding from 127.0.0.1:"):
                 errors.seek(0)
-                raise Wrong(f"kubectl port-forward {what} said: {line}{errors.read()}")
+                raise Wrong(f"kubectl port-forward {what} opened no port within {PORT_FORWARD_S} s: {line}{errors.read()}")
             yield int(line.split(":")[1].split(" ")[0])
         finally:
             process.terminate()

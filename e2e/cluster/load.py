@@ -44,9 +44,10 @@ class Load:
                 mine.sql("select count(*) from pganalytics_fleet")
                 with self._lock:
                     self.answered += 2
-            except Wrong as error:
+            # Whatever it is: a thread that ends in silence would count nothing more.
+            except Exception as error:  # noqa: BLE001
                 with self._lock:
-                    self.failed.append(str(error))
+                    self.failed.append(str(error) if isinstance(error, Wrong) else repr(error))
             time.sleep(PAUSE_S)
         with self._lock:
             self.retried += mine.retried

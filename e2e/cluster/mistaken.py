@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+from .api import Api
 from .installing import values
 from .kubernetes import Wrong, apply, get, helm, kubectl, logs, pods, ready_pods, until
+from .rotating import replace_secret
 from .scenario import scenario
-from .world import DATABASES, HERE, NAMESPACE, RELEASE, World
+from .world import COLLECTORS, DATABASES, HERE, HOST, NAMESPACE, RELEASE, World
 
 TRIAL = "trial"
 
@@ -63,8 +65,8 @@ def trial_values(world: World, *, database_password: str | None, host: str = "da
 
 def end_trial() -> None:
     """Removes the second release with its namespace."""
-    helm("uninstall", TRIAL, "--namespace", TRIAL, "--ignore-not-found", "--wait")
-    kubectl("delete", "namespace", TRIAL)
+    helm("uninstall", TRIAL, "--namespace", TRIAL, "--ignore-not-found", "--wait", "--timeout", "4m")
+    kubectl("delete", "namespace", TRIAL, "--ignore-not-found")
 
 
 def trial_pod() -> dict:
@@ -78,6 +80,11 @@ def migrate_log() -> str:
     text = logs(TRIAL, name, "migrate")
     state = trial_pod()["status"]["initContainerStatuses"][0]
     return text + (logs(TRIAL, name, "migrate", previous=True) if state["restartCount"] else "")
+
+
+def migrate_said(words: str) -> str | None:
+    """The first line of it with these words."""
+    return next((line[:300] for line in migrate_log().splitlines() if words in line), None)
 
 
 @scenario("a missing Secret is named by the pod that waits for it")
@@ -100,8 +107,7 @@ def database_later(world: World) -> None:
     try:
         arguments = trial_values(world, database_password=world.database_password, host="later.services.svc")
         helm("install", TRIAL, str(world.chart), "--namespace", TRIAL, *arguments)
-        until("the init container to say what it waits for", lambda: "later.services.svc" in migrate_log())
-        world.note(next(line for line in migrate_log().splitlines() if "later.services.svc" in line)[:300])
+        world.note(until("the init container to say what it waits for", lambda: migrate_said("later.services.svc")))
         apply("""apiVersion: v1
 kind: Service
 metadata: {name: later, namespace: services}
@@ -119,10 +125,9 @@ def wrong_password(world: World) -> None:
     wrong = "wrong-and-secret"
     try:
         helm("install", TRIAL, str(world.chart), "--namespace", TRIAL, *trial_values(world, database_password=wrong))
-        until("the refusal in the log", lambda: "password authentication failed" in migrate_log())
+        world.note(until("the refusal in the log", lambda: migrate_said("password authentication failed")))
         if wrong in migrate_log():
             raise Wrong("the password is in the log")
-        world.note(next(line for line in migrate_log().splitlines() if "password authentication failed" in line)[:300])
     finally:
         end_trial()
 
@@ -130,14 +135,10 @@ def wrong_password(world: World) -> None:
 @scenario("an expired certificate of the ingress is refused by clients, and said with its date")
 def expired(world: World) -> None:
     """What a browser and a collector say then."""
-    from .rotating import replace_secret
-
-    made, key = world.make_certificate("expired", "pganalytics.test", days=-1)
+    made, key = world.make_certificate("expired", HOST, days=-1)
+    api = Api(f"https://{HOST}", address=world.node_address, authority=world.authority)
     try:
         replace_secret("tls", f"{RELEASE}-tls", f"--cert={made}", f"--key={key}")
-        from .api import Api
-
-        api = Api("https://pganalytics.test", address=world.node_address, authority=world.authority)
 
         def trouble() -> str | None:
             try:
@@ -148,22 +149,28 @@ def expired(world: World) -> None:
 
         world.note(until("a client to refuse it", trouble)[:200])
     finally:
-        made, key = world.make_certificate("again", "pganalytics.test")
+        made, key = world.make_certificate("again", HOST)
         replace_secret("tls", f"{RELEASE}-tls", f"--cert={made}", f"--key={key}")
+        until("the good certificate to be served again", lambda: api.ask("GET", "/livez").status == 200)
 
 
 @scenario("a pod that has the labels of CloudNativePG and is no PostgreSQL is said, and harms nobody")
 def no_postgres(world: World) -> None:
-    """It takes connections on 5432 and speaks HTTP."""
+    """It takes connections on 5432 and answers as a web server does."""
     if not world.discovery:
         world.note("collectors read named servers in this run, so no label is looked at")
         return
     apply((HERE / "impostor.yaml").read_text().replace("@IMAGE_PREFIX@", world.image_prefix))
     try:
-        ready_pods(DATABASES, "cnpg.io/cluster=impostor", 1)
-        collectors = "pganalytics.io/collector=true"
-        until("a collector to say so", lambda: any(
-            "impostor" in line for pod in pods(NAMESPACE, collectors) for line in logs(NAMESPACE, pod["metadata"]["name"], "collector").splitlines()))
+        ready_pods(DATABASES, "app=impostor", 1)
+        kubectl("--namespace", DATABASES, "label", "pod", "impostor", "cnpg.io/cluster=impostor", "cnpg.io/podRole=instance",
+                "cnpg.io/instanceRole=primary")
+        world.note(until("a collector to say that it is no PostgreSQL", lambda: next(
+            (line[:400] for pod in pods(NAMESPACE, COLLECTORS) for line in logs(NAMESPACE, pod["metadata"]["name"], "collector").splitlines()
+             if "impostor" in line and "is no PostgreSQL" in line), None)))
+        shown = [row[0] for row in world.api.sql("select server from pganalytics_fleet") if "impostor" in row[0]]
+        if shown:
+            raise Wrong(f"it is shown as a server: {shown}")
         if world.ledger:
             world.note(world.ledger.judge(world.api))
     finally:

@@ -7,7 +7,10 @@ from .scenario import scenario
 from .world import NAMESPACE, RELEASE, World
 
 KINDS = ("all,configmap,secret,serviceaccount,role,rolebinding,networkpolicy,ingress,poddisruptionbudget,persistentvolumeclaim,"
-         "horizontalpodautoscaler")
+         "horizontalpodautoscaler,servicemonitors.monitoring.coreos.com,podmonitors.monitoring.coreos.com,prometheusrules.monitoring.coreos.com,"
+         "middlewares.traefik.io")
+# What it makes elsewhere: rights in namespaces with databases, and of the whole cluster.
+RIGHTS = "role,rolebinding,clusterrole,clusterrolebinding"
 
 
 @scenario("helm uninstall leaves nothing but what it says")
@@ -16,14 +19,25 @@ def uninstalled(world: World) -> None:
     if world.ledger:
         world.ledger.pause()
     made_by_hand = {f"{RELEASE}-{name}" for name in ("database", "store", "tls", "monitor")}
-    helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait")
+    usual = {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default", "Secret/billing-login"} | {f"Secret/{name}" for name in made_by_hand}
+    said = {f"Secret/{RELEASE}-{name}" for name in ("admin", "monitoring", "collector")}
+    helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout", "4m")
     until("the pods to be gone", lambda: not pods(NAMESPACE, f"app.kubernetes.io/instance={RELEASE}"))
-    left = {f"{item['kind']}/{item['metadata']['name']}" for item in get(NAMESPACE, KINDS)["items"]}
-    usual = {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default"} | {f"Secret/{name}" for name in made_by_hand}
-    said = {item for item in left - usual if item.startswith(f"Secret/{RELEASE}-")}
-    if left - usual - said:
-        raise Wrong(f"left behind: {', '.join(sorted(left - usual - said))}")
-    wide = kubectl("get", "clusterrole,clusterrolebinding", "--selector", f"app.kubernetes.io/instance={RELEASE}", "--output", "name").split()
-    if wide:
-        raise Wrong(f"left behind in the cluster: {', '.join(wide)}")
-    world.note(f"left, as NOTES.txt says: {', '.join(sorted(said)) or 'nothing'}")
+
+    def left() -> set[str]:
+        return {f"{item['kind']}/{item['metadata']['name']}" for item in get(NAMESPACE, KINDS)["items"]} - usual
+
+    # What belongs to something that is gone, the cluster itself collects a moment later.
+    until("nothing else to be left behind", lambda: nothing(left() - said), patience_s=60)
+    rights = kubectl("get", RIGHTS, "--all-namespaces", "--selector", f"app.kubernetes.io/instance={RELEASE}", "--output", "name").split()
+    nothing(set(rights))
+    if f"Secret/{RELEASE}-admin" not in left():
+        raise Wrong("the first admin's Secret is gone, which NOTES.txt says is left")
+    world.note(f"left, as NOTES.txt says: {', '.join(sorted(left()))}")
+
+
+def nothing(names: set[str]) -> bool:
+    """Whether there is none of them."""
+    if names:
+        raise Wrong(f"left behind: {', '.join(sorted(names))}")
+    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .api import Api
-from .installing import through_ingress
+from .installing import billing_login, through_ingress
 from .kubernetes import Wrong, apply, kubectl, pods, ready_pods, until
 from .load import Load
 from .scenario import scenario
@@ -87,7 +87,8 @@ def target_password(world: World) -> None:
         apply(kubectl("--namespace", "databases", "create", "secret", "generic", "monitor", "--type=kubernetes.io/basic-auth",
                       "--from-literal=username=monitor", f"--from-literal=password={new}", "--dry-run=client", "--output", "yaml"))
     else:
-        # Credentials for named servers are variables of the pod, which are as they were when it was started.
+        # Credentials for named servers are read when the collector starts.
+        replace_secret(*billing_login(world))
         kubectl("--namespace", NAMESPACE, "rollout", "restart", f"deployment/{RELEASE}-collector-remote")
         kubectl("--namespace", NAMESPACE, "rollout", "status", f"deployment/{RELEASE}-collector-remote", "--timeout=120s")
     for name in ("orders", "billing"):

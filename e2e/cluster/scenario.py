@@ -7,9 +7,10 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from .kubernetes import Wrong
-from .world import World
+from .kubernetes import Wrong, kubectl
+from .world import NAMESPACE, World
 
 
 @dataclass
@@ -45,8 +46,8 @@ def scenario(title: str, needed: bool = False) -> Callable[[Callable[[World], No
     return add
 
 
-def run_all(world: World, only: str | None) -> list[Outcome]:
-    """Runs them; one that fails does not keep the others from running, unless they need it."""
+def run_all(world: World, only: str | None, evidence: Path) -> list[Outcome]:
+    """Runs them; one that fails does not keep the others from running, unless they need it. How the cluster looked then is kept in a folder."""
     outcomes = []
     chosen = [entry for entry in SCENARIOS if only is None or entry.needed or only in entry.title]
     for number, entry in enumerate(chosen, start=1):
@@ -65,6 +66,28 @@ def run_all(world: World, only: str | None) -> list[Outcome]:
         for note in outcome.notes:
             print(f"  {note}", file=sys.stderr)
         print(f"  {'FAILED: ' + trouble if trouble else 'ok'} ({outcome.seconds:.0f} s)", file=sys.stderr, flush=True)
+        if trouble:
+            keep(evidence / f"{number:02}.txt")
         if trouble and entry.needed:
             break
     return outcomes
+
+
+def keep(file: Path) -> None:
+    """Pods, events and logs as they are now, for whoever has to find out why something failed."""
+    ours = ("--namespace", NAMESPACE, "--selector", "app.kubernetes.io/part-of=pganalytics")
+    commands = (
+        ("get", "pods", "--all-namespaces", "--output", "wide"),
+        ("get", "events", "--all-namespaces", "--sort-by", ".metadata.creationTimestamp"),
+        ("describe", "pods", *ours),
+        ("logs", *ours, "--all-containers", "--prefix", "--tail", "300", "--max-log-requests", "100"),
+    )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as out:
+        for command in commands:
+            try:
+                text = kubectl(*command)
+            except Wrong as error:
+                text = str(error)
+            out.write(f"── kubectl {' '.join(command)}\n{text}\n")
+    print(f"  how the cluster looks is in {file}", file=sys.stderr, flush=True)

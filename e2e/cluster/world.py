@@ -54,6 +54,11 @@ class World:
         return next(entry["address"] for entry in addresses if entry["type"] == "InternalIP")
 
     @property
+    def collectors(self) -> int:
+        """How many collectors there are to be: one a node with discovery, one for all named servers without."""
+        return len(get("default", "nodes")["items"]) if self.discovery else 1
+
+    @property
     def authority(self) -> Path:
         """Who signed the certificates of this run."""
         return self.folder / "ca.crt"

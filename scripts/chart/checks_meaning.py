@@ -16,6 +16,9 @@ from chart import CHART, EVERYTHING, PROFILES, ROOT, named, parse, pods, run
 # What Pod Security "restricted" lets a pod mount.
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 
+# A server that is read, which makes a collector.
+TARGET = ["collector.targets[0].name=a", "collector.targets[0].conninfo=host=a"]
+
 # Values that do not fit, and what the answer must say.
 WRONG = [
     (["bakend.replicas=3"], "additional properties 'bakend' not allowed"),
@@ -48,6 +51,17 @@ WRONG = [
     (["collector.discovery.enabled=true", "collector.discovery.allNamespaces=true"], "set collector.credentials.existingSecret"),
     (["collector.discovery.enabled=true", "collector.credentials.existingSecret=m"], "set collector.discovery.namespaces, or"),
     (["backend.enabled=false"], "set collector.backend.url"),
+    (["collector.enrolment.method=certificate"], "/collector/enrolment/method"),
+    (["backend.enrolment.serviceAccounts[0]=pganalytics-collector"], "/backend/enrolment/serviceAccounts/0"),
+    (["collector.enrolment.method=serviceAccount", "collector.token.existingSecret=mine"], "leave collector.token.existingSecret and"),
+    ([*TARGET, "collector.enrolment.method=serviceAccount", "collector.serviceAccount.create=false"], "set collector.serviceAccount.create=true, or"),
+    ([*TARGET, "collector.tls.enabled=true"], "set collector.tls.existingSecret, or collector.tls.certManager.enabled=true"),
+    ([*TARGET, "collector.tls.enabled=true", "collector.tls.certManager.enabled=true"], "set tls.certManager.issuerRef.name"),
+    (["collector.tls.clientAuth.existingSecret=ca"], "set collector.tls.enabled=true"),
+    ([*TARGET, "collector.tls.enabled=true", "collector.tls.existingSecret=t", "collector.tls.clientAuth.existingSecret=ca", "monitoring.podMonitor.enabled=true"],
+     "set monitoring.podMonitor.clientCertificateSecret"),
+    (["collector.targets[0].name=a b", "collector.targets[0].conninfo=host=a", "collector.targets[0].existingSecret=s"], "the name of a section"),
+    (["collector.targets[0].name=a", "collector.targets[0].conninfo=service=b", "collector.targets[0].existingSecret=s"], "names a service in its conninfo too"),
     (["externalSecrets.enabled=true"], "set externalSecrets.secretStoreRef.name"),
 ]
 
@@ -76,6 +90,10 @@ def check_02_every_pod_is_restricted(tools):
                 assert set(volume) - {"name"} <= VOLUMES, f"{where} mounts {volume}"
             needs_token = thing["kind"] in ("Job", "DaemonSet")
             assert pod["automountServiceAccountToken"] is False or needs_token, f"{where} has a token it does not need"
+            for token in (s["serviceAccountToken"] for v in pod.get("volumes", []) for s in v.get("projected", {}).get("sources", []) if "serviceAccountToken" in s):
+                assert token["expirationSeconds"] <= 3600, f"{where} has a token that lives long"
+                # Collectors show theirs to the backends, which show their own to the API server: each opens nothing else.
+                assert token.get("audience") == ("pganalytics-backend" if "collector" in named(thing) else None), f"{where} has a token for {token.get('audience')}"
             for container in pod.get("initContainers", []) + pod["containers"]:
                 inner = f"{where}, {container['name']}"
                 security = container["securityContext"]
@@ -161,7 +179,7 @@ def check_04_secrets_are_stable(tools):
 
 
 def check_05_rights_are_narrow(tools):
-    """no right is wider than it must be: Secrets by name, no wildcard, nothing of nodes, cluster-wide only for reading pods"""
+    """no right is wider than it must be: Secrets by name, no wildcard, nothing of nodes, cluster-wide only pods for collectors, and whose a token is for backends"""
     count = 0
     for case in EVERYTHING:
         for thing in tools.objects(case):
@@ -174,7 +192,9 @@ def check_05_rights_are_narrow(tools):
                     assert thing["kind"] == "Role", f"{case}: {named(thing)} reads Secrets of the whole cluster"
                     assert rule["verbs"] == ["create"] or (rule["verbs"] == ["get"] and rule["resourceNames"]), f"{case}: {named(thing)}: {rule}"
                 elif thing["kind"] == "ClusterRole":
-                    assert rule["resources"] == ["pods"] and set(rule["verbs"]) <= {"get", "list", "watch"}, f"{case}: {named(thing)}: {rule}"
+                    wide = {"collector": ([""], ["pods"], ["list", "watch"]), "backend": (["authentication.k8s.io"], ["tokenreviews"], ["create"])}
+                    component = thing["metadata"]["labels"]["app.kubernetes.io/component"]
+                    assert (rule["apiGroups"], rule["resources"], rule["verbs"]) == wide[component], f"{case}: {named(thing)}: {rule}"
                 count += 1
     return count
 

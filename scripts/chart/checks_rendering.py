@@ -91,7 +91,7 @@ def check_08_checkov(tools):
     reasons = {
         "CKV_K8S_15": "images are pinned by tag or digest, so they need not be pulled each time",
         "CKV_K8S_43": "a digest is the user's choice: backend.image.digest",
-        "CKV_K8S_38": "the bootstrap Job and discovery talk to the API server; all others have no token, which a check here proves",
+        "CKV_K8S_38": "the bootstrap Job, discovery and enrolment talk to the API server; all others have no token, which a check here proves",
         "CKV_K8S_35": "clients of object stores and libpq read variables; passwords that our own programs read come as files",
         "CKV_K8S_21": "a chart is rendered for the namespace that it is given",
         "CKV2_K8S_6": "policies are found by labels that checkov does not join; a check here proves that each pod has one",
@@ -157,3 +157,16 @@ def check_12_package(tools):
         listing = run(["tar", "tzf", *map(str, pathlib.Path(folder).glob("*.tgz"))])
         assert "/tests/health.yaml" in listing and "_test.yaml" not in listing and "/ci/" not in listing, listing
     assert CASES, "there are no cases in helm/pganalytics/ci"
+
+
+def check_13_cluster_test(tools):
+    """the chart takes the values that the test on a real cluster installs and upgrades with"""
+    folder = ROOT / "e2e" / "cluster"
+    upgrades = [[], ["backend.config.maxRows=20000"], ["backend.replicas=5"], ["collector.enrolment.method=token"],
+                ["collector.tls.enabled=true", "collector.tls.existingSecret=pganalytics-metrics-tls"]]
+    for watched in ("discovery", "targets"):
+        files = [CHART / "values-prod.yaml", folder / "values.yaml", folder / f"{watched}-values.yaml"]
+        for settings in upgrades:
+            run([tools.program("helm"), "template", "pganalytics", CHART, *[word for file in files for word in ("--values", file)],
+                 *[word for setting in settings for word in ("--set", setting)]])
+    return 2 * len(upgrades)

@@ -52,9 +52,9 @@ SECRET_CREDENTIALS = """# The credentials. This file holds none, so the API serv
 #
 #   scripts/kubernetes-credentials.sh > kubernetes/secret-credentials.yaml
 #
-# It makes a password for the first admin, and asks for those of the meta store and of the role that reads statistics. The collectors' token
-# comes from a backend that runs: KUBERNETES_DEPLOYMENT.md has the command. Keep the filled file out of Git unless it is encrypted (SOPS, Sealed
-# Secrets), or have the Secrets filled from elsewhere (External Secrets), and let the cluster encrypt etcd with a KMS: the same document says how.
+# It makes a password for the first admin, and asks for those of the meta store and of the role that reads statistics. Collectors need none: they
+# enrol by their ServiceAccount. Keep the filled file out of Git unless it is encrypted (SOPS, Sealed Secrets), or have the Secrets filled from
+# elsewhere (External Secrets), and let the cluster encrypt etcd with a KMS: KUBERNETES_DEPLOYMENT.md says how.
 ---
 # The first admin.
 apiVersion: v1

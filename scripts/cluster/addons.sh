@@ -54,7 +54,7 @@ start_network_policies() {
   start network-policy "$bin/kube-router" --run-firewall=true --run-router=false --run-service-proxy=false --run-loadbalancer=false \
     --kubeconfig "$state/kubeconfig/network-policy" --hostname-override "$node_name" --service-cluster-ip-range "$service_network" \
     --health-port 20244 --metrics-port 0 --iptables-sync-period 5s
-  await "the enforcement of NetworkPolicies" network-policy inside curl -sf http://127.0.0.1:20244/healthz
+  await "the enforcement of NetworkPolicies" network-policy inside curl -sf --max-time 5 http://127.0.0.1:20244/healthz
 }
 
 # Traefik's own kinds, as its module carries them.
@@ -76,5 +76,5 @@ start_addons() {
   await "DNS" - rolled_out kube-system coredns
   await "the ingress controller" - rolled_out traefik traefik
   await "metrics" - rolled_out kube-system metrics-server
-  await "figures of the node" - kubectl top nodes
+  await "figures of the node" - kubectl --request-timeout 10s top nodes
 }

@@ -7,7 +7,7 @@ start_control_plane() {
     --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
     --listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \
     --initial-cluster "$node_name=http://127.0.0.1:2380"
-  await "etcd" etcd inside curl -sf http://127.0.0.1:2379/readyz
+  await "etcd" etcd inside curl -sf --max-time 5 http://127.0.0.1:2379/readyz
 
   start apiserver "$bin/kube-apiserver" --etcd-servers http://127.0.0.1:2379 --advertise-address "$node_ip" --secure-port 6443 \
     --service-cluster-ip-range "$service_network" --allow-privileged --authorization-mode Node,RBAC \
@@ -21,7 +21,7 @@ start_control_plane() {
     --requestheader-username-headers X-Remote-User --requestheader-group-headers X-Remote-Group \
     --requestheader-extra-headers-prefix X-Remote-Extra- \
     --proxy-client-cert-file "$pki/front-proxy-client.crt" --proxy-client-key-file "$pki/front-proxy-client.key"
-  await "the API server" apiserver kubectl get --raw /readyz
+  await "the API server" apiserver kubectl --request-timeout 10s get --raw /readyz
 
   start controller-manager "$bin/kube-controller-manager" --kubeconfig "$state/kubeconfig/controller-manager" --leader-elect=false \
     --bind-address 127.0.0.1 --root-ca-file "$pki/ca.crt" --service-account-private-key-file "$pki/service-accounts.key" \
@@ -29,7 +29,7 @@ start_control_plane() {
     --cluster-cidr "$pod_network" --service-cluster-ip-range "$service_network" --allocate-node-cidrs \
     --horizontal-pod-autoscaler-sync-period 5s --horizontal-pod-autoscaler-downscale-stabilization 10s
   start scheduler "$bin/kube-scheduler" --kubeconfig "$state/kubeconfig/scheduler" --leader-elect=false --bind-address 127.0.0.1
-  await "the controllers" controller-manager kubectl --namespace default get serviceaccount default
+  await "the controllers" controller-manager kubectl --request-timeout 10s --namespace default get serviceaccount default
 }
 
 kubectl() { inside "$bin/kubectl" --kubeconfig "$state/kubeconfig/admin" "$@"; }

@@ -158,7 +158,7 @@ iptables: {minSyncPeriod: 0s, syncPeriod: 30s}
 metricsBindAddress: 127.0.0.1:10249
 YAML
   start proxy "$bin/kube-proxy" --config "$state/proxy.yaml"
-  await "kube-proxy" proxy inside curl -sf http://127.0.0.1:10249/healthz
+  await "kube-proxy" proxy inside curl -sf --max-time 5 http://127.0.0.1:10249/healthz
 }
 
 # Ends every process of the cluster, whoever started it: containers, their shims, and the holder of the namespaces.

@@ -57,7 +57,13 @@ fi
 mkdir -p "$cache/bin"
 # Two runs at once would build the same things twice.
 exec 9>"$cache/.lock"
-flock 9
+if ! flock --nonblock 9; then
+  say "another run builds the programs of the test cluster: waiting for it, an hour at most"
+  if ! flock --timeout 3600 9; then
+    say "it has not ended: look who holds $cache/.lock (fuser), end it, and run this again"
+    exit 1
+  fi
+fi
 for module in "${modules[@]}"; do
   build "$module"
 done

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The chart on a real Kubernetes: builds and imports the images, starts the test cluster, installs with the production values and goes
-# through everything in e2e/cluster/, writes target/cluster-report.md, and removes the cluster. What it builds is kept outside the checkout.
+# through everything in e2e/cluster/, writes target/cluster-report.md, and removes the cluster. What it builds is kept outside the checkout; how
+# the cluster looked where something failed is in target/cluster-evidence.
 #
 #   scripts/cluster/test.sh [arguments of e2e/cluster]     --only WORDS, --no-discovery, --keep
 #   KUBECONFIG=FILE IMAGE_PREFIX=registry.example.com/test scripts/cluster/test.sh
@@ -16,10 +17,17 @@ if [ -n "${KUBECONFIG:-}" ]; then
   cd e2e && exec python3 -m cluster --image-prefix "$IMAGE_PREFIX" --report "$report" "$@"
 fi
 
-cluster=scripts/cluster/cluster.sh
+cluster=$cluster_scripts/cluster.sh
 keep=no
 for argument in "$@"; do [ "$argument" != --keep ] || keep=yes; done
 ended() {
+  local status=$?
+  # What the cluster's own programs said goes with it otherwise.
+  if [ "$status" -ne 0 ] && [ -d "$state/log" ]; then
+    mkdir -p "$checkout/target/cluster-evidence"
+    cp "$state"/log/*.log "$checkout/target/cluster-evidence/"
+    say "the logs of the cluster's programs are in $checkout/target/cluster-evidence"
+  fi
   if [ "$keep" = yes ]; then
     say "the test cluster goes on: $cluster status, $cluster kubectl …, $cluster down"
   else
@@ -30,10 +38,11 @@ ended() {
 say "images of pgAnalytics"
 scripts/image/image.sh
 say "images of what the test needs beside them"
-images=${CARGO_TARGET_DIR:-target}/cluster-images
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+images=$target/cluster-images
 scripts/cluster/images.sh "$images" >/dev/null
 trap ended EXIT
 "$cluster" up
-"$cluster" import "${CARGO_TARGET_DIR:-target}"/image/{backend,collector}.tar "$images"/*.tar
+"$cluster" import "$target"/image/{backend,collector}.tar "$images"/*.tar
 cd e2e
-../"$cluster" run python3 -m cluster --image-prefix "$image_prefix" --report "$report" "$@"
+"$cluster" run python3 -m cluster --image-prefix "$image_prefix" --images "$target/image" --report "$report" "$@"

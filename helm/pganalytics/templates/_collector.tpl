@@ -16,7 +16,11 @@
 {{- $c := .Values.collector -}}
 [backend]
 url = {{ include "pganalytics.backendUrl" . | toRawJson }}
+{{- if eq $c.enrolment.method "serviceAccount" }}
+enrolment_token_file = "/etc/pganalytics/token/token"
+{{- else }}
 token_file = {{ printf "/etc/pganalytics/token/%s" $c.token.key | toRawJson }}
+{{- end }}
 {{- if include "pganalytics.caSecret" . }}
 ca_file = {{ printf "/etc/pganalytics/ca/%s" $v.tls.caKey | toRawJson }}
 {{- end }}
@@ -34,8 +38,21 @@ max_bytes = {{ $c.spool.maxBytes | toRawJson }}
 
 [collector]
 listen = "0.0.0.0:{{ $c.service.port }}"
+{{- if $c.tls.enabled }}
+tls_cert = "/etc/pganalytics/tls/tls.crt"
+tls_key = "/etc/pganalytics/tls/tls.key"
+{{- if ne (toString $v.tls.minVersion) "1.3" }}
+tls_min_version = {{ toString $v.tls.minVersion | toRawJson }}
+{{- end }}
+{{- if $c.tls.clientAuth.existingSecret }}
+tls_client_ca = {{ printf "/etc/pganalytics/client-ca/%s" $c.tls.clientAuth.caKey | toRawJson }}
+# Who reads /metrics shows a certificate; a kubelet that probes has none.
+tls_client_auth = "optional"
+{{- end }}
+{{- else }}
 # Its own metrics and health: nothing of them is a secret, and the network policy says who may read them.
 plain_http = true
+{{- end }}
 flush = {{ $c.flush | toRawJson }}
 {{- if $v.views }}
 views = "/etc/pganalytics/views"
@@ -45,6 +62,20 @@ views = "/etc/pganalytics/views"
 [view.{{ $view }}]
 {{- include "pganalytics.toml" $settings }}
 {{- end }}
+{{- end -}}
+
+{{/* Where a target is: its connection string, completed from a service file of its own where it has one. Takes (list index target). */}}
+{{- define "pganalytics.conninfo" -}}
+{{- $target := index . 1 -}}
+{{- $conninfo := $target.conninfo -}}
+{{- $service := list (printf "service=%s" $target.name) (printf "servicefile=/etc/pganalytics/targets/%d/pg_service.conf" (index . 0)) -}}
+{{- if not $target.existingSecret -}}
+{{- $conninfo -}}
+{{- else if contains "://" $conninfo -}}
+{{- printf "%s%s%s" $conninfo (ternary "&" "?" (contains "?" $conninfo)) (join "&" $service) -}}
+{{- else -}}
+{{- printf "%s %s" $conninfo (join " " $service) -}}
+{{- end -}}
 {{- end -}}
 
 {{/* The table [kubernetes]. */}}
@@ -157,7 +188,7 @@ affinity: {{- toYaml . | nindent 2 }}
     {{- with $c.extraEnv }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
-  {{- include "pganalytics.probes" (list $c.probes "HTTP" "metrics" false) | trim | nindent 2 }}
+  {{- include "pganalytics.probes" (list $c.probes (upper (include "pganalytics.metricsScheme" $)) "metrics" false) | trim | nindent 2 }}
   resources: {{- toYaml (index . 1) | nindent 4 }}
   volumeMounts:
     - name: config
@@ -183,6 +214,25 @@ affinity: {{- toYaml . | nindent 2 }}
     - name: credentials
       mountPath: /etc/pganalytics/credentials
       readOnly: true
+    {{- end }}
+    {{- if $c.tls.enabled }}
+    - name: tls
+      mountPath: /etc/pganalytics/tls
+      readOnly: true
+    {{- if $c.tls.clientAuth.existingSecret }}
+    - name: client-ca
+      mountPath: /etc/pganalytics/client-ca
+      readOnly: true
+    {{- end }}
+    {{- end }}
+    {{- if not (index . 3) }}
+    {{- range $i, $target := $c.targets }}
+    {{- if $target.existingSecret }}
+    - name: target-{{ $i }}
+      mountPath: /etc/pganalytics/targets/{{ $i }}
+      readOnly: true
+    {{- end }}
+    {{- end }}
     {{- end }}
     {{- if index . 3 }}
     {{- if $c.discovery.hostPaths.cgroups }}
@@ -221,9 +271,20 @@ affinity: {{- toYaml . | nindent 2 }}
   configMap:
     name: {{ index . 1 }}
 - name: token
+  {{- if eq $c.enrolment.method "serviceAccount" }}
+  # Good for the backends alone, and for an hour.
+  projected:
+    defaultMode: 0440
+    sources:
+      - serviceAccountToken:
+          audience: pganalytics-backend
+          expirationSeconds: 3600
+          path: token
+  {{- else }}
   secret:
     secretName: {{ include "pganalytics.secret.collector" $ }}
     defaultMode: 0440
+  {{- end }}
 {{- with include "pganalytics.caSecret" $ }}
 - name: ca
   secret:
@@ -239,6 +300,32 @@ affinity: {{- toYaml . | nindent 2 }}
   secret:
     secretName: {{ . }}
     defaultMode: 0440
+{{- end }}
+{{- if $c.tls.enabled }}
+- name: tls
+  secret:
+    secretName: {{ include "pganalytics.secret.collectorTls" $ }}
+    defaultMode: 0440
+{{- with $c.tls.clientAuth.existingSecret }}
+- name: client-ca
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+    # The authorities alone: where cert-manager made the Secret, it holds a key too.
+    items:
+      - key: {{ $c.tls.clientAuth.caKey }}
+        path: {{ $c.tls.clientAuth.caKey }}
+{{- end }}
+{{- end }}
+{{- if not (index . 2) }}
+{{- range $i, $target := $c.targets }}
+{{- with $target.existingSecret }}
+- name: target-{{ $i }}
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if index . 2 }}
 {{- with include "pganalytics.secret.credentials" $ }}

@@ -144,6 +144,11 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- default (printf "%s-backend-tls" (include "pganalytics.fullname" .)) .Values.tls.existingSecret -}}
 {{- end -}}
 
+{{/* The Secret with the certificate of the collectors' own port. */}}
+{{- define "pganalytics.secret.collectorTls" -}}
+{{- default (printf "%s-metrics-tls" (include "pganalytics.fullname" .)) .Values.collector.tls.existingSecret -}}
+{{- end -}}
+
 {{/* Whether the release itself must make the Secret of a purpose. Takes (list $ purpose existingSecret). */}}
 {{- define "pganalytics.makes" -}}
 {{- $v := (index . 0).Values -}}
@@ -158,7 +163,7 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end -}}
 
 {{- define "pganalytics.makes.collector" -}}
-{{- if and (include "pganalytics.collects" .) (not .Values.collector.backend.url) -}}
+{{- if and (include "pganalytics.collects" .) (not .Values.collector.backend.url) (eq .Values.collector.enrolment.method "token") -}}
 {{- include "pganalytics.makes" (list . "collector" .Values.collector.token.existingSecret) -}}
 {{- end -}}
 {{- end -}}
@@ -197,8 +202,29 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end -}}
 {{- end -}}
 
+{{/* The ServiceAccounts whose collectors may enrol at the backends, with commas; nothing where there is none, and the API server is asked nothing. */}}
+{{- define "pganalytics.enrols" -}}
+{{- if .Values.backend.enabled -}}
+{{- $accounts := .Values.backend.enrolment.serviceAccounts -}}
+{{- if and (eq .Values.collector.enrolment.method "serviceAccount") (include "pganalytics.collects" .) (not .Values.collector.backend.url) -}}
+{{- $accounts = prepend $accounts (include "pganalytics.collectorAccount" .) -}}
+{{- end -}}
+{{- join "," (uniq $accounts) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The ServiceAccount of this release's collectors, as backends know it. */}}
+{{- define "pganalytics.collectorAccount" -}}
+{{- printf "%s/%s" .Release.Namespace (include "pganalytics.serviceAccount" (list . .Values.collector.serviceAccount "collector")) -}}
+{{- end -}}
+
 {{- define "pganalytics.scheme" -}}
 {{- ternary "https" "http" .Values.tls.enabled -}}
+{{- end -}}
+
+{{/* Of the collectors' own port. */}}
+{{- define "pganalytics.metricsScheme" -}}
+{{- ternary "https" "http" .Values.collector.tls.enabled -}}
 {{- end -}}
 
 {{/* Where collectors and tests reach the backends. */}}

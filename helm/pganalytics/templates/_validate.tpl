@@ -4,6 +4,7 @@
 {{- $wrong := list -}}
 {{- $shared := include "pganalytics.shared" . -}}
 {{- $several := include "pganalytics.several" . -}}
+{{- $byToken := eq $v.collector.enrolment.method "token" -}}
 {{- if $v.backend.enabled -}}
   {{- if and (or $several $v.backend.autoscaling.enabled) (not $shared) -}}
     {{- $wrong = append $wrong "backend.replicas and backend.autoscaling: several backends share a PostgreSQL; set database.url and database.existingSecret, or backend.replicas=1" -}}
@@ -70,7 +71,7 @@
     {{- $wrong = append $wrong "backend.enabled=false: collectors need a backend elsewhere; set collector.backend.url" -}}
   {{- end -}}
 {{- end -}}
-{{- if and $v.collector.deployment.enabled $v.collector.targets (not (include "pganalytics.secret.collector" .)) -}}
+{{- if and $byToken $v.collector.deployment.enabled $v.collector.targets (not (include "pganalytics.secret.collector" .)) -}}
   {{- $wrong = append $wrong "collector.targets needs a token, and nothing makes one (secrets.bootstrap.enabled or backend.enabled is false): make it with `pganalytics token create NAME --kind collector`, put it into a Secret, and set collector.token.existingSecret" -}}
 {{- end -}}
 {{- if $v.collector.discovery.enabled -}}
@@ -83,12 +84,41 @@
   {{- if and (not $v.collector.discovery.secrets) (not (and (include "pganalytics.secret.credentials" .) $v.collector.credentials.usernameKey)) -}}
     {{- $wrong = append $wrong "collector.discovery: nothing says how to log in to what is found; name Secrets in collector.discovery.secrets, or set collector.credentials.existingSecret with user and password of a role that all servers know" -}}
   {{- end -}}
-  {{- if not (include "pganalytics.secret.collector" .) -}}
+  {{- if and $byToken (not (include "pganalytics.secret.collector" .)) -}}
     {{- $wrong = append $wrong "collector.discovery needs a token, and nothing makes one (secrets.bootstrap.enabled or backend.enabled is false): make it with `pganalytics token create NAME --kind collector`, put it into a Secret, and set collector.token.existingSecret" -}}
   {{- end -}}
 {{- end -}}
-{{- if and $v.collector.backend.url (include "pganalytics.collects" .) (not $v.collector.token.existingSecret) (not (and $v.externalSecrets.enabled $v.externalSecrets.keys.collector)) $v.backend.enabled -}}
+{{- if and $byToken $v.collector.backend.url (include "pganalytics.collects" .) (not $v.collector.token.existingSecret) (not (and $v.externalSecrets.enabled $v.externalSecrets.keys.collector)) $v.backend.enabled -}}
   {{- $wrong = append $wrong "collector.backend.url is another backend than this release's, which gives out tokens of its own: make one there with `pganalytics token create NAME --kind collector`, and set collector.token.existingSecret" -}}
+{{- end -}}
+{{- if not $byToken -}}
+  {{- if or $v.collector.token.existingSecret (and $v.externalSecrets.enabled $v.externalSecrets.keys.collector) -}}
+    {{- $wrong = append $wrong "collector.enrolment.method=serviceAccount needs no token: leave collector.token.existingSecret and externalSecrets.keys.collector empty, or set the method to token" -}}
+  {{- end -}}
+  {{- if and (include "pganalytics.collects" .) (hasSuffix "/default" (include "pganalytics.collectorAccount" .)) -}}
+    {{- $wrong = append $wrong "collector.enrolment.method=serviceAccount with the ServiceAccount 'default' would let every pod of the namespace enrol: set collector.serviceAccount.create=true, or collector.serviceAccount.name" -}}
+  {{- end -}}
+{{- end -}}
+{{- if and $v.collector.tls.enabled (include "pganalytics.collects" .) -}}
+  {{- if and (not $v.collector.tls.existingSecret) (not $v.collector.tls.certManager.enabled) -}}
+    {{- $wrong = append $wrong "collector.tls.enabled needs a certificate: set collector.tls.existingSecret, or collector.tls.certManager.enabled=true with tls.certManager.issuerRef" -}}
+  {{- end -}}
+  {{- if and $v.collector.tls.certManager.enabled (not $v.tls.certManager.issuerRef.name) -}}
+    {{- $wrong = append $wrong "collector.tls.certManager.enabled needs an issuer: set tls.certManager.issuerRef.name" -}}
+  {{- end -}}
+  {{- if and $v.collector.tls.clientAuth.existingSecret $v.monitoring.podMonitor.enabled (not $v.monitoring.podMonitor.clientCertificateSecret) -}}
+    {{- $wrong = append $wrong "collector.tls.clientAuth asks Prometheus for a certificate, and it has none: set monitoring.podMonitor.clientCertificateSecret" -}}
+  {{- end -}}
+{{- else if and $v.collector.tls.clientAuth.existingSecret (not $v.collector.tls.enabled) -}}
+  {{- $wrong = append $wrong "collector.tls.clientAuth needs TLS: set collector.tls.enabled=true" -}}
+{{- end -}}
+{{- range $v.collector.targets -}}
+  {{- if and .existingSecret (not (regexMatch "^[A-Za-z0-9._-]+$" .name)) -}}
+    {{- $wrong = append $wrong (printf "collector.targets: '%s' is the name of a section in its Secret's pg_service.conf, so write it with letters, digits, '.', '_' and '-' alone" .name) -}}
+  {{- end -}}
+  {{- if and .existingSecret (regexMatch "(^|[ ?&])service(file)? *=" .conninfo) -}}
+    {{- $wrong = append $wrong (printf "collector.targets: '%s' has an existingSecret, and names a service in its conninfo too: leave one of them out" .name) -}}
+  {{- end -}}
 {{- end -}}
 {{- if and $v.externalSecrets.enabled (not $v.externalSecrets.secretStoreRef.name) -}}
   {{- $wrong = append $wrong "externalSecrets.enabled needs a store: set externalSecrets.secretStoreRef.name" -}}
