@@ -57,6 +57,7 @@ pub enum ErrorCode {
     SqlMemory,
     SqlDeadline,
     SqlExecution,
+    HistoryDamaged,
     BadBatch,
     UnknownView,
     UnknownColumn,
@@ -336,6 +337,10 @@ fn credential_parts(error: &CredentialError) -> (StatusCode, ErrorCode, String, 
 fn sql_parts(error: QueryError) -> (StatusCode, ErrorCode, String, Option<String>) {
     let (status, code, remedy) = match error.kind {
         QueryErrorKind::Store => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Store, "the backend's log says why; try again"),
+        // Another backend has the same files: no proxy of ours repeats a 500.
+        QueryErrorKind::Damaged => {
+            (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::HistoryDamaged, "see what is damaged with pganalytics lake verify")
+        }
         QueryErrorKind::Syntax => (StatusCode::BAD_REQUEST, ErrorCode::SqlSyntax, "correct the statement"),
         QueryErrorKind::Plan => (StatusCode::BAD_REQUEST, ErrorCode::SqlPlan, "GET /api/v1/views lists the tables and columns"),
         QueryErrorKind::Forbidden => (StatusCode::BAD_REQUEST, ErrorCode::SqlForbidden, "only one reading statement is taken"),
