@@ -35,6 +35,8 @@ async fn a_collector_ships_with_its_certificate_and_both_sides_take_renewed_ones
     let (ours, foreign) = (Authority::new(folder.path(), "ours")?, Authority::new(folder.path(), "foreign")?);
     let (server, client) = (ours.issue("server", GOOD)?, ours.issue("collector", GOOD)?);
     let text = |path: &std::path::Path| path.display().to_string();
+    let client_crl = folder.path().join("revoked.pem");
+    std::fs::write(&client_crl, ours.revoked(&[], GOOD)?)?;
     let mut settings = Settings::flags(&[
         "--tls-cert",
         &text(&server.certificate),
@@ -44,6 +46,8 @@ async fn a_collector_ships_with_its_certificate_and_both_sides_take_renewed_ones
         &text(&ours.file),
         "--tls-client-auth",
         "optional",
+        "--tls-client-crl",
+        &text(&client_crl),
     ]);
     settings.authority = Some(ours.file.clone());
     let (postgres, backend) = tokio::try_join!(Postgres::start(18), Backend::start_with(settings))?;
@@ -102,7 +106,17 @@ async fn a_collector_ships_with_its_certificate_and_both_sides_take_renewed_ones
         if told.iter().any(|part| log.contains(part)) { Ok(Some(())) } else { bail!("{log}") }
     })
     .await?;
-    ours.issue("collector", GOOD + 2)?;
+    let third = ours.issue("collector", GOOD + 2)?;
+    rounds(&backend.api, "db", 2).await.with_context(|| collector.log())?;
+
+    // A revoked one does not go on, also not over the connection that it has; and a new one is let in at once.
+    std::fs::write(&client_crl, ours.revoked(&[&third], GOOD)?)?;
+    until("the collector to say that its certificate is revoked", PATIENCE, async || {
+        let log = collector.log();
+        if log.contains("says that our certificate is revoked") { Ok(Some(())) } else { bail!("{log}") }
+    })
+    .await?;
+    ours.issue("collector", GOOD + 3)?;
     rounds(&backend.api, "db", 2).await.with_context(|| collector.log())?;
     collector.stop()?;
     judge(&backend.api).await

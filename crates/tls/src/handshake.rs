@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::server::Tls;
+use crate::server::{Current, Tls};
 
 /// How each TLS connection begins: a record of the type handshake (RFC 8446, 5.1).
 const HANDSHAKE: u8 = 0x16;
@@ -77,14 +77,20 @@ impl Drop for Slot {
     }
 }
 
-/// Does the handshake, or lets the client go.
-pub(crate) async fn accept(stream: TcpStream, address: SocketAddr, tls: &Tls, slot: Slot, limit: Duration) -> Option<TlsStream<TcpStream>> {
+/// Does the handshake, or lets the client go; with the configuration by which the client was judged.
+pub(crate) async fn accept(
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: &Tls,
+    slot: Slot,
+    limit: Duration,
+) -> Option<(TlsStream<TcpStream>, Current)> {
     let outcome = tokio::select! {
         outcome = tokio::time::timeout(limit, shake(stream, tls)) => outcome.unwrap_or(Err(Refusal::new("it took too long"))),
         () = slot.ended.cancelled() => Err(Refusal::new("there are too many unfinished ones, and it was the oldest")),
     };
     let Refusal { reason, stream } = match outcome {
-        Ok(stream) => return Some(stream),
+        Ok(shaken) => return Some(shaken),
         Err(refusal) => refusal,
     };
     tls.refused.fetch_add(1, Ordering::Relaxed);
@@ -108,7 +114,7 @@ impl Refusal {
     }
 }
 
-async fn shake(mut stream: TcpStream, tls: &Tls) -> Result<TlsStream<TcpStream>, Refusal> {
+async fn shake(mut stream: TcpStream, tls: &Tls) -> Result<(TlsStream<TcpStream>, Current), Refusal> {
     let mut first = [0];
     match stream.peek(&mut first).await.map_err(Refusal::new)? {
         0 => return Err(Refusal::new("the client left")),
@@ -124,8 +130,11 @@ async fn shake(mut stream: TcpStream, tls: &Tls) -> Result<TlsStream<TcpStream>,
             return Err(Refusal { reason: "it is no TLS".into(), stream: Some(stream) });
         }
     }
-    let shaken = TlsAcceptor::from(tls.config()).accept(stream).into_fallible().await;
-    shaken.map_err(|(error, stream)| Refusal { reason: error.to_string(), stream: Some(stream) })
+    let current = tls.current();
+    match TlsAcceptor::from(Arc::clone(&current.config)).accept(stream).into_fallible().await {
+        Ok(stream) => Ok((stream, current)),
+        Err((error, stream)) => Err(Refusal { reason: error.to_string(), stream: Some(stream) }),
+    }
 }
 
 /// Sends what is to be sent, and the end; then reads what the client still says.

@@ -20,6 +20,7 @@ fn tls(server: &Issued, client_ca: Option<&Path>, client_auth: ClientAuth) -> Op
         certificate: server.certificate.clone(),
         key: server.key.clone(),
         client_ca: client_ca.map(Path::to_owned),
+        client_crl: None,
         client_auth,
         min_version: MinVersion::default(),
     };
@@ -88,6 +89,26 @@ async fn over_tls_the_cookie_is_secure_and_browsers_are_told_to_stay_and_metrics
     stop.cancel();
     serving.await.unwrap().unwrap();
     assert!(backend.login("admin", PASSWORD).await.status.is_success(), "the store goes on");
+}
+
+#[tokio::test]
+async fn metrics_show_when_the_list_of_revoked_certificates_is_due() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = Authority::new(folder.path(), "ours").unwrap();
+    let server = ours.issue("server", GOOD).unwrap();
+    let client_crl = folder.path().join("revoked.pem");
+    std::fs::write(&client_crl, ours.revoked(&[], GOOD).unwrap()).unwrap();
+    let files = ServerFiles {
+        certificate: server.certificate,
+        key: server.key,
+        client_ca: Some(ours.file),
+        client_crl: Some(client_crl),
+        client_auth: ClientAuth::Optional,
+        min_version: MinVersion::default(),
+    };
+    let backend = Backend::with(ServerOptions { tls: Some(Arc::new(Tls::load(files).unwrap())), ..ServerOptions::default() }).await;
+    let text = backend.get("/metrics", &backend.api(Role::Viewer).await).await.text();
+    assert!(text.contains("\npganalytics_tls_client_crl_due_timestamp_seconds 7258118400\n"), "{text}");
 }
 
 #[tokio::test]

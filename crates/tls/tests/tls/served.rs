@@ -48,6 +48,7 @@ pub(crate) fn files(issued: &Issued) -> ServerFiles {
         certificate: issued.certificate.clone(),
         key: issued.key.clone(),
         client_ca: None,
+        client_crl: None,
         client_auth: ClientAuth::Off,
         min_version: MinVersion::default(),
     }
