@@ -49,7 +49,7 @@ struct Served {
 
 async fn text(State(served): State<Served>, Extension(peer): Extension<Peer>) -> Response {
     if let Some(tls) = &served.tls {
-        if tls.client_auth() == ClientAuth::Optional && !peer.certificate {
+        if tls.client_auth() == ClientAuth::Optional && peer.certificate.is_none() {
             return (StatusCode::FORBIDDEN, "show a certificate that [collector] tls_client_ca trusts\n").into_response();
         }
         served.metrics.server_certificate(tls.figures());

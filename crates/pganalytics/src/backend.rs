@@ -91,6 +91,9 @@ pub(crate) struct BackendArgs {
     /// off
     #[arg(long, env = "PGANALYTICS_TLS_CLIENT_AUTH", value_name = "WHO")]
     tls_client_auth: Option<ClientAuth>,
+    /// A collector's certificate must be for the collector's name (a DNS name in it): a stolen credential is of no use with another's
+    #[arg(long, env = "PGANALYTICS_TLS_CLIENT_BIND", value_parser = clap::builder::BoolishValueParser::new())]
+    tls_client_bind: bool,
     /// Serve plain HTTP to other machines: passwords and tokens travel unencrypted, unless a proxy with TLS is in front
     #[arg(long, env = "PGANALYTICS_PLAIN_HTTP", value_parser = clap::builder::BoolishValueParser::new())]
     plain_http: bool,
@@ -229,6 +232,10 @@ impl BackendArgs {
             client_crl.is_none() || client_ca.is_some(),
             "--tls-client-crl is about certificates of clients, which are not asked for: give --tls-client-ca too"
         );
+        anyhow::ensure!(
+            !self.tls_client_bind || client_auth != ClientAuth::Off,
+            "--tls-client-bind is about certificates of clients, which are not asked for: give --tls-client-ca too"
+        );
         let (certificate, key) = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => (certificate.clone(), key.clone()),
             (Some(_), None) => anyhow::bail!("--tls-cert needs the certificate's key: give --tls-key too"),
@@ -268,6 +275,7 @@ impl BackendArgs {
         Ok(ServerOptions {
             service_accounts: self.service_accounts()?,
             tls,
+            client_bind: self.tls_client_bind,
             redis,
             session_lifetime: self.session_lifetime.0,
             request_timeout: self.request_timeout.0,
@@ -468,6 +476,7 @@ mod tests {
             (&["--tls-key", "k"], "give --tls-cert too"),
             (&["--tls-client-ca", "c"], "--tls-client-ca needs TLS"),
             (&["--tls-cert", "c", "--tls-key", "k", "--tls-client-crl", "r"], "not asked for: give --tls-client-ca too"),
+            (&["--tls-cert", "c", "--tls-key", "k", "--tls-client-bind"], "not asked for: give --tls-client-ca too"),
             (&["--tls-cert", "c", "--tls-key", "k", "--tls-client-auth", "optional"], "give --tls-client-ca too"),
             (&["--tls-cert", "c", "--tls-key", "k", "--plain-http"], "leave one of them out"),
             (&["--tls-cert", "/nowhere/c", "--tls-key", "k"], "read /nowhere/c"),

@@ -32,6 +32,7 @@ pub enum ErrorCode {
     Forbidden,
     WrongToken,
     CertificateRequired,
+    ForeignCertificate,
     EnrolmentTokenUnknown,
     EnrolmentTokenExpired,
     EnrolmentTokenRevoked,
@@ -104,6 +105,13 @@ pub enum ApiError {
     WrongToken(TokenKind),
     /// A collector showed no certificate, and should.
     NoCertificate,
+    /// A collector's certificate is not for its name.
+    ForeignCertificate {
+        message: String,
+        remedy: String,
+    },
+    /// A token of many collectors, where each has to show a certificate of its own name.
+    UnboundToken,
     /// An enrolment token where it opens nothing.
     EnrolmentToken,
     /// A credential is not taken, or not given.
@@ -225,6 +233,13 @@ impl ApiError {
                 Code::CertificateRequired,
                 "a collector must show a certificate here, beside its token",
                 "give the collector one that --tls-client-ca trusts: [backend] cert_file and key_file",
+            ),
+            Self::ForeignCertificate { message, remedy } => (StatusCode::FORBIDDEN, Code::ForeignCertificate, message, Some(remedy)),
+            Self::UnboundToken => say(
+                StatusCode::FORBIDDEN,
+                Code::WrongToken,
+                "certificates are bound to collectors here, and this token may be any collector's",
+                "enrol the collector instead: [backend] enrolment_token, from pganalytics token create NAME --kind enrolment",
             ),
             Self::LocalOnly => say(
                 StatusCode::FORBIDDEN,
@@ -357,7 +372,9 @@ impl std::fmt::Display for ApiError {
         match self {
             Self::Store(error) | Self::Internal(error) => write!(f, "{error:#}"),
             Self::Sql(error) => write!(f, "{error}"),
-            Self::BadRequest { message, remedy } | Self::Conflict { message, remedy } => write!(f, "{message}; {remedy}"),
+            Self::BadRequest { message, remedy } | Self::Conflict { message, remedy } | Self::ForeignCertificate { message, remedy } => {
+                write!(f, "{message}; {remedy}")
+            }
             Self::BadBatch(message) | Self::UnknownView(message) | Self::UnknownColumn(message) | Self::ForeignCollector(message) => {
                 f.write_str(message)
             }

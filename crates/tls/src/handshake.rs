@@ -10,6 +10,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustls::client::verify_server_name;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::ParsedCertificate;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -28,12 +31,26 @@ const LINGER: Duration = Duration::from_secs(1);
 const PLAIN: &str = "this port speaks HTTPS: ask https:// instead of http://\n";
 
 /// How a connection came, as an extension of each of its requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     /// Over TLS that ended here.
     pub tls: bool,
-    /// The client showed a certificate, and it is good.
-    pub certificate: bool,
+    /// What the client showed, which is good.
+    pub certificate: Option<ClientCertificate>,
+}
+
+/// A client's own certificate, without those that signed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate(Arc<CertificateDer<'static>>);
+
+impl ClientCertificate {
+    /// Whether it is for this name: a DNS name or an IP address among its `subjectAltName`s, compared as a server's are; a common name is
+    /// none.
+    #[must_use]
+    pub fn is_for(&self, name: &str) -> bool {
+        let Ok(name) = ServerName::try_from(name) else { return false };
+        ParsedCertificate::try_from(&*self.0).is_ok_and(|parsed| verify_server_name(&parsed, &name).is_ok())
+    }
 }
 
 /// The handshakes under way. There is room for a fixed number; a new one beyond it ends the oldest, which is the one most likely never
@@ -145,7 +162,8 @@ async fn linger(mut stream: TcpStream) -> io::Result<u64> {
 
 /// What the connection says about its client.
 pub(crate) fn peer(stream: &TlsStream<TcpStream>) -> Peer {
-    Peer { tls: true, certificate: stream.get_ref().1.peer_certificates().is_some_and(|chain| !chain.is_empty()) }
+    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    Peer { tls: true, certificate: certificate.map(|own| ClientCertificate(Arc::new(own.clone()))) }
 }
 
 /// Whether both sides agreed on HTTP/2.

@@ -22,6 +22,6 @@ mod server;
 
 pub use explain::explain;
 pub use files::{ClientAuth, Identity, MinVersion, ServerFiles, authorities, read};
-pub use handshake::Peer;
+pub use handshake::{ClientCertificate, Peer};
 pub use listener::{Limits, serve};
 pub use server::{Figures, Reloaded, Tls};

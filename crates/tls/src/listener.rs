@@ -115,7 +115,7 @@ impl Connection {
     async fn plain(self, stream: TcpStream) {
         let _ = stream.set_nodelay(true);
         let never = CancellationToken::new();
-        self.http(stream, Builder::new(TokioExecutor::new()), Peer { tls: false, certificate: false }, never).await;
+        self.http(stream, Builder::new(TokioExecutor::new()), Peer { tls: false, certificate: None }, never).await;
     }
 
     async fn encrypted(self, stream: TcpStream, tls: Arc<Tls>, slot: handshake::Slot) {
@@ -127,7 +127,7 @@ impl Connection {
         let Some((stream, current)) = shaken else { return };
         let peer = handshake::peer(&stream);
         // Who showed nothing has nothing that could be revoked.
-        let outdated = if peer.certificate { current.outdated } else { CancellationToken::new() };
+        let outdated = if peer.certificate.is_some() { current.outdated } else { CancellationToken::new() };
         let builder = Builder::new(TokioExecutor::new());
         let builder = if handshake::is_http2(&stream) { builder.http2_only() } else { builder.http1_only() };
         self.http(stream, builder, peer, outdated).await;
@@ -146,7 +146,7 @@ impl Connection {
             let asked = asked.clone();
             hyper_util::service::TowerToHyperService::new(tower::service_fn(move |request: axum::http::Request<_>| {
                 asked.cancel();
-                let router = router.clone();
+                let (router, peer) = (router.clone(), peer.clone());
                 async move { Ok::<_, Infallible>(answer(router, request.map(Body::new), address, peer).await) }
             }))
         };

@@ -45,7 +45,12 @@ impl Authority {
 
     /// Issues one for `localhost` and 127.0.0.1, good until the first day of a year, into files of this name, over what stood there.
     pub(crate) fn issue(&self, name: &str, until: i32) -> anyhow::Result<Issued> {
-        let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+        self.issue_for(&["localhost", "127.0.0.1"], name, until)
+    }
+
+    /// The same for these names.
+    pub(crate) fn issue_for(&self, names: &[&str], name: &str, until: i32) -> anyhow::Result<Issued> {
+        let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         params.not_before = rcgen::date_time_ymd(2010, 1, 1);
         params.not_after = rcgen::date_time_ymd(until, 1, 1);
