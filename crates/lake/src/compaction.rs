@@ -46,7 +46,7 @@ use crate::threads::Threads;
 /// Files of like size that become one.
 const FAN_IN: usize = 8;
 /// Files in one merge at most: each is open with a row group as it is stored and two batches of its rows in memory.
-const MERGE_AT_ONCE: usize = 16;
+const MERGE_AT_ONCE: usize = FAN_IN;
 /// A day is left alone this long after its end, and a new file this long after its creation, for late batches to gather.
 const SETTLE: TimeDelta = TimeDelta::hours(1);
 

@@ -19,8 +19,10 @@ pub const DEFAULT_QUERY_MEMORY: usize = 128 << 20;
 pub const DEFAULT_SPILL_DISK: usize = 4 << 30;
 /// The longest a query may run: beyond half a minute a person has given up, and a dashboard has asked again.
 pub const DEFAULT_QUERY_DEADLINE: Duration = Duration::from_secs(30);
-/// Rows in one answer: more than any chart shows or any person reads.
-pub const DEFAULT_MAX_ROWS: usize = 10_000;
+/// Rows in one answer: a sparkline for each of 3,000 servers. Who does not say how many gets 10,000.
+pub const DEFAULT_MAX_ROWS: usize = 100_000;
+/// Rows in an answer to a question that does not say how many: more than any person reads.
+pub(crate) const UNASKED_ROWS: usize = 10_000;
 /// Hot rows become Parquet this often: often enough that a restart replays little, rarely enough that files are not tiny.
 pub const DEFAULT_COMPACT_EVERY: Duration = Duration::from_secs(300);
 /// How long rows are kept as they were collected, where no setting says otherwise: a month to look into; rollups go back for years.

@@ -13,7 +13,7 @@ pub struct Query {
     pub sql: String,
     /// The values of `$name` placeholders: strings, numbers, booleans and null.
     pub parameters: BTreeMap<String, serde_json::Value>,
-    /// Rows wanted at most; the lake's own cap holds as well.
+    /// Rows wanted at most, 10,000 where nothing is said; the lake's own cap holds as well.
     pub max_rows: Option<usize>,
 }
 

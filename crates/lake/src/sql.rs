@@ -44,7 +44,7 @@ use crate::fleet::is_fleet;
 use crate::follow::Follower;
 use crate::functions;
 use crate::meta::Remedy;
-use crate::options::LakeOptions;
+use crate::options::{LakeOptions, UNASKED_ROWS};
 use crate::query::{Answer, Query, QueryError, QueryErrorKind};
 use crate::recent::Unsummed;
 use crate::rollup::Binning;
@@ -220,7 +220,7 @@ impl Engine {
     async fn execute(&self, statement: Statement, query: &Query, snapshot: Snapshot) -> Result<Rows> {
         let began = Instant::now();
         let reads = Arc::new(Reads::default());
-        let max_rows = query.max_rows.unwrap_or(self.max_rows).min(self.max_rows);
+        let max_rows = query.max_rows.unwrap_or(UNASKED_ROWS).min(self.max_rows);
         let mut state = self.template.clone();
         state.register_catalog_list(self.catalog(snapshot, Arc::clone(&reads))?);
         state.mark_start_execution();

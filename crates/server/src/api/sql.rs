@@ -51,7 +51,7 @@ pub(crate) struct Statement {
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, Value>)]
     parameters: BTreeMap<String, serde_json::Value>,
-    /// Answers at most so many rows; the backend's own cap holds as well.
+    /// Answers at most so many rows, 10,000 where nothing is said; the backend's own cap holds as well.
     max_rows: Option<usize>,
 }
 
