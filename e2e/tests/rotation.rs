@@ -26,7 +26,8 @@ async fn end_sessions(postgres: &Postgres, role: &str) -> Result<()> {
 /// Waits until the collector has a session of this role.
 async fn logged_in(postgres: &Postgres, role: &str, collector: &Collector) -> Result<()> {
     let mut connection = postgres.connect().await?;
-    let sessions = until(&format!("a session of {role}"), PATIENCE, async || {
+    let what = format!("a session of {role}");
+    let sessions = until(&what, PATIENCE, async || {
         let sql = "select count(*) from pg_stat_activity where usename = $1 and application_name = 'pganalytics'";
         let count: i64 = sqlx::query_scalar(sql).bind(role).fetch_one(&mut connection).await?;
         Ok((count > 0).then_some(()))
