@@ -31,6 +31,17 @@ pub(crate) struct Parameters<'a> {
     pub(crate) http: u16,
     pub(crate) https: u16,
     pub(crate) backends: [SocketAddr; BACKENDS],
+    /// Where the way to the backends is encrypted.
+    pub(crate) inner: Option<Inner<'a>>,
+}
+
+/// Whom a balancer trusts to be a backend.
+#[derive(Debug, Clone, Copy)]
+pub struct Inner<'a> {
+    /// Who signed the backends' certificates.
+    pub authority: &'a Path,
+    /// The name in them.
+    pub name: &'a str,
 }
 
 /// A running one.
@@ -60,11 +71,30 @@ impl Balancer {
     /// # Errors
     /// See [`Self::start`].
     pub async fn before(software: Software, backends: [SocketAddr; BACKENDS]) -> Result<Self> {
+        Self::run(software, backends, None).await
+    }
+
+    /// In front of backends on these ports of 127.0.0.1 that speak TLS: with the lines of the file that are there for that.
+    ///
+    /// # Errors
+    /// See [`Self::start`].
+    pub async fn encrypted(software: Software, backends: [u16; BACKENDS], inner: Inner<'_>) -> Result<Self> {
+        Self::run(software, backends.map(|port| (Ipv4Addr::LOCALHOST, port).into()), Some(inner)).await
+    }
+
+    async fn run(software: Software, backends: [SocketAddr; BACKENDS], inner: Option<Inner<'_>>) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("pganalytics-balancer-").tempdir().context("create a temporary folder")?;
         give_away(folder.path())?;
         let certificate = Certificate::make(folder.path())?;
         let (http, https) = (ports::free()?, ports::free()?);
-        let parameters = Parameters { folder: folder.path(), certificate: &certificate, http, https, backends };
+        // A copy: the balancer is another user than we are.
+        let authority = folder.path().join("backends.crt");
+        if let Some(Inner { authority: from, .. }) = inner {
+            std::fs::copy(from, &authority).with_context(|| format!("copy {}", from.display()))?;
+            give_away(&authority)?;
+        }
+        let inner = inner.map(|inner| Inner { authority: &authority, ..inner });
+        let parameters = Parameters { folder: folder.path(), certificate: &certificate, http, https, backends, inner };
         let mut spec = match software {
             Software::Haproxy => haproxy::spec(&parameters)?,
             Software::Nginx => nginx::spec(&parameters)?,

@@ -1,14 +1,15 @@
-//! nginx with `deploy/nginx.conf`; its parameters are the marked lines, which are replaced here and must all be there. What Debian
+//! nginx with `deploy/nginx.conf`; its parameters are the marked lines, which are replaced here and must all be there, and so are the comments with
+//! the lines for TLS to the backends. What Debian
 //! compiled in as folders for root (the log before the configuration is read, temporary bodies) is moved by flags.
 
 use anyhow::{Context, Result};
 
-use crate::balancer::{Parameters, adapt, deployed, program};
+use crate::balancer::{Inner, Parameters, adapt, deployed, program};
 use crate::install::give_away;
 use crate::process::Spec;
 
 pub(crate) fn spec(parameters: &Parameters<'_>) -> Result<Spec> {
-    let Parameters { folder, certificate, http, https, backends } = parameters;
+    let Parameters { folder, certificate, http, https, backends, inner } = parameters;
     let from = deployed("nginx.conf")?;
     let mut text = std::fs::read_to_string(&from).with_context(|| format!("read {}", from.display()))?;
     let mut temporary = String::new();
@@ -30,6 +31,21 @@ pub(crate) fn spec(parameters: &Parameters<'_>) -> Result<Spec> {
         ("access_log /dev/stdout plain;".to_owned(), format!("access_log {}/access.log plain;", folder.display())),
     ] {
         text = adapt(&text, &line, &adapted)?;
+    }
+    if let Some(Inner { authority, name }) = inner {
+        for (line, adapted) in [
+            ("proxy_pass http://pganalytics;", "proxy_pass https://pganalytics;".to_owned()),
+            (
+                "# proxy_ssl_trusted_certificate /etc/nginx/pganalytics-ca.pem;",
+                format!("proxy_ssl_trusted_certificate {};", authority.display()),
+            ),
+            ("# proxy_ssl_verify on;", "proxy_ssl_verify on;".to_owned()),
+            ("# proxy_ssl_name pganalytics.internal;", format!("proxy_ssl_name {name};")),
+            ("# proxy_ssl_server_name on;", "proxy_ssl_server_name on;".to_owned()),
+            ("# proxy_ssl_protocols TLSv1.3;", "proxy_ssl_protocols TLSv1.3;".to_owned()),
+        ] {
+            text = adapt(&text, line, &adapted)?;
+        }
     }
     let path = folder.join("nginx.conf");
     std::fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, ensure};
 use e2e::backend::{ADMIN, Api, Backend, PASSWORD, Settings};
-use e2e::balancer::{BACKENDS, Balancer, Software};
+use e2e::balancer::{BACKENDS, Balancer, Inner, Software};
+use e2e::certificate::Certificate;
 use e2e::wait::{PATIENCE, until};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -190,6 +191,35 @@ async fn stopping_backends_one_by_one_costs_no_client_an_error(software: Softwar
     stream.end(&balancer).await
 }
 
+async fn the_way_to_the_backends_is_encrypted_and_they_are_verified(software: Software) -> Result<()> {
+    let (folder, foreign) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let (ours, foreign) = (Certificate::make(folder.path())?, Certificate::make(foreign.path())?);
+    let (certificate, key) = (ours.certificate.display().to_string(), ours.key.display().to_string());
+    let mut settings = Settings::flags(&["--trusted-proxy", "--tls-cert", &certificate, "--tls-key", &key]);
+    settings.authority = Some(ours.authority.clone());
+    let mut backends = Vec::new();
+    for _ in 0..BACKENDS {
+        backends.push(Backend::start_with(settings.clone()).await?);
+    }
+    let ports: [u16; BACKENDS] = std::array::from_fn(|at| backends[at].port);
+
+    // Who is no backend is sent nothing: of another authority, or of another name.
+    for inner in
+        [Inner { authority: &foreign.authority, name: "localhost" }, Inner { authority: &ours.authority, name: "pganalytics.internal" }]
+    {
+        let balancer = Balancer::encrypted(software, ports, inner).await?;
+        let (status, body) = balancer.api.ask(Method::GET, "/api/v1/health", None).await?;
+        ensure!(status.is_server_error(), "a backend that is none by {inner:?} was asked: {status} {body}");
+    }
+    let balancer = Balancer::encrypted(software, ports, Inner { authority: &ours.authority, name: "localhost" }).await?;
+    serving(&balancer).await?;
+    let stream = Stream::start(&balancer.api);
+    stream.more(50).await?;
+    backends[0].kill();
+    stream.more(100).await?;
+    stream.end(&balancer).await
+}
+
 /// Six failures of one user from one address are one too many, and who fails cannot look like somebody else.
 async fn forged_addresses_do_not_reach_the_limiter(software: Software) -> Result<()> {
     let (mut backends, balancer) = three(software).await?;
@@ -322,6 +352,7 @@ both!(
     tls_is_new_and_speaks_http2,
     a_killed_backend_costs_no_client_an_error,
     stopping_backends_one_by_one_costs_no_client_an_error,
+    the_way_to_the_backends_is_encrypted_and_they_are_verified,
     forged_addresses_do_not_reach_the_limiter,
     the_backend_learns_scheme_and_host_from_the_balancer,
     a_body_of_16_mib_passes,

@@ -1,6 +1,9 @@
 //! TLS from end to end: a collector with a certificate of its own ships to a backend that asks for one, and certificates are renewed under both.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::process::Command;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use e2e::backend::{Backend, Settings, ready_url};
@@ -10,7 +13,10 @@ use e2e::postgres::Postgres;
 use e2e::process::Spec;
 use e2e::wait::{PATIENCE, until};
 
-use crate::authority::{Authority, EXPIRED, GOOD};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::authority::{Authority, EXPIRED, GOOD, Issued};
 use crate::watched::{judge, rounds, up};
 
 fn pganalytics(arguments: &[&str], environment: &[(&str, &str)]) -> Result<String> {
@@ -35,6 +41,8 @@ async fn a_collector_ships_with_its_certificate_and_both_sides_take_renewed_ones
     let (ours, foreign) = (Authority::new(folder.path(), "ours")?, Authority::new(folder.path(), "foreign")?);
     let (server, client) = (ours.issue("server", GOOD)?, ours.issue("collector", GOOD)?);
     let text = |path: &std::path::Path| path.display().to_string();
+    let client_crl = folder.path().join("revoked.pem");
+    std::fs::write(&client_crl, ours.revoked(&[], GOOD)?)?;
     let mut settings = Settings::flags(&[
         "--tls-cert",
         &text(&server.certificate),
@@ -44,6 +52,8 @@ async fn a_collector_ships_with_its_certificate_and_both_sides_take_renewed_ones
         &text(&ours.file),
         "--tls-client-auth",
         "optional",
+        "--tls-client-crl",
+        &text(&client_crl),
     ]);
     settings.authority = Some(ours.file.clone());
     let (postgres, backend) = tokio::try_join!(Postgres::start(18), Backend::start_with(settings))?;
@@ -102,10 +112,61 @@ async fn a_collector_ships_with_its_certificate_and_both_sides_take_renewed_ones
         if told.iter().any(|part| log.contains(part)) { Ok(Some(())) } else { bail!("{log}") }
     })
     .await?;
-    ours.issue("collector", GOOD + 2)?;
+    let third = ours.issue("collector", GOOD + 2)?;
+    rounds(&backend.api, "db", 2).await.with_context(|| collector.log())?;
+
+    // A revoked one does not go on, also not over the connection that it has; and a new one is let in at once.
+    std::fs::write(&client_crl, ours.revoked(&[&third], GOOD)?)?;
+    until("the collector to say that its certificate is revoked", PATIENCE, async || {
+        let log = collector.log();
+        if log.contains("says that our certificate is revoked") { Ok(Some(())) } else { bail!("{log}") }
+    })
+    .await?;
+    ours.issue("collector", GOOD + 3)?;
     rounds(&backend.api, "db", 2).await.with_context(|| collector.log())?;
     collector.stop()?;
     judge(&backend.api).await
+}
+
+/// What an old load balancer in front of a backend is: it speaks TLS 1.2 and nothing newer. Its port.
+fn old_balancer(server: &Issued) -> Result<u16> {
+    let chain = CertificateDer::pem_file_iter(&server.certificate)?.collect::<Result<Vec<_>, _>>()?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&rustls::version::TLS12])?;
+    let config = Arc::new(config.with_no_client_auth().with_single_cert(chain, PrivateKeyDer::from_pem_file(&server.key)?)?);
+    let listener = TcpListener::bind("127.0.0.1:0").context("listen")?;
+    let port = listener.local_addr()?.port();
+    std::thread::spawn(move || {
+        while let Ok((stream, _)) = listener.accept() {
+            let Ok(connection) = rustls::ServerConnection::new(Arc::clone(&config)) else { return };
+            let mut stream = rustls::StreamOwned::new(connection, stream);
+            // Who is refused has been told so by this.
+            let Ok(1..) = stream.read(&mut [0; 4096]) else { continue };
+            let body = r#"{"version": "0.1.0", "timestamp": "2026-01-01T00:00:00Z"}"#;
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
+        }
+    });
+    Ok(port)
+}
+
+#[tokio::test]
+async fn the_command_line_speaks_tls_1_2_only_where_it_is_told_to() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let ours = Authority::new(folder.path(), "ours")?;
+    let url = format!("https://localhost:{}", old_balancer(&ours.issue("server", GOOD)?)?);
+    let authority = ours.file.display().to_string();
+    let health = ["health", "--url", &url, "--ca-file", &authority];
+    let refused = format!("{:#}", pganalytics(&health, &[]).expect_err("TLS 1.2"));
+    ensure!(refused.contains("no version of TLS in common: allow TLS 1.2 here, or 1.3 there"), "{refused}");
+    for allowed in [
+        pganalytics(&[&health[..], &["--tls-min-version", "1.2"]].concat(), &[])?,
+        pganalytics(&health, &[("PGANALYTICS_CLIENT_TLS_MIN_VERSION", "1.2")])?,
+    ] {
+        ensure!(allowed.contains("is ready: version 0.1.0"), "{allowed}");
+    }
+    Ok(())
 }
 
 #[tokio::test]

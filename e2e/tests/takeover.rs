@@ -1,14 +1,16 @@
-//! The lease: when its holder dies another replica has it within two seconds, and when it stops, at once.
+//! The lease: when its holder dies another replica has it within two seconds, also where it had stepped aside, and when it stops, at once.
 //!
 //! Times are the database's, as the lease's are, and are printed. A test machine may be as slow as it likes at one of the takeovers; the best of
 //! them must keep the promise, which it cannot where the lease lasts too long or is not asked for often enough.
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use e2e::hand::Hand;
 use e2e::postgres::Postgres;
-use e2e::replicas::{holder, migrated, next_term, replica};
+use e2e::replicas::{holder, migrated, next_term, replica, term};
 use e2e::tally::spread;
+use e2e::wait::{PATIENCE, until};
 
 /// What is promised.
 const PROMISE: Duration = Duration::from_secs(2);
@@ -42,5 +44,42 @@ async fn another_replica_takes_the_lease_within_two_seconds_of_a_kill_and_at_onc
     println!("handed over after SIGTERM: {}", spread(&stopped));
     ensure!(killed.iter().any(|took| *took <= PROMISE), "none of the takeovers came within {} s: {killed:?}", PROMISE.as_secs());
     ensure!(at_once > 0, "after a clean stop the next holder always waited until the term had run out: {stopped:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_holder_that_died_is_followed_by_a_replica_that_had_stepped_aside() -> Result<()> {
+    let postgres = Postgres::start(18).await?;
+    let url = migrated(&postgres).await?;
+    let folder = tempfile::tempdir().context("create a temporary folder")?;
+    let history = folder.path().join("history");
+    let store = format!("file://{}", history.display());
+    let replicas = futures::future::try_join_all((0..2).map(|_| replica(&url, &store))).await?;
+    let mut session = postgres.connect().await?;
+    // No replica can write the rows that come: where the folder of files was there is a file.
+    std::fs::remove_dir_all(&history).context("remove the folder of files")?;
+    std::fs::write(&history, "").context("put a file in its place")?;
+    let mut hand = Hand::new(&replicas[0].api, "hand").await?;
+    let batch = hand.next_batch()?;
+    hand.ship_until_acknowledged(&replicas[0].api, &batch).await?;
+    let mut followed = Vec::new();
+    for _ in 0..TAKEOVERS {
+        until("all replicas to have stepped aside", PATIENCE, async || {
+            let all = replicas.iter().all(|replica| replica.log().contains("steps aside"));
+            Ok((all && term(&mut session).await?.expires == 0).then_some(()))
+        })
+        .await?;
+        // A third one held the lease and is gone.
+        sqlx::query("update leases set holder = 'gone', fence = fence + 1, expires = cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)")
+            .execute(&mut session)
+            .await
+            .context("give the lease to one that is gone")?;
+        let before = term(&mut session).await?;
+        let (next, _) = next_term(&mut session, before).await?;
+        followed.push(Duration::from_micros((next.now - before.expires).unsigned_abs()));
+    }
+    println!("takeovers by replicas that had stepped aside: {}", spread(&followed));
+    let kept = followed.iter().filter(|took| **took <= PROMISE).count();
+    ensure!(2 * kept > TAKEOVERS, "most takeovers took longer than {} s: {followed:?}", PROMISE.as_secs());
     Ok(())
 }

@@ -26,6 +26,7 @@
 //! tls_key = "/etc/ssl/metrics.key"           # PGANALYTICS_COLLECTOR_TLS_KEY
 //! tls_min_version = "1.3"                    # PGANALYTICS_COLLECTOR_TLS_MIN_VERSION
 //! tls_client_ca = "/etc/ssl/prometheus.pem"  # PGANALYTICS_COLLECTOR_TLS_CLIENT_CA; who asks shows a certificate of these authorities
+//! tls_client_crl = "/etc/ssl/revoked.pem"    # PGANALYTICS_COLLECTOR_TLS_CLIENT_CRL; certificates that those authorities have revoked
 //! tls_client_auth = "optional"               # PGANALYTICS_COLLECTOR_TLS_CLIENT_AUTH; only for /metrics; "required" where it is not given
 //! flush = "10s"                              # PGANALYTICS_COLLECTOR_FLUSH; how often a batch is closed
 //! views = "/etc/pganalytics/views"           # PGANALYTICS_COLLECTOR_VIEWS; a folder with more views/*.toml

@@ -152,7 +152,9 @@ fn listener(config: &Config, report: &mut Report) {
     let Some(files) = config.tls.clone() else { return };
     match Tls::load(files) {
         Ok(_) => report.fine("listen", "the certificate can be served"),
-        Err(error) => report.add(Level::Broken, "listen", format!("[collector] tls_cert, tls_key, tls_client_ca: {error:#}"), None),
+        Err(error) => {
+            report.add(Level::Broken, "listen", format!("[collector] tls_cert, tls_key, tls_client_ca, tls_client_crl: {error:#}"), None)
+        }
     }
 }
 

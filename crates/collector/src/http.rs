@@ -49,7 +49,7 @@ struct Served {
 
 async fn text(State(served): State<Served>, Extension(peer): Extension<Peer>) -> Response {
     if let Some(tls) = &served.tls {
-        if tls.client_auth() == ClientAuth::Optional && !peer.certificate {
+        if tls.client_auth() == ClientAuth::Optional && peer.certificate.is_none() {
             return (StatusCode::FORBIDDEN, "show a certificate that [collector] tls_client_ca trusts\n").into_response();
         }
         served.metrics.server_certificate(tls.figures());
@@ -87,11 +87,14 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir()?;
         let ours = Authority::new(folder.path(), "ours")?;
-        let Issued { certificate, key } = ours.issue("server", GOOD)?;
+        let Issued { certificate, key, .. } = ours.issue("server", GOOD)?;
+        let (revoked, client_crl) = (ours.issue("revoked", GOOD)?, folder.path().join("revoked.pem"));
+        std::fs::write(&client_crl, ours.revoked(&[&revoked], GOOD)?)?;
         let files = ServerFiles {
             certificate,
             key,
             client_ca: Some(ours.file.clone()),
+            client_crl: Some(client_crl),
             client_auth: ClientAuth::Optional,
             min_version: MinVersion::default(),
         };
@@ -110,8 +113,11 @@ mod tests {
         let line = "pganalytics_collector_certificate_expiry_timestamp_seconds{side=\"server\"} 7258118400";
         assert!(text.contains(line), "{text}");
         let expired = client().identity(identity(&ours.issue("old", EXPIRED)?)?).build()?;
-        assert!(expired.get(url("/livez")).send().await.is_err());
-        drop((bare, prometheus, expired));
+        let revoked = client().identity(identity(&revoked)?).build()?;
+        for bad in [expired, revoked] {
+            assert!(bad.get(url("/livez")).send().await.is_err());
+        }
+        drop((bare, prometheus));
         stop.cancel();
         Ok(serving.await?)
     }

@@ -79,7 +79,11 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
                 .with_context(|| format!("listen on {address} for /metrics: choose another [collector] listen, or \"off\""))?,
         ),
     };
-    let tls = config.tls.map(Tls::load).transpose().context("take the certificate of [collector] (tls_cert, tls_key, tls_client_ca)")?;
+    let tls = config
+        .tls
+        .map(Tls::load)
+        .transpose()
+        .context("take the certificate of [collector] (tls_cert, tls_key, tls_client_ca, tls_client_crl)")?;
     let discovery = match config.kubernetes {
         None => None,
         Some(options) => {

@@ -220,7 +220,7 @@ impl Compactor {
             Ok(merged) => merged,
             Err(error) => {
                 return Err(match self.files.blame(error.as_ref(), inputs).await {
-                    Some(Blame::Damaged(which)) => error.context(which),
+                    Some(Blame::Damaged { file, remedy }) => error.context(format!("{file}: {remedy}")),
                     Some(Blame::Away(_)) | None => error,
                 });
             }

@@ -61,10 +61,12 @@ pub struct Ack {
 }
 
 /// What the request around a batch told.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Sender {
     /// The only collector whose batches it may bring; any where none is named.
     pub only: Option<Uuid>,
+    /// The only name that its batches may give their collector; any where none is said.
+    pub name: Option<String>,
     /// When it was sent, microseconds by the collector's clock.
     pub sent_at_us: Option<i64>,
 }
@@ -87,6 +89,9 @@ pub enum IngestError {
     /// Its sender ships for another collector than it may.
     #[error("the batch is of collector {shipped}, and the credential it came with is bound to {own}")]
     Foreign { shipped: Uuid, own: Uuid },
+    /// Its sender is bound to another name.
+    #[error("the batch names its collector '{shipped}', which was enrolled as '{own}'")]
+    Renamed { shipped: String, own: String },
     /// An administrator has shut its collector out.
     #[error("collector {0} was revoked")]
     Revoked(Uuid),
@@ -212,6 +217,9 @@ impl Intake {
                     return Err(IngestError::Revoked(header.collector));
                 }
             }
+        }
+        if let Some(own) = sender.name.as_ref().filter(|own| **own != header.collector_name) {
+            return Err(IngestError::Renamed { shipped: header.collector_name, own: own.clone() });
         }
         let ack = |duplicate| {
             let counter = if duplicate { &self.duplicates } else { &self.batches };

@@ -3,15 +3,21 @@
 //! # Promise
 //! At most one holder's changes are committed at any time: a change under a lease names the lease's fence in its own transaction
 //! ([`Fence::check`]), and a new holder has a new fence. So a holder that was paused, cut off or is slow to notice does no harm.
-//! A holder that died is followed within [`LASTS`] + [`TICK`]; one that stops hands over at once, and one that cannot do the work, because it
-//! alone does not reach the files, steps aside ([`Lease::step_aside`]). All times are the database's.
+//! A holder that died is followed within [`LASTS`] + [`TICK`]; one that stops hands over at once. One that cannot do the work, because it alone does
+//! not reach the files, steps aside ([`Lease::step_aside`]): others come first then, for [`ASIDE`]. Where all others are aside, a holder that
+//! died is still followed, within [`TAKEOVER`], by one of them. All times of the lease are the database's.
+//!
+//! # How
+//! One who is aside asks only for a lease that nobody took although it was free for [`BEHIND`], longer than it takes others to ask. It does not ask for
+//! one that was laid down by stepping aside ([`LAID_DOWN`]): who laid it down has just failed as this one did, so trying at once would only be trying in
+//! a circle. Where nobody can do the work each replica so tries once in [`ASIDE`].
 //!
 //! A store of one process has no leases: its folder is locked.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -19,11 +25,19 @@ use crate::meta::Meta;
 use crate::meta::database::{Transaction, statement};
 
 /// How long a lease lasts without being renewed.
-const LASTS: Duration = Duration::from_millis(1_500);
+const LASTS: Duration = Duration::from_millis(1_300);
 /// How often it is renewed, or tried for.
-const TICK: Duration = Duration::from_millis(300);
-/// For so long one who stepped aside does not ask for the lease.
+const TICK: Duration = Duration::from_millis(250);
+/// For so long one who stepped aside lets others come first.
 const ASIDE: Duration = Duration::from_secs(10);
+/// For so long a lease lies free before one who is aside asks for it: all others have asked by then.
+const BEHIND: Duration = Duration::from_millis(350);
+/// The promise: a holder that died is followed within this time, whoever is left.
+const TAKEOVER: Duration = Duration::from_secs(2);
+const _: () =
+    assert!(TICK.as_millis() < BEHIND.as_millis() && LASTS.as_millis() + BEHIND.as_millis() + TICK.as_millis() <= TAKEOVER.as_millis());
+/// When a lease expired that was laid down by one who stepped aside: long ago, as for everybody who is not aside.
+const LAID_DOWN: i64 = 0;
 /// The lease of compaction, merging, retention and cleaning.
 const LAKE: &str = "lake";
 
@@ -51,7 +65,7 @@ pub(crate) struct Lease {
     meta: Meta,
     holder: String,
     held: watch::Sender<Option<i64>>,
-    /// Until when others come first.
+    /// Until when others come first. Locked while the lease is asked for or laid down, so that neither crosses the other.
     aside: Arc<Mutex<Option<Instant>>>,
 }
 
@@ -79,24 +93,37 @@ impl Lease {
 
     /// Takes it where it is free, and keeps it where it is held.
     pub(crate) async fn renew(&self) -> Result<(), sqlx::Error> {
-        if !self.meta.database().is_shared() {
-            return Ok(());
+        match self.meta.database().is_shared() {
+            true => self.ask(Instant::now(), self.meta.database().clock()).await,
+            false => Ok(()),
         }
-        if self.is_aside() {
-            return Ok(());
+    }
+
+    /// Asks for it at a moment of this process's, and one of the database's in SQL.
+    async fn ask(&self, now: Instant, clock: &str) -> Result<(), sqlx::Error> {
+        let mut aside = self.aside.lock().await;
+        if aside.is_some_and(|until| now >= until) {
+            *aside = None;
         }
-        let clock = self.meta.database().clock();
+        let may_be_taken = match *aside {
+            None => format!("leases.holder = excluded.holder or leases.expires < {clock} - $4"),
+            Some(_) => format!("leases.expires > {LAID_DOWN} and leases.expires < {clock} - $4"),
+        };
         let sql = format!(
             "insert into leases (name, holder, fence, expires) values ($1, $2, 1, {clock} + $3)
              on conflict (name) do update set
                  holder = excluded.holder, expires = excluded.expires,
                  fence = leases.fence + case when leases.holder = excluded.holder then 0 else 1 end
-             where leases.holder = excluded.holder or leases.expires < {clock}
+             where {may_be_taken}
              returning fence"
         );
-        let lasts = i64::try_from(LASTS.as_micros()).unwrap_or(i64::MAX);
-        let upsert = statement(sqlx::AssertSqlSafe(sql)).bind(LAKE).bind(self.holder.as_str()).bind(lasts);
+        let behind = if aside.is_some() { BEHIND } else { Duration::ZERO };
+        let upsert =
+            statement(sqlx::AssertSqlSafe(sql)).bind(LAKE).bind(self.holder.as_str()).bind(microseconds(LASTS)).bind(microseconds(behind));
         let fence: Option<(i64,)> = self.meta.database().returning(upsert).await?;
+        if fence.is_some() {
+            *aside = None;
+        }
         self.note(fence.map(|(fence,)| fence));
         Ok(())
     }
@@ -104,17 +131,14 @@ impl Lease {
     /// Lets another replica do what this one could not. Where there is none, it is this one's turn again after [`ASIDE`]. False where it does
     /// not hold the lease.
     pub(crate) async fn step_aside(&self) -> bool {
+        let mut aside = self.aside.lock().await;
         if self.held.borrow().is_none() {
             return false;
         }
         tracing::warn!("steps aside: another replica may reach what this one does not");
-        *self.aside.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + ASIDE);
-        self.give_back().await;
+        *aside = Some(Instant::now() + ASIDE);
+        self.free(&LAID_DOWN.to_string()).await;
         true
-    }
-
-    fn is_aside(&self) -> bool {
-        self.aside.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
     }
 
     /// Keeps trying, renewing, and at last gives it back, so that another replica goes on at once.
@@ -141,13 +165,14 @@ impl Lease {
                 Err(_) => self.note(None),
             }
         }
-        self.give_back().await;
+        self.free(self.meta.database().clock()).await;
     }
 
-    async fn give_back(&self) {
+    /// Ends this one's term, as of a moment in SQL.
+    async fn free(&self, expired: &str) {
         self.note(None);
         let clock = self.meta.database().clock();
-        let sql = format!("update leases set expires = {clock} where name = $1 and holder = $2 and expires > {clock}");
+        let sql = format!("update leases set expires = {expired} where name = $1 and holder = $2 and expires > {clock}");
         let release = statement(sqlx::AssertSqlSafe(sql)).bind(LAKE).bind(self.holder.as_str());
         if let Ok(Err(error)) = tokio::time::timeout(LASTS, self.meta.database().execute(release)).await {
             tracing::warn!(error = format!("{:#}", crate::meta::explain(error)), "hand over the lease");
@@ -162,5 +187,76 @@ impl Lease {
                 None => tracing::info!("holds the lease no more"),
             }
         }
+    }
+}
+
+fn microseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A moment of the database's clock that is not reached while a test runs.
+    const THEN: Duration = Duration::from_secs(4_102_444_800);
+
+    /// Two replicas of a store, the first of which holds the lease since [`THEN`].
+    async fn replicas(folder: &tempfile::TempDir) -> anyhow::Result<(Lease, Lease)> {
+        let meta = Meta::open_folder(folder.path()).await?;
+        let (one, other) = (Lease::new(meta.clone()), Lease::new(meta));
+        assert!(takes(&one, THEN).await? && !takes(&other, THEN).await?);
+        Ok((one, other))
+    }
+
+    /// Whether it holds the lease after it asked at that moment of the database's clock.
+    async fn takes(lease: &Lease, at: Duration) -> anyhow::Result<bool> {
+        takes_at(lease, Instant::now(), at).await
+    }
+
+    async fn takes_at(lease: &Lease, now: Instant, at: Duration) -> anyhow::Result<bool> {
+        lease.ask(now, &microseconds(at).to_string()).await?;
+        Ok(lease.held.borrow().is_some())
+    }
+
+    #[tokio::test]
+    async fn one_who_is_aside_leaves_a_free_lease_to_others_and_takes_one_that_is_left_lying() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (one, other) = replicas(&folder).await?;
+        assert!(one.step_aside().await);
+        assert!(takes(&other, THEN).await?, "what was laid down is free at once");
+        // It dies.
+        let free = THEN + LASTS;
+        assert!(!takes(&one, free + TICK).await?, "others come first");
+        assert!(takes(&one, free + BEHIND + TICK).await?, "there is no other");
+        let fence = *one.held.borrow();
+        // By now it holds the lease as any other does.
+        assert!(takes(&one, free + BEHIND + TICK * 2).await?);
+        assert_eq!(*one.held.borrow(), fence);
+        assert!(!takes(&other, free + BEHIND + TICK * 3).await?);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn where_nobody_can_do_the_work_each_tries_once_in_a_while() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (one, other) = replicas(&folder).await?;
+        assert!(one.step_aside().await);
+        assert!(takes(&other, THEN).await?);
+        assert!(other.step_aside().await);
+        let long_after = THEN + ASIDE * 100;
+        assert!(!takes(&one, long_after).await? && !takes(&other, long_after).await?, "they try in a circle");
+        assert!(takes_at(&one, Instant::now() + ASIDE, long_after).await?);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn one_who_is_aside_does_not_keep_what_it_could_not_lay_down() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (one, other) = replicas(&folder).await?;
+        *one.aside.lock().await = Some(Instant::now() + ASIDE);
+        assert!(!takes(&one, THEN + TICK).await?);
+        assert!(takes(&other, THEN + LASTS + TICK).await?);
+        Ok(())
     }
 }

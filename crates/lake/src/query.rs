@@ -57,6 +57,8 @@ pub enum QueryErrorKind {
     Deadline,
     /// It failed while it ran.
     Execution,
+    /// A file of the history is damaged or missing: the same question fails until it is restored.
+    Damaged,
     /// The meta store that replicas share does not answer: the same question may be answered later.
     Store,
 }

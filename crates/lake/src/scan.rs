@@ -165,12 +165,13 @@ impl Files {
                     },
                 },
             };
-            return Some(Blame::Damaged(format!(
-                "the file {} is damaged ({found}): restore it from a backup, or give its {} rows up by deleting file {} from the catalog",
-                self.store.shown(&file.path()),
-                file.rows,
-                file.id
-            )));
+            return Some(Blame::Damaged {
+                file: format!("the file {} of the history is damaged or missing ({found})", self.store.shown(&file.path())),
+                remedy: format!(
+                    "see with pganalytics lake verify what else is, and restore it from a backup, or give its {} rows up: delete from files where id = {}",
+                    file.rows, file.id
+                ),
+            });
         }
         None
     }
@@ -195,8 +196,8 @@ fn order(shape: &Shape) -> datafusion::error::Result<LexOrdering> {
 /// Why files could not be read.
 #[derive(Debug)]
 pub(crate) enum Blame {
-    /// One is not as it was written; which, and what to do about it.
-    Damaged(String),
+    /// One is not as it was written, or not there; which, and what to do about it.
+    Damaged { file: String, remedy: String },
     /// The store gives none; in its own words.
     Away(String),
 }

@@ -213,11 +213,15 @@ impl Engine {
         match self.execute(statement, &query, snapshot.clone()).await {
             Ok((schema, batches, truncated)) => Ok(Answer { schema, batches, truncated, elapsed: began.elapsed() }),
             Err(error) => {
-                let mut failure = failure(&error, &self.shapes);
+                let failure = failure(&error, &self.shapes);
                 if is_reading(&error) {
                     let files: Vec<Arc<LiveFile>> = snapshot.values().flat_map(|contents| contents.files.iter().cloned()).collect();
                     match self.files.blame(&error, &files).await {
-                        Some(Blame::Damaged(which)) => failure.message = format!("{which}: {}", failure.message),
+                        Some(Blame::Damaged { file, remedy }) => {
+                            tracing::error!(error = file, remedy, "read files for a query");
+                            let message = format!("{file}: {}", failure.message);
+                            return Err(QueryError::new(QueryErrorKind::Damaged, message).hint(remedy));
+                        }
                         Some(Blame::Away(reason)) => {
                             tracing::warn!(error = reason, "read files for a query");
                             return Err(

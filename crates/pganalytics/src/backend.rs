@@ -84,10 +84,16 @@ pub(crate) struct BackendArgs {
     /// Authorities whose clients are let in (PEM): clients show a certificate then
     #[arg(long, env = "PGANALYTICS_TLS_CLIENT_CA", value_name = "FILE")]
     tls_client_ca: Option<PathBuf>,
+    /// Lists of the certificates that those authorities have revoked (PEM): such clients are not let in; read again when it changes
+    #[arg(long, env = "PGANALYTICS_TLS_CLIENT_CRL", value_name = "FILE")]
+    tls_client_crl: Option<PathBuf>,
     /// Who shows one: required (everybody, the default with --tls-client-ca), optional (collectors; browsers and health checks need none), or
     /// off
     #[arg(long, env = "PGANALYTICS_TLS_CLIENT_AUTH", value_name = "WHO")]
     tls_client_auth: Option<ClientAuth>,
+    /// A collector's certificate must be for the collector's name (a DNS name in it): a stolen credential is of no use with another's
+    #[arg(long, env = "PGANALYTICS_TLS_CLIENT_BIND", value_parser = clap::builder::BoolishValueParser::new())]
+    tls_client_bind: bool,
     /// Serve plain HTTP to other machines: passwords and tokens travel unencrypted, unless a proxy with TLS is in front
     #[arg(long, env = "PGANALYTICS_PLAIN_HTTP", value_parser = clap::builder::BoolishValueParser::new())]
     plain_http: bool,
@@ -221,12 +227,21 @@ impl BackendArgs {
     pub(crate) fn tls(&self) -> anyhow::Result<Option<Tls>> {
         let client_auth = ClientAuth::resolve(self.tls_client_auth, self.tls_client_ca.is_some())
             .map_err(|problem| anyhow::anyhow!("--tls-client-auth {problem}: give --tls-client-ca too"))?;
+        let (client_ca, client_crl) = (self.tls_client_ca.clone(), self.tls_client_crl.clone());
+        anyhow::ensure!(
+            client_crl.is_none() || client_ca.is_some(),
+            "--tls-client-crl is about certificates of clients, which are not asked for: give --tls-client-ca too"
+        );
+        anyhow::ensure!(
+            !self.tls_client_bind || client_auth != ClientAuth::Off,
+            "--tls-client-bind is about certificates of clients, which are not asked for: give --tls-client-ca too"
+        );
         let (certificate, key) = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => (certificate.clone(), key.clone()),
             (Some(_), None) => anyhow::bail!("--tls-cert needs the certificate's key: give --tls-key too"),
             (None, Some(_)) => anyhow::bail!("--tls-key needs the key's certificate: give --tls-cert too"),
             (None, None) => {
-                anyhow::ensure!(self.tls_client_ca.is_none(), "--tls-client-ca needs TLS: give --tls-cert and --tls-key too");
+                anyhow::ensure!(client_ca.is_none(), "--tls-client-ca needs TLS: give --tls-cert and --tls-key too");
                 let address = self.listen;
                 anyhow::ensure!(
                     self.plain_http || address.ip().to_canonical().is_loopback(),
@@ -238,8 +253,8 @@ impl BackendArgs {
         };
         anyhow::ensure!(!self.plain_http, "--plain-http and --tls-cert are both given: leave one of them out");
         let min_version = self.tls_min_version;
-        let files = ServerFiles { certificate, key, client_ca: self.tls_client_ca.clone(), client_auth, min_version };
-        Tls::load(files).context("take the certificate (--tls-cert, --tls-key, --tls-client-ca)").map(Some)
+        let files = ServerFiles { certificate, key, client_ca, client_crl, client_auth, min_version };
+        Tls::load(files).context("take the certificate (--tls-cert, --tls-key, --tls-client-ca, --tls-client-crl)").map(Some)
     }
 
     /// Whose collectors may enrol by ServiceAccount, and whom to ask.
@@ -260,6 +275,7 @@ impl BackendArgs {
         Ok(ServerOptions {
             service_accounts: self.service_accounts()?,
             tls,
+            client_bind: self.tls_client_bind,
             redis,
             session_lifetime: self.session_lifetime.0,
             request_timeout: self.request_timeout.0,
@@ -459,6 +475,8 @@ mod tests {
             (&["--tls-cert", "c"][..], "give --tls-key too"),
             (&["--tls-key", "k"], "give --tls-cert too"),
             (&["--tls-client-ca", "c"], "--tls-client-ca needs TLS"),
+            (&["--tls-cert", "c", "--tls-key", "k", "--tls-client-crl", "r"], "not asked for: give --tls-client-ca too"),
+            (&["--tls-cert", "c", "--tls-key", "k", "--tls-client-bind"], "not asked for: give --tls-client-ca too"),
             (&["--tls-cert", "c", "--tls-key", "k", "--tls-client-auth", "optional"], "give --tls-client-ca too"),
             (&["--tls-cert", "c", "--tls-key", "k", "--plain-http"], "leave one of them out"),
             (&["--tls-cert", "/nowhere/c", "--tls-key", "k"], "read /nowhere/c"),

@@ -10,7 +10,7 @@ use axum::http::{Method, Request};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use pganalytics_server::lake::{Lake, LakeOptions};
-use pganalytics_server::tls;
+use pganalytics_server::tls::{self, MinVersion};
 use pganalytics_server::{App, ErrorBody, ErrorDetail, Operator, Secret, ServerOptions};
 use reqwest::Url;
 use serde_json::Value;
@@ -49,14 +49,21 @@ pub(crate) struct ClientArgs {
     /// Its private key (PEM)
     #[arg(long, env = "PGANALYTICS_KEY_FILE", value_name = "FILE", requires = "cert_file")]
     key_file: Option<PathBuf>,
+    /// The oldest TLS that is spoken: 1.2, for an old load balancer in between, or 1.3
+    #[arg(long, env = "PGANALYTICS_CLIENT_TLS_MIN_VERSION", value_name = "VERSION", default_value_t = MinVersion::Tls13)]
+    tls_min_version: MinVersion,
     /// Without --url: the data folder of a backend on this machine
     #[arg(long, env = "PGANALYTICS_DATA", value_name = "DIR", default_value = DEFAULT_DATA)]
     data: PathBuf,
 }
 
 impl ClientArgs {
-    /// With the certificates that are named.
+    /// With the certificates that are named, and no older TLS than is allowed.
     fn trusting(&self, mut builder: reqwest::ClientBuilder) -> anyhow::Result<reqwest::ClientBuilder> {
+        builder = builder.tls_version_min(match self.tls_min_version {
+            MinVersion::Tls12 => reqwest::tls::Version::TLS_1_2,
+            MinVersion::Tls13 => reqwest::tls::Version::TLS_1_3,
+        });
         if let Some(file) = &self.ca_file {
             let pem = tls::read(file)?;
             tls::authorities(file, &pem).context("take the authorities of --ca-file")?;

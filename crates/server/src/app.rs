@@ -31,6 +31,8 @@ pub struct ServerOptions {
     pub ui: Option<PathBuf>,
     /// The certificate to serve with; plain HTTP where there is none.
     pub tls: Option<Arc<Tls>>,
+    /// Whether a collector's certificate has to be for the collector's name.
+    pub client_bind: bool,
     /// Where replicas share what they can do without. The lake is told of it apart.
     pub redis: Option<Redis>,
     /// Kubernetes ServiceAccounts whose collectors may enrol.
@@ -45,6 +47,7 @@ impl Default for ServerOptions {
             trusted_proxy: false,
             ui: None,
             tls: None,
+            client_bind: false,
             redis: None,
             service_accounts: None,
         }

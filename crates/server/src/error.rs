@@ -32,6 +32,7 @@ pub enum ErrorCode {
     Forbidden,
     WrongToken,
     CertificateRequired,
+    ForeignCertificate,
     EnrolmentTokenUnknown,
     EnrolmentTokenExpired,
     EnrolmentTokenRevoked,
@@ -57,6 +58,7 @@ pub enum ErrorCode {
     SqlMemory,
     SqlDeadline,
     SqlExecution,
+    HistoryDamaged,
     BadBatch,
     UnknownView,
     UnknownColumn,
@@ -103,6 +105,13 @@ pub enum ApiError {
     WrongToken(TokenKind),
     /// A collector showed no certificate, and should.
     NoCertificate,
+    /// A collector's certificate is not for its name.
+    ForeignCertificate {
+        message: String,
+        remedy: String,
+    },
+    /// A token of many collectors, where each has to show a certificate of its own name.
+    UnboundToken,
     /// An enrolment token where it opens nothing.
     EnrolmentToken,
     /// A credential is not taken, or not given.
@@ -225,6 +234,13 @@ impl ApiError {
                 "a collector must show a certificate here, beside its token",
                 "give the collector one that --tls-client-ca trusts: [backend] cert_file and key_file",
             ),
+            Self::ForeignCertificate { message, remedy } => (StatusCode::FORBIDDEN, Code::ForeignCertificate, message, Some(remedy)),
+            Self::UnboundToken => say(
+                StatusCode::FORBIDDEN,
+                Code::WrongToken,
+                "certificates are bound to collectors here, and this token may be any collector's",
+                "enrol the collector instead: [backend] enrolment_token, from pganalytics token create NAME --kind enrolment",
+            ),
             Self::LocalOnly => say(
                 StatusCode::FORBIDDEN,
                 Code::Forbidden,
@@ -336,6 +352,10 @@ fn credential_parts(error: &CredentialError) -> (StatusCode, ErrorCode, String, 
 fn sql_parts(error: QueryError) -> (StatusCode, ErrorCode, String, Option<String>) {
     let (status, code, remedy) = match error.kind {
         QueryErrorKind::Store => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Store, "the backend's log says why; try again"),
+        // Another backend has the same files: no proxy of ours repeats a 500.
+        QueryErrorKind::Damaged => {
+            (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::HistoryDamaged, "see what is damaged with pganalytics lake verify")
+        }
         QueryErrorKind::Syntax => (StatusCode::BAD_REQUEST, ErrorCode::SqlSyntax, "correct the statement"),
         QueryErrorKind::Plan => (StatusCode::BAD_REQUEST, ErrorCode::SqlPlan, "GET /api/v1/views lists the tables and columns"),
         QueryErrorKind::Forbidden => (StatusCode::BAD_REQUEST, ErrorCode::SqlForbidden, "only one reading statement is taken"),
@@ -352,7 +372,9 @@ impl std::fmt::Display for ApiError {
         match self {
             Self::Store(error) | Self::Internal(error) => write!(f, "{error:#}"),
             Self::Sql(error) => write!(f, "{error}"),
-            Self::BadRequest { message, remedy } | Self::Conflict { message, remedy } => write!(f, "{message}; {remedy}"),
+            Self::BadRequest { message, remedy } | Self::Conflict { message, remedy } | Self::ForeignCertificate { message, remedy } => {
+                write!(f, "{message}; {remedy}")
+            }
             Self::BadBatch(message) | Self::UnknownView(message) | Self::UnknownColumn(message) | Self::ForeignCollector(message) => {
                 f.write_str(message)
             }

@@ -157,6 +157,11 @@ impl Collector for TlsFigures {
         let help = "When the served certificate, or another of its chain, expires";
         let kind = expires.metric_type();
         expires.encode(encoder.encode_descriptor("tls_certificate_expiry_timestamp", help, Some(&Unit::Seconds), kind)?)?;
+        if let Some(due) = figures.lists_due.map(ConstGauge::new) {
+            let help = "When the list of revoked client certificates should have been followed by a newer one";
+            let kind = due.metric_type();
+            due.encode(encoder.encode_descriptor("tls_client_crl_due_timestamp", help, Some(&Unit::Seconds), kind)?)?;
+        }
         for (name, help, value) in [
             ("tls_reloads", "Changed certificate files that were taken", figures.reloads),
             ("tls_reload_failures", "Changed certificate files that could not be taken; the old ones are served", figures.reload_failures),

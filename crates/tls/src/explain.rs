@@ -25,6 +25,7 @@ pub fn explain(error: &(dyn Error + 'static), ca: &str, identity: &str) -> Optio
         },
         rustls::Error::AlertReceived(alert) => match alert {
             Alert::CertificateRequired => format!("the server asks for a certificate of ours, and there is none: give {identity}"),
+            Alert::CertificateRevoked => format!("the server says that our certificate is revoked: give a new one with {identity}"),
             Alert::CertificateExpired => format!("the server says that our certificate has expired: renew what {identity} name"),
             Alert::UnknownCA => format!("the server does not trust who signed our certificate: give another with {identity}"),
             Alert::BadCertificate

@@ -12,12 +12,14 @@ use der::asn1::{AnyRef, GeneralizedTime, UtcTime};
 use der::{Decode as _, SliceReader, Tag, Tagged as _};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
 /// Longer files hold something else: all authorities of a system are a quarter of it.
 const MAX_FILE: u64 = 1 << 20;
+/// Lists of revoked certificates grow: this is some hundred thousand of them.
+const MAX_LISTS: u64 = 16 << 20;
 /// HTTP/2 first: whoever speaks both shares one connection for many requests.
 const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
@@ -107,6 +109,8 @@ pub struct ServerFiles {
     pub key: PathBuf,
     /// The authorities whose clients are let in.
     pub client_ca: Option<PathBuf>,
+    /// Lists of the certificates that these authorities have revoked.
+    pub client_crl: Option<PathBuf>,
     pub client_auth: ClientAuth,
     pub min_version: MinVersion,
 }
@@ -116,7 +120,23 @@ pub struct ServerFiles {
 pub(crate) struct Contents {
     certificate: Vec<u8>,
     key: Vec<u8>,
-    client_ca: Option<Vec<u8>>,
+    pub(crate) clients: Clients,
+}
+
+/// What clients are judged by.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Clients {
+    authorities: Option<Vec<u8>>,
+    revoked: Option<Vec<u8>>,
+}
+
+/// What files come to.
+pub(crate) struct Configured {
+    pub(crate) config: ServerConfig,
+    /// When the first certificate of the chain expires, in seconds since the epoch.
+    pub(crate) expires: i64,
+    /// When the first of the lists of revoked certificates should have been followed by a newer one.
+    pub(crate) lists_due: Option<i64>,
 }
 
 impl ServerFiles {
@@ -124,27 +144,43 @@ impl ServerFiles {
         Ok(Contents {
             certificate: read(&self.certificate)?,
             key: read(&self.key)?,
-            client_ca: self.client_ca.as_deref().map(read).transpose()?,
+            clients: Clients {
+                authorities: self.client_ca.as_deref().map(read).transpose()?,
+                revoked: self.client_crl.as_deref().map(|file| read_up_to(MAX_LISTS, file)).transpose()?,
+            },
         })
     }
 
-    /// The configuration that these contents make, and when the first certificate of the chain expires (seconds since the epoch).
-    pub(crate) fn configure(&self, contents: &Contents) -> anyhow::Result<(ServerConfig, i64)> {
+    /// What these contents come to.
+    pub(crate) fn configure(&self, contents: &Contents) -> anyhow::Result<Configured> {
         let identity = Identity::parse((&self.certificate, &contents.certificate), (&self.key, &contents.key))?;
         let versions: &[&rustls::SupportedProtocolVersion] = match self.min_version {
             MinVersion::Tls12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
             MinVersion::Tls13 => &[&rustls::version::TLS13],
         };
         let config = ServerConfig::builder_with_provider(provider()).with_protocol_versions(versions).context("choose the TLS version")?;
-        let config = match (&self.client_ca, &contents.client_ca) {
+        let mut lists_due = None;
+        let config = match (&self.client_ca, &contents.clients.authorities) {
             (Some(file), Some(pem)) if self.client_auth != ClientAuth::Off => {
                 let mut roots = RootCertStore::empty();
                 for authority in authorities(file, pem)? {
                     roots.add(authority).with_context(|| format!("{} holds a certificate that cannot be an authority", file.display()))?;
                 }
                 let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
-                let verifier = if self.client_auth == ClientAuth::Optional { verifier.allow_unauthenticated() } else { verifier };
-                config.with_client_cert_verifier(verifier.build().with_context(|| format!("take {} as authorities", file.display()))?)
+                let mut verifier = if self.client_auth == ClientAuth::Optional { verifier.allow_unauthenticated() } else { verifier };
+                if let (Some(file), Some(pem)) = (&self.client_crl, &contents.clients.revoked) {
+                    let lists = revocations(file, pem)?;
+                    lists_due = lists.iter().filter_map(|list| list.due).min();
+                    // An authority without a list has revoked nothing. A list that is overdue still says what was revoked: to let nobody in because
+                    // the next one did not come would end all shipping at once.
+                    verifier = verifier.with_crls(lists.into_iter().map(|list| list.der)).allow_unknown_revocation_status();
+                }
+                let verifier = verifier.build().with_context(|| {
+                    let files: Vec<_> =
+                        [Some(file), self.client_crl.as_ref()].into_iter().flatten().map(|file| file.display().to_string()).collect();
+                    format!("take {} to judge clients by", files.join(" and "))
+                })?;
+                config.with_client_cert_verifier(verifier)
             }
             _ => config.with_no_client_auth(),
         };
@@ -152,7 +188,7 @@ impl ServerFiles {
             .with_single_cert(identity.chain, identity.key)
             .with_context(|| format!("{} is not the key of the certificate in {}", self.key.display(), self.certificate.display()))?;
         config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
-        Ok((config, identity.expires))
+        Ok(Configured { config, expires: identity.expires, lists_due })
     }
 }
 
@@ -208,11 +244,37 @@ pub fn authorities(file: &Path, pem: &[u8]) -> anyhow::Result<Vec<CertificateDer
 /// # Errors
 /// Where it cannot be read, or is too long to be one.
 pub fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    read_up_to(MAX_FILE, file)
+}
+
+fn read_up_to(most: u64, file: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let opened = std::fs::File::open(file).with_context(|| format!("read {}", file.display()))?;
-    opened.take(MAX_FILE + 1).read_to_end(&mut bytes).with_context(|| format!("read {}", file.display()))?;
-    ensure!(bytes.len() as u64 <= MAX_FILE, "{} has more than {MAX_FILE} bytes: it holds no certificates", file.display());
+    opened.take(most + 1).read_to_end(&mut bytes).with_context(|| format!("read {}", file.display()))?;
+    ensure!(bytes.len() as u64 <= most, "{} has more than {most} bytes: it is another file than it should be", file.display());
     Ok(bytes)
+}
+
+/// A list of revoked certificates.
+struct Revocations {
+    der: CertificateRevocationListDer<'static>,
+    /// When there should be a newer one, in seconds since the epoch.
+    due: Option<i64>,
+}
+
+fn revocations(file: &Path, pem: &[u8]) -> anyhow::Result<Vec<Revocations>> {
+    let lists = CertificateRevocationListDer::pem_slice_iter(pem)
+        .map(|list| {
+            let der = list.with_context(|| format!("{} holds a list that is damaged", file.display()))?;
+            let due =
+                next_update(&der).with_context(|| format!("{} holds something that is no list of revoked certificates", file.display()))?;
+            Ok(Revocations { der, due: due.map(|due| i64::try_from(due.as_secs()).unwrap_or(i64::MAX)) })
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    if lists.is_empty() {
+        bail!("{} holds no list of revoked certificates in PEM (-----BEGIN X509 CRL-----)", file.display());
+    }
+    Ok(lists)
 }
 
 fn certificates(file: &Path, pem: &[u8]) -> anyhow::Result<Vec<CertificateDer<'static>>> {
@@ -245,9 +307,28 @@ fn not_after(certificate: &[u8]) -> der::Result<Duration> {
     let validity = AnyRef::decode(&mut parts)?;
     let mut times = SliceReader::new(validity.value())?;
     let (_not_before, not_after) = (AnyRef::decode(&mut times)?, AnyRef::decode(&mut times)?);
-    match not_after.tag() {
-        Tag::UtcTime => Ok(not_after.decode_as::<UtcTime>()?.to_unix_duration()),
-        _ => Ok(not_after.decode_as::<GeneralizedTime>()?.to_unix_duration()),
+    time(not_after)
+}
+
+/// When there should be a newer list, as RFC 5280, 5.1, places it: of the first part of the list the fifth, or the fourth where the version is
+/// left out. It may be left out too.
+fn next_update(list: &[u8]) -> der::Result<Option<Duration>> {
+    let list = AnyRef::from_der(list)?;
+    let signed = AnyRef::decode(&mut SliceReader::new(list.value())?)?;
+    let mut parts = SliceReader::new(signed.value())?;
+    let first = AnyRef::decode(&mut parts)?;
+    if first.tag() == Tag::Integer {
+        let _algorithm = AnyRef::decode(&mut parts)?;
+    }
+    let (_issuer, this_update) = (AnyRef::decode(&mut parts)?, AnyRef::decode(&mut parts)?);
+    time(this_update)?;
+    Ok(AnyRef::decode(&mut parts).and_then(time).ok())
+}
+
+fn time(part: AnyRef<'_>) -> der::Result<Duration> {
+    match part.tag() {
+        Tag::UtcTime => Ok(part.decode_as::<UtcTime>()?.to_unix_duration()),
+        _ => Ok(part.decode_as::<GeneralizedTime>()?.to_unix_duration()),
     }
 }
 

@@ -10,13 +10,16 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustls::client::verify_server_name;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::ParsedCertificate;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::server::Tls;
+use crate::server::{Current, Tls};
 
 /// How each TLS connection begins: a record of the type handshake (RFC 8446, 5.1).
 const HANDSHAKE: u8 = 0x16;
@@ -28,12 +31,26 @@ const LINGER: Duration = Duration::from_secs(1);
 const PLAIN: &str = "this port speaks HTTPS: ask https:// instead of http://\n";
 
 /// How a connection came, as an extension of each of its requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     /// Over TLS that ended here.
     pub tls: bool,
-    /// The client showed a certificate, and it is good.
-    pub certificate: bool,
+    /// What the client showed, which is good.
+    pub certificate: Option<ClientCertificate>,
+}
+
+/// A client's own certificate, without those that signed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate(Arc<CertificateDer<'static>>);
+
+impl ClientCertificate {
+    /// Whether it is for this name: a DNS name or an IP address among its `subjectAltName`s, compared as a server's are; a common name is
+    /// none.
+    #[must_use]
+    pub fn is_for(&self, name: &str) -> bool {
+        let Ok(name) = ServerName::try_from(name) else { return false };
+        ParsedCertificate::try_from(&*self.0).is_ok_and(|parsed| verify_server_name(&parsed, &name).is_ok())
+    }
 }
 
 /// The handshakes under way. There is room for a fixed number; a new one beyond it ends the oldest, which is the one most likely never
@@ -77,14 +94,20 @@ impl Drop for Slot {
     }
 }
 
-/// Does the handshake, or lets the client go.
-pub(crate) async fn accept(stream: TcpStream, address: SocketAddr, tls: &Tls, slot: Slot, limit: Duration) -> Option<TlsStream<TcpStream>> {
+/// Does the handshake, or lets the client go; with the configuration by which the client was judged.
+pub(crate) async fn accept(
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: &Tls,
+    slot: Slot,
+    limit: Duration,
+) -> Option<(TlsStream<TcpStream>, Current)> {
     let outcome = tokio::select! {
         outcome = tokio::time::timeout(limit, shake(stream, tls)) => outcome.unwrap_or(Err(Refusal::new("it took too long"))),
         () = slot.ended.cancelled() => Err(Refusal::new("there are too many unfinished ones, and it was the oldest")),
     };
     let Refusal { reason, stream } = match outcome {
-        Ok(stream) => return Some(stream),
+        Ok(shaken) => return Some(shaken),
         Err(refusal) => refusal,
     };
     tls.refused.fetch_add(1, Ordering::Relaxed);
@@ -108,7 +131,7 @@ impl Refusal {
     }
 }
 
-async fn shake(mut stream: TcpStream, tls: &Tls) -> Result<TlsStream<TcpStream>, Refusal> {
+async fn shake(mut stream: TcpStream, tls: &Tls) -> Result<(TlsStream<TcpStream>, Current), Refusal> {
     let mut first = [0];
     match stream.peek(&mut first).await.map_err(Refusal::new)? {
         0 => return Err(Refusal::new("the client left")),
@@ -124,8 +147,11 @@ async fn shake(mut stream: TcpStream, tls: &Tls) -> Result<TlsStream<TcpStream>,
             return Err(Refusal { reason: "it is no TLS".into(), stream: Some(stream) });
         }
     }
-    let shaken = TlsAcceptor::from(tls.config()).accept(stream).into_fallible().await;
-    shaken.map_err(|(error, stream)| Refusal { reason: error.to_string(), stream: Some(stream) })
+    let current = tls.current();
+    match TlsAcceptor::from(Arc::clone(&current.config)).accept(stream).into_fallible().await {
+        Ok(stream) => Ok((stream, current)),
+        Err((error, stream)) => Err(Refusal { reason: error.to_string(), stream: Some(stream) }),
+    }
 }
 
 /// Sends what is to be sent, and the end; then reads what the client still says.
@@ -136,7 +162,8 @@ async fn linger(mut stream: TcpStream) -> io::Result<u64> {
 
 /// What the connection says about its client.
 pub(crate) fn peer(stream: &TlsStream<TcpStream>) -> Peer {
-    Peer { tls: true, certificate: stream.get_ref().1.peer_certificates().is_some_and(|chain| !chain.is_empty()) }
+    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    Peer { tls: true, certificate: certificate.map(|own| ClientCertificate(Arc::new(own.clone()))) }
 }
 
 /// Whether both sides agreed on HTTP/2.

@@ -114,7 +114,8 @@ struct Connection {
 impl Connection {
     async fn plain(self, stream: TcpStream) {
         let _ = stream.set_nodelay(true);
-        self.http(stream, Builder::new(TokioExecutor::new()), Peer { tls: false, certificate: false }).await;
+        let never = CancellationToken::new();
+        self.http(stream, Builder::new(TokioExecutor::new()), Peer { tls: false, certificate: None }, never).await;
     }
 
     async fn encrypted(self, stream: TcpStream, tls: Arc<Tls>, slot: handshake::Slot) {
@@ -123,14 +124,17 @@ impl Connection {
             shaken = handshake::accept(stream, self.address, &tls, slot, self.limits.handshake) => shaken,
             () = self.stop.cancelled() => None,
         };
-        let Some(stream) = shaken else { return };
+        let Some((stream, current)) = shaken else { return };
         let peer = handshake::peer(&stream);
+        // Who showed nothing has nothing that could be revoked.
+        let outdated = if peer.certificate.is_some() { current.outdated } else { CancellationToken::new() };
         let builder = Builder::new(TokioExecutor::new());
         let builder = if handshake::is_http2(&stream) { builder.http2_only() } else { builder.http1_only() };
-        self.http(stream, builder, peer).await;
+        self.http(stream, builder, peer, outdated).await;
     }
 
-    async fn http<I>(self, stream: I, mut builder: Builder<TokioExecutor>, peer: Peer)
+    /// Serves it; once it is outdated, no further than what is under way.
+    async fn http<I>(self, stream: I, mut builder: Builder<TokioExecutor>, peer: Peer, outdated: CancellationToken)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -142,7 +146,7 @@ impl Connection {
             let asked = asked.clone();
             hyper_util::service::TowerToHyperService::new(tower::service_fn(move |request: axum::http::Request<_>| {
                 asked.cancel();
-                let router = router.clone();
+                let (router, peer) = (router.clone(), peer.clone());
                 async move { Ok::<_, Infallible>(answer(router, request.map(Body::new), address, peer).await) }
             }))
         };
@@ -164,7 +168,7 @@ impl Connection {
                     }
                     patient = false;
                 }
-                () = stop.cancelled(), if !stopping => {
+                () = either(&stop, &outdated), if !stopping => {
                     (patient, stopping) = (true, true);
                     connection.as_mut().graceful_shutdown();
                     patience.as_mut().reset(tokio::time::Instant::now() + LAST_REQUEST);
@@ -172,6 +176,13 @@ impl Connection {
                 () = cut.cancelled() => return,
             }
         }
+    }
+}
+
+async fn either(one: &CancellationToken, other: &CancellationToken) {
+    tokio::select! {
+        () = one.cancelled() => {}
+        () = other.cancelled() => {}
     }
 }
 

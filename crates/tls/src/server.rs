@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
-use crate::files::{ClientAuth, Contents, ServerFiles, now};
+use crate::files::{ClientAuth, Clients, Configured, Contents, ServerFiles, now};
 
 /// Certificates are renewed days before they expire; seconds matter to nobody but who waits for the change at a screen.
 const READ_EVERY: Duration = Duration::from_secs(5);
@@ -34,8 +34,24 @@ impl std::fmt::Debug for Tls {
 }
 
 struct Served {
-    config: Arc<ServerConfig>,
+    current: Current,
+    clients: Clients,
     expires: i64,
+    lists_due: Option<i64>,
+}
+
+/// What a new connection gets.
+#[derive(Clone)]
+pub(crate) struct Current {
+    pub(crate) config: Arc<ServerConfig>,
+    /// Cancelled when other clients than before are let in: who was let in by this configuration has to show its certificate again.
+    pub(crate) outdated: CancellationToken,
+}
+
+impl Served {
+    fn new(Configured { config, expires, lists_due }: Configured, clients: Clients, outdated: CancellationToken) -> Self {
+        Self { current: Current { config: Arc::new(config), outdated }, clients, expires, lists_due }
+    }
 }
 
 /// What reading the files again came to.
@@ -54,6 +70,8 @@ pub enum Reloaded {
 pub struct Figures {
     /// When the first certificate of the served chain expires, in seconds since the epoch.
     pub expires: i64,
+    /// When the first list of revoked certificates should have been followed by a newer one, in seconds since the epoch.
+    pub lists_due: Option<i64>,
     /// Changed files that were taken.
     pub reloads: u64,
     /// Changed files that were not.
@@ -69,13 +87,13 @@ impl Tls {
     /// Where a file cannot be read or does not hold what it should.
     pub fn load(files: ServerFiles) -> anyhow::Result<Self> {
         let contents = files.contents()?;
-        let (config, expires) = files.configure(&contents)?;
+        let configured = files.configure(&contents)?;
         let file = files.certificate.display();
-        if expires < now() {
-            tracing::error!(%file, certificate.expires_s = expires, "the certificate has expired: clients will refuse it; renew it");
+        if configured.expires < now() {
+            tracing::error!(%file, certificate.expires_s = configured.expires, "the certificate has expired: clients will refuse it; renew it");
         }
         Ok(Self {
-            served: RwLock::new(Served { config: Arc::new(config), expires }),
+            served: RwLock::new(Served::new(configured, contents.clients.clone(), CancellationToken::new())),
             last: Mutex::new(Ok(contents)),
             files,
             reloads: AtomicU64::new(0),
@@ -92,8 +110,13 @@ impl Tls {
 
     #[must_use]
     pub fn figures(&self) -> Figures {
+        let (expires, lists_due) = {
+            let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
+            (served.expires, served.lists_due)
+        };
         Figures {
-            expires: self.served.read().unwrap_or_else(PoisonError::into_inner).expires,
+            expires,
+            lists_due,
             reloads: self.reloads.load(Ordering::Relaxed),
             reload_failures: self.failures.load(Ordering::Relaxed),
             handshake_failures: self.refused.load(Ordering::Relaxed),
@@ -101,8 +124,8 @@ impl Tls {
     }
 
     /// What a new connection gets.
-    pub(crate) fn config(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.served.read().unwrap_or_else(PoisonError::into_inner).config)
+    pub(crate) fn current(&self) -> Current {
+        self.served.read().unwrap_or_else(PoisonError::into_inner).current.clone()
     }
 
     /// Reads the files, and takes them where they changed and do. Waits for the disk.
@@ -114,14 +137,22 @@ impl Tls {
             return Reloaded::Unchanged;
         }
         *last = seen;
-        let checked = read.and_then(|contents| self.files.configure(&contents)).and_then(|(config, expires)| {
+        let checked = read.and_then(|contents| {
+            let configured = self.files.configure(&contents)?;
             let file = self.files.certificate.display();
-            anyhow::ensure!(expires >= now(), "the certificate in {file} has expired already");
-            Ok((config, expires))
+            anyhow::ensure!(configured.expires >= now(), "the certificate in {file} has expired already");
+            Ok((configured, contents))
         });
         match checked {
-            Ok((config, expires)) => {
-                *self.served.write().unwrap_or_else(PoisonError::into_inner) = Served { config: Arc::new(config), expires };
+            Ok((configured, contents)) => {
+                let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
+                let same = served.clients == contents.clients;
+                let outdated = if same { served.current.outdated.clone() } else { CancellationToken::new() };
+                let before = std::mem::replace(&mut *served, Served::new(configured, contents.clients, outdated));
+                drop(served);
+                if !same {
+                    before.current.outdated.cancel();
+                }
                 self.reloads.fetch_add(1, Ordering::Relaxed);
                 Reloaded::Taken
             }
@@ -137,6 +168,7 @@ impl Tls {
     /// # Errors
     /// Where reading panicked.
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut told = None;
         let mut ticks = tokio::time::interval(READ_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -147,13 +179,23 @@ impl Tls {
             let tls = Arc::clone(&self);
             let reloaded = tokio::task::spawn_blocking(move || tls.reload()).await.context("read the certificate again")?;
             let file = self.files.certificate.display();
+            if let (Some(list), Some(due)) = (&self.files.client_crl, self.figures().lists_due)
+                && due < now()
+                && told.replace(due) != Some(due)
+            {
+                tracing::warn!(
+                    file = %list.display(),
+                    revocations.due_s = due,
+                    "the list of revoked certificates is overdue: what was revoked since then is let in; fetch the newer one"
+                );
+            }
             match reloaded {
                 Reloaded::Unchanged => {}
                 Reloaded::Taken => tracing::info!(%file, certificate.expires_s = self.figures().expires, "serving the new certificate"),
                 Reloaded::Kept(error) => tracing::error!(
                     error = format!("{error:#}"),
                     certificate.expires_s = self.figures().expires,
-                    "the changed certificate, key or client authorities cannot be taken; the old ones are still served: correct the files"
+                    "the changed certificate, key, client authorities or revocations cannot be taken; the old ones are still served: correct the files"
                 ),
             }
         }

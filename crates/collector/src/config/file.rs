@@ -31,8 +31,19 @@ const BACKEND_KEYS: &[&str] = &[
     "tls_min_version",
 ];
 const SPOOL_KEYS: &[&str] = &["folder", "max_bytes"];
-const COLLECTOR_KEYS: &[&str] =
-    &["name", "listen", "plain_http", "tls_cert", "tls_key", "tls_min_version", "tls_client_ca", "tls_client_auth", "flush", "views"];
+const COLLECTOR_KEYS: &[&str] = &[
+    "name",
+    "listen",
+    "plain_http",
+    "tls_cert",
+    "tls_key",
+    "tls_min_version",
+    "tls_client_ca",
+    "tls_client_crl",
+    "tls_client_auth",
+    "flush",
+    "views",
+];
 const TARGET_KEYS: &[&str] =
     &["name", "conninfo", "user_file", "password_file", "databases", "exclude_databases", "max_databases", "max_connections"];
 const VIEW_KEYS: &[&str] = &["enabled", "interval", "timeout", "max_rows"];
@@ -169,12 +180,16 @@ fn token_of(backend: &Place<'_>, overrides: &Overrides, spool: &Path) -> Result<
 fn tls(collector: &Place<'_>) -> Result<Option<ServerFiles>, ConfigError> {
     let pair = collector.pair(("tls_cert", "PGANALYTICS_COLLECTOR_TLS_CERT"), ("tls_key", "PGANALYTICS_COLLECTOR_TLS_KEY"))?;
     let client_ca = collector.string("tls_client_ca", "PGANALYTICS_COLLECTOR_TLS_CLIENT_CA")?.map(PathBuf::from);
+    let client_crl = collector.string("tls_client_crl", "PGANALYTICS_COLLECTOR_TLS_CLIENT_CRL")?.map(PathBuf::from);
+    if client_crl.is_some() && client_ca.is_none() {
+        return Err(collector.error("tls_client_crl", "is about certificates that are not asked for", "give tls_client_ca too"));
+    }
     let said = collector.parsed("tls_client_auth", "PGANALYTICS_COLLECTOR_TLS_CLIENT_AUTH")?;
     let client_auth = ClientAuth::resolve(said, client_ca.is_some())
         .map_err(|problem| collector.error("tls_client_auth", problem, "give tls_client_ca too"))?;
     let min_version = collector.parsed("tls_min_version", "PGANALYTICS_COLLECTOR_TLS_MIN_VERSION")?.unwrap_or_default();
     match pair {
-        (Some(certificate), Some(key)) => Ok(Some(ServerFiles { certificate, key, client_ca, client_auth, min_version })),
+        (Some(certificate), Some(key)) => Ok(Some(ServerFiles { certificate, key, client_ca, client_crl, client_auth, min_version })),
         _ if client_ca.is_some() => Err(collector.error("tls_client_ca", "needs TLS", "give tls_cert and tls_key too")),
         _ => Ok(None),
     }

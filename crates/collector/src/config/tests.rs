@@ -125,9 +125,9 @@ fn certificates_are_named_in_the_file_or_in_variables() {
     assert_eq!(config.backend.tls_min_version, MinVersion::Tls12);
     let tls = config.tls.expect("TLS");
     assert_eq!((tls.client_auth, tls.min_version), (ClientAuth::Off, MinVersion::Tls13));
-    let variables = [&variables[..], &[("PGANALYTICS_COLLECTOR_TLS_CLIENT_CA", "/ca")]].concat();
-    let tls = with(&text, &variables, &Overrides::default()).expect("a configuration").tls.expect("TLS");
-    assert_eq!(tls.client_auth, ClientAuth::Required);
+    let clients = [("PGANALYTICS_COLLECTOR_TLS_CLIENT_CA", "/ca"), ("PGANALYTICS_COLLECTOR_TLS_CLIENT_CRL", "/crl")];
+    let tls = with(&text, &[&variables[..], &clients].concat(), &Overrides::default()).expect("a configuration").tls.expect("TLS");
+    assert_eq!((tls.client_auth, tls.client_crl), (ClientAuth::Required, Some("/crl".into())));
 }
 
 #[test]
@@ -153,6 +153,10 @@ fn errors_name_the_file_the_key_and_what_helps_and_never_a_secret() {
         (changed("listen = \"off\"", "plain_http = \"maybe\""), "collector.plain_http: 'maybe' is not known; write true or false"),
         (changed("listen = \"off\"", "tls_cert = \"/c\""), "collector.tls_key: is missing; name the key of the certificate in tls_cert"),
         (changed("listen = \"off\"", "tls_client_ca = \"/c\""), "collector.tls_client_ca: needs TLS; give tls_cert and tls_key too"),
+        (
+            changed("listen = \"off\"", "tls_client_crl = \"/c\""),
+            "collector.tls_client_crl: is about certificates that are not asked for; give tls_client_ca too",
+        ),
         (
             changed("listen = \"off\"", "tls_client_auth = \"required\""),
             "collector.tls_client_auth: asks for certificates, and nothing says whose",

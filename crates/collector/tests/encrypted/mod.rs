@@ -11,7 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::authority::{Authority, EXPIRED, GOOD, Issued};
 use super::{Sink, SinkState, routes};
 
-/// A sink with this certificate, which asks for one of the authority's where it is given.
+/// A sink with this certificate, which asks for one of the authority's where it is given, and reads its list of revoked ones if there is one.
 async fn sink(server: &Issued, clients: Option<&Authority>, min_version: MinVersion) -> anyhow::Result<(Sink, DropGuard)> {
     let (sender, batches) = tokio::sync::mpsc::unbounded_channel();
     let state = Arc::new(SinkState { answers: std::sync::Mutex::default(), batches: sender });
@@ -21,6 +21,7 @@ async fn sink(server: &Issued, clients: Option<&Authority>, min_version: MinVers
         certificate: server.certificate.clone(),
         key: server.key.clone(),
         client_ca: clients.map(|authority| authority.file.clone()),
+        client_crl: clients.map(|authority| authority.file.with_extension("crl")).filter(|list| list.exists()),
         client_auth: if clients.is_some() { ClientAuth::Required } else { ClientAuth::Off },
         min_version,
     })?;
@@ -65,6 +66,8 @@ async fn the_doctor_says_what_is_wrong_with_a_certificate_and_what_helps() -> an
     let text = said(&config).await;
     assert!(text.contains("the server's certificate has expired: renew it there"), "{text}");
 
+    let revoked = ours.issue("revoked", GOOD)?;
+    std::fs::write(ours.file.with_extension("crl"), ours.revoked(&[&revoked], GOOD)?)?;
     let (strict, _strict) = sink(&ours.issue("asking", GOOD)?, Some(&ours), MinVersion::Tls13).await?;
     config.backend.url = format!("https://localhost:{}", strict.address.port()).parse()?;
     let text = said(&config).await;
@@ -72,6 +75,9 @@ async fn the_doctor_says_what_is_wrong_with_a_certificate_and_what_helps() -> an
     show(&mut config, &ours.issue("lapsed", EXPIRED)?);
     let text = said(&config).await;
     assert!(text.contains("says that our certificate has expired"), "{text}");
+    show(&mut config, &revoked);
+    let text = said(&config).await;
+    assert!(text.contains("says that our certificate is revoked: give a new one with [backend] cert_file and key_file"), "{text}");
     show(&mut config, &ours.issue("collector", GOOD)?);
     let text = said(&config).await;
     assert!(text.contains("answers and takes the token"), "{text}");

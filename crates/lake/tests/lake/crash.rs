@@ -117,13 +117,16 @@ async fn a_damaged_file_is_named_by_the_query_that_needs_it() {
     bytes[..half].fill(0x5a);
     fs::write(&file, bytes).unwrap();
     let error = query(&world.lake, "select sum(calls), count(distinct queryid), max(load) from pg_stat_statements").await.unwrap_err();
-    assert_eq!(error.kind, QueryErrorKind::Execution);
+    assert_eq!(error.kind, QueryErrorKind::Damaged);
     assert!(error.message.contains(&*file.to_string_lossy()) && error.message.contains("checksum"), "{}", error.message);
+    let remedy = error.hint.unwrap();
+    assert!(remedy.contains("pganalytics lake verify") && remedy.contains("restore it from a backup"), "{remedy}");
     // Others are not affected.
     assert_eq!(world.one("select count(*) from pganalytics_server").await, "0");
 
     fs::remove_file(&file).unwrap();
     let error = query(&world.lake, "select sum(calls) from pg_stat_statements").await.unwrap_err();
+    assert_eq!(error.kind, QueryErrorKind::Damaged);
     assert!(error.message.contains(&*file.to_string_lossy()), "{}", error.message);
 }
 

@@ -17,7 +17,7 @@ use super::body::JsonBody;
 use super::login::Client;
 use crate::accounts::check_name;
 use crate::app::App;
-use crate::auth::{Proof, Shipper};
+use crate::auth::{Bond, Proof, Shipper};
 use crate::error::{ApiError, ErrorBody};
 
 /// A version is a few characters.
@@ -81,6 +81,7 @@ pub(crate) struct RotateAnswer {
 async fn enrol(
     State(app): State<App>,
     proof: Proof,
+    bond: Bond,
     client: Client,
     JsonBody(request): JsonBody<EnrolRequest>,
 ) -> Result<Json<EnrolAnswer>, ApiError> {
@@ -91,6 +92,7 @@ async fn enrol(
         return Err(ApiError::BadRequest { message: "a collector's version cannot be so".into(), remedy });
     }
     let hash = sha256(&credential_sha256)?;
+    bond.check(&name)?;
     let key = proof.key();
     if let Err(refusal) = app.enrolments.begin(&key, client.address).await {
         if let ApiError::TooManyAttempts(wait) = &refusal {
@@ -131,7 +133,7 @@ async fn enrol(
 ))]
 async fn rotate(
     State(app): State<App>,
-    Shipper { name, own }: Shipper,
+    Shipper { name, own, .. }: Shipper,
     JsonBody(request): JsonBody<RotateRequest>,
 ) -> Result<Json<RotateAnswer>, ApiError> {
     let Some(own) = own else {

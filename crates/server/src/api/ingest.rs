@@ -48,7 +48,7 @@ pub(crate) struct Accepted {
 ))]
 async fn ingest(
     State(app): State<App>,
-    Shipper { name, own }: Shipper,
+    Shipper { name, own, bound }: Shipper,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Accepted>, ApiError> {
@@ -59,7 +59,7 @@ async fn ingest(
     let size = bytes.len();
     // A time that is none is no reason to lose a batch; it tells nothing of the clock then.
     let sent_at_us = headers.get(clock::SENT_AT).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    let sender = Sender { only: own.map(|own| own.collector), sent_at_us };
+    let sender = Sender { only: own.map(|own| own.collector), name: bound.then(|| name.clone()), sent_at_us };
     match app.lake.ingest_from(&sender, bytes).await {
         Ok(Ack { collector, sequence, duplicate, rows }) => {
             if duplicate {
@@ -76,7 +76,8 @@ async fn ingest(
             if let ApiError::BadBatch(message)
             | ApiError::UnknownView(message)
             | ApiError::UnknownColumn(message)
-            | ApiError::ForeignCollector(message) = &answer
+            | ApiError::ForeignCollector(message)
+            | ApiError::ForeignCertificate { message, .. } = &answer
             {
                 tracing::warn!(token.name = name, batch.bytes = size, reason = message, "refuse a batch");
             }
@@ -91,6 +92,12 @@ fn refusal(error: IngestError) -> (&'static str, ApiError) {
         IngestError::UnknownView { .. } => ("unknown", ApiError::UnknownView(error.to_string())),
         IngestError::UnknownColumn { .. } => ("unknown", ApiError::UnknownColumn(error.to_string())),
         IngestError::Foreign { .. } => ("foreign", ApiError::ForeignCollector(error.to_string())),
+        IngestError::Renamed { ref own, .. } => {
+            let remedy = format!(
+                "certificates are bound to names here: set [collector] name back, or let the collector enrol anew (pganalytics collector forget {own})"
+            );
+            ("foreign", ApiError::ForeignCertificate { message: error.to_string(), remedy })
+        }
         IngestError::Revoked(_) => ("revoked", CredentialError::CollectorRevoked.into()),
         IngestError::Store(error) => ("store", ApiError::Store(error.context("store a batch"))),
     }

@@ -96,6 +96,7 @@ pub(crate) struct ResultColumn {
     (status = PAYLOAD_TOO_LARGE, description = "The body is too large", body = ErrorBody),
     (status = UNPROCESSABLE_ENTITY, description = "The statement needs more memory or time than it may have", body = ErrorBody),
     (status = UNSUPPORTED_MEDIA_TYPE, description = "The body is not JSON", body = ErrorBody),
+    (status = INTERNAL_SERVER_ERROR, description = "A file of the history is damaged or missing, or the backend failed; its log says how", body = ErrorBody),
 ))]
 async fn sql(
     State(app): State<App>,
@@ -139,6 +140,7 @@ fn outcome(kind: QueryErrorKind) -> &'static str {
         QueryErrorKind::Memory => "memory",
         QueryErrorKind::Deadline => "deadline",
         QueryErrorKind::Execution => "failed",
+        QueryErrorKind::Damaged => "damaged",
         QueryErrorKind::Store => "store",
     }
 }

@@ -21,7 +21,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use chrono::Utc;
 use pganalytics_lake::{Credential, CredentialError, Role, TokenKind};
-use pganalytics_tls::Peer;
+use pganalytics_tls::{ClientCertificate, Peer};
 use subtle::ConstantTimeEq as _;
 
 pub(crate) use enrolment::Proof;
@@ -178,16 +178,56 @@ impl FromRequestParts<App> for Admin {
 
 /// Whether a collector should have shown a certificate and has not.
 fn lacks_certificate(parts: &Parts, app: &App) -> bool {
-    let has_certificate = parts.extensions.get::<Peer>().is_some_and(|peer| peer.certificate);
-    let is_local = parts.extensions.get::<Local>().is_some();
-    app.wants_certificates() && !has_certificate && !is_local
+    let has_certificate = parts.extensions.get::<Peer>().is_some_and(|peer| peer.certificate.is_some());
+    app.wants_certificates() && !has_certificate && !is_local(parts)
 }
 
-/// A collector that ships. Where certificates are asked for, it has shown one; the collector in our own process has no need to.
+fn is_local(parts: &Parts) -> bool {
+    parts.extensions.get::<Local>().is_some()
+}
+
+/// The certificate that a collector shows, where it has to be for the collector's name ([`crate::ServerOptions::client_bind`]).
+pub(crate) struct Bond {
+    binds: bool,
+    certificate: Option<ClientCertificate>,
+}
+
+impl Bond {
+    fn of(parts: &Parts, app: &App) -> Self {
+        let certificate = parts.extensions.get::<Peer>().and_then(|peer| peer.certificate.clone());
+        Self { binds: app.options.client_bind && !is_local(parts), certificate }
+    }
+
+    /// Sees that the certificate is for a collector of this name.
+    pub(crate) fn check(&self, name: &str) -> Result<(), ApiError> {
+        match &self.certificate {
+            _ if !self.binds => Ok(()),
+            None => Err(ApiError::NoCertificate),
+            Some(certificate) if certificate.is_for(name) => Ok(()),
+            Some(_) => Err(ApiError::ForeignCertificate {
+                message: format!("the certificate that the collector shows is not for its name, {name}"),
+                remedy: format!("give it one with the DNS name {name} (subjectAltName) as [backend] cert_file and key_file"),
+            }),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Bond {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        Ok(Self::of(parts, app))
+    }
+}
+
+/// A collector that ships. Where certificates are asked for, it has shown one, and where they are bound, its own; the collector in our own
+/// process has no need to.
 pub(crate) struct Shipper {
     pub(crate) name: String,
     /// Its own credential, where it has one.
     pub(crate) own: Option<Credential>,
+    /// Its certificate is for this name, and for no other may it ship.
+    pub(crate) bound: bool,
 }
 
 impl FromRequestParts<App> for Shipper {
@@ -196,7 +236,16 @@ impl FromRequestParts<App> for Shipper {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         match principal(parts, app).await? {
             Principal::Collector { .. } if lacks_certificate(parts, app) => Err(ApiError::NoCertificate),
-            Principal::Collector { name, own } => Ok(Self { name, own }),
+            Principal::Collector { name, own } => {
+                let bond = Bond::of(parts, app);
+                match &own {
+                    Some(own) => bond.check(&own.name)?,
+                    // It says of no collector that it is that one.
+                    None if bond.binds => return Err(ApiError::UnboundToken),
+                    None => {}
+                }
+                Ok(Self { name, own, bound: bond.binds })
+            }
             Principal::User { .. } | Principal::Token { .. } => Err(ApiError::WrongToken(TokenKind::Collector)),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, Once};
 
 use axum::Router;
@@ -23,7 +24,7 @@ pub(crate) struct Backend {
     pub(crate) app: App,
     pub(crate) lake: Lake,
     router: Router,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// An answer, whole.
@@ -67,12 +68,18 @@ impl Backend {
         let generated = accounts::first_admin(lake.meta(), Some(Secret::new(PASSWORD))).await.unwrap();
         assert!(generated.is_none(), "the password was given");
         let app = App::new(lake.clone(), options).unwrap();
-        Self { router: pganalytics_server::router(app.clone()), app, lake, _folder: folder }
+        Self { router: pganalytics_server::router(app.clone()), app, lake, folder }
     }
 
     /// A live token of an API role.
     pub(crate) async fn api(&self, role: Role) -> String {
         self.token(TokenKind::Api, Some(role)).await
+    }
+
+    /// The files of a table's history.
+    pub(crate) fn files(&self, table: &str) -> Vec<PathBuf> {
+        let within = |folder: PathBuf| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        within(self.folder.path().join("lake").join(format!("table={table}"))).flat_map(within).collect()
     }
 
     pub(crate) async fn collector(&self) -> String {

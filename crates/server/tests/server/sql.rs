@@ -98,6 +98,30 @@ async fn a_mistake_is_shown_where_it_is() {
 }
 
 #[tokio::test]
+async fn a_file_of_the_history_that_is_damaged_or_missing_is_no_mistake_of_the_statement() {
+    let backend = Backend::start().await;
+    let collector = backend.collector().await;
+    assert_eq!(backend.ship(&collector, batch(uuid::Uuid::new_v4(), 1, &["db-1"])).await.status, StatusCode::OK);
+    backend.lake.compact().await.unwrap();
+    let file = backend.files("pganalytics_server").remove(0);
+    let damage: [fn(&std::path::Path); 2] = [
+        |file| std::fs::write(file, vec![0x5a; std::fs::metadata(file).unwrap().len().try_into().unwrap()]).unwrap(),
+        |file| std::fs::remove_file(file).unwrap(),
+    ];
+    for damage in damage {
+        damage(&file);
+        let reply = ask(&backend, json!({"query": "select sum(version_num) from pganalytics_server"})).await;
+        assert_eq!((reply.status, reply.code().as_str()), (StatusCode::INTERNAL_SERVER_ERROR, "history_damaged"), "{}", reply.text());
+        let error = &reply.json()["error"];
+        assert!(error["message"].as_str().unwrap().contains(&*file.to_string_lossy()), "{error}");
+        let remedy = error["remedy"].as_str().unwrap();
+        assert!(remedy.contains("pganalytics lake verify") && remedy.contains("backup"), "{error}");
+    }
+    // What does not need it is answered.
+    assert_eq!(ask(&backend, json!({"query": "select count(*) from pg_database"})).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn sql_reads_and_nothing_else() {
     let backend = Backend::start().await;
     for query in [

@@ -9,6 +9,7 @@ use pganalytics_server::tls::{ClientAuth, MinVersion, ServerFiles, Tls};
 use pganalytics_server::{App, Secret, ServerOptions};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +21,7 @@ fn tls(server: &Issued, client_ca: Option<&Path>, client_auth: ClientAuth) -> Op
         certificate: server.certificate.clone(),
         key: server.key.clone(),
         client_ca: client_ca.map(Path::to_owned),
+        client_crl: None,
         client_auth,
         min_version: MinVersion::default(),
     };
@@ -91,6 +93,26 @@ async fn over_tls_the_cookie_is_secure_and_browsers_are_told_to_stay_and_metrics
 }
 
 #[tokio::test]
+async fn metrics_show_when_the_list_of_revoked_certificates_is_due() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = Authority::new(folder.path(), "ours").unwrap();
+    let server = ours.issue("server", GOOD).unwrap();
+    let client_crl = folder.path().join("revoked.pem");
+    std::fs::write(&client_crl, ours.revoked(&[], GOOD).unwrap()).unwrap();
+    let files = ServerFiles {
+        certificate: server.certificate,
+        key: server.key,
+        client_ca: Some(ours.file),
+        client_crl: Some(client_crl),
+        client_auth: ClientAuth::Optional,
+        min_version: MinVersion::default(),
+    };
+    let backend = Backend::with(ServerOptions { tls: Some(Arc::new(Tls::load(files).unwrap())), ..ServerOptions::default() }).await;
+    let text = backend.get("/metrics", &backend.api(Role::Viewer).await).await.text();
+    assert!(text.contains("\npganalytics_tls_client_crl_due_timestamp_seconds 7258118400\n"), "{text}");
+}
+
+#[tokio::test]
 async fn where_certificates_are_optional_only_collectors_must_show_one() {
     let folder = tempfile::tempdir().unwrap();
     let ours = Authority::new(folder.path(), "ours").unwrap();
@@ -115,6 +137,60 @@ async fn where_certificates_are_optional_only_collectors_must_show_one() {
     let expired = client(&ours).identity(identity(&ours.issue("old", EXPIRED).unwrap())).build().unwrap();
     assert!(expired.get(format!("{base}/readyz")).send().await.is_err(), "a certificate that is shown must be good");
     drop((bare, shown));
+    stop.cancel();
+    serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn where_certificates_are_bound_a_credential_is_good_with_its_own_collectors_certificate_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = Authority::new(folder.path(), "ours").unwrap();
+    let tls = tls(&ours.issue("server", GOOD).unwrap(), Some(&ours.file), ClientAuth::Optional);
+    let backend = Backend::with(ServerOptions { tls, client_bind: true, ..ServerOptions::default() }).await;
+    let (listener, address) = listen().await;
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(pganalytics_server::serve(listener, backend.app.clone(), stop.clone()));
+    let base = format!("https://localhost:{}", address.port());
+    let showing = |names: &[&str]| client(&ours).identity(identity(&ours.issue_for(names, names[0], GOOD).unwrap())).build().unwrap();
+    // Test batches name their collector so.
+    let (test, db_1) = (showing(&["test"]), showing(&["db-1", "10.0.0.1"]));
+    let admin = backend.api(Role::Admin).await;
+    let order = json!({"name": "enrolment", "kind": "enrolment"});
+    let token = backend.post("/api/v1/tokens", &admin, &order).await.json()["token"].as_str().unwrap().to_owned();
+    let enrol = async |client: &reqwest::Client, name: &str| {
+        let (id, credential) = (uuid::Uuid::new_v4(), format!("pga_k_{0}{0}", uuid::Uuid::new_v4().simple()));
+        let hash: String = Sha256::digest(credential.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let body = json!({"collector": id, "name": name, "version": "0.1.0", "credential_sha256": hash});
+        let reply = client.post(format!("{base}/api/v1/collectors/enrol")).bearer_auth(&token).json(&body).send().await.unwrap();
+        (id, credential, reply.status(), reply.json::<Value>().await.unwrap())
+    };
+    let ship = async |client: &reqwest::Client, id: uuid::Uuid, credential: &str| {
+        let request = client.post(format!("{base}/api/v1/ingest")).bearer_auth(credential);
+        let request = request.header("content-type", pganalytics_views::wire::CONTENT_TYPE).body(batch(id, 1, &["db-1"]));
+        let reply = request.send().await.unwrap();
+        (reply.status(), reply.json::<Value>().await.unwrap()["error"].clone())
+    };
+    let foreign = |said: &(StatusCode, Value), part: &str| {
+        assert_eq!((said.0, &said.1["code"]), (StatusCode::FORBIDDEN, &json!("foreign_certificate")), "{}", said.1);
+        assert!(said.1["message"].as_str().unwrap().contains(part), "{}", said.1);
+    };
+
+    let (_, _, status, body) = enrol(&db_1, "test").await;
+    foreign(&(status, body["error"].clone()), "is not for its name, test");
+    let (id, credential, status, body) = enrol(&test, "test").await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(ship(&test, id, &credential).await.0, StatusCode::OK);
+    foreign(&ship(&db_1, id, &credential).await, "is not for its name, test");
+    let (status, error) = ship(&client(&ours).build().unwrap(), id, &credential).await;
+    assert_eq!((status, &error["code"]), (StatusCode::FORBIDDEN, &json!("certificate_required")));
+    // An address is a name too; but the batch gives the collector another one than it was enrolled with.
+    let (id, credential, status, body) = enrol(&db_1, "10.0.0.1").await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    foreign(&ship(&db_1, id, &credential).await, "names its collector 'test', which was enrolled as '10.0.0.1'");
+    // A token that is any collector's is none's.
+    let (status, error) = ship(&test, uuid::Uuid::new_v4(), &backend.collector().await).await;
+    assert_eq!((status, &error["code"]), (StatusCode::FORBIDDEN, &json!("wrong_token")), "{error}");
+    drop((test, db_1));
     stop.cancel();
     serving.await.unwrap().unwrap();
 }

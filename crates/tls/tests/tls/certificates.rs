@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::authority::{Authority, EXPIRED, GOOD};
-use crate::served::{echo, files, identity, start, trusting};
+use crate::served::{PATIENCE, echo, files, identity, start, trusting};
 
 #[tokio::test]
 async fn the_right_authority_answers_over_both_versions_of_http_and_a_wrong_one_is_refused() -> anyhow::Result<()> {
@@ -169,6 +169,68 @@ async fn new_authorities_for_clients_are_taken_too() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn a_revoked_certificate_is_not_let_in_and_one_whose_authority_has_no_list_is() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (ours, silent) = (Authority::new(folder.path(), "ours")?, Authority::new(folder.path(), "silent")?);
+    let (client_ca, client_crl) = (folder.path().join("clients.crt"), folder.path().join("revoked.pem"));
+    std::fs::write(&client_ca, [std::fs::read(&ours.file)?, std::fs::read(&silent.file)?].concat())?;
+    let (good, revoked, other) = (ours.issue("good", GOOD)?, ours.issue("revoked", GOOD)?, silent.issue("other", GOOD)?);
+    std::fs::write(&client_crl, ours.revoked(&[&revoked], GOOD)?)?;
+    let server = files(&ours.issue("server", GOOD)?);
+    let files =
+        ServerFiles { client_ca: Some(client_ca), client_crl: Some(client_crl.clone()), client_auth: ClientAuth::Required, ..server };
+    let tls = Arc::new(Tls::load(files)?);
+    let served = start(Some(Arc::clone(&tls)), echo(), Limits::default()).await?;
+    let ask = async |issued| anyhow::Ok(served.ask(trusting(&ours.file)?.identity(identity(issued)?)).await.map(drop));
+    let told = || Err("the server says that our certificate is revoked: give a new one with CERT and KEY".to_owned());
+
+    assert_eq!((ask(&good).await?, ask(&revoked).await?, ask(&other).await?), (Ok(()), told(), Ok(())));
+    assert_eq!(tls.figures().lists_due, Some(7_258_118_400), "2200-01-01 00:00:00 UTC");
+
+    // A list that cannot be taken leaves the one before.
+    std::fs::write(&client_crl, "half a li")?;
+    let Reloaded::Kept(error) = tls.reload() else { panic!("taken") };
+    assert!(format!("{error:#}").contains("revoked.pem holds no list of revoked certificates in PEM"), "{error:#}");
+    assert_eq!((ask(&good).await?, ask(&revoked).await?), (Ok(()), told()));
+
+    // One that is overdue still says what was revoked, and keeps nobody else out. The file may hold several.
+    std::fs::write(&client_crl, [ours.revoked(&[&revoked], 2016)?, silent.revoked(&[&other], GOOD)?].concat())?;
+    assert!(matches!(tls.reload(), Reloaded::Taken));
+    assert_eq!((ask(&good).await?, ask(&revoked).await?, ask(&other).await?), (Ok(()), told(), told()));
+    assert_eq!(tls.figures().lists_due, Some(1_451_606_400), "2016-01-01 00:00:00 UTC");
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_is_connected_and_then_revoked_does_not_go_on() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let ours = Authority::new(folder.path(), "ours")?;
+    let (good, revoked) = (ours.issue("good", GOOD)?, ours.issue("revoked", GOOD)?);
+    let client_crl = folder.path().join("revoked.pem");
+    std::fs::write(&client_crl, ours.revoked(&[], GOOD)?)?;
+    let server = files(&ours.issue("server", GOOD)?);
+    let client_ca = Some(ours.file.clone());
+    let optional = ServerFiles { client_ca, client_crl: Some(client_crl.clone()), client_auth: ClientAuth::Optional, ..server };
+    let tls = Arc::new(Tls::load(optional)?);
+    let served = start(Some(Arc::clone(&tls)), echo(), Limits::default()).await?;
+    let url = format!("https://localhost:{}/", served.address.port());
+    let connected = |issued| anyhow::Ok(trusting(&ours.file)?.identity(identity(issued)?).pool_max_idle_per_host(1).build()?);
+    let (going, gone) = (connected(&good)?, connected(&revoked)?);
+    for client in [&going, &gone] {
+        assert!(client.get(&url).send().await?.text().await?.ends_with("certificate=true"));
+    }
+
+    std::fs::write(&client_crl, ours.revoked(&[&revoked], GOOD)?)?;
+    assert!(matches!(tls.reload(), Reloaded::Taken));
+    // The connection ends a moment after the change.
+    let ended = async { while gone.get(&url).send().await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, ended).await?;
+    assert!(gone.get(&url).send().await.is_err());
+    assert!(going.get(&url).send().await?.status().is_success(), "a good one connects again");
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_cannot_be_taken_is_told_once_and_changes_nothing() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let ours = Authority::new(folder.path(), "ours")?;
@@ -214,14 +276,14 @@ async fn a_folder_that_kubernetes_swaps_is_read_anew() -> anyhow::Result<()> {
     for generation in ["..first", "..second"] {
         std::fs::create_dir(mounted.join(generation))?;
     }
-    Authority::new(&mounted.join("..first"), "ca")?.issue("tls", GOOD)?;
+    let first = Authority::new(&mounted.join("..first"), "ca")?.issue("tls", GOOD)?;
     let second = Authority::new(&mounted.join("..second"), "ca")?;
     second.issue("tls", GOOD)?;
     std::os::unix::fs::symlink("..first", mounted.join("..data"))?;
     for name in ["tls.crt", "tls.key"] {
         std::os::unix::fs::symlink(format!("..data/{name}"), mounted.join(name))?;
     }
-    let issued = crate::authority::Issued { certificate: mounted.join("tls.crt"), key: mounted.join("tls.key") };
+    let issued = crate::authority::Issued { certificate: mounted.join("tls.crt"), key: mounted.join("tls.key"), ..first };
     let tls = Arc::new(Tls::load(files(&issued))?);
     let served = start(Some(Arc::clone(&tls)), echo(), Limits::default()).await?;
     std::os::unix::fs::symlink("..second", mounted.join("..data_tmp"))?;
@@ -239,6 +301,8 @@ async fn a_start_with_files_that_do_not_do_says_which_and_why() -> anyhow::Resul
     let good = files(&server);
     let nothing = folder.path().join("nothing.pem");
     std::fs::write(&nothing, "")?;
+    let strange = folder.path().join("strange.pem");
+    std::fs::write(&strange, "-----BEGIN X509 CRL-----\nMAMCAQE=\n-----END X509 CRL-----\n")?;
     for (files, part) in [
         (ServerFiles { key: other.key.clone(), ..good.clone() }, "other.key is not the key of the certificate in"),
         (ServerFiles { certificate: folder.path().join("absent"), ..good.clone() }, "absent: No such file"),
@@ -247,6 +311,15 @@ async fn a_start_with_files_that_do_not_do_says_which_and_why() -> anyhow::Resul
         (
             ServerFiles { client_ca: Some(nothing.clone()), client_auth: ClientAuth::Required, ..good.clone() },
             "nothing.pem holds no certificate in PEM",
+        ),
+        (
+            ServerFiles {
+                client_ca: Some(ours.file.clone()),
+                client_crl: Some(strange.clone()),
+                client_auth: ClientAuth::Required,
+                ..good.clone()
+            },
+            "strange.pem holds something that is no list of revoked certificates",
         ),
     ] {
         let error = format!("{:#}", Tls::load(files).expect_err(part));

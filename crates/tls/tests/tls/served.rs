@@ -33,7 +33,7 @@ pub(crate) fn echo() -> Router {
 
 async fn told(version: Version, headers: HeaderMap, Extension(peer): Extension<Peer>) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("nobody");
-    format!("{version:?} {} tls={} certificate={}", host.split(':').next().unwrap_or_default(), peer.tls, peer.certificate)
+    format!("{version:?} {} tls={} certificate={}", host.split(':').next().unwrap_or_default(), peer.tls, peer.certificate.is_some())
 }
 
 pub(crate) async fn start(tls: Option<Arc<Tls>>, router: Router, limits: Limits) -> anyhow::Result<Served> {
@@ -48,6 +48,7 @@ pub(crate) fn files(issued: &Issued) -> ServerFiles {
         certificate: issued.certificate.clone(),
         key: issued.key.clone(),
         client_ca: None,
+        client_crl: None,
         client_auth: ClientAuth::Off,
         min_version: MinVersion::default(),
     }
