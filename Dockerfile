@@ -25,6 +25,7 @@ RUN case "$TARGETARCH" in \
 ENV CC_x86_64_unknown_linux_musl=musl-gcc CC_aarch64_unknown_linux_musl=musl-gcc
 WORKDIR /src
 COPY Cargo.toml Cargo.lock LICENSE ./
+COPY .cargo .cargo
 COPY crates crates
 COPY views views
 COPY docs docs

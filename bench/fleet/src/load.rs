@@ -32,6 +32,9 @@ pub(crate) struct Load {
     /// Seconds of history that are shipped before; the page shows an hour
     #[arg(long, default_value_t = 3_600)]
     history: u64,
+    /// Seconds between the history and the measurement: the fleet is at its own pace then, and its history is in files
+    #[arg(long, default_value_t = 60)]
+    settle: u64,
     /// Seconds between two openings of the fleet page; 0 for none
     #[arg(long, default_value_t = 5)]
     page_every: u64,
@@ -71,7 +74,8 @@ pub(crate) async fn run(load: Load) -> Result<()> {
         mib(world.memory()?.1),
     );
 
-    // What was acknowledged while the history was shipped is not what is asked for.
+    tokio::time::sleep(Duration::from_secs(load.settle)).await;
+    // What was acknowledged while the history was shipped and put into files is not what is asked for.
     drop(fleet.take_latencies());
     let before = fleet.progress();
     let (begin, cpu, own) = (Instant::now(), world.cpu()?, own_cpu()?);

@@ -41,6 +41,7 @@ use crate::shape::{Shape, Shapes};
 use crate::snapshot::{Change, Present};
 use crate::stats::Compaction;
 use crate::store::Store;
+use crate::threads::Threads;
 
 /// Files of like size that become one.
 const FAN_IN: usize = 8;
@@ -65,6 +66,8 @@ pub(crate) struct Compactor {
     /// The last id given to a file, where the store is this process's own. Ids are not used again within a process, and after a crash only
     /// once the orphans are gone; a shared store counts them itself.
     pub(crate) last_id: AtomicI64,
+    /// Where all of it is computed.
+    pub(crate) threads: Threads,
     /// Held by whoever writes hot rows.
     pub(crate) writing: Mutex<()>,
     /// Held by whoever takes files out of the history: a merge, retention.
@@ -111,6 +114,8 @@ impl Compactor {
             merged: 0,
         };
         self.follower.publish(version, Change { compacted: Some(up_to), added: written, ..Change::default() }).await?;
+        // The rows' last holder: giving back a million buffers would keep this thread's other tasks waiting.
+        tokio::task::spawn_blocking(move || drop(snapshot));
         Ok(done)
     }
 
@@ -135,7 +140,7 @@ impl Compactor {
             }
             Ok(files)
         };
-        tokio::task::spawn_blocking(write).await.context("write hot rows")?
+        self.threads.handle().spawn_blocking(write).await.context("write hot rows")?
     }
 
     /// Small files to larger ones.
@@ -168,7 +173,11 @@ impl Compactor {
         let day = inputs.first().context("nothing to merge")?.date;
         let expected: u64 = inputs.iter().map(|file| file.rows).sum();
         let are_new = inputs.iter().all(|file| !file.rolled_up);
-        let mut rows = self.files.merged(shape, inputs)?;
+        let mut rows = {
+            // Reading begins here already, on the threads of whoever begins it.
+            let _here = self.threads.handle().enter();
+            self.files.merged(shape, inputs)?
+        };
         let own = match &shape.view.rollup {
             Some(origin) => {
                 let raw = self.shapes.get(&origin.view.name).with_context(|| format!("{} without its table", shape.name()))?;
@@ -184,7 +193,7 @@ impl Compactor {
             binnings.push(binning);
         }
         let store = self.store.clone();
-        let runtime = tokio::runtime::Handle::current();
+        let runtime = self.threads.handle().clone();
         let write = move || {
             let mut read = 0;
             let mut drafts = Vec::new();
@@ -215,7 +224,7 @@ impl Compactor {
             }
             anyhow::Ok((read, files))
         };
-        let merged = tokio::task::spawn_blocking(write).await.context("merge files")?;
+        let merged = self.threads.handle().spawn_blocking(write).await.context("merge files")?;
         let (read, merged) = match merged {
             Ok(merged) => merged,
             Err(error) => {

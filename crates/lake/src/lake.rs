@@ -33,6 +33,7 @@ use crate::spill::Spill;
 use crate::sql::Engine;
 use crate::stats::{Compaction, Expiry, Stats};
 use crate::store::Store;
+use crate::threads::Threads;
 use crate::verify::{self, Depth, Verified};
 
 /// The file whose lock says that a process has the folder open.
@@ -115,6 +116,7 @@ impl Lake {
             present: Arc::clone(&present),
             files: files.clone(),
             last_id: AtomicI64::new(last_id),
+            threads: Threads::of_compaction().context("for compaction")?,
             writing: Mutex::new(()),
             tending: Mutex::new(()),
         };

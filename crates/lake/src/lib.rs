@@ -43,6 +43,7 @@ mod sql;
 mod stats;
 mod store;
 mod table;
+mod threads;
 mod verify;
 
 pub use answers::{AnswerCache, MAX_KEPT};

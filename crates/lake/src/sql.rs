@@ -52,6 +52,7 @@ use crate::scan::{Blame, Files};
 use crate::shape::{Shape, Shapes};
 use crate::snapshot::{Present, Snapshot};
 use crate::table::table;
+use crate::threads::Threads;
 
 /// What to do where the store gives no files.
 const AWAY: &str = "see that the object store is up, and that its bucket and the credentials are right (the backend's log says what it answered); then try again";
@@ -104,18 +105,6 @@ pub(crate) struct Engine {
     pub(crate) kept: AtomicU64,
 }
 
-/// The runtime that queries run on; left to end by itself, since waiting is not allowed where a lake may be dropped.
-#[derive(Debug)]
-struct Threads(Option<tokio::runtime::Runtime>);
-
-impl Drop for Threads {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
 impl Engine {
     pub(crate) fn new(
         options: &LakeOptions,
@@ -126,13 +115,6 @@ impl Engine {
         answers: Option<Answers>,
     ) -> anyhow::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(cores)
-            .thread_name("query")
-            .thread_stack_size(STACK)
-            .enable_all()
-            .build()
-            .context("start the threads for queries")?;
         let mut config = SessionConfig::new()
             .with_target_partitions(cores)
             .with_batch_size(BATCH_ROWS)
@@ -161,7 +143,7 @@ impl Engine {
             deadline: options.query_deadline,
             max_rows: options.max_rows,
             turns: Arc::new(Semaphore::new(QUERIES_AT_ONCE)),
-            threads: Threads(Some(runtime)),
+            threads: Threads::of_queries(STACK).context("for queries")?,
             queries: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             kept: AtomicU64::new(0),
@@ -189,9 +171,8 @@ impl Engine {
     async fn in_turn(self: &Arc<Self>, query: Query, began: Instant) -> Result<Answer, QueryError> {
         let broken = |what: &str| QueryError::new(QueryErrorKind::Execution, what);
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| broken("the lake is closing"))?;
-        let runtime = self.threads.0.as_ref().ok_or_else(|| broken("the lake is closing"))?;
         let engine = Arc::clone(self);
-        let task = runtime.spawn(async move {
+        let task = self.threads.handle().spawn(async move {
             let _turn = turn;
             engine.run(query, began).await
         });
