@@ -21,6 +21,7 @@ mod memory;
 mod names;
 mod open_files;
 mod replicas;
+mod rotation;
 mod shared;
 mod slow;
 mod standby;

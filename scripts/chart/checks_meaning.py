@@ -62,6 +62,10 @@ WRONG = [
      "set monitoring.podMonitor.clientCertificateSecret"),
     (["collector.targets[0].name=a b", "collector.targets[0].conninfo=host=a", "collector.targets[0].existingSecret=s"], "the name of a section"),
     (["collector.targets[0].name=a", "collector.targets[0].conninfo=service=b", "collector.targets[0].existingSecret=s"], "names a service in its conninfo too"),
+    ([*TARGET, "collector.targets[0].passwordKey=password"], "names keys of a Secret, and no Secret: set its existingSecret"),
+    ([*TARGET, "collector.targets[0].existingSecret=s", "collector.targets[0].usernameKey=username"], "has a usernameKey and no passwordKey: set both, or none"),
+    (["collector.targets[0].name=a", "collector.targets[0].conninfo=postgresql://u@h/d", "collector.targets[0].existingSecret=s",
+      "collector.targets[0].usernameKey=username", "collector.targets[0].passwordKey=password"], "names a user in its conninfo too: leave one of them out"),
     (["externalSecrets.enabled=true"], "set externalSecrets.secretStoreRef.name"),
 ]
 

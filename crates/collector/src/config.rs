@@ -37,6 +37,8 @@
 //! databases = ["*"]                          # those read one by one; `*` stands for anything
 //! exclude_databases = ["scratch_*"]
 //! max_databases = 100
+//! user_file = "/run/secrets/db-1/username"     # a login that is not in conninfo: both are read anew at each connection, so it may
+//! password_file = "/run/secrets/db-1/password" # be rotated; the first only beside the second
 //! max_connections = 2                        # one for the sampling of sessions, the others for everything else
 //!
 //! [kubernetes]                               # PostgreSQL pods are found and read without being named; off where this is not given

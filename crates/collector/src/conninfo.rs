@@ -11,6 +11,7 @@
 //! with `verify-ca` where a root certificate is there, as libpq does) · `verify-ca` · `verify-full`. Unix sockets use no TLS.
 
 mod attempt;
+mod login_files;
 mod parse;
 mod passfile;
 mod service_file;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use crate::secret::Secret;
 
 pub use attempt::{Attempt, Roots, Trust};
+pub use login_files::LoginFiles;
 
 const DEFAULT_PORT: u16 = 5432;
 /// Where Debian and most distributions put the socket, and where PostgreSQL's own default is.
@@ -34,7 +36,7 @@ const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 /// libpq waits for ever by default; a collector must not.
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How to reach a server: complete, nothing left to look up.
+/// How to reach a server: complete, nothing left to look up but what its login files hold.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Conninfo {
     pub hosts: Vec<Host>,
@@ -47,6 +49,7 @@ pub struct Conninfo {
     pub sslkey: Option<PathBuf>,
     pub connect_timeout: Duration,
     pub target_session_attrs: SessionAttrs,
+    pub login_files: Option<LoginFiles>,
     /// Command-line options for the server process (`-c key=value`).
     pub options: Option<String>,
 }
@@ -157,6 +160,15 @@ impl Conninfo {
     /// # Errors
     /// The first thing that is wrong or cannot be found.
     pub fn resolve(text: &str, environment: &Environment) -> Result<Self, ConninfoError> {
+        Self::resolve_with(text, None, environment)
+    }
+
+    /// The same, with a login that is in files.
+    ///
+    /// # Errors
+    /// See [`Self::resolve`]; that the string, or its service, has a login too is wrong.
+    pub fn resolve_with(text: &str, files: Option<LoginFiles>, environment: &Environment) -> Result<Self, ConninfoError> {
+        let in_file = |key: &str| files.as_ref().is_some_and(|files| files.say(key));
         let mut settings = parse::settings(text)?;
         let service = settings.remove("service").or_else(|| environment.get("PGSERVICE").map(Into::into));
         if let Some(service) = service {
@@ -164,12 +176,15 @@ impl Conninfo {
                 settings.entry(key).or_insert(value);
             }
         }
-        for (key, variable) in parse::VARIABLES {
+        if let Some(key) = settings.keys().find(|key| in_file(key)) {
+            return Err(ConninfoError::new(format!("has a {key}, and {key}_file is given too"), "leave one of them out"));
+        }
+        for (key, variable) in parse::VARIABLES.iter().filter(|(key, _)| !in_file(key)) {
             if let Some(value) = environment.get(variable) {
                 settings.entry((*key).into()).or_insert_with(|| value.into());
             }
         }
-        complete(settings, environment)
+        complete(settings, files, environment)
     }
 
     /// How to reach one host, all of it given: nothing is taken from the environment. With `authority` that alone vouches for the server.
@@ -185,6 +200,7 @@ impl Conninfo {
             sslkey: None,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             target_session_attrs: SessionAttrs::Any,
+            login_files: None,
             options: None,
         }
     }
@@ -239,12 +255,15 @@ impl fmt::Debug for Conninfo {
 }
 
 /// Turns the settings into what they mean, with libpq's defaults.
-fn complete(mut settings: parse::Settings, environment: &Environment) -> Result<Conninfo, ConninfoError> {
+fn complete(mut settings: parse::Settings, login_files: Option<LoginFiles>, environment: &Environment) -> Result<Conninfo, ConninfoError> {
     let given = |key: &str| settings.get(key).is_some_and(|value| !value.is_empty());
     // The name of the certificate would be compared with the address.
     let by_address = given("host") && given("hostaddr");
     let mut take = |key: &str| settings.remove(key).filter(|value| !value.is_empty());
-    let user = take("user").or_else(|| environment.get("USER").or_else(|| environment.get("LOGNAME")).map(Into::into));
+    let user = match &login_files {
+        Some(files) if files.user.is_some() => None,
+        _ => take("user").or_else(|| environment.get("USER").or_else(|| environment.get("LOGNAME")).map(Into::into)),
+    };
     let database = take("dbname");
     let password = take("password").map(Secret::new);
     let addresses = parse::addresses(take("host").as_deref(), take("hostaddr").as_deref(), take("port").as_deref())?;
@@ -296,7 +315,8 @@ fn complete(mut settings: parse::Settings, environment: &Environment) -> Result<
     let passfile = take("passfile").map(PathBuf::from).or_else(|| environment.home(".pgpass"));
     parse::refuse_what_is_not_done(&settings)?;
 
-    let entries = if password.is_none() { passfile.as_deref().map(passfile::read).unwrap_or_default() } else { Vec::new() };
+    let passfile = passfile.filter(|_| password.is_none() && login_files.is_none());
+    let entries = passfile.as_deref().map(passfile::read).unwrap_or_default();
     let name = database.as_deref().or(user.as_deref()).unwrap_or_default();
     let hosts = addresses.into_iter().map(|(at, port)| {
         let password = password.clone().or_else(|| passfile::find(&entries, &at, port, name, user.as_deref().unwrap_or_default()));
@@ -312,6 +332,7 @@ fn complete(mut settings: parse::Settings, environment: &Environment) -> Result<
         sslkey,
         connect_timeout,
         target_session_attrs,
+        login_files,
         options,
     })
 }

@@ -333,7 +333,7 @@ fn connect_remedy(error: &SessionError) -> Option<String> {
     let remedy = if text.contains("no pg_hba.conf entry") || text.contains("pg_hba.conf rejects") {
         "add a line for this role, database and address to the server's pg_hba.conf, then SELECT pg_reload_conf();"
     } else if text.contains("password authentication failed") || text.contains("no password supplied") {
-        "check the password: in the connection string, PGPASSWORD, or ~/.pgpass (chmod 600)"
+        "check the password: in the connection string, password_file, PGPASSWORD, or ~/.pgpass (chmod 600)"
     } else if text.contains("does not support TLS") {
         "switch ssl on at the server, or use sslmode=prefer where the network is trusted"
     } else if text.contains("TLS:") || text.contains("certificate") {

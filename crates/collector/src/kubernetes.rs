@@ -10,6 +10,7 @@
 //!   their own. What its counters are worth, the server says (its postmaster's start), not the pod.
 //! - A pod that is added, changed or deleted is a target that is started, moved or stopped; a pod that only becomes ready, or changes
 //!   its role, disturbs nothing.
+//! - What nobody listens at yet is shown as down; what then speaks something else is a target no more, and is told with its remedy.
 //! - Secrets are read by name, never listed; a new password is taken when the server refuses the old one, and every few minutes. No value
 //!   leaves this room but as the login of a session.
 //! - The role is what `pg_is_in_recovery()` says; that a label disagrees is told.

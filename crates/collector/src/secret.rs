@@ -1,6 +1,12 @@
 //! A text that never shows itself: passwords and tokens are held in it from the moment they are read.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+/// Passwords have a line, tokens of a cloud a few kB; Kubernetes' own Secrets may have 1 MiB.
+const FILE_CAP: u64 = 64 << 10;
 
 /// Shown as `***` by `Debug` and `Display`; [`Secret::reveal`] is the only way in.
 #[derive(Clone, PartialEq, Eq)]
@@ -10,6 +16,29 @@ impl Secret {
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// What a file holds, without the end of its line.
+    ///
+    /// # Errors
+    /// What is wrong with the file, and what helps; never what it holds.
+    pub fn from_file(file: &Path) -> Result<Self, String> {
+        let (at, mut text) = (file.display(), String::new());
+        // Whoever opens a pipe waits for somebody to write.
+        if file.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(format!("{at} is no file: name a file with that value alone"));
+        }
+        let read = File::open(file).and_then(|opened| opened.take(FILE_CAP + 1).read_to_string(&mut text));
+        match read {
+            Err(error) => Err(format!("{at} cannot be read ({error}): mount it, as text that this user may read")),
+            Ok(_) if text.len() as u64 > FILE_CAP => {
+                Err(format!("{at} has more than {} KiB: name a file with that value alone", FILE_CAP >> 10))
+            }
+            Ok(_) => match text.trim_end_matches(['\r', '\n']) {
+                "" => Err(format!("{at} is empty: write that value into it")),
+                value => Ok(Self::new(value)),
+            },
+        }
     }
 
     /// The text itself, for the one place that sends it.
@@ -28,5 +57,34 @@ impl fmt::Debug for Secret {
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_gives_its_text_or_says_what_is_wrong_with_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("password");
+        let written = |bytes: &[u8]| {
+            std::fs::write(&file, bytes).expect("written");
+            Secret::from_file(&file).map(|secret| secret.reveal().to_owned())
+        };
+        assert_eq!(written(b" two words \r\n"), Ok(" two words ".into()));
+        assert_eq!(written("é".as_bytes()), Ok("é".into()));
+        let largest = vec![b'x'; 64 << 10];
+        assert_eq!(written(&largest).map(|text| text.len()), Ok(64 << 10));
+        for (bytes, part) in [
+            (&b"\n"[..], "is empty: write that value into it"),
+            (&[&largest[..], b"hunter2"].concat(), "has more than 64 KiB: name a file with that value alone"),
+            (b"hunter2\xff", "cannot be read (stream did not contain valid UTF-8): mount it, as text that this user may read"),
+        ] {
+            let error = written(bytes).expect_err(part);
+            assert!(error.starts_with(&*file.to_string_lossy()) && error.contains(part) && !error.contains("hunter2"), "{error}");
+        }
+        assert!(Secret::from_file(folder.path()).expect_err("a folder").contains("is no file"));
+        assert!(Secret::from_file(&folder.path().join("none")).expect_err("nothing").contains("cannot be read (No such file"));
     }
 }

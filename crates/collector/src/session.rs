@@ -133,8 +133,10 @@ impl Session {
     /// Connects to the first host that answers and will do.
     ///
     /// # Errors
-    /// The last host's refusal, where none will do.
+    /// The last host's refusal, where none will do; or what is wrong with the files that hold the login.
     pub async fn open(conninfo: &Conninfo, database: Option<&str>) -> Result<Self, SessionError> {
+        let with_login = conninfo.with_login().await;
+        let conninfo = with_login.map_err(|message| SessionError::Connect { at: conninfo.server_name(), message, code: None })?;
         let mut last = None;
         let mut second_choice = None;
         for host in &conninfo.hosts {

@@ -126,6 +126,9 @@ impl Target {
     /// Takes note that the server answered, or why not; said once for each change. Whether it is back after it was down.
     fn set_up(&self, error: Option<&SessionError>) -> bool {
         let server = self.options.name.as_str();
+        if error.is_none() {
+            self.link.answered();
+        }
         let before = self.state().up.replace(error.is_none());
         match error {
             Some(error) if before != Some(false) => tracing::warn!(server, %error, "the server does not answer"),

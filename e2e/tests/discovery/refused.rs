@@ -3,8 +3,24 @@
 use anyhow::{Context, Result};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use crate::setting::{FIRST, NAMESPACE, Setting, instance, pods, secrets, server};
+
+/// What answers at this port, or a free one, as a web server does.
+async fn web_server(port: u16) -> Result<(u16, JoinHandle<()>)> {
+    let listener = TcpListener::bind((FIRST, port)).await?;
+    let port = listener.local_addr()?.port();
+    let answering = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut asked = [0; 8];
+            let _ = stream.read_exact(&mut asked).await;
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
+    });
+    Ok((port, answering))
+}
 
 #[tokio::test]
 async fn without_the_right_to_pods_the_values_that_give_it_are_named() -> Result<()> {
@@ -55,20 +71,26 @@ async fn without_the_right_to_a_secret_or_without_the_secret_the_remedy_is_told_
 #[tokio::test]
 async fn a_pod_with_the_label_that_is_no_postgresql_has_a_state_of_its_own() -> Result<()> {
     let setting = Setting::usual().await?;
-    let listener = tokio::net::TcpListener::bind((FIRST, 0)).await?;
-    let port = listener.local_addr()?.port();
-    let web = tokio::spawn(async move {
-        loop {
-            let Ok((mut stream, _)) = listener.accept().await else { return };
-            let mut asked = [0; 8];
-            let _ = stream.read_exact(&mut asked).await;
-            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
-        }
-    });
+    let (port, web) = web_server(0).await?;
     setting.kubernetes.pod(&instance("orders-1", "primary", port, FIRST)).await?;
     setting.count("not_postgresql", 1).await?;
     let line = setting.logs("is no PostgreSQL").await?;
     assert!(line.contains("correct the pod's labels, or the port in pganalytics.io/port"), "{line}");
+    assert!(!setting.collector.metrics().await?.contains("target_up{server=\"db/orders-1\"}"));
+    web.abort();
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pod_that_is_found_before_it_listens_is_down_until_it_speaks_something_else() -> Result<()> {
+    let setting = Setting::usual().await?;
+    let port = e2e::ports::free()?;
+    setting.kubernetes.pod(&instance("orders-1", "primary", port, FIRST)).await?;
+    setting.is_up("db/orders-1", false).await?;
+    setting.count("watched", 1).await?;
+    let (_, web) = web_server(port).await?;
+    setting.count("not_postgresql", 1).await?;
+    setting.logs("correct the pod's labels, or the port in pganalytics.io/port").await?;
     assert!(!setting.collector.metrics().await?.contains("target_up{server=\"db/orders-1\"}"));
     web.abort();
     Ok(())

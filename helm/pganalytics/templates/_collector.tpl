@@ -64,18 +64,23 @@ views = "/etc/pganalytics/views"
 {{- end }}
 {{- end -}}
 
-{{/* Where a target is: its connection string, completed from a service file of its own where it has one. Takes (list index target). */}}
+{{/* Where a target is: its connection string, completed from the service file in its Secret, unless that has plain keys. Takes (list index target). */}}
 {{- define "pganalytics.conninfo" -}}
 {{- $target := index . 1 -}}
 {{- $conninfo := $target.conninfo -}}
 {{- $service := list (printf "service=%s" $target.name) (printf "servicefile=/etc/pganalytics/targets/%d/pg_service.conf" (index . 0)) -}}
-{{- if not $target.existingSecret -}}
+{{- if or (not $target.existingSecret) $target.passwordKey -}}
 {{- $conninfo -}}
 {{- else if contains "://" $conninfo -}}
 {{- printf "%s%s%s" $conninfo (ternary "&" "?" (contains "?" $conninfo)) (join "&" $service) -}}
 {{- else -}}
 {{- printf "%s %s" $conninfo (join " " $service) -}}
 {{- end -}}
+{{- end -}}
+
+{{/* The file that a key of a target's Secret is; nothing where there is no key. Takes (list index key). */}}
+{{- define "pganalytics.targetFile" -}}
+{{- with index . 1 -}}{{- printf "/etc/pganalytics/targets/%d/%s" (index $ 0) . -}}{{- end -}}
 {{- end -}}
 
 {{/* The table [kubernetes]. */}}

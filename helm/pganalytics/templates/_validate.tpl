@@ -113,11 +113,21 @@
   {{- $wrong = append $wrong "collector.tls.clientAuth needs TLS: set collector.tls.enabled=true" -}}
 {{- end -}}
 {{- range $v.collector.targets -}}
-  {{- if and .existingSecret (not (regexMatch "^[A-Za-z0-9._-]+$" .name)) -}}
+  {{- $service := and .existingSecret (not .usernameKey) (not .passwordKey) -}}
+  {{- if and (or .usernameKey .passwordKey) (not .existingSecret) -}}
+    {{- $wrong = append $wrong (printf "collector.targets: '%s' names keys of a Secret, and no Secret: set its existingSecret" .name) -}}
+  {{- end -}}
+  {{- if and .usernameKey (not .passwordKey) -}}
+    {{- $wrong = append $wrong (printf "collector.targets: '%s' has a usernameKey and no passwordKey: set both, or none for a Secret with pg_service.conf" .name) -}}
+  {{- end -}}
+  {{- if and .usernameKey (regexMatch "((^|[ ?&])user *=|://[^/?]*@)" .conninfo) -}}
+    {{- $wrong = append $wrong (printf "collector.targets: '%s' has a usernameKey, and names a user in its conninfo too: leave one of them out" .name) -}}
+  {{- end -}}
+  {{- if and $service (not (regexMatch "^[A-Za-z0-9._-]+$" .name)) -}}
     {{- $wrong = append $wrong (printf "collector.targets: '%s' is the name of a section in its Secret's pg_service.conf, so write it with letters, digits, '.', '_' and '-' alone" .name) -}}
   {{- end -}}
-  {{- if and .existingSecret (regexMatch "(^|[ ?&])service(file)? *=" .conninfo) -}}
-    {{- $wrong = append $wrong (printf "collector.targets: '%s' has an existingSecret, and names a service in its conninfo too: leave one of them out" .name) -}}
+  {{- if and $service (regexMatch "(^|[ ?&])service(file)? *=" .conninfo) -}}
+    {{- $wrong = append $wrong (printf "collector.targets: '%s' has an existingSecret with pg_service.conf, and names a service in its conninfo too: leave one of them out, or set passwordKey" .name) -}}
   {{- end -}}
 {{- end -}}
 {{- if and $v.externalSecrets.enabled (not $v.externalSecrets.secretStoreRef.name) -}}

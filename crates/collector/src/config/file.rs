@@ -13,7 +13,7 @@ use super::{
     Backend, Config, ConfigError, DEFAULT_FLUSH, DEFAULT_LISTEN, DEFAULT_ROTATE_EVERY, DEFAULT_SPOOL_BYTES, DEFAULT_SPOOL_FOLDER,
     Overrides, Source, SpoolOptions, TargetOptions, Token, host_name,
 };
-use crate::conninfo::{Conninfo, Environment};
+use crate::conninfo::{Conninfo, Environment, LoginFiles};
 use crate::credential::Credential;
 use crate::secret::Secret;
 
@@ -44,7 +44,8 @@ const COLLECTOR_KEYS: &[&str] = &[
     "flush",
     "views",
 ];
-const TARGET_KEYS: &[&str] = &["name", "conninfo", "databases", "exclude_databases", "max_databases", "max_connections"];
+const TARGET_KEYS: &[&str] =
+    &["name", "conninfo", "user_file", "password_file", "databases", "exclude_databases", "max_databases", "max_connections"];
 const VIEW_KEYS: &[&str] = &["enabled", "interval", "timeout", "max_rows"];
 
 /// A batch a second is as many as make sense; a batch an hour as few.
@@ -202,9 +203,8 @@ fn targets(root: &Place<'_>, overrides: &Overrides, discovers: bool) -> Result<V
         let conninfo = at.string("conninfo", "")?.ok_or_else(|| {
             at.error("conninfo", "is missing", "give a connection string, as in \"postgresql://pganalytics@db-1:5432/postgres\"")
         })?;
-        let mut target = TargetOptions::new(
-            Conninfo::resolve(&conninfo, &environment).map_err(|error| at.error("conninfo", &error.problem, &error.remedy))?,
-        );
+        let conninfo = Conninfo::resolve_with(&conninfo, login_files(&at)?, &environment);
+        let mut target = TargetOptions::new(conninfo.map_err(|error| at.error("conninfo", &error.problem, &error.remedy))?);
         if let Some(name) = at.string("name", "")? {
             target.name = name;
         }
@@ -246,6 +246,15 @@ fn targets(root: &Place<'_>, overrides: &Overrides, discovers: bool) -> Result<V
         ));
     }
     Ok(targets)
+}
+
+/// The files with a target's login.
+fn login_files(at: &Place<'_>) -> Result<Option<LoginFiles>, ConfigError> {
+    match (at.string("user_file", "")?, at.string("password_file", "")?) {
+        (user, Some(password)) => Ok(Some(LoginFiles { user: user.map(Into::into), password: password.into() })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(at.error("password_file", "is missing beside user_file", "name the file with that user's password")),
+    }
 }
 
 /// The built-in views and the folder's, as `[view.…]` changes them.

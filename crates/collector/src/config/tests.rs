@@ -7,6 +7,7 @@ use pganalytics_tls::{ClientAuth, MinVersion};
 
 use super::file::load;
 use super::{Config, Overrides, Token};
+use crate::conninfo::LoginFiles;
 
 fn with(text: &str, variables: &[(&str, &str)], overrides: &Overrides) -> Result<Config, super::ConfigError> {
     let environment: BTreeMap<String, String> = variables.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
@@ -33,6 +34,11 @@ conninfo = "postgresql://u@b:6000/d"
 databases = ["app", "shop_*"]
 max_databases = 7
 max_connections = 3
+[[target]]
+name = "c"
+conninfo = "host=c"
+user_file = "/run/c/username"
+password_file = "/run/c/password"
 [view.pg_stat_io]
 interval = "5m"
 timeout = "1s"
@@ -46,8 +52,10 @@ fn everything_can_be_said() {
     let config = with(WHOLE, &[], &Overrides::default()).expect("a configuration");
     assert_eq!(config.backend.url.as_str(), "http://127.0.0.1:8080/");
     assert_eq!((config.spool.max_bytes, config.flush, config.listen), (64 << 20, Duration::from_secs(2), None));
-    let [a, b] = config.targets.as_slice() else { panic!("two targets") };
+    let [a, b, c] = config.targets.as_slice() else { panic!("three targets") };
     assert_eq!((a.name.as_str(), b.name.as_str(), b.max_databases, b.max_connections), ("a:5432", "b", 7, 3));
+    let files = LoginFiles { user: Some("/run/c/username".into()), password: "/run/c/password".into() };
+    assert_eq!((c.conninfo.login_files.as_ref(), &b.conninfo.login_files), (Some(&files), &None));
     assert!(a.wants("app") && !a.wants("scratch_1"));
     assert!(b.wants("app") && b.wants("shop_eu") && !b.wants("application"));
     let view = |name: &str| config.views.iter().find(|view| view.name == name);
@@ -64,7 +72,7 @@ fn variables_stand_above_the_file_and_flags_above_both() {
     let config = with(WHOLE, &variables, &overrides).expect("a configuration");
     assert_eq!((config.backend.url.as_str(), config.name.as_str()), ("http://variable/", "flag"));
     let names: Vec<_> = config.targets.iter().map(|target| target.name.as_str()).collect();
-    assert_eq!(names, ["a:5432", "b", "f:5432", "v:5432"]);
+    assert_eq!(names, ["a:5432", "b", "c", "f:5432", "v:5432"]);
 }
 
 #[test]
@@ -158,6 +166,15 @@ fn errors_name_the_file_the_key_and_what_helps_and_never_a_secret() {
         (changed("[spool]", "tls_min_version = \"1.1\"\n[spool]"), "backend.tls_min_version: '1.1' is not known; write 1.2 or 1.3"),
         (changed("\"2s\"", "\"2 fortnights\""), "collector.flush: '2 fortnights' is no duration"),
         (changed("host=a user=u password=hunter2", "host=a pasword=hunter2"), "target[0].conninfo: 'pasword'"),
+        (
+            changed("host=a user=u password=hunter2\"", "host=a user=u password=hunter2\"\npassword_file = \"/p\""),
+            "target[0].conninfo: has a password, and password_file is given too; leave one of them out",
+        ),
+        (changed("host=c", "host=c user=u"), "target[2].conninfo: has a user, and user_file is given too; leave one of them out"),
+        (
+            changed("password_file = \"/run/c/password\"", ""),
+            "target[2].password_file: is missing beside user_file; name the file with that user's password",
+        ),
         (changed("name = \"b\"", "name = \"a:5432\""), "target[1].name: 'a:5432' is another target's name already"),
         (changed("exclude_databases", "exclude"), "target[0].exclude: is no key that is known here; did you mean 'exclude_databases'?"),
         (changed("max_connections = 3", "max_connections = 1"), "target[1].max_connections: is too small"),

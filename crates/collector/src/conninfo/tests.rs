@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Address, Conninfo, Environment, RootCert, SessionAttrs, SslMode};
+use super::{Address, Conninfo, Environment, LoginFiles, RootCert, SessionAttrs, SslMode};
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
     variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -130,6 +130,54 @@ fn the_password_file_is_asked_for_each_host_and_only_where_it_is_private() {
     assert_eq!(passwords("host=a,b,c port=5432,6000,1 user=u dbname=d"), [Some("one".into()), Some("tw:o:x".into()), None]);
     assert_eq!(passwords("host=/tmp user=x dbname=y"), [Some("local".into())]);
     assert_eq!(passwords("host=a user=u dbname=d password=own"), [Some("own".into())]);
+}
+
+/// The login that these files make of a connection string, with variables and a password file that would say another.
+async fn login(text: &str, files: &LoginFiles) -> Result<(Option<String>, Vec<Option<String>>), String> {
+    let variables = [("USER", "os"), ("PGUSER", "variable"), ("PGPASSWORD", "variable")];
+    let conninfo = Conninfo::resolve_with(text, Some(files.clone()), &environment(&variables)).map_err(|error| error.to_string())?;
+    assert!(conninfo.hosts.iter().all(|host| host.password.is_none()), "no variable's password stands beside the file's");
+    let found = conninfo.with_login().await?.into_owned();
+    assert!(!format!("{found:?} {found}").contains("hunter"), "{found:?}");
+    Ok((found.user, found.hosts.into_iter().map(|host| host.password.map(|password| password.reveal().to_owned())).collect()))
+}
+
+#[tokio::test]
+async fn a_login_in_files_is_what_they_hold_at_each_connection() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (user, password) = (folder.path().join("username"), folder.path().join("password"));
+    let mut files = LoginFiles { user: None, password: password.clone() };
+    fs::write(&password, "hunter1\n").expect("written");
+    let both = |password: &str| vec![Some(password.to_owned()); 2];
+    assert_eq!(login("host=a,b user=u", &files).await, Ok((Some("u".into()), both("hunter1"))));
+    fs::write(&password, "hunter2").expect("written");
+    assert_eq!(login("host=a,b", &files).await, Ok((Some("variable".into()), both("hunter2"))));
+    files.user = Some(user.clone());
+    let error = login("host=a,b", &files).await.expect_err("no user");
+    assert!(error.starts_with(&format!("user_file {} cannot be read", user.display())), "{error}");
+    fs::write(&user, "monitor\n").expect("written");
+    assert_eq!(login("host=a,b", &files).await, Ok((Some("monitor".into()), both("hunter2"))));
+    for (text, part) in [
+        ("postgresql://u@a", "has a user, and user_file is given too; leave one of them out"),
+        ("postgresql://:hunter3@a", "has a password, and password_file is given too; leave one of them out"),
+    ] {
+        let error = login(text, &files).await.expect_err(part);
+        assert!(error.contains(part) && !error.contains("hunter"), "{error}");
+    }
+    fs::remove_file(&password).expect("removed");
+    let error = login("host=a", &files).await.expect_err("no password");
+    assert!(error.contains("password_file") && error.contains("mount it, as text that this user may read"), "{error}");
+}
+
+#[test]
+fn a_service_with_a_password_and_a_file_with_another_are_one_too_many() {
+    let folder = tempfile::tempdir().expect("folder");
+    let services = folder.path().join("services");
+    fs::write(&services, "[a]\nhost=a\npassword=hunter2\n").expect("written");
+    let text = format!("service=a servicefile={}", services.display());
+    let files = LoginFiles { user: None, password: "/p".into() };
+    let error = Conninfo::resolve_with(&text, Some(files), &Environment::default()).expect_err("two passwords").to_string();
+    assert!(error.contains("has a password, and password_file is given too"), "{error}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::config::KubernetesOptions;
 use crate::conninfo::{Address, Conninfo, Host, RootCert, SslMode};
 use crate::secret::Secret;
 
-/// A mounted password or authority; Kubernetes' own Secrets have at most 1 MiB.
+/// Mounted authorities; Kubernetes' own Secrets have at most 1 MiB.
 const FILE_CAP: u64 = 1 << 20;
 
 /// Why there is no way in.
@@ -84,8 +84,8 @@ async fn login(
     // A Secret that was asked for and is not there must not be replaced by another login without a word.
     let asked_for = options.secrets && candidate.login_is_asked_for;
     if let Some(user) = candidate.user.as_ref().or(options.user.as_ref()).filter(|_| !asked_for) {
-        let password = options.password_file.as_deref().map(|file| read(file).map(|text| Secret::new(text.trim_end_matches(['\r', '\n']))));
-        let password = password.transpose().map_err(|error| Missing::Credentials(format!("[kubernetes] password_file: {error}")))?;
+        let password = options.password_file.as_deref().map(Secret::from_file).transpose();
+        let password = password.map_err(|error| Missing::Credentials(format!("[kubernetes] password_file: {error}")))?;
         return Ok((user.clone(), password.or_else(|| options.password.clone()), "configuration".into()));
     }
     if let Some(action) = forbidden.first() {

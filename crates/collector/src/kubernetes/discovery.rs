@@ -6,10 +6,18 @@
 //! one that was meant.
 //!
 //! A pod's attempt that failed is made again later, longer each time; one that succeeded is made again every few minutes where its login
-//! can change, and at once where the server refuses it.
+//! can change, and at once where the server refuses it. A pod where nobody listened yet is a target too, since a server that is down is to be
+//! seen; it is asked again what it speaks until it has said so, and one that is no PostgreSQL is a target no more ([`attempt`]).
+//!
+//! What is known of one pod is in [`found`].
+
+mod attempt;
+mod found;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,20 +30,20 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::credentials::{self, Missing, Resolved};
-use super::handshake;
+use super::handshake::Answer;
 use super::pod::Facts;
 use super::recognise::{Candidate, Recognised, recognise, server_name, status_of};
 use super::rights::READ_PODS;
 use crate::config::KubernetesOptions;
 use crate::target::link::Link;
 use crate::target::{self, Common};
+use attempt::{Attempt, Outcome, attempt};
+use found::{Found, Meant, Running, Speaks, State};
 
 /// More servers than this are not one collector's work: each has two connections and its own baselines.
 const MAX_SERVERS: usize = 500;
 /// Events that wait while the loop is busy; the watches wait with them.
 const QUEUE: usize = 64;
-/// The wait after an attempt that failed; it doubles with each.
-const RETRY: Duration = Duration::from_secs(2);
 /// A Secret that is made later is found within a minute.
 const RETRY_CAP: Duration = Duration::from_secs(60);
 /// What speaks something else than PostgreSQL seldom changes its mind.
@@ -46,53 +54,6 @@ const REREAD: Duration = Duration::from_secs(300);
 const REREAD_REFUSED: Duration = Duration::from_secs(5);
 /// Where nothing is planned.
 const IDLE: Duration = Duration::from_secs(3_600);
-
-/// What became of a pod, as /metrics counts it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum State {
-    /// It is a target.
-    Watched,
-    /// It has no address yet, or its first attempt is under way, or the API did not answer.
-    Waiting,
-    NoCredentials,
-    NoRight,
-    NotPostgresql,
-    /// Its annotations cannot be followed.
-    Wrong,
-    /// A pooler, or one that asked for it.
-    LeftOut,
-    /// Another pod, or a target of the configuration, has its name.
-    Duplicate,
-    TooMany,
-}
-
-impl State {
-    pub(crate) const ALL: [Self; 9] = [
-        Self::Watched,
-        Self::Waiting,
-        Self::NoCredentials,
-        Self::NoRight,
-        Self::NotPostgresql,
-        Self::Wrong,
-        Self::LeftOut,
-        Self::Duplicate,
-        Self::TooMany,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Watched => "watched",
-            Self::Waiting => "waiting",
-            Self::NoCredentials => "no_credentials",
-            Self::NoRight => "no_right",
-            Self::NotPostgresql => "not_postgresql",
-            Self::Wrong => "wrong_annotation",
-            Self::LeftOut => "left_out",
-            Self::Duplicate => "duplicate",
-            Self::TooMany => "too_many",
-        }
-    }
-}
 
 /// What discovery works with.
 #[derive(Debug)]
@@ -144,27 +105,13 @@ pub(crate) async fn login_of(
 
 /// Finds servers and keeps them as targets until told to stop.
 pub(crate) async fn run(discovery: Discovery, common: Arc<Common>, stop: CancellationToken) {
-    let Discovery { options, client, taken } = discovery;
-    let client = Arc::new(client);
+    let known = Known::new(discovery, common, stop);
     let (events, heard) = mpsc::channel(QUEUE);
     let mut watches = JoinSet::new();
-    for (at, scope) in scopes(&options).into_iter().enumerate() {
-        watches.spawn(listen(at, Watch::new(Arc::clone(&client), scope), events.clone()));
+    for (at, scope) in known.scopes.iter().enumerate() {
+        watches.spawn(listen(at, Watch::new(Arc::clone(&known.client), scope.clone()), events.clone()));
     }
     drop(events);
-    let known = Known {
-        scopes: scopes(&options),
-        failing: HashMap::new(),
-        options: Arc::new(options),
-        client,
-        taken,
-        common,
-        stop,
-        bell: Arc::default(),
-        pods: BTreeMap::new(),
-        attempts: JoinSet::new(),
-        targets: JoinSet::new(),
-    };
     Box::pin(known.follow(heard)).await;
 }
 
@@ -176,54 +123,6 @@ async fn listen(at: usize, mut watch: Watch<Pod>, events: mpsc::Sender<(usize, R
             return;
         }
     }
-}
-
-/// One pod that is about PostgreSQL.
-#[derive(Debug)]
-struct Found {
-    scope: usize,
-    uid: String,
-    server: String,
-    created: Option<String>,
-    /// `None` where it is only counted.
-    meant: Option<Meant>,
-    state: State,
-    /// What was said about it last.
-    said: String,
-    attempt_under_way: bool,
-    failures: u32,
-    next: Option<Instant>,
-    last_attempt: Option<Instant>,
-    running: Option<Running>,
-}
-
-/// What is to be reached.
-#[derive(Debug, Clone, PartialEq)]
-struct Meant {
-    candidate: Candidate,
-    address: Option<IpAddr>,
-    facts: Arc<Facts>,
-}
-
-#[derive(Debug)]
-struct Running {
-    link: Arc<Link>,
-    stop: CancellationToken,
-}
-
-/// What an attempt came to.
-#[derive(Debug)]
-enum Outcome {
-    Login(Box<Resolved>),
-    Missing(Missing),
-    NotPostgresql(handshake::Answer),
-}
-
-struct Attempt {
-    key: String,
-    uid: String,
-    meant: Meant,
-    outcome: Outcome,
 }
 
 struct Known {
@@ -244,6 +143,23 @@ struct Known {
 }
 
 impl Known {
+    fn new(discovery: Discovery, common: Arc<Common>, stop: CancellationToken) -> Self {
+        let Discovery { options, client, taken } = discovery;
+        Self {
+            scopes: scopes(&options),
+            failing: HashMap::new(),
+            options: Arc::new(options),
+            client: Arc::new(client),
+            taken,
+            common,
+            stop,
+            bell: Arc::default(),
+            pods: BTreeMap::new(),
+            attempts: JoinSet::new(),
+            targets: JoinSet::new(),
+        }
+    }
+
     async fn follow(mut self, mut heard: mpsc::Receiver<(usize, Result<Event<Pod>, ApiError>)>) {
         let bell = Arc::clone(&self.bell);
         loop {
@@ -324,20 +240,7 @@ impl Known {
         };
         let server = server_name(pod);
         let created = pod.metadata.creation_timestamp.clone();
-        let found = self.pods.entry(key.clone()).or_insert_with(|| Found {
-            scope: at,
-            uid,
-            server,
-            created,
-            meant: None,
-            state: State::Waiting,
-            said: String::new(),
-            attempt_under_way: false,
-            failures: 0,
-            next: None,
-            last_attempt: None,
-            running: None,
-        });
+        let found = self.pods.entry(key.clone()).or_insert_with(|| Found::new(at, uid, server, created));
         let Some(meant) = meant else {
             found.halt();
             found.meant = None;
@@ -354,6 +257,7 @@ impl Known {
             // Another address is another way in; whoever listened at the old one is gone.
             found.halt();
             found.failures = 0;
+            found.speaks = Speaks::Nothing;
             found.state = State::Waiting;
             found.next = Some(Instant::now());
         } else if found.running.is_none() && started && found.state == State::Waiting && found.next.is_some() {
@@ -401,10 +305,10 @@ impl Known {
             found.attempt_under_way = true;
             found.last_attempt = Some(now);
             let (client, options) = (Arc::clone(&self.client), Arc::clone(&self.options));
-            let (uid, is_running) = (found.uid.clone(), found.running.is_some());
+            let (uid, speaks, is_target) = (found.uid.clone(), found.speaks(), found.running.is_some());
             self.attempts.spawn(async move {
-                let outcome = attempt(&client, &options, &meant, address, is_running).await;
-                Attempt { key, uid, meant, outcome }
+                let (speaks, outcome) = attempt(&client, &options, &meant, address, speaks, is_target).await;
+                Attempt { key, uid, meant, speaks, outcome }
             });
         }
     }
@@ -434,7 +338,7 @@ impl Known {
 
     /// An attempt came back.
     fn settle(&mut self, attempt: Attempt) {
-        let Attempt { key, uid, meant, outcome } = attempt;
+        let Attempt { key, uid, meant, speaks, outcome } = attempt;
         let Some(found) = self.pods.get_mut(&key).filter(|found| found.uid == uid) else { return };
         found.attempt_under_way = false;
         if found.meant.as_ref().is_none_or(|now| !now.reaches_as(&meant)) {
@@ -444,49 +348,9 @@ impl Known {
             }
             return;
         }
-        let facts = found.meant.as_ref().map_or(meant.facts, |now| Arc::clone(&now.facts));
+        found.speaks = speaks;
         match outcome {
-            Outcome::Login(resolved) => {
-                found.failures = 0;
-                found.next = Some(Instant::now() + REREAD.mul_f64(0.9 + 0.2 * rand::random::<f64>()));
-                if let Some(caution) = &resolved.caution
-                    && found.said != *caution
-                {
-                    tracing::warn!(server = found.server, "{caution}");
-                    found.said.clone_from(caution);
-                }
-                found.state = State::Watched;
-                match &found.running {
-                    Some(running) => {
-                        if running.link.replace(resolved.conninfo) {
-                            tracing::info!(
-                                server = found.server,
-                                login.from = resolved.from,
-                                "the server's login has changed and is taken"
-                            );
-                        }
-                    }
-                    None => {
-                        tracing::info!(
-                            server = found.server,
-                            operator = facts.operator,
-                            cluster = facts.cluster,
-                            pod.ip = %resolved.conninfo.server_name(),
-                            login.from = resolved.from,
-                            "found a PostgreSQL server"
-                        );
-                        let link = Link::of_pod(resolved.conninfo.clone(), facts, Arc::clone(&self.bell));
-                        let options = self.options.target(found.server.clone(), resolved.conninfo);
-                        let stop = self.stop.child_token();
-                        let (name, common, token) = (found.server.clone(), Arc::clone(&self.common), stop.clone());
-                        found.running = Some(Running { link: Arc::clone(&link), stop });
-                        self.targets.spawn(async move {
-                            target::run(options, link, common, token).await;
-                            name
-                        });
-                    }
-                }
-            }
+            Outcome::Login(resolved) => self.take(&key, *resolved),
             Outcome::Missing(missing) => {
                 let (state, why) = match missing {
                     Missing::Credentials(why) => (State::NoCredentials, why),
@@ -495,16 +359,59 @@ impl Known {
                 };
                 found.fail(&key, state, why, RETRY_CAP);
             }
+            Outcome::Nobody => found.wait(if found.running.is_some() { RETRY_CAP } else { RETRY_OTHER_CAP }),
             Outcome::NotPostgresql(answer) => {
-                let what =
-                    if answer == handshake::Answer::Closed { "closes the connection without a word" } else { "speaks something else" };
+                let what = if answer == Answer::Closed { "closes the connection without a word" } else { "speaks something else" };
                 let why = format!(
                     "what listens on port {} is no PostgreSQL (it {what}): correct the pod's labels, or the port in pganalytics.io/port",
                     meant.candidate.port
                 );
+                // Where nobody listened before, it was taken for a server that is down.
+                found.halt();
                 found.fail(&key, State::NotPostgresql, why, RETRY_OTHER_CAP);
             }
         }
+    }
+
+    /// There is a way in: a target takes it, or begins with it.
+    fn take(&mut self, key: &str, resolved: Resolved) {
+        let Some(found) = self.pods.get_mut(key) else { return };
+        let Some(facts) = found.meant.as_ref().map(|meant| Arc::clone(&meant.facts)) else { return };
+        found.failures = 0;
+        match found.speaks() {
+            Speaks::Postgresql => found.next = Some(Instant::now() + REREAD.mul_f64(0.9 + 0.2 * rand::random::<f64>())),
+            Speaks::Nothing | Speaks::Other => found.wait(RETRY_CAP),
+        }
+        if let Some(caution) = &resolved.caution
+            && found.said != *caution
+        {
+            tracing::warn!(server = found.server, "{caution}");
+            found.said.clone_from(caution);
+        }
+        found.state = State::Watched;
+        if let Some(running) = &found.running {
+            if running.link.replace(resolved.conninfo) {
+                tracing::info!(server = found.server, login.from = resolved.from, "the server's login has changed and is taken");
+            }
+            return;
+        }
+        tracing::info!(
+            server = found.server,
+            operator = facts.operator,
+            cluster = facts.cluster,
+            pod.ip = %resolved.conninfo.server_name(),
+            login.from = resolved.from,
+            "found a PostgreSQL server"
+        );
+        let link = Link::of_pod(resolved.conninfo.clone(), facts, Arc::clone(&self.bell));
+        let options = self.options.target(found.server.clone(), resolved.conninfo);
+        let stop = self.stop.child_token();
+        let (name, common, token) = (found.server.clone(), Arc::clone(&self.common), stop.clone());
+        found.running = Some(Running { link: Arc::clone(&link), stop });
+        self.targets.spawn(async move {
+            target::run(options, link, common, token).await;
+            name
+        });
     }
 
     /// Some server does not take its login: it is looked at again.
@@ -534,67 +441,6 @@ impl Known {
         // What should be read and is not, is a server that does not answer.
         let meant = self.pods.values().filter(|found| found.state != State::LeftOut).count();
         self.common.metrics.expect(self.taken.len() + meant);
-    }
-}
-
-impl Meant {
-    /// Whether another is reached in the same way.
-    fn reaches_as(&self, other: &Self) -> bool {
-        // A failover changes the role, and nothing about the way in.
-        let way = |candidate: &Candidate| Candidate { role: None, ..candidate.clone() };
-        self.address == other.address && way(&self.candidate) == way(&other.candidate)
-    }
-}
-
-impl Found {
-    /// Stops its target, if one runs.
-    fn halt(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.stop.cancel();
-        }
-    }
-
-    /// What it is now, said once.
-    fn tell(&mut self, key: &str, state: State, why: String) {
-        self.state = state;
-        if self.said == why {
-            return;
-        }
-        match state {
-            State::LeftOut => tracing::debug!(pod = key, why, "a pod is left out"),
-            _ if why.is_empty() => {}
-            _ => tracing::warn!(pod = key, state = state.name(), why, "a pod that should be a server is not read"),
-        }
-        self.said = why;
-    }
-
-    /// An attempt failed. A target that runs goes on with what it has.
-    fn fail(&mut self, key: &str, state: State, why: String, cap: Duration) {
-        let wait = RETRY.saturating_mul(2_u32.saturating_pow(self.failures)).min(cap);
-        self.failures = self.failures.saturating_add(1);
-        self.next = Some(Instant::now() + wait.mul_f64(0.75 + rand::random::<f64>() / 4.0));
-        match self.running {
-            Some(_) if self.said == why => {}
-            Some(_) => {
-                tracing::warn!(server = self.server, why, "the server's login cannot be read again; the last one is used");
-                self.said = why;
-            }
-            None => self.tell(key, state, why),
-        }
-    }
-}
-
-async fn attempt(client: &Client, options: &KubernetesOptions, meant: &Meant, address: IpAddr, is_running: bool) -> Outcome {
-    if !is_running {
-        // A server that nobody answers for may be starting: as a target it is seen as down.
-        match handshake::ask(SocketAddr::new(address, meant.candidate.port)).await {
-            handshake::Answer::PostgreSql | handshake::Answer::Nobody => {}
-            answer => return Outcome::NotPostgresql(answer),
-        }
-    }
-    match credentials::resolve(client, options, &meant.facts.namespace, address, &meant.candidate).await {
-        Ok(resolved) => Outcome::Login(Box::new(resolved)),
-        Err(missing) => Outcome::Missing(missing),
     }
 }
 

@@ -24,6 +24,7 @@ struct State {
     /// Counts the changes of it.
     login: u64,
     refused: bool,
+    has_answered: bool,
     pod: Option<Arc<Facts>>,
     in_recovery: Option<bool>,
 }
@@ -73,6 +74,16 @@ impl Link {
         std::mem::take(&mut self.state().refused)
     }
 
+    /// The server has let us in.
+    pub(crate) fn answered(&self) {
+        self.state().has_answered = true;
+    }
+
+    /// Whether it ever has.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.state().has_answered
+    }
+
     pub(crate) fn pod(&self) -> Option<Arc<Facts>> {
         self.state().pod.clone()
     }
@@ -97,6 +108,6 @@ impl Link {
 
 impl State {
     fn new(conninfo: Conninfo, pod: Option<Arc<Facts>>) -> Self {
-        Self { conninfo: Arc::new(conninfo), login: 0, refused: false, pod, in_recovery: None }
+        Self { conninfo: Arc::new(conninfo), login: 0, refused: false, has_answered: false, pod, in_recovery: None }
     }
 }
