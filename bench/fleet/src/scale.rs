@@ -1,5 +1,6 @@
-//! `fleet scale`: what a server costs in fleets of many sizes. Each size gets a backend of its own and the same minutes of the fleet's
-//! time, shipped as fast as they are acknowledged; the cost is the CPU the backend took until all of it was compacted.
+//! `fleet scale`: what a server costs in fleets of many sizes. Each size gets a backend of its own and a history that is shipped as fast as it is
+//! acknowledged: a longer one where the fleet is small, since rows are merged the oftener the more there are, and a small fleet comes to as many in a day.
+//! The cost is the CPU the backend took until all of it was compacted.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -17,6 +18,8 @@ use crate::report::{Report, mib};
 use crate::world::{Size, Target, World, own_cpu};
 
 const DEADLINE: Duration = Duration::from_secs(3_600);
+/// How often the backend compacts, where nothing else is said.
+const COMPACT_EVERY: &str = "20s";
 /// Openings of the fleet page, after everything is compacted.
 const PAGES: usize = 7;
 /// A server of a larger fleet may cost so many times one of a smaller: what is left is this machine's noise.
@@ -31,9 +34,12 @@ pub(crate) struct Scale {
     /// Sizes of the fleet
     #[arg(long, value_delimiter = ',', default_value = "100,300,1000,3000,10000")]
     servers: Vec<u32>,
-    /// Minutes of the fleet's time
+    /// Minutes of the fleet's time, at least
     #[arg(long, default_value_t = 5)]
     minutes: u32,
+    /// Servers times minutes, at least: a smaller fleet ships a longer history
+    #[arg(long, default_value_t = 15_000)]
+    server_minutes: u32,
     /// Where the picture goes
     #[arg(long, value_name = "FILE", default_value = "fleet-scale.svg")]
     picture: PathBuf,
@@ -41,8 +47,8 @@ pub(crate) struct Scale {
 
 pub(crate) async fn run(scale: Scale) -> Result<()> {
     println!(
-        "| servers | rows | rows/s | backend CPU s | CPU ms a server and minute | cores at the fleet's pace | memory | disk a server and minute | \
-         acknowledgement p50 / p99 | fleet page p50 | simulator CPU s |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+        "| servers | minutes | rows | rows/s | backend CPU s | CPU ms a server and minute | cores at the fleet's pace | memory | disk a server and minute | \
+         acknowledgement p50 / p99 | fleet page p50 | simulator CPU s |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
     );
     let mut points = Vec::new();
     for servers in &scale.servers {
@@ -64,11 +70,17 @@ fn growth(points: &[Point]) -> f64 {
 }
 
 async fn one(scale: &Scale, servers: u32) -> Result<Point> {
-    let world = World::start(&scale.target).await?;
-    let minutes = f64::from(scale.minutes);
-    let shape = scale.size.shape(servers, Duration::from_secs(u64::from(scale.minutes) * 60))?;
+    let mut target = scale.target.clone();
+    if target.serve.is_empty() {
+        // Small fleets would leave their last rows in memory for minutes.
+        target.serve.push(format!("--compact-every={COMPACT_EVERY}"));
+    }
+    let world = World::start(&target).await?;
+    let minutes_of = scale.minutes.max(scale.server_minutes / servers.max(1));
+    let minutes = f64::from(minutes_of);
+    let shape = scale.size.shape(servers, Duration::from_secs(u64::from(minutes_of) * 60))?;
     // The end is the present: the page of the last hour shows all of it.
-    let shape = Shape { settled: true, batches: Some(u64::from(scale.minutes) * 60_000 / u64::from(shape.flush_ms)), ..shape };
+    let shape = Shape { settled: true, batches: Some(u64::from(minutes_of) * 60_000 / u64::from(shape.flush_ms)), ..shape };
     let (begin, cpu, own) = (Instant::now(), world.cpu()?, own_cpu()?);
     let (mut fleet, _) = world.fleet(&shape)?;
     fleet.shipped(DEADLINE).await?;
@@ -85,7 +97,7 @@ async fn one(scale: &Scale, servers: u32) -> Result<Point> {
     let count = shape.all_servers() as f64;
     let point = Point { servers: count, cpu_per_minute: cpu / minutes };
     println!(
-        "| {count} | {} | {:.0} | {cpu:.1} | {:.2} | {:.2} | {} | {:.0} B | {:.1} / {:.1} ms | {:.1} ms | {own:.1} |",
+        "| {count} | {minutes} | {} | {:.0} | {cpu:.1} | {:.2} | {:.2} | {} | {:.0} B | {:.1} / {:.1} ms | {:.1} ms | {own:.1} |",
         progress.rows,
         progress.rows as f64 / took,
         point.each() * 1e3,

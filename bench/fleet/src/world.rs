@@ -30,7 +30,7 @@ pub(crate) struct Target {
     pid: Option<u32>,
     /// Flags for the backend that is started, as in --serve=--compact-every=30s
     #[arg(long, value_name = "FLAG", allow_hyphen_values = true, conflicts_with = "url")]
-    serve: Vec<String>,
+    pub(crate) serve: Vec<String>,
 }
 
 /// How large the fleet is.
