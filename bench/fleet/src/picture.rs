@@ -64,7 +64,9 @@ pub(crate) fn svg(points: &[Point]) -> String {
     for point in points {
         let (x, y) = (x(point.servers), y(point.cpu_per_minute));
         let _ = writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"#1971c2\"/>");
-        let _ = writeln!(out, "<text x=\"{:.1}\" y=\"{:.1}\">{:.1}</text>", x + 8.0, y + 16.0, point.cpu_per_minute);
+        // At the right edge there is room on the other side alone, further from the line.
+        let (at, below, anchor) = if x > WIDTH - 2.0 * MARGIN { (x - 4.0, 28.0, "end") } else { (x + 8.0, 16.0, "start") };
+        let _ = writeln!(out, "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{:.1}</text>", y + below, point.cpu_per_minute);
     }
     let _ = writeln!(out, "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">servers</text>", WIDTH / 2.0, HEIGHT - 14.0);
     let _ = writeln!(out, "<text x=\"{LEFT}\" y=\"18\">CPU seconds of one backend for a minute of the fleet</text>\n</svg>");
