@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use e2e::fleet::judge::{Spread, judge};
 use e2e::fleet::ledger::History;
+use e2e::wait::until;
 
 use crate::page;
 use crate::report::{MEMORY, Report, mib};
@@ -15,6 +16,8 @@ use crate::world::{Size, Target, World, cores, own_cpu};
 
 /// A backlog is shipped within this, or the backend does not keep up at all.
 const FILL: Duration = Duration::from_secs(3_600);
+/// Its files are merged within this, or merging does not keep up.
+const MERGED: Duration = Duration::from_secs(900);
 /// Batches in flight at the end.
 const FAREWELL: Duration = Duration::from_secs(120);
 
@@ -32,8 +35,8 @@ pub(crate) struct Load {
     /// Seconds of history that are shipped before; the page shows an hour
     #[arg(long, default_value_t = 3_600)]
     history: u64,
-    /// Seconds between the history and the measurement: the fleet is at its own pace then, and its history is in files
-    #[arg(long, default_value_t = 60)]
+    /// The history counts as merged once the number of its files has not fallen for so many seconds; then the measurement begins
+    #[arg(long, default_value_t = 45)]
     settle: u64,
     /// Seconds between two openings of the fleet page; 0 for none
     #[arg(long, default_value_t = 5)]
@@ -74,7 +77,8 @@ pub(crate) async fn run(load: Load) -> Result<()> {
         mib(world.memory()?.1),
     );
 
-    tokio::time::sleep(Duration::from_secs(load.settle)).await;
+    let merged = settled(&world, Duration::from_secs(load.settle)).await?;
+    println!("… merged to {merged:.0} files {:.1} s after that", begin.elapsed().as_secs_f64() - took);
     // What was acknowledged while the history was shipped and put into files is not what is asked for.
     drop(fleet.take_latencies());
     let before = fleet.progress();
@@ -124,6 +128,20 @@ pub(crate) async fn run(load: Load) -> Result<()> {
         ensure!(verdict.is_clean(), "the judge found differences");
     }
     report.end()
+}
+
+/// Waits until merging has caught up with the history: the fewest files so far were seen so long ago. Yields how many they are.
+async fn settled(world: &World, quiet: Duration) -> Result<f64> {
+    let (mut fewest, mut since) = (f64::MAX, Instant::now());
+    let merged = "the history's files to be merged";
+    until(merged, MERGED, async || {
+        let files = world.metrics().await?.files()?;
+        if files < fewest {
+            (fewest, since) = (files, Instant::now());
+        }
+        Ok((since.elapsed() >= quiet).then_some(fewest))
+    })
+    .await
 }
 
 async fn measure(world: &World, load: &Load) -> Result<Seen> {
