@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .kubernetes import Wrong, until
-from .ledger import Ledger
+from .ledger import Database, Ledger
 from .scenario import scenario
 from .world import World
 
@@ -22,6 +22,48 @@ def watched(world: World) -> None:
     names = sorted(row[0] for row in world.api.sql("select server from pganalytics_fleet"))
     if len(names) != 2:
         raise Wrong(f"two servers are watched, pgAnalytics knows {names}")
+
+
+@scenario("what the servers write to their logs is read by the API, counted exactly, and shown without values")
+def logged(world: World) -> None:
+    """Statements that fail, one of them over a value that must not leave the server."""
+    if not world.discovery:
+        world.note("collectors read named servers in this run, whose pods they do not know")
+        return
+    mistakes = {"select 1/0": ("22012", "division by zero"),
+                f"select '{SECRET}'::int": ("22P02", 'invalid input syntax for type integer: "…"')}
+    for name in ("orders", "billing"):
+        for statement in mistakes:
+            for _ in range(MISTAKES):
+                fails(world.target(name), statement)
+        query = ("select sql_state_code, message, sum(entries) from postgres_log where error_severity = 'ERROR' and usename = 'postgres' "
+                 f"and datname = 'postgres' and application_name = 'psql' and server = '{world.server(name)}' group by 1, 2")
+        expected = sorted([code, message, MISTAKES] for code, message in mistakes.values())
+        until(f"the log of {name} to be known", lambda query=query, expected=expected: sorted(world.api.sql(query)) == expected or wrong(world, query))
+    shown = world.api.sql(f"select server, message from postgres_log where message like '%{SECRET}%'")
+    if shown:
+        raise Wrong(f"a value of a statement is shown: {shown}")
+    total = world.api.sql("select error_severity, sum(entries) from postgres_log group by 1 order by 1")
+    world.note(f"entries by severity: {', '.join(f'{severity} {entries}' for severity, entries in total)}")
+
+
+# Stands for somebody's data.
+SECRET = "data-of-a-customer"
+MISTAKES = 3
+
+
+def fails(database: Database, statement: str) -> None:
+    """Runs what the server must refuse."""
+    try:
+        database.sql(statement)
+    except OSError:
+        return
+    raise Wrong(f"the server took {statement}")
+
+
+def wrong(world: World, query: str) -> bool:
+    """Says what there is instead, to whoever waits."""
+    raise Wrong(f"the history has {world.api.sql(query)}")
 
 
 @scenario("rows inserted into a watched table are counted exactly", needed=True)

@@ -17,12 +17,14 @@
 //! - No right is needed but to read pods (and Secrets, where logins come from them). What is missing is named in a Role's words, with
 //!   the Helm values that give it ([`rights`]).
 //! - While the API does not answer, what was found is read on.
+//! - A server's log is its container's, where that is asked for: by the API, a right of its own, and no hostPath ([`log`]).
 
 pub(crate) mod annotations;
 mod cgroup;
 mod credentials;
 mod discovery;
 mod handshake;
+pub(crate) mod log;
 mod operators;
 pub(crate) mod pod;
 pub mod recognise;

@@ -15,6 +15,7 @@ pub mod delta;
 pub mod doctor;
 mod http;
 pub mod kubernetes;
+mod log;
 mod metrics;
 mod probe;
 pub mod redact;

@@ -2,6 +2,7 @@
 
 pub(crate) mod activity;
 pub(crate) mod host;
+pub(crate) mod log;
 pub(crate) mod server;
 pub(crate) mod sql;
 pub(crate) mod texts;

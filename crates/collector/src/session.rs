@@ -51,6 +51,10 @@ pub struct Facts {
     pub server_addr: Option<String>,
     /// Whether the session is encrypted, where the server tells.
     pub tls: Option<String>,
+    /// What stands in front of each line of its log.
+    pub log_line_prefix: String,
+    /// Whether it writes its log to files of its own.
+    pub logging_collector: bool,
 }
 
 impl Facts {
@@ -127,7 +131,8 @@ const IDENTIFY: &str = "select current_setting('server_version_num'), current_se
      current_user, pg_is_in_recovery(), current_setting('default_transaction_read_only'), \
      (extract(epoch from pg_postmaster_start_time()) * 1e6)::int8, host(inet_server_addr()), \
      (select version || ' ' || cipher from pg_stat_ssl where pid = pg_backend_pid() and ssl), \
-     case when current_setting('server_encoding') = 'SQL_ASCII' then set_config('client_encoding', 'SQL_ASCII', false) end";
+     case when current_setting('server_encoding') = 'SQL_ASCII' then set_config('client_encoding', 'SQL_ASCII', false) end, \
+     current_setting('log_line_prefix'), current_setting('logging_collector')";
 
 impl Session {
     /// Connects to the first host that answers and will do.
@@ -250,6 +255,8 @@ impl Session {
                 facts.server_addr = text(row, 7);
                 facts.tls = text(row, 8);
                 facts.encoding = text(row, 9).unwrap_or_default();
+                facts.log_line_prefix = text(row, 10).unwrap_or_default();
+                facts.logging_collector = bytes(row, 11) == Some(b"on");
             })
             .await;
         if facts.version_num > 0 && facts.version_num < OLDEST_VERSION_NUM {

@@ -5,6 +5,8 @@
 //! keeps a few connections ([`sessions`]), the least recently used of which gives way to another database's. The reader does one
 //! thing at a time: views of the server when they are due, else the next database of the round under way.
 //!
+//! A third one, where the log can be read, needs no connection and goes on while the server is down.
+//!
 //! A failure to connect opens the breaker; while it is open nothing is tried, and `pganalytics_server` says every interval that
 //! the server is down and why.
 
@@ -27,7 +29,7 @@ use crate::config::TargetOptions;
 use crate::conninfo::Address;
 use crate::cost::{Cost, Reading};
 use crate::metrics::Metrics;
-use crate::probe::activity;
+use crate::probe::{activity, log};
 use crate::session::{Session, SessionError};
 use link::Link;
 
@@ -80,13 +82,14 @@ pub(crate) async fn run(options: TargetOptions, link: Arc<Link>, common: Arc<Com
     loop {
         let target =
             Arc::new(Target { options: options.clone(), link: Arc::clone(&link), common: Arc::clone(&common), state: Mutex::default() });
-        let (reader, sampler, token) = (Arc::clone(&target), Arc::clone(&target), stop.clone());
-        let both = tokio::spawn(async move {
-            let reading = reader::run(reader, token.clone());
-            let sampling = activity::run(sampler, token);
-            tokio::join!(reading, sampling);
+        let token = stop.clone();
+        let all = tokio::spawn(async move {
+            let reading = reader::run(Arc::clone(&target), token.clone());
+            let sampling = activity::run(Arc::clone(&target), token.clone());
+            let following = log::run(target, token);
+            tokio::join!(reading, sampling, following);
         });
-        match both.await {
+        match all.await {
             Ok(()) => return,
             Err(error) => {
                 // The panic's own message is on stderr already.

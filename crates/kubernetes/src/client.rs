@@ -13,7 +13,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::access::{Access, read};
-use crate::api::{List, Resource, Status};
+use crate::api::{List, Pod, Resource, Status};
 use crate::watch::Scope;
 
 /// The API answers in milliseconds; a whole page of pods in a second or two.
@@ -52,6 +52,18 @@ pub enum ApiError {
     Refused { action: String, message: String },
     #[error("the Kubernetes API's answer to {action} was not understood: {reason}")]
     Malformed { action: String, reason: String },
+}
+
+/// Which part of a pod's log.
+#[derive(Debug, Clone, Copy)]
+pub struct LogPiece<'a> {
+    /// The pod's only one where `None`.
+    pub container: Option<&'a str>,
+    /// RFC 3339; the kubelet goes by whole seconds, so that lines of that whole second come.
+    pub since: &'a str,
+    pub limit_bytes: usize,
+    /// Of the container that ran before this one in the pod.
+    pub previous: bool,
 }
 
 /// Who asks the API.
@@ -107,6 +119,32 @@ impl Client {
         let body =
             serde_json::to_value(object).map_err(|error| ApiError::Malformed { action: action.clone(), reason: error.to_string() })?;
         self.once(Method::POST, self.url::<K>(namespace, None), Some(body), action).await
+    }
+
+    /// What a container wrote since a moment, each line with its time in front (RFC 3339, nanoseconds); it begins with the oldest.
+    ///
+    /// # Errors
+    /// See [`ApiError`]; [`ApiError::Refused`] where the container has not been started yet, or there is none before it.
+    pub async fn logs(&self, namespace: &str, pod: &str, piece: &LogPiece<'_>) -> Result<Bytes, ApiError> {
+        let action = format!("get pods/log '{pod}' in namespace {namespace}");
+        let mut url = self.url::<Pod>(Some(namespace), Some(pod));
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.push("log");
+        }
+        url.query_pairs_mut()
+            .append_pair("timestamps", "true")
+            .append_pair("sinceTime", piece.since)
+            .append_pair("limitBytes", &piece.limit_bytes.to_string())
+            .extend_pairs(piece.container.iter().map(|container| ("container", container)))
+            .extend_pairs(piece.previous.then_some(("previous", "true")));
+        let exchange = async {
+            let answer = self.send(Method::GET, url, None, &action).await?;
+            self.body(answer, &action).await
+        };
+        match tokio::time::timeout(TIMEOUT, exchange).await {
+            Ok(body) => body,
+            Err(_) => Err(self.unreachable(format!("no answer within {} s", TIMEOUT.as_secs()))),
+        }
     }
 
     /// All objects of a scope, page by page, and the resource version they are of.

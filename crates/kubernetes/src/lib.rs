@@ -10,7 +10,7 @@
 //!   it was, and waits longer each time where the API does not answer.
 //! - No value of a Secret and no token is in any error, log or `Debug`.
 //!
-//! Five requests are all that is used of the API; they travel over the reqwest that ships batches already.
+//! Six requests are all that is used of the API; they travel over the reqwest that ships batches already.
 
 mod access;
 pub mod api;
@@ -20,6 +20,6 @@ mod watch;
 
 pub use access::{Access, SERVICE_ACCOUNT};
 pub use api::Resource;
-pub use client::{ApiError, Client};
+pub use client::{ApiError, Client, LogPiece};
 pub use review::{Reviewed, Right, Verdict};
 pub use watch::{Event, Scope, Watch};

@@ -8,6 +8,7 @@ use crate::client::{ApiError, Client};
 pub struct Right {
     pub verb: &'static str,
     pub group: &'static str,
+    /// A part of it as a Role has it: `pods/log`.
     pub resource: &'static str,
     pub namespace: Option<String>,
     pub name: Option<String>,
@@ -53,10 +54,12 @@ impl Client {
     /// # Errors
     /// See [`ApiError`].
     pub async fn may(&self, right: &Right) -> Result<Verdict, ApiError> {
+        let (resource, subresource) = right.resource.split_once('/').map_or((right.resource, None), |(of, part)| (of, Some(part)));
         let attributes = ResourceAttributes {
             verb: right.verb.into(),
             group: right.group.into(),
-            resource: right.resource.into(),
+            resource: resource.into(),
+            subresource: subresource.map(Into::into),
             namespace: right.namespace.clone(),
             name: right.name.clone(),
         };

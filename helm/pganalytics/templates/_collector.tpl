@@ -103,6 +103,9 @@ databases = {{ $d.databases | toRawJson }}
 {{- with $d.excludeDatabases }}
 exclude_databases = {{ . | toRawJson }}
 {{- end }}
+{{- if $d.logs }}
+logs = true
+{{- end }}
 {{- if $d.hostPaths.cgroups }}
 cgroups = "/host/sys/fs/cgroup"
 {{- end }}

@@ -81,6 +81,9 @@
   {{- if and $v.collector.discovery.namespaces $v.collector.discovery.allNamespaces -}}
     {{- $wrong = append $wrong "collector.discovery.namespaces and collector.discovery.allNamespaces are both set: leave one of them out" -}}
   {{- end -}}
+  {{- if and $v.collector.discovery.logs $v.collector.discovery.allNamespaces -}}
+    {{- $wrong = append $wrong "collector.discovery.logs with allNamespaces would let collectors read what every pod of the cluster writes: name those with databases in collector.discovery.namespaces instead" -}}
+  {{- end -}}
   {{- if and (not $v.collector.discovery.secrets) (not (and (include "pganalytics.secret.credentials" .) $v.collector.credentials.usernameKey)) -}}
     {{- $wrong = append $wrong "collector.discovery: nothing says how to log in to what is found; name Secrets in collector.discovery.secrets, or set collector.credentials.existingSecret with user and password of a role that all servers know" -}}
   {{- end -}}

@@ -14,6 +14,7 @@ shared_preload_libraries = 'pg_stat_statements'
 track_io_timing = on
 shared_buffers = 32MB
 max_connections = 200
+log_line_prefix = '%m [%p] %q%u@%d %e %a '
 # Nothing of a test need survive a power failure.
 fsync = off
 full_page_writes = off

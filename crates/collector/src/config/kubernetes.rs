@@ -21,6 +21,7 @@ const KEYS: &[&str] = &[
     "ca_file",
     "cgroups",
     "volumes",
+    "logs",
     "databases",
     "exclude_databases",
     "max_databases",
@@ -60,6 +61,8 @@ pub struct KubernetesOptions {
     pub cgroups: Option<PathBuf>,
     /// The kubelet's folders of pods, where they are mounted.
     pub volumes: Option<PathBuf>,
+    /// Whether servers' logs are read, by the API.
+    pub logs: bool,
     pub databases: Vec<String>,
     pub exclude_databases: Vec<String>,
     pub max_databases: usize,
@@ -83,6 +86,7 @@ impl KubernetesOptions {
             ca_file: None,
             cgroups: None,
             volumes: None,
+            logs: false,
             databases: vec!["*".into()],
             exclude_databases: Vec::new(),
             max_databases: DEFAULT_MAX_DATABASES,
@@ -138,6 +142,7 @@ pub(super) fn read(table: &Place<'_>) -> Result<Option<KubernetesOptions>, Confi
         ca_file: path("ca_file", "PGANALYTICS_KUBERNETES_CA_FILE")?,
         cgroups: path("cgroups", "PGANALYTICS_KUBERNETES_CGROUPS")?,
         volumes: path("volumes", "PGANALYTICS_KUBERNETES_VOLUMES")?,
+        logs: table.truth("logs", "PGANALYTICS_KUBERNETES_LOGS")?.unwrap_or(usual.logs),
         databases: table.strings("databases")?.unwrap_or(usual.databases),
         exclude_databases: table.strings("exclude_databases")?.unwrap_or(usual.exclude_databases),
         max_databases: table.positive("max_databases")?.unwrap_or(usual.max_databases),

@@ -196,12 +196,12 @@ const DISCOVERY: &str = "[backend]\nurl = \"http://x\"\ntoken = \"t\"\n[kubernet
 fn discovery_is_off_until_it_is_asked_for_and_needs_no_target() {
     let config = with(DISCOVERY, &[], &Overrides::default()).expect("a configuration");
     let kubernetes = config.kubernetes.expect("discovery");
-    assert!(config.targets.is_empty() && kubernetes.secrets && kubernetes.access.is_none());
+    assert!(config.targets.is_empty() && kubernetes.secrets && !kubernetes.logs && kubernetes.access.is_none());
     assert_eq!((kubernetes.watched.namespaces, kubernetes.watched.node), (None, None));
     let off = with(WHOLE, &[], &Overrides::default()).expect("a configuration");
     assert!(off.kubernetes.is_none());
 
-    let text = format!("{DISCOVERY}namespaces = [\"shop\"]\nsslmode = \"verify-ca\"\ncgroups = \"/host\"\n");
+    let text = format!("{DISCOVERY}namespaces = [\"shop\"]\nsslmode = \"verify-ca\"\ncgroups = \"/host\"\nlogs = true\n");
     let variables = [
         ("PGANALYTICS_KUBERNETES_NODE", "node-1"),
         ("PGANALYTICS_KUBERNETES_NAMESPACES", "db, billing"),
@@ -212,7 +212,7 @@ fn discovery_is_off_until_it_is_asked_for_and_needs_no_target() {
     let kubernetes = with(&text, &variables, &Overrides::default()).expect("a configuration").kubernetes.expect("discovery");
     assert_eq!(kubernetes.watched.namespaces.as_deref(), Some(&["db".to_owned(), "billing".to_owned()][..]));
     assert_eq!((kubernetes.watched.node.as_deref(), kubernetes.user.as_deref()), (Some("node-1"), Some("monitor")));
-    assert!(!kubernetes.secrets && !format!("{kubernetes:?}").contains("hunter2"));
+    assert!(kubernetes.logs && !kubernetes.secrets && !format!("{kubernetes:?}").contains("hunter2"));
 }
 
 #[test]

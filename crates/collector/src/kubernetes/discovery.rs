@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use pganalytics_kubernetes::api::Pod;
 use pganalytics_kubernetes::{Access, ApiError, Client, Event, Scope, Watch};
 use tokio::sync::{Notify, mpsc};
@@ -31,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::credentials::{self, Missing, Resolved};
 use super::handshake::Answer;
+use super::log::PodLog;
 use super::pod::Facts;
 use super::recognise::{Candidate, Recognised, recognise, server_name, status_of};
 use super::rights::READ_PODS;
@@ -140,6 +142,7 @@ struct Known {
     attempts: JoinSet<Attempt>,
     /// Each ends with its server's name.
     targets: JoinSet<String>,
+    began: DateTime<Utc>,
 }
 
 impl Known {
@@ -157,6 +160,7 @@ impl Known {
             pods: BTreeMap::new(),
             attempts: JoinSet::new(),
             targets: JoinSet::new(),
+            began: Utc::now(),
         }
     }
 
@@ -240,7 +244,11 @@ impl Known {
         };
         let server = server_name(pod);
         let created = pod.metadata.creation_timestamp.clone();
-        let found = self.pods.entry(key.clone()).or_insert_with(|| Found::new(at, uid, server, created));
+        let found = self.pods.entry(key.clone()).or_insert_with(|| {
+            // Lines of before this collector have been read by another, or by nobody.
+            let log = self.options.logs.then(|| Arc::new(PodLog::new(Arc::clone(&self.client), self.began)));
+            Found::new(at, uid, server, created, log)
+        });
         let Some(meant) = meant else {
             found.halt();
             found.meant = None;
@@ -403,7 +411,7 @@ impl Known {
             login.from = resolved.from,
             "found a PostgreSQL server"
         );
-        let link = Link::of_pod(resolved.conninfo.clone(), facts, Arc::clone(&self.bell));
+        let link = Link::of_pod(resolved.conninfo.clone(), facts, Arc::clone(&self.bell), found.log.clone());
         let options = self.options.target(found.server.clone(), resolved.conninfo);
         let stop = self.stop.child_token();
         let (name, common, token) = (found.server.clone(), Arc::clone(&self.common), stop.clone());

@@ -32,7 +32,7 @@ pub(crate) struct Facts {
     pub operator: &'static str,
     pub cluster: Option<String>,
     pub container: Option<String>,
-    container_id: Option<String>,
+    pub container_id: Option<String>,
     pub image: Option<String>,
     pub role: Option<Role>,
     pub phase: Option<String>,

@@ -16,6 +16,8 @@ pub(crate) const READ_PODS: &str =
     "let the collector read pods: collector.discovery.mode (node, or namespaces with collector.discovery.namespaces) in the Helm values";
 /// The values that let Secrets be read.
 pub(crate) const READ_SECRETS: &str = "let the collector read it by name: add it to collector.discovery.secrets in the Helm values, or give one login for all in collector.credentials";
+/// The values that let logs be read.
+pub(crate) const READ_LOGS: &str = "let the collector read logs: collector.discovery.logs in the Helm values, which gives it get on pods/log (or logs = false in [kubernetes])";
 /// Names in one report: a person reads it.
 const NAMED: usize = 200;
 
@@ -34,14 +36,18 @@ pub(crate) struct Findings {
 pub(crate) async fn examine(options: &KubernetesOptions, client: &Client) -> Findings {
     let mut findings = Findings::default();
     let scopes = scopes(options);
+    let mut needed = vec![("list", "pods", READ_PODS), ("watch", "pods", READ_PODS)];
+    if options.logs {
+        needed.push(("get", "pods/log", READ_LOGS));
+    }
     for scope in &scopes {
-        for verb in ["list", "watch"] {
-            let right = Right { verb, group: "", resource: "pods", namespace: scope.namespace.clone(), name: None };
+        for (verb, resource, remedy) in &needed {
+            let right = Right { verb, group: "", resource, namespace: scope.namespace.clone(), name: None };
             match client.may(&right).await {
                 Ok(verdict) if verdict.allowed => findings.said.push((format!("may {right}"), None)),
                 Ok(verdict) => {
                     let reason = verdict.reason.map_or_else(String::new, |reason| format!(" ({reason})"));
-                    findings.said.push((format!("may not {right}{reason}"), Some(READ_PODS.into())));
+                    findings.said.push((format!("may not {right}{reason}"), Some((*remedy).into())));
                 }
                 Err(error) => {
                     let remedy = "check that this runs in a pod with a ServiceAccount token, and that the network lets it reach the API";

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::conninfo::Conninfo;
+use crate::kubernetes::log::PodLog;
 use crate::kubernetes::pod::Facts;
+use crate::log::Prefix;
 
 /// Shared by a target and whoever found it.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub(crate) struct Link {
     state: Mutex<State>,
     /// Rung where the server did not take the login, or is not who it should be.
     bell: Option<Arc<Notify>>,
+    /// Where the server's log is read, if it is.
+    log: Option<Arc<PodLog>>,
 }
 
 #[derive(Debug)]
@@ -27,17 +31,26 @@ struct State {
     has_answered: bool,
     pod: Option<Arc<Facts>>,
     in_recovery: Option<bool>,
+    writes: Option<Arc<Writes>>,
+}
+
+/// How the server writes its log.
+#[derive(Debug, Default)]
+pub(crate) struct Writes {
+    pub prefix: Prefix,
+    /// To files of its own (`logging_collector`), not to its output.
+    pub to_files: bool,
 }
 
 impl Link {
     /// Of a target that the configuration names: nothing changes.
     pub(crate) fn fixed(conninfo: Conninfo) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::new(conninfo, None)), bell: None })
+        Arc::new(Self { state: Mutex::new(State::new(conninfo, None)), bell: None, log: None })
     }
 
     /// Of a pod; the bell is rung where its way in may have changed.
-    pub(crate) fn of_pod(conninfo: Conninfo, pod: Arc<Facts>, bell: Arc<Notify>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::new(conninfo, Some(pod))), bell: Some(bell) })
+    pub(crate) fn of_pod(conninfo: Conninfo, pod: Arc<Facts>, bell: Arc<Notify>, log: Option<Arc<PodLog>>) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State::new(conninfo, Some(pod))), bell: Some(bell), log })
     }
 
     pub(crate) fn conninfo(&self) -> Arc<Conninfo> {
@@ -101,6 +114,22 @@ impl Link {
         self.state().in_recovery
     }
 
+    pub(crate) fn log(&self) -> Option<Arc<PodLog>> {
+        self.log.clone()
+    }
+
+    /// The server itself says how it writes its log.
+    pub(crate) fn tells_log(&self, line_prefix: &str, to_files: bool) {
+        if self.log.is_some() {
+            self.state().writes = Some(Arc::new(Writes { prefix: Prefix::new(line_prefix), to_files }));
+        }
+    }
+
+    /// How it does; as nobody knows it where it has not said.
+    pub(crate) fn writes(&self) -> Arc<Writes> {
+        self.state().writes.clone().unwrap_or_default()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,6 +137,6 @@ impl Link {
 
 impl State {
     fn new(conninfo: Conninfo, pod: Option<Arc<Facts>>) -> Self {
-        Self { conninfo: Arc::new(conninfo), login: 0, refused: false, has_answered: false, pod, in_recovery: None }
+        Self { conninfo: Arc::new(conninfo), login: 0, refused: false, has_answered: false, pod, in_recovery: None, writes: None }
     }
 }

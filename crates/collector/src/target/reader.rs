@@ -13,17 +13,18 @@ use super::{DATABASES, LIST_TIMEOUT, Target, now_us};
 use crate::cost::Reading;
 use crate::delta::{self, Delta};
 use crate::kubernetes::pod::{self, Disagreement};
-use crate::probe::host;
 use crate::probe::server::{About, ServerProbe};
 use crate::probe::sql::SqlProbe;
 use crate::probe::texts::Texts;
+use crate::probe::{host, log};
 use crate::rows::Snapshot;
 use crate::schedule::Schedule;
 use crate::session::{Session, SessionError, text};
 
 pub(super) const SERVER: &str = "pganalytics_server";
 const COST: &str = "pganalytics_cost";
-const ACTIVITY: &str = "pg_stat_activity";
+/// Read by loops of their own.
+const APART: [&str; 2] = ["pg_stat_activity", log::VIEW];
 const STATEMENTS: &str = "pg_stat_statements";
 /// Read only where the server is a pod that discovery found.
 const POD: &str = "kubernetes_pod";
@@ -78,7 +79,7 @@ struct Round {
 
 impl Reader {
     fn new(target: Arc<Target>) -> Self {
-        let views = target.common.views.iter().filter(|view| view.name != ACTIVITY).cloned();
+        let views = target.common.views.iter().filter(|view| !APART.contains(&view.name.as_str())).cloned();
         let phase = EARLIEST_PHASE + (1.0 - EARLIEST_PHASE) * rand::random::<f64>();
         Self {
             schedule: Schedule::new(views, Instant::now(), phase),
@@ -194,6 +195,7 @@ impl Reader {
         let facts = &session.facts;
         self.own_database = Some(facts.database.clone());
         self.server_addr.clone_from(&facts.server_addr);
+        self.target.link.tells_log(&facts.log_line_prefix, facts.logging_collector);
         self.local = None;
         if self.major != facts.major() {
             self.major = facts.major();

@@ -6,7 +6,7 @@ use arrow_schema::{DataType, TimeUnit};
 use pganalytics_views::{INTERVAL_MS, Kind, SERVER, Ship, Source, TS, Type, View, ViewSet, data_type, schema};
 
 /// Every table the backend, the UI and the checks count on.
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 24] = [
     "host_cpu",
     "host_disk",
     "host_load",
@@ -30,6 +30,7 @@ const NAMES: [&str; 23] = [
     "pg_stat_wal",
     "pganalytics_cost",
     "pganalytics_server",
+    "postgres_log",
 ];
 const VERSIONS: std::ops::RangeInclusive<u32> = 14..=19;
 

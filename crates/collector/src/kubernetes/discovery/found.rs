@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::kubernetes::log::PodLog;
 use crate::kubernetes::pod::Facts;
 use crate::kubernetes::recognise::Candidate;
 use crate::target::link::Link;
@@ -90,6 +91,8 @@ pub(super) struct Found {
     pub(super) last_attempt: Option<Instant>,
     /// Its target.
     pub(super) running: Option<Running>,
+    /// How far its log was read, whatever target reads on.
+    pub(super) log: Option<Arc<PodLog>>,
 }
 
 /// What is to be reached.
@@ -116,7 +119,7 @@ impl Meant {
 }
 
 impl Found {
-    pub(super) fn new(scope: usize, uid: String, server: String, created: Option<String>) -> Self {
+    pub(super) fn new(scope: usize, uid: String, server: String, created: Option<String>, log: Option<Arc<PodLog>>) -> Self {
         Self {
             scope,
             uid,
@@ -131,6 +134,7 @@ impl Found {
             next: None,
             last_attempt: None,
             running: None,
+            log,
         }
     }
 

@@ -103,7 +103,7 @@ async fn who_does_not_answer_yet_is_worth_a_target_and_who_said_something_else_i
 
 #[test]
 fn it_is_looked_at_less_and_less_often_and_never_less_than_its_cap() {
-    let mut found = Found::new(0, "u".into(), "db/web-0".into(), None);
+    let mut found = Found::new(0, "u".into(), "db/web-0".into(), None, None);
     let mut waits = Vec::new();
     for _ in 0..40 {
         found.wait(RETRY_CAP);

@@ -1,0 +1,158 @@
+//! A container's log, piece by piece, by the API.
+//!
+//! # Promise
+//! - No line twice, and none left out from the moment this collector was started: the place is kept by the lines' own times, also where the
+//!   server's address changes or its container is started again; then the log of the one before is read to its end.
+//! - No connection is held open between two pieces, and a piece is bounded. A log that grows faster than it is read is read later; where it
+//!   is more than [`BEHIND`] behind, what is between is skipped, and told.
+//! - No hostPath: the right to `pods/log` is all it takes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, SubsecRound as _, TimeDelta, Utc};
+use pganalytics_kubernetes::{ApiError, Client, LogPiece};
+use tokio::sync::Mutex;
+
+use super::pod::Facts;
+
+/// What one request may bring.
+const PIECE_BYTES: usize = 1 << 20;
+/// Requests in one reading: a server that writes more than 400 kB a second writes too much to be read by anybody.
+const PIECES: usize = 4;
+/// Who is farther behind than this will not catch up.
+const BEHIND: TimeDelta = TimeDelta::minutes(5);
+
+/// A pod's log, and how far it was read.
+#[derive(Debug)]
+pub(crate) struct PodLog {
+    client: Arc<Client>,
+    place: Mutex<Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    /// Lines up to here have been read.
+    until: DateTime<Utc>,
+    container_id: Option<String>,
+}
+
+/// What one reading brought.
+#[derive(Debug, Default)]
+pub(crate) struct Piece {
+    /// Time and text.
+    pub lines: Vec<(DateTime<Utc>, String)>,
+    /// Seconds of the log that were skipped.
+    pub skipped_s: i64,
+}
+
+impl PodLog {
+    /// The log from `since` on.
+    pub(crate) fn new(client: Arc<Client>, since: DateTime<Utc>) -> Self {
+        Self { client, place: Mutex::new(Place { until: since, container_id: None }) }
+    }
+
+    /// What was written since the last reading.
+    ///
+    /// # Errors
+    /// See [`ApiError`]. The place is kept: the next reading begins where this one did.
+    pub(crate) async fn read(&self, facts: &Facts) -> Result<Piece, ApiError> {
+        // A container that was never started has no log.
+        let Some(container_id) = &facts.container_id else { return Ok(Piece::default()) };
+        let mut place = self.place.lock().await;
+        let (mut piece, mut until) = (Piece::default(), place.until);
+        if place.container_id.as_ref().is_some_and(|before| before != container_id) {
+            // Its last words, among which is why it ended.
+            if self.take(facts, true, &mut until, &mut piece).await? {
+                place.until = until;
+                return Ok(piece);
+            }
+        }
+        let more = self.take(facts, false, &mut until, &mut piece).await?;
+        let behind = Utc::now() - until;
+        if more && behind > BEHIND {
+            piece.skipped_s += behind.num_seconds();
+            until += behind;
+        }
+        *place = Place { until, container_id: Some(container_id.clone()) };
+        Ok(piece)
+    }
+
+    /// Reads on from `until` as far as the bounds let it; whether there is more.
+    async fn take(&self, facts: &Facts, previous: bool, until: &mut DateTime<Utc>, piece: &mut Piece) -> Result<bool, ApiError> {
+        for _ in 0..PIECES {
+            let since = until.to_rfc3339_opts(SecondsFormat::Secs, true);
+            let which = LogPiece { container: facts.container.as_deref(), since: &since, limit_bytes: PIECE_BYTES, previous };
+            let bytes = match self.client.logs(&facts.namespace, &facts.pod, &which).await {
+                Ok(bytes) => bytes,
+                // Not started yet; nothing kept of the one before; gone by now.
+                Err(ApiError::Refused { .. } | ApiError::NotFound(_)) => return Ok(false),
+                Err(error) => return Err(error),
+            };
+            let full = bytes.len() >= PIECE_BYTES;
+            if !append(&bytes, full, until, &mut piece.lines) && full {
+                // One second of it is more than a piece: its rest cannot be asked for.
+                *until = until.trunc_subsecs(0) + TimeDelta::seconds(1);
+                piece.skipped_s += 1;
+            }
+            if !full {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Takes the lines after `until`, which goes along; whether there was any.
+fn append(bytes: &Bytes, full: bool, until: &mut DateTime<Utc>, lines: &mut Vec<(DateTime<Utc>, String)>) -> bool {
+    // The last line of a piece that was cut is no whole one.
+    let whole = if full { bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1) } else { bytes.len() };
+    let (text, before) = (String::from_utf8_lossy(&bytes[..whole]), lines.len());
+    let since = *until;
+    for line in text.lines() {
+        let Some((time, text)) = line.split_once(' ') else { continue };
+        let Ok(time) = DateTime::parse_from_rfc3339(time) else { continue };
+        let time = time.to_utc();
+        if time > since {
+            lines.push((time, text.to_owned()));
+            *until = time.max(*until);
+        }
+    }
+    lines.len() > before
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> DateTime<Utc> {
+        text.parse().expect("a time")
+    }
+
+    #[test]
+    fn lines_that_come_again_are_taken_once() {
+        let (mut until, mut lines) = (time("2026-11-29T01:00:00.5Z"), Vec::new());
+        let first = Bytes::from_static(
+            b"2026-11-29T01:00:00.400000001Z old\n2026-11-29T01:00:00.500000001Z a\n2026-11-29T01:00:01.1+00:00 b c\nno time\n",
+        );
+        assert!(append(&first, false, &mut until, &mut lines));
+        assert!(!append(&first, false, &mut until, &mut lines), "nothing is new");
+        assert_eq!(lines.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["a", "b c"]);
+        assert_eq!(until, time("2026-11-29T01:00:01.1Z"));
+    }
+
+    #[test]
+    fn the_cut_end_of_a_piece_is_left_for_the_next() {
+        let (mut until, mut lines) = (time("2026-11-29T01:00:00Z"), Vec::new());
+        let piece = Bytes::from_static(b"2026-11-29T01:00:01Z whole\n2026-11-29T01:00:02Z ha");
+        append(&piece, true, &mut until, &mut lines);
+        assert_eq!((lines.len(), until), (1, time("2026-11-29T01:00:01Z")));
+    }
+
+    #[test]
+    fn lines_of_one_moment_are_all_taken() {
+        let (mut until, mut lines) = (time("2026-11-29T01:00:00Z"), Vec::new());
+        append(&Bytes::from_static(b"2026-11-29T01:00:01Z a\n2026-11-29T01:00:01Z b\n"), false, &mut until, &mut lines);
+        assert_eq!(lines.len(), 2);
+    }
+}
