@@ -11,6 +11,8 @@
 //! | `/secret-password-key` | `-credentials-secret-password-key` | |
 //! | | `-credentials-username` | `username` |
 //!
+//! On a pod that an operator's labels mark as a server, ours need no `scrape`.
+//!
 //! A password in an annotation is never read: who may see pods would see it.
 
 use std::collections::BTreeMap;
