@@ -46,6 +46,9 @@ tls_min_version = {{ toString $v.tls.minVersion | toRawJson }}
 {{- end }}
 {{- if $c.tls.clientAuth.existingSecret }}
 tls_client_ca = {{ printf "/etc/pganalytics/client-ca/%s" $c.tls.clientAuth.caKey | toRawJson }}
+{{- with $c.tls.clientAuth.crlKey }}
+tls_client_crl = {{ printf "/etc/pganalytics/client-crl/%s" . | toRawJson }}
+{{- end }}
 # Who reads /metrics shows a certificate; a kubelet that probes has none.
 tls_client_auth = "optional"
 {{- end }}
@@ -231,6 +234,11 @@ affinity: {{- toYaml . | nindent 2 }}
     - name: client-ca
       mountPath: /etc/pganalytics/client-ca
       readOnly: true
+    {{- if $c.tls.clientAuth.crlKey }}
+    - name: client-crl
+      mountPath: /etc/pganalytics/client-crl
+      readOnly: true
+    {{- end }}
     {{- end }}
     {{- end }}
     {{- if not (index . 3) }}
@@ -323,6 +331,15 @@ affinity: {{- toYaml . | nindent 2 }}
     items:
       - key: {{ $c.tls.clientAuth.caKey }}
         path: {{ $c.tls.clientAuth.caKey }}
+{{- with $c.tls.clientAuth.crlKey }}
+- name: client-crl
+  secret:
+    secretName: {{ default $c.tls.clientAuth.existingSecret $c.tls.clientAuth.crlSecret }}
+    defaultMode: 0440
+    items:
+      - key: {{ . }}
+        path: {{ . }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- if not (index . 2) }}

@@ -42,6 +42,11 @@
   {{- if and (ne $v.tls.clientAuth.mode "off") (not $v.tls.clientAuth.existingSecret) -}}
     {{- $wrong = append $wrong "tls.clientAuth.mode needs the authorities of clients: set tls.clientAuth.existingSecret" -}}
   {{- end -}}
+  {{- if and (eq $v.tls.clientAuth.mode "off") (or $v.tls.clientAuth.crlKey $v.tls.clientAuth.crlSecret) -}}
+    {{- $wrong = append $wrong "tls.clientAuth.crlKey and crlSecret are about certificates that nobody is asked for: set tls.clientAuth.mode and tls.clientAuth.existingSecret" -}}
+  {{- else if and $v.tls.clientAuth.crlSecret (not $v.tls.clientAuth.crlKey) -}}
+    {{- $wrong = append $wrong "tls.clientAuth.crlSecret names a Secret and no key of it, so that no list would be looked at: set tls.clientAuth.crlKey" -}}
+  {{- end -}}
   {{- if and (eq $v.backend.service.type "LoadBalancer") (not $v.tls.enabled) (not $v.backend.service.loadBalancer.acceptPlainHttp) -}}
     {{- $wrong = append $wrong "backend.service.type=LoadBalancer without TLS: passwords and tokens would travel unencrypted; set tls.enabled=true, or backend.service.loadBalancer.acceptPlainHttp=true if you know the network" -}}
   {{- end -}}
@@ -114,6 +119,11 @@
   {{- end -}}
 {{- else if and $v.collector.tls.clientAuth.existingSecret (not $v.collector.tls.enabled) -}}
   {{- $wrong = append $wrong "collector.tls.clientAuth needs TLS: set collector.tls.enabled=true" -}}
+{{- end -}}
+{{- if and (not $v.collector.tls.clientAuth.existingSecret) (or $v.collector.tls.clientAuth.crlKey $v.collector.tls.clientAuth.crlSecret) -}}
+  {{- $wrong = append $wrong "collector.tls.clientAuth.crlKey and crlSecret are about certificates that nobody is asked for: set collector.tls.clientAuth.existingSecret" -}}
+{{- else if and $v.collector.tls.clientAuth.crlSecret (not $v.collector.tls.clientAuth.crlKey) -}}
+  {{- $wrong = append $wrong "collector.tls.clientAuth.crlSecret names a Secret and no key of it, so that no list would be looked at: set collector.tls.clientAuth.crlKey" -}}
 {{- end -}}
 {{- range $v.collector.targets -}}
   {{- $service := and .existingSecret (not .usernameKey) (not .passwordKey) -}}

@@ -11,6 +11,8 @@
 //! | `/secret-password-key` | `-credentials-secret-password-key` | |
 //! | | `-credentials-username` | `username` |
 //!
+//! On a pod that an operator's labels mark as a server, ours need no `scrape`.
+//!
 //! A password in an annotation is never read: who may see pods would see it.
 
 use std::collections::BTreeMap;
@@ -55,23 +57,29 @@ impl Annotated {
     }
 }
 
-/// Reads the three families; the first that says anything is taken.
+/// Reads the three families; the first that says anything is taken. `operated`: whether an operator's labels say already that the pod is a
+/// server.
 ///
 /// # Errors
 /// What cannot be followed, and the remedy. Never holds a value that could be a password.
-pub(super) fn read(pod: &Pod) -> Result<Annotated, String> {
+pub(super) fn read(pod: &Pod, operated: bool) -> Result<Annotated, String> {
     let Some(annotations) = pod.metadata.annotations.as_ref() else { return Ok(Annotated::default()) };
-    for family in [ours(annotations)?, coroot(annotations)?] {
-        if family.scrape.is_some() {
+    for family in [ours(annotations, operated)?, coroot(annotations)?] {
+        if family != Annotated::default() {
             return Ok(family);
         }
     }
     datadog(pod, annotations)
 }
 
-fn ours(annotations: &BTreeMap<String, String>) -> Result<Annotated, String> {
+/// Only where nothing else says that the pod is a server must `scrape` say it. Operators put annotations on the pods of their jobs too, so
+/// what stands without it on a pod that is no server is no mistake.
+fn ours(annotations: &BTreeMap<String, String>, operated: bool) -> Result<Annotated, String> {
     let of = |key: &str| get(Some(annotations), &format!("{OURS}{key}"));
-    let Some(scrape) = of("scrape") else { return Ok(Annotated::default()) };
+    let scrape = of("scrape");
+    if scrape.is_none() && !operated {
+        return Ok(Annotated::default());
+    }
     let name = |key: &str| format!("annotation {OURS}{key}");
     for key in annotations.keys().filter_map(|key| key.strip_prefix(OURS)) {
         if !OUR_KEYS.contains(&key) {
@@ -79,12 +87,17 @@ fn ours(annotations: &BTreeMap<String, String>) -> Result<Annotated, String> {
             return Err(format!("{} is none that is known: did you mean {OURS}{}?", name(key), nearest.unwrap_or(&"scrape")));
         }
     }
+    let secret = of("secret-name").map(|secret| secret_name(secret, &name("secret-name"))).transpose()?;
+    let its_key = ["secret-username-key", "secret-password-key"].into_iter().find(|key| of(key).is_some());
+    if let (None, Some(key)) = (secret, its_key) {
+        return Err(format!("{} is a key of a Secret that nothing names: name it in {}", name(key), name("secret-name")));
+    }
     Ok(Annotated {
-        scrape: Some(flag(scrape, &name("scrape"))?),
+        scrape: scrape.map(|scrape| flag(scrape, &name("scrape"))).transpose()?,
         port: of("port").map(|port| number(port, &name("port"))).transpose()?,
         database: of("database").map(Into::into),
         sslmode: of("sslmode").map(|mode| ssl(mode, &name("sslmode"))).transpose()?,
-        login: login(of("secret-name"), None, of("secret-username-key"), of("secret-password-key")),
+        login: login(secret, None, of("secret-username-key"), of("secret-password-key")),
         ..Annotated::default()
     })
 }
@@ -96,7 +109,7 @@ fn coroot(annotations: &BTreeMap<String, String>) -> Result<Annotated, String> {
     }
     let of = |key: &str| get(Some(annotations), &format!("{COROOT}-{key}"));
     let name = |key: &str| format!("annotation {COROOT}-{key}");
-    let secret = of("credentials-secret-name");
+    let secret = of("credentials-secret-name").map(|secret| secret_name(secret, &name("credentials-secret-name"))).transpose()?;
     if secret.is_none() && of("credentials-password").is_some() {
         return Err(format!(
             "{} is not read, since everybody who sees the pod sees it: put the login into a Secret and name it in {}",
@@ -232,6 +245,17 @@ fn flag(text: &str, name: &str) -> Result<bool, String> {
         "false" => Ok(false),
         _ => Err(format!("{name} is neither \"true\" nor \"false\": write one of them, in quotes")),
     }
+}
+
+/// A Secret of the pod's own namespace: whoever may annotate a pod must not open those of others.
+fn secret_name<'a>(text: &'a str, name: &str) -> Result<&'a str, String> {
+    let fits = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.'));
+    if fits && text.starts_with(|first: char| first != '-' && first != '.') {
+        return Ok(text);
+    }
+    Err(format!(
+        "{name} is no name of a Secret: write it as it is called in the pod's namespace, in lower-case letters, digits, '-' and '.'"
+    ))
 }
 
 fn number(text: &str, name: &str) -> Result<u16, String> {

@@ -91,7 +91,10 @@ async fn login(
     if let Some(action) = forbidden.first() {
         return Err(Missing::Right(format!("no right to {action}: {READ_SECRETS}")));
     }
-    let own = candidate.logins.first().map_or_else(String::new, |login| format!(" ({}, keys username and password)", login.secret));
+    let own = candidate.logins.first().map_or_else(String::new, |login| match &login.user {
+        User::Key(user) => format!(" ({}, keys {user} and {})", login.secret, login.password_key),
+        User::Named(user) => format!(" ({}, key {} with the password of {user})", login.secret, login.password_key),
+    });
     let tried = if absent.is_empty() { "nothing names a login".into() } else { absent.join("; ") };
     Err(Missing::Credentials(format!(
         "{tried}: make a Secret for a role with pg_monitor{own}, or name one with the annotation pganalytics.io/secret-name"

@@ -2,8 +2,8 @@
 //!
 //! # How
 //! The six operators mark their pods with labels ([`operators`](super::operators)), everybody else writes annotations
-//! ([`annotations`](super::annotations)). An operator's pod may carry our annotations too; what they say stands above what the operator's
-//! labels mean. Poolers are left out, and so is a pod that says `pganalytics.io/scrape: "false"`.
+//! ([`annotations`](super::annotations)). An operator's pod may carry annotations too, ours without a word that it is a server; what they say
+//! stands above what the operator's labels mean, and the labels say the rest. Poolers are left out, and so is a pod that says `pganalytics.io/scrape: "false"`.
 //!
 //! What is found here is a hint. Whether something speaks PostgreSQL there, and whether it is a primary, only the server itself says.
 
@@ -159,14 +159,15 @@ impl Candidate {
 /// What a pod is.
 #[must_use]
 pub fn recognise(pod: &Pod) -> Recognised {
-    let annotated = match annotations::read(pod) {
+    let labelled = operators::recognise(pod);
+    let annotated = match annotations::read(pod, matches!(labelled, operators::Pod::Server(_))) {
         Ok(annotated) => annotated,
         Err(problem) => return Recognised::Wrong(problem),
     };
     if annotated.scrape == Some(false) {
         return Recognised::LeftOut("its annotation pganalytics.io/scrape says false");
     }
-    let mut candidate = match operators::recognise(pod) {
+    let mut candidate = match labelled {
         operators::Pod::Pooler => return Recognised::LeftOut("it is a connection pooler"),
         operators::Pod::Server(candidate) => *candidate,
         operators::Pod::Unknown if annotated.scrape == Some(true) => {

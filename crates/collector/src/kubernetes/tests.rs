@@ -191,6 +191,67 @@ fn our_annotations_stand_above_what_an_operator_means() {
 }
 
 #[test]
+fn an_operators_pod_needs_no_scrape_and_keeps_what_the_annotations_do_not_say() {
+    let mut value = cloudnative_pg();
+    value["metadata"]["annotations"] = json!({
+        "cnpg.io/operatorVersion": "1.27.0", "pganalytics.io/secret-name": "monitoring", "pganalytics.io/secret-username-key": "role",
+        "pganalytics.io/secret-password-key": "pw"
+    });
+    let mut operators = server(cloudnative_pg());
+    operators.logins = vec![Login::new("monitoring", "role", "pw")];
+    operators.login_is_asked_for = true;
+    assert_eq!(server(value), operators, "its own login alone, and all else as the operator's labels have it");
+
+    let mut value = crunchy("replica");
+    value["metadata"]["annotations"] =
+        json!({"pganalytics.io/port": "5433", "pganalytics.io/sslmode": "verify-ca", "pganalytics.io/database": "app"});
+    let candidate = server(value.clone());
+    assert_eq!((candidate.port, candidate.sslmode, candidate.database.as_deref()), (5433, Some(SslMode::VerifyCa), Some("app")));
+    assert_eq!(secrets(&candidate), ["hippo-pguser-pganalytics", "hippo-monitoring", "hippo-pguser-hippo"]);
+    assert!(!candidate.login_is_asked_for);
+
+    // The first family that says anything is taken, here as on any pod.
+    let coroots = json!({"coroot.com/postgres-scrape": "true", "coroot.com/postgres-scrape-credentials-secret-name": "theirs"});
+    value["metadata"]["annotations"] = coroots.clone();
+    assert_eq!(secrets(&server(value.clone())), ["theirs"]);
+    value["metadata"]["annotations"]["pganalytics.io/secret-name"] = json!("mine");
+    assert_eq!(secrets(&server(value.clone())), ["mine"]);
+    value["metadata"]["annotations"] = coroots;
+    value["metadata"]["annotations"]["pganalytics.io/scrape"] = json!("false");
+    assert!(matches!(recognise(&pod(value)), Recognised::LeftOut(_)));
+}
+
+#[test]
+fn a_wrong_annotation_on_an_operators_pod_is_told() {
+    for (annotations, part) in [
+        (
+            json!({"pganalytics.io/secretname": "mine"}),
+            "annotation pganalytics.io/secretname is none that is known: did you mean pganalytics.io/secret-name?",
+        ),
+        (json!({"pganalytics.io/secret-name": "hunter2@other"}), "annotation pganalytics.io/secret-name is no name of a Secret"),
+        (json!({"pganalytics.io/secret-password-key": "hunter2"}), "name it in annotation pganalytics.io/secret-name"),
+        (json!({"pganalytics.io/secret-username-key": "u", "pganalytics.io/secret-name": ""}), "is a key of a Secret that nothing names"),
+        (json!({"pganalytics.io/port": "hunter2"}), "annotation pganalytics.io/port is no port"),
+        (json!({"pganalytics.io/sslmode": "hunter2"}), "annotation pganalytics.io/sslmode is none that is known"),
+    ] {
+        for mut value in [cloudnative_pg(), crunchy("master")] {
+            value["metadata"]["annotations"] = annotations.clone();
+            match recognise(&pod(value)) {
+                Recognised::Wrong(why) => assert!(why.contains(part) && !why.contains("hunter2"), "{why}"),
+                other => panic!("{annotations}: {other:?}"),
+            }
+        }
+        // Operators put the same annotations on pods of their jobs, and other pods are none of ours.
+        let job = json!({"cnpg.io/cluster": "orders", "cnpg.io/jobRole": "join"});
+        for labels in [job, json!({"app": "shop"})] {
+            let mut value = labelled("p", &labels, ("Job", "p"), &[("c", &[])]);
+            value["metadata"]["annotations"] = annotations.clone();
+            assert_eq!(recognise(&pod(value)), Recognised::No, "{annotations}");
+        }
+    }
+}
+
+#[test]
 fn what_users_of_coroot_and_datadog_wrote_is_understood() {
     let candidate = server(annotated(&json!({
         "coroot.com/postgres-scrape": "true", "coroot.com/postgres-scrape-port": "6000",
@@ -226,9 +287,18 @@ fn an_annotation_that_cannot_be_followed_says_what_helps_and_no_password() {
         (json!({"pganalytics.io/scrape": "true", "pganalytics.io/port": "hunter2"}), "is no port"),
         (json!({"pganalytics.io/scrape": "true", "pganalytics.io/port": "0"}), "from 1 to 65535"),
         (json!({"pganalytics.io/scrape": "true", "pganalytics.io/sslmode": "hunter2"}), "verify-full"),
+        (json!({"pganalytics.io/scrape": "true", "pganalytics.io/secret-name": "other/hunter2"}), "as it is called in the pod's namespace"),
+        (
+            json!({"pganalytics.io/scrape": "true", "pganalytics.io/secret-username-key": "hunter2"}),
+            "name it in annotation pganalytics.io/secret-name",
+        ),
         (
             json!({"coroot.com/postgres-scrape": "true", "coroot.com/postgres-scrape-credentials-password": "hunter2"}),
             "name it in annotation coroot.com/postgres-scrape-credentials-secret-name",
+        ),
+        (
+            json!({"coroot.com/postgres-scrape": "true", "coroot.com/postgres-scrape-credentials-secret-name": "Hunter2"}),
+            "credentials-secret-name is no name of a Secret",
         ),
         (json!({"ad.datadoghq.com/pg.checks": "{\"postgres\": \"hunter2\""}), "is no JSON (line 1, column 22)"),
         (json!({"ad.datadoghq.com/pg.check_names": "[\"postgres\"]"}), "ad.datadoghq.com/pg.instances is missing"),
@@ -286,7 +356,10 @@ proptest! {
         other in "(pganalytics\\.io/scrape)|(coroot\\.com/postgres-scrape)|(ad\\.datadoghq\\.com/[a-z]{0,5}\\.(checks|check_names|instances))",
         text in "\\PC{0,80}",
     ) {
-        let _ = recognise(&pod(annotated(&json!({key: text, other: "true"}))));
+        let annotations = json!({key: text, other: "true"});
+        let mut operated = cloudnative_pg();
+        operated["metadata"]["annotations"] = annotations.clone();
+        let _ = (recognise(&pod(annotated(&annotations))), recognise(&pod(operated)));
     }
 
     #[test]

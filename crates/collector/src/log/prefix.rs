@@ -32,6 +32,10 @@ enum Field {
     SqlState,
     /// Digits only.
     Number,
+    /// A date, a time, perhaps milliseconds, and a zone.
+    Time,
+    /// A host with its port in parentheses.
+    Remote,
     Other,
 }
 
@@ -65,6 +69,8 @@ impl Prefix {
                 Some('b') => Field::BackendType,
                 Some('e') => Field::SqlState,
                 Some('p' | 'P' | 'l') => Field::Number,
+                Some('t' | 'm' | 's') => Field::Time,
+                Some('r') => Field::Remote,
                 Some(_) => Field::Other,
             };
             prefix.push_text(&mut text);
@@ -107,7 +113,7 @@ impl Prefix {
                 Field::Database => &mut entry.database,
                 Field::BackendType => &mut entry.backend_type,
                 Field::SqlState => &mut entry.sqlstate,
-                Field::Number | Field::Other => continue,
+                Field::Number | Field::Time | Field::Remote | Field::Other => continue,
             };
             *of = known(value);
         }
@@ -129,7 +135,7 @@ fn follow<'a>(parts: &[Part], rest: &'a str, values: &mut Vec<(Field, &'a str)>,
                     // Longer ones fit no better.
                     return None;
                 }
-                if matches!(parts, [Part::Text(text), ..] if !rest[end..].starts_with(text.as_str())) {
+                if !is_whole(*field, &rest[..end]) || matches!(parts, [Part::Text(text), ..] if !rest[end..].starts_with(text.as_str())) {
                     continue;
                 }
                 values.push((*field, &rest[..end]));
@@ -148,6 +154,15 @@ fn fits(field: Field, value: &str) -> bool {
     match field {
         Field::Number => value.trim().bytes().all(|byte| byte.is_ascii_digit()),
         Field::SqlState => value.trim().len() <= 5 && value.trim().bytes().all(|byte| byte.is_ascii_alphanumeric()),
+        _ => true,
+    }
+}
+
+/// Whether nothing is missing of a value: times and hosts hold what stands between fields as well.
+fn is_whole(field: Field, value: &str) -> bool {
+    match field {
+        Field::Time => value.is_empty() || (value.len() > "2026-11-29 01:02:03".len() && value.matches(':').count() >= 2),
+        Field::Remote => value.trim().is_empty() || value.trim() == "[local]" || value.trim().ends_with(')'),
         _ => true,
     }
 }
@@ -182,11 +197,24 @@ mod tests {
         for (setting, line, user, database, sqlstate) in [
             ("%m [%p] ", "2026-11-29 01:02:03.004 UTC [77] ERROR:  x", "", "", ""),
             ("%t:%r:%u@%d:[%p]: ", "2026-11-29 01:02:03 UTC:10.0.0.1(5000):app@shop:[77]: ERROR:  x", "app", "shop", ""),
-            ("%t [%p]: [%l-1] user=%u,db=%d,app=%a ", "2026 [7]: [1-1] user=app,db=shop,app=a, b=c ERROR:  x", "app", "shop", ""),
+            (
+                "%t [%p]: [%l-1] user=%u,db=%d,app=%a ",
+                "2026-11-29 01:02:03 UTC [7]: [1-1] user=app,db=shop,app=a, b=c ERROR:  x",
+                "app",
+                "shop",
+                "",
+            ),
             ("%m [%p] %q%u@%d ", "2026-11-29 01:02:03.004 UTC [77] ERROR:  x", "", "", ""),
             ("%m [%p] %q%u@%d ", "2026-11-29 01:02:03.004 UTC [77] app@shop ERROR:  x", "app", "shop", ""),
-            ("%m [%p] %q[user=%u,db=%d,app=%a] ", "now [77] [user=app,db=shop,app=[unknown]] ERROR:  x", "app", "shop", ""),
+            (
+                "%m [%p] %q[user=%u,db=%d,app=%a] ",
+                "2026-11-29 01:02:03.004 +03 [77] [user=app,db=shop,app=[unknown]] ERROR:  x",
+                "app",
+                "shop",
+                "",
+            ),
             ("%-10u|%5p|%e|", "app       |   77|23505|ERROR:  x", "app", "", "23505"),
+            ("%r %u|", "fe80::1(5000) app|ERROR:  x", "app", "", ""),
             ("100%% %u ", "100% app ERROR:  x", "app", "", ""),
         ] {
             let found = read(setting, line).unwrap_or_else(|| panic!("{setting}: {line}"));
