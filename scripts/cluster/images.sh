@@ -78,6 +78,7 @@ client_image() {
   image busybox "$work/busybox" --entrypoint /bin/busybox --env PATH=/bin
 }
 
+"$cluster_scripts/prerequisites.sh"
 mkdir -p "$out"
 postgres_image
 s3_image
