@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 # The scenarios, in their order.
-from . import installing, watching, disturbing, rotating, mistaken, enrolling, removing  # noqa: F401, I001
+from . import installing, watching, disturbing, rotating, mistaken, enrolling, removing, documented  # noqa: F401, I001
 from .kubernetes import Wrong, apply, exists, kubectl
 from .report import facts, write
 from .scenario import run_all

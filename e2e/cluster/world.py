@@ -96,6 +96,14 @@ class World:
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=cluster test",
                 "-addext", "keyUsage=critical,keyCertSign", "-keyout", str(self.folder / "ca.key"), "-out", str(self.authority))
 
+    def make_revocations(self, file: Path) -> None:
+        """A list of what it has revoked, which is nothing."""
+        (self.folder / "revoked").touch()
+        config = self.folder / "authority.cnf"
+        config.write_text(f"[ca]\ndefault_ca = own\n[own]\ndatabase = {self.folder / 'revoked'}\ndefault_md = sha256\n")
+        openssl("ca", "-config", str(config), "-gencrl", "-crldays", "30", "-cert", str(self.authority), "-keyfile", str(self.folder / "ca.key"),
+                "-out", str(file))
+
     def make_certificate(self, name: str, host: str, days: int = 30) -> tuple[Path, Path]:
         """A certificate for a host, signed by it; with its key."""
         key, request, certificate = (self.folder / f"{name}.{ending}" for ending in ("key", "csr", "crt"))

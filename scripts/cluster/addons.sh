@@ -3,7 +3,7 @@
 
 # A volume is used once: nobody empties it when its claim is gone.
 volumes=60
-volume_size=5Gi
+volume_size=10Gi
 
 # An image of one static program, from the cache of programs.
 program_image() { # name

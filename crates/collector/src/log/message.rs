@@ -5,7 +5,7 @@
 //!   tables and columns do where the SQLSTATE says that a constraint was violated (class 23), since that is all that tells which.
 //! - No word that holds a digit or an `@` comes through: numbers, times, addresses, identifiers.
 //! - No statement comes through (`log_statement`, `log_min_duration_statement`, `auto_explain`, `pgaudit`): what follows its mark is hidden.
-//! - Of several lines only the first, and of it [`CAP`] bytes.
+//! - Of several lines only the first, and of it [`CAP`] bytes; without the place in the statement that stderr has at its end.
 //!
 //! Words outside of quotes are let through: what a function's author writes into a `RAISE` without quotes is shown.
 
@@ -24,7 +24,7 @@ const QUOTES: [(char, &[char]); 5] = [('"', &['"']), ('“', &['”']), ('„', 
 
 /// The message without values.
 pub(super) fn template(message: &str, sqlstate: Option<&str>) -> String {
-    let line = message.lines().next().unwrap_or_default().trim_end();
+    let line = without_position(message.lines().next().unwrap_or_default().trim_end());
     if let Some(mark) = STATEMENTS.iter().find(|mark| line.starts_with(*mark)) {
         return format!("{} {HIDDEN}", mark.trim_end());
     }
@@ -86,6 +86,14 @@ pub(super) fn template(message: &str, sqlstate: Option<&str>) -> String {
     cap(out)
 }
 
+/// The line without " at character 8", which the other formats have in a field of its own.
+fn without_position(line: &str) -> &str {
+    match line.rsplit_once(" at character ") {
+        Some((said, at)) if !at.is_empty() && at.bytes().all(|byte| byte.is_ascii_digit()) => said,
+        _ => line,
+    }
+}
+
 fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | ':' | '/' | '%' | '+' | '@' | '$')
 }
@@ -135,6 +143,8 @@ mod tests {
             ("statement: select secret", "statement: …"),
             ("execute <unnamed>: select secret", "execute …"),
             ("AUDIT: SESSION,1,1,READ,SELECT,,,select secret", "AUDIT: …"),
+            ("relation \"a\" does not exist at character 15", "relation \"…\" does not exist"),
+            ("odd at character x", "odd at character x"),
             ("first\nsecret", "first"),
             ("", ""),
         ] {

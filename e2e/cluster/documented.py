@@ -1,0 +1,237 @@
+"""The deployment document, followed by copying: every block of it that is marked `test=cluster` is run as it stands there, in the order in which a
+reader comes to it, from nothing to a healthy installation and to nothing again. What a reader fills in, is filled in here: passwords, a
+certificate, and the names in mine.yaml."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .api import Api
+from .kubernetes import Wrong, apply, kubectl, pods, ready_pods, run, secret_value, until
+from .ledger import Database
+from .scenario import scenario
+from .world import BACKENDS, COLLECTORS, DATABASES, HERE, HOST, NAMESPACE, RELEASE, SERVICES, World
+
+CHECKOUT = HERE.parents[1]
+DOCUMENT = CHECKOUT / "kubernetes/KUBERNETES_DEPLOYMENT.md"
+# helm waits for ten minutes where the document says so.
+COMMAND_S = 660
+# Where the document's port-forward leads.
+LOCAL = "http://127.0.0.1:8080"
+
+
+@dataclass
+class Reader:
+    """Somebody with the document, a folder with what it speaks of, and a mind that knows what was done already."""
+
+    blocks: list[tuple[str, str, str]]
+    done: set[int] = field(default_factory=set)
+
+    def find(self, section: str, language: str) -> list[int]:
+        """The places of a section's blocks."""
+        found = [at for at, (of, kind, _) in enumerate(self.blocks) if (of, kind) == (section, language)]
+        if not found:
+            raise Wrong(f"{DOCUMENT.name} has no block of {language} under '{section}'")
+        return found
+
+    def text(self, section: str, language: str) -> str:
+        """The first block of this language in a section."""
+        return self.blocks[self.find(section, language)[0]][2]
+
+    def command(self, section: str, nth: int = 0) -> str:
+        """A block of commands, which counts as done."""
+        at = self.find(section, "sh test=cluster")[nth]
+        self.done.add(at)
+        return self.blocks[at][2]
+
+    def left(self) -> list[str]:
+        """Commands that nobody has run."""
+        return [text.splitlines()[0] for at, (_, kind, text) in enumerate(self.blocks) if kind == "sh test=cluster" and at not in self.done]
+
+
+def read(document: str) -> Reader:
+    """The blocks of code with the heading above them."""
+    section, blocks = "", []
+    for heading, kind, text in re.findall(r"^#+ ([^\n]+)$|^```(\w[^\n]*)\n(.*?)^```$", document, flags=re.MULTILINE | re.DOTALL):
+        if heading:
+            section = heading
+        else:
+            blocks.append((section, kind, text))
+    return Reader(blocks)
+
+
+READER = read(DOCUMENT.read_text())
+
+
+def copy(world: World, command: str) -> str:
+    """Runs commands as they stand in the document, where a reader has the checkout and what else it told to have; what they printed."""
+    return run("bash", "-euo", "pipefail", "-c", f"cd {folder(world)}\n{environment(world)}\n{command}", timeout_s=COMMAND_S)
+
+
+def folder(world: World) -> Path:
+    """A reader's copy of what the document names, with a certificate."""
+    place = world.folder / "reader"
+    if not place.exists():
+        place.mkdir()
+        for name in ("helm", "scripts"):
+            (place / name).symlink_to(CHECKOUT / name)
+        shutil.copytree(CHECKOUT / "kubernetes", place / "kubernetes")
+        certificate, key = world.make_certificate("reader", HOST)
+        shutil.copy(certificate, place / "tls.crt")
+        shutil.copy(key, place / "tls.key")
+        world.make_revocations(place / "ca.crl")
+    return place
+
+
+def environment(world: World) -> str:
+    """The variables that the document's commands take."""
+    variables = {
+        "DATABASE_PASSWORD": world.database_password, "MONITOR_PASSWORD": world.monitor_password,
+        "ACCESS_KEY": "cluster-test", "SECRET_KEY": world.s3_secret_key, "NODE": world.node_address,
+    }
+    return "export " + " ".join(f"{name}='{value}'" for name, value in variables.items())
+
+
+def new_database(world: World) -> None:
+    """Roles and a database as the document makes them, on a server and servers that have none of them."""
+    on_meta, on_each = READER.text("Three backends", "sql").split("\n\n")
+    meta = world.meta_store()
+    for statement in ("drop database if exists pganalytics with (force)", "drop role if exists pganalytics"):
+        meta.sql(statement)
+    say_to(meta, on_meta, world.database_password)
+    for name in ("orders", "billing"):
+        target = world.target(name)
+        if target.sql("select count(*) from pg_roles where rolname = 'pganalytics'") == "0":
+            say_to(target, on_each, world.monitor_password)
+    # The name under which the document has the meta store.
+    apply(f"apiVersion: v1\nkind: Service\nmetadata: {{name: pganalytics-db-rw, namespace: {DATABASES}}}\n"
+          f"spec: {{type: ExternalName, externalName: database.{SERVICES}.svc.cluster.local}}\n")
+
+
+def say_to(database: Database, statements: str, secret: str) -> None:
+    """Statements of the document, a line each, with the password in the place that it leaves for one."""
+    for line in statements.splitlines():
+        database.sql(line.split("--")[0].replace("…", secret))
+
+
+def no_namespace() -> None:
+    """As a reader begins: what an installation before left is gone with its namespace."""
+    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true")
+
+
+@contextmanager
+def in_background(world: World, command: str) -> Iterator[None]:
+    """Commands whose last one does not end."""
+    whole = f"cd {folder(world)}\n{command}"
+    with subprocess.Popen(["bash", "-euo", "pipefail", "-c", whole], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          env=dict(os.environ), process_group=0) as process:
+        try:
+            yield
+        finally:
+            os.killpg(process.pid, 15)
+
+
+@scenario("the deployment document's quick start, copied, is a backend that answers and lets its admin in")
+def quick_start(world: World) -> None:
+    """In a cluster that has nothing of it; then removed, as the document says."""
+    no_namespace()
+    copy(world, READER.command("Quick start"))
+    with in_background(world, READER.command("Quick start", 1)):
+        api = Api(LOCAL)
+        until("the forwarded port to answer", lambda: api.ask("GET", "/api/v1/health").status == 200)
+        api.log_in(secret_value(NAMESPACE, f"{RELEASE}-admin", "password"))
+        world.note(f"{LOCAL} answers as {api.request('GET', '/api/v1/auth/me')['username']}")
+    left = copy(world, READER.command("Upgrade and roll back", 2))
+    for kind in (f"secret/{RELEASE}-admin", f"persistentvolumeclaim/data-{RELEASE}-backend-0"):
+        if kind not in left:
+            raise Wrong(f"{kind} is not left behind, which the document says: {left}")
+
+
+@scenario("the deployment document's three backends, copied, are healthy, watch the servers, and are upgraded, rolled back and verified")
+def three_backends(world: World) -> None:
+    """Every command from "Three backends" to "Backup"."""
+    no_namespace()
+    new_database(world)
+    copy(world, READER.command("Three backends"))
+    for section in ("TLS", "The object store"):
+        copy(world, READER.command(section))
+    copy(world, READER.command("What is collected"))
+    mine = READER.text("Three backends", "yaml values=prod")
+    for example, ours in (("s3://my-bucket/pganalytics", "s3://history/document"), ('existingSecret: ""', f"existingSecret: {RELEASE}-store"),
+                          ("pganalytics.example.com", HOST)):
+        if example not in mine:
+            raise Wrong(f"the document's mine.yaml has no {example} any more")
+        mine = mine.replace(example, ours)
+    (folder(world) / "mine.yaml").write_text(
+        mine.replace("store:\n", 'store:\n  env: {AWS_REGION: us-east-1, AWS_ENDPOINT: "http://s3.services.svc:7070", AWS_ALLOW_HTTP: "true"}\n')
+        + "networkPolicy:\n  storePorts: [7070]\n")
+    copy(world, READER.command("Three backends", 1))
+    ready_pods(NAMESPACE, BACKENDS, 3)
+    verified(world)
+    answer = copy(world, READER.command("The way in"))
+    if '"status":"ok"' not in answer.replace(" ", ""):
+        raise Wrong(f"the node's port answers {answer}")
+    doctor = copy(world, READER.command("What is collected", 1))
+    if "may list pods" not in doctor:
+        raise Wrong(f"doctor does not say what it may: {doctor}")
+    copy(world, READER.command("Troubleshooting"))
+    history = copy(world, READER.command("Upgrade and roll back"))
+    copy(world, READER.command("Upgrade and roll back", 1))
+    ready_pods(NAMESPACE, BACKENDS, 3)
+    world.note(f"{len(history.strip().splitlines()) - 1} revisions, and back by one")
+    world.note(copy(world, READER.command("Backup")).strip().splitlines()[-1])
+    copy(world, READER.command("Upgrade and roll back", 2))
+
+
+def verified(world: World) -> None:
+    """What "Verify the installation" has a reader look at."""
+    shown = copy(world, READER.command("Verify the installation"))
+    if "Succeeded" not in shown:
+        raise Wrong(f"helm test did not pass: {shown}")
+    health = copy(world, READER.command("Verify the installation", 1))
+    if '"status":"ok"' not in health.replace(" ", ""):
+        raise Wrong(f"the health through the API server is {health}")
+    question = READER.command("Verify the installation", 2)
+
+    def both() -> bool:
+        answer = copy(world, question)
+        absent = [name for name in ("orders", "billing") if name not in answer]
+        if absent:
+            raise Wrong(f"{', '.join(absent)} not in: {answer}")
+        return True
+
+    until("both servers to be collected", both)
+
+
+@scenario("the plain manifests, filled as the deployment document says and applied, are a healthy installation")
+def manifests(world: World) -> None:
+    """Secrets by the script, the certificate by the command in its file; then every command of the document has been run."""
+    no_namespace()
+    new_database(world)
+    place = folder(world)
+    copy(world, "scripts/kubernetes-credentials.sh > kubernetes/secret-credentials.yaml")
+    commented = (place / "kubernetes/secret-tls.yaml").read_text()
+    fill = re.search(r"^#   (kubectl create secret tls .*?> kubernetes/secret-tls.yaml)$", commented, flags=re.MULTILINE | re.DOTALL)
+    if not fill:
+        raise Wrong("kubernetes/secret-tls.yaml does not say any more how it is filled")
+    copy(world, fill[1].replace("\n#", "\n"))
+    ingress = place / "kubernetes/ingress.yaml"
+    ingress.write_text(ingress.read_text().replace("pganalytics.example.com", HOST))
+    copy(world, READER.command("Plain manifests"))
+    ready_pods(NAMESPACE, BACKENDS, 3)
+    ready_pods(NAMESPACE, COLLECTORS, world.collectors if world.discovery else len(pods(NAMESPACE, COLLECTORS)))
+    api = Api(f"https://{HOST}", address=world.node_address, authority=world.authority)
+    until("the ingress controller to lead there", lambda: api.ask("GET", "/api/v1/health").status == 200)
+    api.log_in(secret_value(NAMESPACE, f"{RELEASE}-admin", "password"))
+    until("both servers to be watched", lambda: {"orders", "billing"} <= {row[0].rpartition("/")[2].removesuffix("-0") for row in api.sql("select server from pganalytics_fleet where up")})
+    copy(world, "kubectl delete --kustomize kubernetes")
+    if READER.left():
+        raise Wrong(f"these commands of the document were run by nobody: {'; '.join(READER.left())}")
+    world.note(f"all {len(READER.done)} blocks of commands of the document that need a cluster were run as they stand there")
