@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .kubernetes import Wrong, until
+from .kubernetes import Wrong, get, kubectl, ready_pods, until
 from .ledger import Database, Ledger
 from .scenario import scenario
-from .world import World
+from .world import DATABASES, World
 
 
 @scenario("the PostgreSQL pods are watched, and their statistics are answered by /api/v1/sql through the ingress", needed=True)
@@ -45,6 +45,24 @@ def logged(world: World) -> None:
         raise Wrong(f"a value of a statement is shown: {shown}")
     total = world.api.sql("select error_severity, sum(entries) from postgres_log group by 1 order by 1")
     world.note(f"entries by severity: {', '.join(f'{severity} {entries}' for severity, entries in total)}")
+
+
+@scenario("of a server that is stopped, the last words are read too")
+def last_words(world: World) -> None:
+    """PostgreSQL ends as it is told to, its container is started again, and both have a log of their own."""
+    if not world.discovery:
+        world.note("collectors read named servers in this run, whose pods they do not know")
+        return
+    server = world.server("billing")
+    said = {message: f"select sum(entries) from postgres_log where message = '{message}' and server = '{server}'"
+            for message in ("database system is shut down", "database system is ready to accept connections")}
+    before = {message: world.api.integer(query) for message, query in said.items()}
+    kubectl("--namespace", DATABASES, "exec", "billing-0", "--", "sh", "-c", "kill -INT 1")
+    until("its container to be started again", lambda: get(DATABASES, "pod", "billing-0")["status"]["containerStatuses"][0]["restartCount"] == 1)
+    for message, query in said.items():
+        until(f"'{message}' to be read, once", lambda message=message, query=query: world.api.integer(query) == before[message] + 1 or None)
+    ready_pods(DATABASES, "app=billing", 1)
+    world.note(f"read once each: {', '.join(said)}")
 
 
 # Stands for somebody's data.

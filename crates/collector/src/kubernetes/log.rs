@@ -122,37 +122,4 @@ fn append(bytes: &Bytes, full: bool, until: &mut DateTime<Utc>, lines: &mut Vec<
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn time(text: &str) -> DateTime<Utc> {
-        text.parse().expect("a time")
-    }
-
-    #[test]
-    fn lines_that_come_again_are_taken_once() {
-        let (mut until, mut lines) = (time("2026-11-29T01:00:00.5Z"), Vec::new());
-        let first = Bytes::from_static(
-            b"2026-11-29T01:00:00.400000001Z old\n2026-11-29T01:00:00.500000001Z a\n2026-11-29T01:00:01.1+00:00 b c\nno time\n",
-        );
-        assert!(append(&first, false, &mut until, &mut lines));
-        assert!(!append(&first, false, &mut until, &mut lines), "nothing is new");
-        assert_eq!(lines.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["a", "b c"]);
-        assert_eq!(until, time("2026-11-29T01:00:01.1Z"));
-    }
-
-    #[test]
-    fn the_cut_end_of_a_piece_is_left_for_the_next() {
-        let (mut until, mut lines) = (time("2026-11-29T01:00:00Z"), Vec::new());
-        let piece = Bytes::from_static(b"2026-11-29T01:00:01Z whole\n2026-11-29T01:00:02Z ha");
-        append(&piece, true, &mut until, &mut lines);
-        assert_eq!((lines.len(), until), (1, time("2026-11-29T01:00:01Z")));
-    }
-
-    #[test]
-    fn lines_of_one_moment_are_all_taken() {
-        let (mut until, mut lines) = (time("2026-11-29T01:00:00Z"), Vec::new());
-        append(&Bytes::from_static(b"2026-11-29T01:00:01Z a\n2026-11-29T01:00:01Z b\n"), false, &mut until, &mut lines);
-        assert_eq!(lines.len(), 2);
-    }
-}
+mod tests;
