@@ -147,7 +147,7 @@ def quick_start(world: World) -> None:
         api = Api(LOCAL)
         until("the forwarded port to answer", lambda: api.ask("GET", "/api/v1/health").status == 200)
         api.log_in(secret_value(NAMESPACE, f"{RELEASE}-admin", "password"))
-        world.note(f"{LOCAL} answers as {api.request('GET', '/api/v1/auth/me')['username']}")
+        world.note(f"{LOCAL} answers as {api.request('GET', '/api/v1/auth/me')['name']}")
     left = copy(world, READER.command("Upgrade and roll back", 2))
     for kind in (f"secret/{RELEASE}-admin", f"persistentvolumeclaim/data-{RELEASE}-backend-0"):
         if kind not in left:
@@ -185,7 +185,8 @@ def three_backends(world: World) -> None:
     history = copy(world, READER.command("Upgrade and roll back"))
     copy(world, READER.command("Upgrade and roll back", 1))
     ready_pods(NAMESPACE, BACKENDS, 3)
-    world.note(f"{len(history.strip().splitlines()) - 1} revisions, and back by one")
+    revisions = [line for line in history.splitlines() if line[:1].isdigit()]
+    world.note(f"{len(revisions)} revisions, and back by one")
     world.note(copy(world, READER.command("Backup")).strip().splitlines()[-1])
     copy(world, READER.command("Upgrade and roll back", 2))
 
@@ -222,8 +223,9 @@ def manifests(world: World) -> None:
     if not fill:
         raise Wrong("kubernetes/secret-tls.yaml does not say any more how it is filled")
     copy(world, fill[1].replace("\n#", "\n"))
-    ingress = place / "kubernetes/ingress.yaml"
-    ingress.write_text(ingress.read_text().replace("pganalytics.example.com", HOST))
+    (place / "mine").mkdir(exist_ok=True)
+    mine = READER.text("Plain manifests", "yaml file=mine/kustomization.yaml")
+    (place / "mine/kustomization.yaml").write_text(mine.replace("pganalytics.example.com", HOST))
     copy(world, READER.command("Plain manifests"))
     ready_pods(NAMESPACE, BACKENDS, 3)
     ready_pods(NAMESPACE, COLLECTORS, world.collectors if world.discovery else len(pods(NAMESPACE, COLLECTORS)))
@@ -231,7 +233,7 @@ def manifests(world: World) -> None:
     until("the ingress controller to lead there", lambda: api.ask("GET", "/api/v1/health").status == 200)
     api.log_in(secret_value(NAMESPACE, f"{RELEASE}-admin", "password"))
     until("both servers to be watched", lambda: {"orders", "billing"} <= {row[0].rpartition("/")[2].removesuffix("-0") for row in api.sql("select server from pganalytics_fleet where up")})
-    copy(world, "kubectl delete --kustomize kubernetes")
+    copy(world, "kubectl delete --kustomize mine")
     if READER.left():
         raise Wrong(f"these commands of the document were run by nobody: {'; '.join(READER.left())}")
     world.note(f"all {len(READER.done)} blocks of commands of the document that need a cluster were run as they stand there")

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import tempfile
 
@@ -63,7 +64,16 @@ def check_04_values_in_the_document_are_taken(tools):
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "mine.yaml"
         for language, marks, text in blocks():
-            if language == "yaml":
+            if "file" in marks:
+                # A kustomization over the manifests.
+                shutil.copytree(ROOT / "kubernetes", pathlib.Path(folder) / "kubernetes", dirs_exist_ok=True)
+                beside = pathlib.Path(folder) / marks["file"]
+                beside.parent.mkdir(exist_ok=True)
+                beside.write_text(text)
+                built = run([tools.program("kustomize"), "build", beside.parent])
+                assert "ingressClassName: traefik" in built
+                count += 1
+            elif language == "yaml":
                 file.write_text(text)
                 files = [word for f in PROFILES[marks["values"]] for word in ("--values", str(f))]
                 run([tools.program("helm"), "template", "pganalytics", CHART, *files, "--values", file])
