@@ -145,6 +145,9 @@ pub(crate) struct BackendArgs {
     /// A proxy in front sets X-Forwarded-For, -Proto and -Host; without one anybody could set them
     #[arg(long, env = "PGANALYTICS_TRUSTED_PROXY", value_parser = clap::builder::BoolishValueParser::new())]
     trusted_proxy: bool,
+    /// Tell each SQL statement in the log, with who asks it, beside logins and changes, which always are
+    #[arg(long, env = "PGANALYTICS_AUDIT_STATEMENTS", value_parser = clap::builder::BoolishValueParser::new())]
+    audit_statements: bool,
     /// After SIGTERM: how long requests are still taken while /readyz says no; longer than a load balancer's check interval
     #[arg(long, env = "PGANALYTICS_DRAIN_DELAY", value_name = "SPAN")]
     drain_delay: Option<Span>,
@@ -280,6 +283,7 @@ impl BackendArgs {
             session_lifetime: self.session_lifetime.0,
             request_timeout: self.request_timeout.0,
             trusted_proxy: self.trusted_proxy,
+            audit_statements: self.audit_statements,
             ui: self.ui.clone(),
         })
     }

@@ -28,7 +28,9 @@ impl LogArgs {
     /// Starts logging for the process.
     pub(crate) fn start(&self) -> anyhow::Result<()> {
         let filter = EnvFilter::try_new(&self.log)
-            .with_context(|| format!("read --log '{}': write a level (info), or levels by module (info,sqlx=debug)", self.log))?;
+            .with_context(|| format!("read --log '{}': write a level (info), or levels by module (info,sqlx=debug)", self.log))?
+            // Who did what is told whatever else is.
+            .add_directive(format!("{}=info", pganalytics_server::audit::TARGET).parse().context("follow the audit's lines")?);
         // The engine's and the database driver's own debug lines hold SQL; they stay out unless asked for by name.
         let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
         match self.log_format {

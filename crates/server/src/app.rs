@@ -27,6 +27,8 @@ pub struct ServerOptions {
     pub request_timeout: Duration,
     /// Whether a proxy in front sets `X-Forwarded-For`, `-Proto` and `-Host`. Without one, anybody could set them.
     pub trusted_proxy: bool,
+    /// Whether each SQL statement is told in the log, with who asked it.
+    pub audit_statements: bool,
     /// A folder to serve the web UI from, instead of the built-in one.
     pub ui: Option<PathBuf>,
     /// The certificate to serve with; plain HTTP where there is none.
@@ -45,6 +47,7 @@ impl Default for ServerOptions {
             session_lifetime: DEFAULT_SESSION_LIFETIME,
             request_timeout: DEFAULT_REQUEST_TIMEOUT,
             trusted_proxy: false,
+            audit_statements: false,
             ui: None,
             tls: None,
             client_bind: false,

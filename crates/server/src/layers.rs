@@ -15,6 +15,8 @@ use tower_http::compression::Predicate;
 use tracing::Instrument as _;
 
 use crate::app::App;
+use crate::audit;
+use crate::client::Client;
 use crate::error::ApiError;
 use crate::metrics::RequestLabels;
 
@@ -29,8 +31,8 @@ const COMPRESS_FROM: u64 = 1024;
 /// The route's label where no route of the API matched: the UI's files, and everything mistyped.
 const UI_ROUTE: &str = "ui";
 
-/// One line in the log and one count for each request: the route's pattern, never the path, the query or a body.
-pub(crate) async fn observe(State(app): State<App>, route: Option<MatchedPath>, request: Request, next: Next) -> Response {
+/// One line in the log and one count for each request: the route's pattern, never the path, the query or a body; and where it comes from.
+pub(crate) async fn observe(State(app): State<App>, route: Option<MatchedPath>, client: Client, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let route = route.as_ref().map_or(UI_ROUTE, MatchedPath::as_str).to_owned();
     let method = match *request.method() {
@@ -43,7 +45,9 @@ pub(crate) async fn observe(State(app): State<App>, route: Option<MatchedPath>, 
         Method::DELETE => "DELETE",
         _ => "other",
     };
-    let span = tracing::info_span!("request", http.method = method, http.route = route);
+    // Whoever leaves out what is not worth a warning keeps who did what, and from where.
+    let span =
+        tracing::info_span!(target: audit::TARGET, "request", http.method = method, http.route = route, client.address = %client.address);
     let response = next.run(request).instrument(span.clone()).await;
     let took = started.elapsed();
     let status = response.status();

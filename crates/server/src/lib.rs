@@ -4,14 +4,16 @@
 //! - Every route but health, login and the UI's files answers 401 without a valid session or token.
 //! - A batch is acknowledged only after the lake has committed it.
 //! - Bodies, logins, SQL and requests are bounded in size, number or time; a handler's panic stays in its request.
-//! - No secret, no statement and no cell value reaches a log.
+//! - No secret and no cell value reaches a log, and no statement unless that is asked for. Who did what does ([`audit`]).
 //!
 //! The lake knows nothing of HTTP, and nothing here knows how it stores.
 
 pub mod accounts;
 mod api;
 mod app;
+pub mod audit;
 mod auth;
+mod client;
 mod error;
 mod layers;
 mod local;

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::body::PathOf;
 use crate::app::App;
+use crate::audit;
 use crate::auth::{Admin, Viewer};
 use crate::error::{ApiError, ErrorBody};
 
@@ -143,7 +144,7 @@ async fn revoke(State(app): State<App>, Admin(admin): Admin, PathOf(id): PathOf<
     if !app.lake.meta().revoke_collector(id, Utc::now()).await? {
         return Err(ApiError::NotFound(format!("collector {id} that is not revoked")));
     }
-    tracing::info!(collector.id = %id, by = admin.name(), "revoked a collector");
+    tracing::info!(target: audit::TARGET, { collector.id = %id, by = admin.name() }, "revoked a collector");
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -159,6 +160,6 @@ async fn forget(State(app): State<App>, Admin(admin): Admin, PathOf(id): PathOf<
     if !app.lake.meta().forget_collector(id, Utc::now()).await? {
         return Err(ApiError::NotFound(format!("collector {id}")));
     }
-    tracing::info!(collector.id = %id, by = admin.name(), "forgot a collector");
+    tracing::info!(target: audit::TARGET, { collector.id = %id, by = admin.name() }, "forgot a collector");
     Ok(StatusCode::NO_CONTENT)
 }

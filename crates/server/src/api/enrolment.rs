@@ -14,10 +14,11 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::body::JsonBody;
-use super::login::Client;
 use crate::accounts::check_name;
 use crate::app::App;
+use crate::audit;
 use crate::auth::{Bond, Proof, Shipper};
+use crate::client::Client;
 use crate::error::{ApiError, ErrorBody};
 
 /// A version is a few characters.
@@ -96,7 +97,7 @@ async fn enrol(
     let key = proof.key();
     if let Err(refusal) = app.enrolments.begin(&key, client.address).await {
         if let ApiError::TooManyAttempts(wait) = &refusal {
-            tracing::warn!(client.address = %client.address, wait_s = wait.as_secs(), "refuse an enrolment: too many attempts");
+            tracing::warn!(target: audit::TARGET, { client.address = %client.address, wait_s = wait.as_secs() }, "refuse an enrolment: too many attempts");
         }
         return Err(refusal);
     }
@@ -110,12 +111,12 @@ async fn enrol(
     match done {
         Ok(Enrolled { again, by }) => {
             if !dry_run {
-                tracing::info!(collector.id = %collector, collector.name = name, token.name = by, client.address = %client.address, again, "enrolled a collector");
+                tracing::info!(target: audit::TARGET, { collector.id = %collector, collector.name = name, token.name = by, client.address = %client.address, again }, "enrolled a collector");
             }
             Ok(Json(EnrolAnswer { collector, again }))
         }
         Err(error) => {
-            tracing::warn!(collector.id = %collector, client.address = %client.address, reason = %error, "refuse to enrol a collector");
+            tracing::warn!(target: audit::TARGET, { collector.id = %collector, client.address = %client.address, reason = %error }, "refuse to enrol a collector");
             Err(error.into())
         }
     }
@@ -143,7 +144,7 @@ async fn rotate(
         });
     };
     app.lake.meta().rotate_credential(&own, &sha256(&request.credential_sha256)?, Utc::now()).await?;
-    tracing::info!(collector.id = %own.collector, collector.name = name, "gave a collector another credential");
+    tracing::info!(target: audit::TARGET, { collector.id = %own.collector, collector.name = name }, "gave a collector another credential");
     Ok(Json(RotateAnswer { collector: own.collector }))
 }
 

@@ -3,16 +3,12 @@
 //! An attempt costs the same whether the user exists or not: the limiter first, then one argon2 verification, then one answer
 //! for every way to be wrong.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
 use axum::Json;
-use axum::extract::{ConnectInfo, FromRequestParts, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use pganalytics_lake::Role;
-use pganalytics_tls::Peer;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -21,7 +17,9 @@ use utoipa_axum::routes;
 use super::body::JsonBody;
 use super::users::RoleName;
 use crate::app::App;
+use crate::audit;
 use crate::auth::{Principal, SESSION_COOKIE, Secret, TokenPrefix, Viewer, fingerprint, origin};
+use crate::client::Client;
 use crate::error::{ApiError, ErrorBody};
 
 /// Longer names exist nowhere.
@@ -61,35 +59,6 @@ pub(crate) struct Me {
     expires: Option<DateTime<Utc>>,
 }
 
-/// Where a request comes from: the peer, or with a trusted proxy the address that the proxy saw; and whether the browser speaks HTTPS,
-/// to us or to the proxy.
-pub(super) struct Client {
-    pub(super) address: IpAddr,
-    https: bool,
-}
-
-impl FromRequestParts<App> for Client {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-        let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let tls = parts.extensions.get::<Peer>().is_some_and(|peer| peer.tls);
-        if !app.options.trusted_proxy {
-            return Ok(Self { address: peer, https: tls });
-        }
-        let last = |name: &str| {
-            let value = parts.headers.get_all(name).into_iter().next_back()?.to_str().ok()?;
-            // The last entry is the one our proxy wrote; those before are whatever the client said.
-            value.rsplit(',').next().map(str::trim)
-        };
-        let address = last("x-forwarded-for").and_then(|address| address.parse().ok()).unwrap_or(peer);
-        // What the proxy says counts: it may speak TLS to us and plain HTTP to the browser.
-        let https = last("x-forwarded-proto").map_or(tls, |proto| proto.eq_ignore_ascii_case("https"));
-        Ok(Self { address, https })
-    }
-}
-
 /// Logs in with name and password.
 ///
 /// Answers a session's token and sets it as an HttpOnly, SameSite=Strict cookie. After 5 failures a user's logins from one
@@ -117,7 +86,7 @@ async fn login(
     if let Err(refusal) = app.limiter.begin(&username, client.address).await {
         if let ApiError::TooManyAttempts(wait) = &refusal {
             app.metrics.login("limited");
-            tracing::warn!(client.address = %client.address, wait_s = wait.as_secs(), "refuse a login: too many failures");
+            tracing::warn!(target: audit::TARGET, { client.address = %client.address, wait_s = wait.as_secs() }, "refuse a login: too many failures");
         }
         return Err(refusal);
     }
@@ -128,7 +97,7 @@ async fn login(
     let (Some(credentials), true) = (credentials, verified) else {
         app.metrics.login("failed");
         // Not the name: people type passwords into that field.
-        tracing::warn!(client.address = %client.address, "a login failed");
+        tracing::warn!(target: audit::TARGET, { client.address = %client.address }, "a login failed");
         return Err(ApiError::BadCredentials);
     };
     app.limiter.succeeded(&username, client.address).await?;
@@ -141,7 +110,7 @@ async fn login(
     let lifetime = TimeDelta::from_std(app.options.session_lifetime).unwrap_or(TimeDelta::MAX);
     let expires = now.checked_add_signed(lifetime).unwrap_or(DateTime::<Utc>::MAX_UTC);
     meta.create_session(&fingerprint(token.expose()), user.id, now, expires).await?;
-    tracing::info!(user.name, client.address = %client.address, "logged in");
+    tracing::info!(target: audit::TARGET, { user.name, client.address = %client.address }, "logged in");
     let cookie = cookie(token.expose(), app.options.session_lifetime.as_secs(), client.https)?;
     let body =
         LoggedIn { token: token.expose().to_owned(), expires, user: Me { name: user.name, role: user.role, expires: Some(expires) } };
@@ -153,8 +122,9 @@ async fn login(
     (status = NO_CONTENT, description = "The session is over; the cookie is removed"),
 ))]
 async fn logout(State(app): State<App>, client: Client, Viewer(principal): Viewer) -> Result<Response, ApiError> {
-    if let Principal::User { session, .. } = principal {
+    if let Principal::User { session, name, .. } = principal {
         app.lake.meta().delete_session(&session).await?;
+        tracing::info!(target: audit::TARGET, { user.name = name, client.address = %client.address }, "logged out");
     }
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie("", 0, client.https)?)]).into_response())
 }

@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 
 use super::body::JsonBody;
 use crate::app::App;
+use crate::audit;
 use crate::auth::{Admin, Viewer};
 use crate::error::{ApiError, ErrorBody};
 
@@ -105,13 +106,12 @@ async fn put(
     })?;
     let retention = app.lake.retention().await.map_err(ApiError::Store)?;
     tracing::info!(
-        retention.raw_days = retention.days.raw,
+        target: audit::TARGET, { retention.raw_days = retention.days.raw,
         retention.rollup_5m_days = retention.days.five_minutes,
         retention.rollup_1h_days = retention.days.hour,
         retention.facts_days = retention.days.facts,
         retention.tables = retention.setting.tables.len(),
-        by = admin.name(),
-        "set the retention"
+        by = admin.name() }, "set the retention"
     );
     Ok(Json(retention.into()))
 }

@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 
 use super::body::JsonBody;
 use crate::app::App;
+use crate::audit;
 use crate::auth::Viewer;
 use crate::error::{ApiError, ErrorBody};
 use crate::render;
@@ -100,10 +101,14 @@ pub(crate) struct ResultColumn {
 ))]
 async fn sql(
     State(app): State<App>,
-    Viewer(_): Viewer,
+    Viewer(viewer): Viewer,
     JsonBody(Statement { query, format, parameters, max_rows }): JsonBody<Statement>,
 ) -> Result<Response, ApiError> {
     let started = Instant::now();
+    if app.options.audit_statements {
+        // Before it is answered: one that takes the backend down is asked for too.
+        tracing::info!(target: audit::TARGET, { statement = audit::statement(&query), by = viewer.name() }, "asks");
+    }
     let answer = app.lake.query(Query { sql: query, parameters, max_rows }).await;
     app.metrics.query(answer.as_ref().map_or_else(|error| outcome(error.kind), |_| "answered"), started.elapsed());
     let answer = answer?;

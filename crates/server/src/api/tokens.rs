@@ -15,6 +15,7 @@ use super::body::{JsonBody, PathOf};
 use super::users::RoleName;
 use crate::accounts::{self, TokenOrder};
 use crate::app::App;
+use crate::audit;
 use crate::auth::Admin;
 use crate::error::{ApiError, ErrorBody};
 
@@ -120,7 +121,7 @@ async fn create(
     JsonBody(NewTokenRequest { name, kind, role, expires, max_uses }): JsonBody<NewTokenRequest>,
 ) -> Result<Response, ApiError> {
     let (secret, token) = accounts::create_token(app.lake.meta(), TokenOrder { name: &name, kind, role, expires, max_uses }).await?;
-    tracing::info!(token.name = name, token.kind = kind.as_str(), token.role = %token.role, by = admin.name(), "made a token");
+    tracing::info!(target: audit::TARGET, { token.name = name, token.kind = kind.as_str(), token.role = %token.role, by = admin.name() }, "made a token");
     let body = NewTokenAnswer { token: secret.expose().to_owned(), info: token.into() };
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(body)).into_response())
 }
@@ -135,6 +136,6 @@ async fn revoke(State(app): State<App>, Admin(admin): Admin, PathOf(id): PathOf<
     if !app.lake.meta().revoke_token(id, Utc::now()).await? {
         return Err(ApiError::NotFound(format!("token {id} that is not revoked")));
     }
-    tracing::info!(token.id = id, by = admin.name(), "revoked a token");
+    tracing::info!(target: audit::TARGET, { token.id = id, by = admin.name() }, "revoked a token");
     Ok(StatusCode::NO_CONTENT)
 }

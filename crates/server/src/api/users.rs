@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 use super::body::{JsonBody, PathOf};
 use crate::accounts::check_name;
 use crate::app::App;
+use crate::audit;
 use crate::auth::{Admin, Secret, check_password};
 use crate::error::{ApiError, ErrorBody};
 
@@ -93,7 +94,7 @@ async fn create(
     check_password(&password)?;
     let hash = app.passwords.hash(password).await??;
     let user = app.lake.meta().create_user(&name, role, &hash, Utc::now()).await?;
-    tracing::info!(user.name = name, user.role = %role, by = admin.name(), "added a user");
+    tracing::info!(target: audit::TARGET, { user.name = name, user.role = %role, by = admin.name() }, "added a user");
     Ok((StatusCode::CREATED, Json(user.into())))
 }
 
@@ -126,15 +127,15 @@ async fn change(
     meta.credentials(&name).await?.ok_or_else(missing)?;
     if let Some(role) = role {
         meta.set_role(&name, role).await?.then_some(()).ok_or_else(missing)?;
-        tracing::info!(user.name = name, user.role = %role, by = admin.name(), "changed a user's role");
+        tracing::info!(target: audit::TARGET, { user.name = name, user.role = %role, by = admin.name() }, "changed a user's role");
     }
     if let Some(disabled) = disabled {
         meta.set_disabled(&name, disabled).await?.then_some(()).ok_or_else(missing)?;
-        tracing::info!(user.name = name, user.disabled = disabled, by = admin.name(), "disabled or enabled a user");
+        tracing::info!(target: audit::TARGET, { user.name = name, user.disabled = disabled, by = admin.name() }, "disabled or enabled a user");
     }
     if let Some(hash) = hash {
         meta.set_password(&name, &hash).await?.then_some(()).ok_or_else(missing)?;
-        tracing::info!(user.name = name, by = admin.name(), "set a user's password");
+        tracing::info!(target: audit::TARGET, { user.name = name, by = admin.name() }, "set a user's password");
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -150,6 +151,6 @@ async fn remove(State(app): State<App>, Admin(admin): Admin, PathOf(name): PathO
     if !app.lake.meta().delete_user(&name).await? {
         return Err(ApiError::NotFound(format!("user '{name}'")));
     }
-    tracing::info!(user.name = name, by = admin.name(), "removed a user");
+    tracing::info!(target: audit::TARGET, { user.name = name, by = admin.name() }, "removed a user");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -68,7 +68,7 @@ impl ServiceAccounts {
                 if self.allowed.contains(&account) {
                     return Ok(format!("ServiceAccount {account}"));
                 }
-                tracing::warn!(account = %account, "refuse to enrol: the ServiceAccount is none of --kubernetes-collectors");
+                tracing::warn!(target: crate::audit::TARGET, { account = %account }, "refuse to enrol: the ServiceAccount is none of --kubernetes-collectors");
                 Err(ApiError::ServiceAccount(account.to_string()))
             }
             Ok(Ok(Reviewed::Other(_) | Reviewed::Nobody(_))) => Err(ApiError::ServiceAccountToken),

@@ -60,7 +60,7 @@ impl Backend {
 
     pub(crate) async fn with(options: ServerOptions) -> Self {
         START_LOG.call_once(|| {
-            let filter = tracing_subscriber::EnvFilter::new("pganalytics_server=trace,pganalytics_lake=trace");
+            let filter = tracing_subscriber::EnvFilter::new("pganalytics_server=trace,pganalytics_lake=trace,audit=info");
             tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Lines).with_ansi(false).init();
         });
         let folder = tempfile::tempdir().unwrap();

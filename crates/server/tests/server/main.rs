@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod administration;
+mod audit;
 #[path = "../../../tls/tests/tls/authority.rs"]
 mod authority;
 mod backend;
