@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,11 +132,11 @@ def in_background(world: World, command: str) -> Iterator[None]:
     """Commands whose last one does not end."""
     whole = f"cd {folder(world)}\n{command}"
     with subprocess.Popen(["bash", "-euo", "pipefail", "-c", whole], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                          env=dict(os.environ), process_group=0) as process:
+                          process_group=0) as process:
         try:
             yield
         finally:
-            os.killpg(process.pid, 15)
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 @scenario("the deployment document's quick start, copied, is a backend that answers and lets its admin in")

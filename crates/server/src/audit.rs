@@ -13,8 +13,7 @@ const STATEMENT_CAP: usize = 4 * 1024;
 
 /// A statement's text as far as a line takes it.
 pub(crate) fn statement(text: &str) -> &str {
-    let end = (0..=text.len().min(STATEMENT_CAP)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-    &text[..end]
+    &text[..text.floor_char_boundary(STATEMENT_CAP)]
 }
 
 #[cfg(test)]

@@ -41,23 +41,19 @@ pub(super) fn template(message: &str, sqlstate: Option<&str>) -> String {
             && !(c == '\'' && before.is_alphanumeric())
         {
             let inside = &rest[c.len_utf8()..];
-            let first = inside.find(*closing);
-            if let Some(end) = first.filter(|end| names && is_name(&inside[..*end])) {
-                let whole = c.len_utf8() + end + inside[end..].chars().next().map_or(0, char::len_utf8);
-                out.push_str(&rest[..whole]);
-                before = c;
-                rest = &rest[whole..];
-                continue;
-            }
-            // One that is not closed goes on to the end.
-            let end = inside.rfind(*closing).map(|end| end + inside[end..].chars().next().map_or(0, char::len_utf8));
-            out.extend([c.encode_utf8(&mut [0; 4]) as &str, HIDDEN]);
-            match end {
-                Some(end) => {
-                    out.push_str(inside[..end].chars().next_back().map_or("", |last| &inside[end - last.len_utf8()..end]));
-                    rest = &inside[end..];
-                }
-                None => rest = "",
+            let name = inside.match_indices(*closing).next().filter(|(end, _)| names && is_name(&inside[..*end]));
+            if let Some((end, close)) = name {
+                let (quoted, behind) = rest.split_at(c.len_utf8() + end + close.len());
+                out.push_str(quoted);
+                rest = behind;
+            } else {
+                out.push(c);
+                out.push_str(HIDDEN);
+                // One that is not closed goes on to the end.
+                rest = inside.rmatch_indices(*closing).next().map_or("", |(end, close)| {
+                    out.push_str(close);
+                    &inside[end + close.len()..]
+                });
             }
             before = c;
         } else if is_of_word(c) {
@@ -107,8 +103,7 @@ fn is_name(text: &str) -> bool {
 
 fn cap(mut text: String) -> String {
     if text.len() > CAP {
-        let end = (0..=CAP).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-        text.truncate(end);
+        text.truncate(text.floor_char_boundary(CAP));
         text.push_str(HIDDEN);
     }
     text

@@ -177,9 +177,7 @@ fn severity(rest: &str) -> Option<(&str, &str)> {
 /// A severity in English somewhere in the line, where its prefix is not known.
 fn anywhere(line: &str) -> Option<(&str, &str)> {
     line.match_indices(MARK).find_map(|(at, _)| {
-        let start = line[..at].rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |before| before + 1);
-        let start = (start..=at).find(|start| line.is_char_boundary(*start))?;
-        let word = &line[start..at];
+        let word = line[..at].rsplit(|c: char| !c.is_ascii_alphanumeric()).next()?;
         SEVERITIES.contains(&word).then(|| (word, &line[at + MARK.len()..]))
     })
 }

@@ -2,13 +2,15 @@
 //!
 //! # Promise
 //! It needs no connection: a server that is down still tells why. What was read is handed on before the place in the log moves on to the next
-//! piece; at the end one more piece is read, since nobody else would.
+//! piece; at the end one more piece is read, since nobody else would. The log is asked for at intervals, as every view is: to be told of each
+//! line, a connection to the API would have to be held open for each server.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pganalytics_kubernetes::ApiError;
 use pganalytics_views::View;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::cost::Reading;
@@ -30,17 +32,18 @@ pub(crate) async fn run(target: Arc<Target>, stop: CancellationToken) {
     let (Some(view), Some(log)) = (target.view(VIEW), target.link.log()) else { return };
     let mut follower = Follower { target, view, log, last_us: now_us() };
     // Servers are not all read at the same moment.
-    let mut next = tokio::time::Instant::now() + follower.view.interval.mul_f64(rand::random());
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = tokio::time::sleep_until(next) => {}
+    let first = tokio::time::Instant::now() + follower.view.interval.mul_f64(rand::random());
+    let mut ticks = tokio::time::interval_at(first, follower.view.interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let rounds = async {
+        loop {
+            ticks.tick().await;
+            follower.read().await;
         }
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = follower.read() => {}
-        }
-        next = (next + follower.view.interval).max(tokio::time::Instant::now());
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = rounds => {}
     }
     let _ = tokio::time::timeout(LAST, follower.read()).await;
 }
