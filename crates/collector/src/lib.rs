@@ -5,28 +5,13 @@
 //! ```
 //! [`Config`] says what to read and where to; [`run`] does it until told to stop; [`doctor`] tells what is missing, and what helps.
 
-pub mod batch;
-mod breaker;
 pub mod config;
-pub mod conninfo;
-mod cost;
-mod credential;
+pub mod connect;
 pub mod delta;
-pub mod doctor;
-mod http;
-pub mod kubernetes;
-mod log;
-mod metrics;
-mod probe;
-pub mod redact;
-pub mod rows;
-pub mod schedule;
-pub mod secret;
-pub mod session;
-mod ship;
-pub mod spool;
-mod target;
-mod tls;
+pub mod find;
+pub mod operate;
+pub mod read;
+pub mod ship;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -40,17 +25,19 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Backend, Config, ConfigError, KubernetesOptions, Overrides, Source, SpoolOptions, TargetOptions, Token};
-pub use conninfo::{Conninfo, ConninfoError};
-pub use doctor::{Level, Report, doctor};
-pub use secret::Secret;
+pub use connect::conninfo::{Conninfo, ConninfoError};
+pub use connect::secret::Secret;
+pub use operate::doctor::{Level, Report, doctor};
+pub use ship::spool;
 
-use batch::{Encoded, Frames, Gather};
-use metrics::{Metrics, now_seconds};
+use find::kubernetes;
+use operate::http;
+use operate::metrics::{Metrics, now_seconds};
+use read::target::{self, Common, link::Link};
+use ship::batch::{self, Encoded, Frames, Gather};
 use ship::client::Client;
+use ship::spool::Spool;
 use ship::{Queue, Shipper};
-use spool::Spool;
-use target::Common;
-use target::link::Link;
 
 /// A first look at a server takes less than this.
 const FIRST_FLUSH: Duration = Duration::from_secs(2);

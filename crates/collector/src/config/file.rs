@@ -13,9 +13,9 @@ use super::{
     Backend, Config, ConfigError, DEFAULT_FLUSH, DEFAULT_LISTEN, DEFAULT_ROTATE_EVERY, DEFAULT_SPOOL_BYTES, DEFAULT_SPOOL_FOLDER,
     Overrides, Source, SpoolOptions, TargetOptions, Token, host_name,
 };
-use crate::conninfo::{Conninfo, Environment, LoginFiles};
-use crate::credential::Credential;
-use crate::secret::Secret;
+use crate::connect::conninfo::{Conninfo, Environment, LoginFiles};
+use crate::connect::secret::Secret;
+use crate::ship::credential::Credential;
 
 const KEYS: &[&str] = &["backend", "spool", "collector", "target", "kubernetes", "view"];
 const BACKEND_KEYS: &[&str] = &[

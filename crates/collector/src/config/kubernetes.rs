@@ -6,8 +6,8 @@ use pganalytics_kubernetes::Access;
 
 use super::file::Place;
 use super::{ConfigError, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_DATABASES, TargetOptions};
-use crate::conninfo::{Conninfo, SslMode};
-use crate::secret::Secret;
+use crate::connect::conninfo::{Conninfo, SslMode};
+use crate::connect::secret::Secret;
 
 const KEYS: &[&str] = &[
     "enabled",
@@ -81,7 +81,7 @@ impl KubernetesOptions {
             user: None,
             password: None,
             password_file: None,
-            database: crate::kubernetes::recognise::DEFAULT_DATABASE.into(),
+            database: crate::find::kubernetes::recognise::DEFAULT_DATABASE.into(),
             sslmode: None,
             ca_file: None,
             cgroups: None,

@@ -7,7 +7,7 @@ use pganalytics_tls::{ClientAuth, MinVersion};
 
 use super::file::load;
 use super::{Config, Overrides, Token};
-use crate::conninfo::LoginFiles;
+use crate::connect::conninfo::LoginFiles;
 
 fn with(text: &str, variables: &[(&str, &str)], overrides: &Overrides) -> Result<Config, super::ConfigError> {
     let environment: BTreeMap<String, String> = variables.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();

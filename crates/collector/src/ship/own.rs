@@ -16,9 +16,9 @@ use uuid::Uuid;
 
 use super::{Failed, Outcome, Shipper};
 use crate::config::Source;
-use crate::credential::{Credential, hash_of_none};
-use crate::secret::Secret;
-use crate::target::now_us;
+use crate::connect::secret::Secret;
+use crate::read::target::now_us;
+use crate::ship::credential::{Credential, hash_of_none};
 
 /// Between tries to renew a credential.
 const RENEW_AGAIN: Duration = Duration::from_secs(60);

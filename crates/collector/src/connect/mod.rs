@@ -1,0 +1,5 @@
+//! How a server is reached.
+
+pub mod conninfo;
+pub mod secret;
+pub(crate) mod tls;

@@ -1,0 +1,187 @@
+//! One pod that is about PostgreSQL: what is known of it, and when it is looked at again.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::find::kubernetes::log::PodLog;
+use crate::find::kubernetes::pod::Facts;
+use crate::find::kubernetes::recognise::Candidate;
+use crate::read::target::link::Link;
+
+/// The wait after an attempt that failed; it doubles with each.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// What became of a pod, as /metrics counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum State {
+    /// It is a target.
+    Watched,
+    /// It has no address yet, or its first attempt is under way, or the API did not answer.
+    Waiting,
+    NoCredentials,
+    NoRight,
+    NotPostgresql,
+    /// Its annotations cannot be followed.
+    Wrong,
+    /// A pooler, or one that asked for it.
+    LeftOut,
+    /// Another pod, or a target of the configuration, has its name.
+    Duplicate,
+    TooMany,
+}
+
+impl State {
+    pub(super) const ALL: [Self; 9] = [
+        Self::Watched,
+        Self::Waiting,
+        Self::NoCredentials,
+        Self::NoRight,
+        Self::NotPostgresql,
+        Self::Wrong,
+        Self::LeftOut,
+        Self::Duplicate,
+        Self::TooMany,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Watched => "watched",
+            Self::Waiting => "waiting",
+            Self::NoCredentials => "no_credentials",
+            Self::NoRight => "no_right",
+            Self::NotPostgresql => "not_postgresql",
+            Self::Wrong => "wrong_annotation",
+            Self::LeftOut => "left_out",
+            Self::Duplicate => "duplicate",
+            Self::TooMany => "too_many",
+        }
+    }
+}
+
+/// What a pod has said when it was asked whether it is PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speaks {
+    /// Nobody has answered yet.
+    Nothing,
+    Postgresql,
+    Other,
+}
+
+/// One pod that is about PostgreSQL.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) scope: usize,
+    pub(super) uid: String,
+    pub(super) server: String,
+    pub(super) created: Option<String>,
+    /// `None` where it is only counted.
+    pub(super) meant: Option<Meant>,
+    pub(super) state: State,
+    /// What was said about it last.
+    pub(super) said: String,
+    pub(super) attempt_under_way: bool,
+    /// What it said last; see [`Self::speaks`].
+    pub(super) speaks: Speaks,
+    pub(super) failures: u32,
+    pub(super) next: Option<Instant>,
+    pub(super) last_attempt: Option<Instant>,
+    /// Its target.
+    pub(super) running: Option<Running>,
+    /// How far its log was read, whatever target reads on.
+    pub(super) log: Option<Arc<PodLog>>,
+}
+
+/// What is to be reached.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Meant {
+    pub(super) candidate: Candidate,
+    pub(super) address: Option<IpAddr>,
+    pub(super) facts: Arc<Facts>,
+}
+
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) link: Arc<Link>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Meant {
+    /// Whether another is reached in the same way.
+    pub(super) fn reaches_as(&self, other: &Self) -> bool {
+        // A failover changes the role, and nothing about the way in.
+        let way = |candidate: &Candidate| Candidate { role: None, ..candidate.clone() };
+        self.address == other.address && way(&self.candidate) == way(&other.candidate)
+    }
+}
+
+impl Found {
+    pub(super) fn new(scope: usize, uid: String, server: String, created: Option<String>, log: Option<Arc<PodLog>>) -> Self {
+        Self {
+            scope,
+            uid,
+            server,
+            created,
+            meant: None,
+            state: State::Waiting,
+            said: String::new(),
+            attempt_under_way: false,
+            speaks: Speaks::Nothing,
+            failures: 0,
+            next: None,
+            last_attempt: None,
+            running: None,
+            log,
+        }
+    }
+
+    /// What it speaks: what its target was once let in to is PostgreSQL, whoever was asked before.
+    pub(super) fn speaks(&self) -> Speaks {
+        let has_answered = self.running.as_ref().is_some_and(|running| running.link.has_answered());
+        if has_answered { Speaks::Postgresql } else { self.speaks }
+    }
+
+    /// It is looked at again later: longer with each time in a row, up to the cap.
+    pub(super) fn wait(&mut self, cap: Duration) {
+        let wait = RETRY.saturating_mul(2_u32.saturating_pow(self.failures)).min(cap);
+        self.failures = self.failures.saturating_add(1);
+        self.next = Some(Instant::now() + wait.mul_f64(0.75 + rand::random::<f64>() / 4.0));
+    }
+
+    /// Stops its target, if one runs.
+    pub(super) fn halt(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop.cancel();
+        }
+    }
+
+    /// What it is now, said once.
+    pub(super) fn tell(&mut self, key: &str, state: State, why: String) {
+        self.state = state;
+        if self.said == why {
+            return;
+        }
+        match state {
+            State::LeftOut => tracing::debug!(pod = key, why, "a pod is left out"),
+            _ if why.is_empty() => {}
+            _ => tracing::warn!(pod = key, state = state.name(), why, "a pod that should be a server is not read"),
+        }
+        self.said = why;
+    }
+
+    /// An attempt failed. A target that runs goes on with what it has.
+    pub(super) fn fail(&mut self, key: &str, state: State, why: String, cap: Duration) {
+        self.wait(cap);
+        match self.running {
+            Some(_) if self.said == why => {}
+            Some(_) => {
+                tracing::warn!(server = self.server, why, "the server's login cannot be read again; the last one is used");
+                self.said = why;
+            }
+            None => self.tell(key, state, why),
+        }
+    }
+}

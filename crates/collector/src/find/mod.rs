@@ -1,0 +1,3 @@
+//! Finds the servers that nobody named.
+
+pub mod kubernetes;
