@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pganalytics_tls::{ClientAuth, MinVersion};
 
-use super::file::load;
+use super::load::read as load;
 use super::{Config, Overrides, Token};
 use crate::connect::conninfo::LoginFiles;
 

@@ -52,14 +52,14 @@ async fn text(State(served): State<Served>, Extension(peer): Extension<Peer>) ->
         if tls.client_auth() == ClientAuth::Optional && peer.certificate.is_none() {
             return (StatusCode::FORBIDDEN, "show a certificate that [collector] tls_client_ca trusts\n").into_response();
         }
-        served.metrics.server_certificate(tls.figures());
+        served.metrics.ship.certificates.server(tls.figures());
     }
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], served.metrics.text()).into_response()
 }
 
 /// Ready: what is read can be kept.
 async fn ready(State(Served { metrics, .. }): State<Served>) -> impl IntoResponse {
-    if metrics.spool_on_disk.get() == 1 {
+    if metrics.ship.spool_on_disk.get() == 1 {
         (StatusCode::OK, "ok\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "the spool cannot be written\n")

@@ -1,5 +1,9 @@
 //! How the collector is operated: what it says about itself, to Prometheus and to people.
 
-pub mod doctor;
-pub(crate) mod http;
-pub(crate) mod metrics;
+mod doctor;
+mod http;
+mod metrics;
+mod run;
+
+pub use doctor::{Finding, Level, Report, doctor};
+pub use run::run;

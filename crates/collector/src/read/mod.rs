@@ -2,7 +2,8 @@
 
 mod breaker;
 mod cost;
-pub(crate) mod log;
+mod log;
+pub(crate) mod metrics;
 pub(crate) mod probe;
 pub mod redact;
 pub mod schedule;

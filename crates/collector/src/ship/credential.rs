@@ -23,10 +23,9 @@ use rand::RngExt as _;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::durable::write_whole;
+use crate::config::{CREDENTIAL_FILE, credential_file};
 use crate::connect::secret::Secret;
-use crate::ship::spool::write_whole;
-
-const FILE: &str = "credential";
 
 /// What the file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,18 +38,13 @@ pub(crate) struct Credential {
 }
 
 impl Credential {
-    /// Whether a folder has one.
-    pub(crate) fn is_in(folder: &Path) -> bool {
-        folder.join(FILE).exists()
-    }
-
     /// Reads it as this collector's. One of another identity (the spool's state was lost) is good for that one's batches only.
     ///
     /// # Errors
     /// Where the file cannot be read or made out.
     pub(crate) fn read(folder: &Path, collector: Uuid) -> anyhow::Result<Self> {
         let none = Self { folder: folder.to_owned(), collector, current: None, pending: None, former: None };
-        let file = folder.join(FILE);
+        let file = credential_file(folder);
         let text = match std::fs::read_to_string(&file) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(none),
@@ -127,9 +121,8 @@ impl Credential {
             text.push_str(&format!("former {collector} {}\n", secret.reveal()));
         }
         text.push_str("end .\n");
-        let folder = next.folder.display();
-        write_whole(&next.folder, FILE, text.as_bytes())
-            .with_context(|| format!("keep the collector's credential in {folder}: free some room there"))?;
+        write_whole(&next.folder, CREDENTIAL_FILE, text.as_bytes())
+            .with_context(|| format!("keep the collector's credential in {}: free some room there", next.folder.display()))?;
         *self = next;
         Ok(())
     }
@@ -184,9 +177,9 @@ mod tests {
         let (folder, collector) = (tempfile::tempdir()?, Uuid::new_v4());
         let read = || Credential::read(folder.path(), collector);
         let mut first = read()?;
-        assert!(!Credential::is_in(folder.path()) && first.secret_for(collector).is_none());
+        assert!(!credential_file(folder.path()).exists() && first.secret_for(collector).is_none());
         let asked = first.prepare()?;
-        assert_eq!(std::fs::metadata(folder.path().join(FILE))?.permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::metadata(credential_file(folder.path()))?.permissions().mode() & 0o777, 0o600);
         let mut again = read()?;
         assert_eq!((again.prepare()?, again.current()), (asked.clone(), None));
         again.promote(7)?;
@@ -226,7 +219,7 @@ mod tests {
         credential.prepare()?;
         credential.promote(1)?;
         assert!(!format!("{credential:?}").contains(CREDENTIAL_PREFIX));
-        let path = folder.path().join(FILE);
+        let path = credential_file(folder.path());
         let text = std::fs::read_to_string(&path)?;
         std::fs::write(&path, &text[..text.len() - 8])?;
         let error = Credential::read(folder.path(), collector).expect_err("damaged").to_string();

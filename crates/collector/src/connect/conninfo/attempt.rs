@@ -8,6 +8,9 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::{Address, Conninfo, Host, RootCert, SslMode};
 
+/// What we call ourselves in `pg_stat_activity`; our own sessions are left out of the sampled ones by it.
+pub(crate) const APPLICATION_NAME: &str = "pganalytics";
+
 /// One try to connect.
 #[derive(Debug, Clone)]
 pub struct Attempt {
@@ -77,7 +80,7 @@ impl Conninfo {
         let mut options = PgConnectOptions::new_without_pgpass()
             .port(host.port)
             .ssl_mode(mode)
-            .application_name(crate::read::session::APPLICATION_NAME)
+            .application_name(APPLICATION_NAME)
             // Poolers refuse startup parameters they do not know; this one is only for floats' last digits.
             .extra_float_digits(None)
             .statement_cache_capacity(0)

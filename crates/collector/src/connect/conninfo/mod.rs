@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use crate::connect::secret::Secret;
 
+pub(crate) use attempt::APPLICATION_NAME;
 pub use attempt::{Attempt, Roots, Trust};
 pub use login_files::LoginFiles;
 

@@ -19,17 +19,16 @@
 //! - While the API does not answer, what was found is read on.
 //! - A server's log is its container's, where that is asked for: by the API, a right of its own, and no hostPath ([`log`]).
 
-pub(crate) mod annotations;
-mod cgroup;
+mod access;
 mod credentials;
 mod discovery;
+mod examine;
 mod handshake;
-pub(crate) mod log;
-mod operators;
-pub(crate) mod pod;
+mod log;
+mod pod;
 pub mod recognise;
-pub(crate) mod rights;
-#[cfg(test)]
-mod tests;
+mod rights;
 
-pub(crate) use discovery::{Discovery, client, login_of, run, scopes};
+pub(crate) use access::client;
+pub(crate) use discovery::{Discovery, run};
+pub(crate) use examine::examine;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::{Entry, known};
+use super::entry::{Entry, known};
 
 /// A line: the keys of `jsonlog`, or an envelope around those of `csvlog`.
 #[derive(Deserialize)]

@@ -1,6 +1,6 @@
 //! `log_line_prefix`, read backwards: what the server wrote in front of a line of `stderr`.
 
-use super::{Entry, SEVERITIES, known};
+use super::entry::{Entry, SEVERITIES, known};
 
 /// A line that could be read in a great many ways is not worth more steps than this; then only severity and message are taken of it.
 const STEPS: usize = 2_000;

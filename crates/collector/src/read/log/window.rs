@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use pganalytics_views::View;
 
-use super::Entry;
+use super::entry::Entry;
 use crate::delta::rows::{Rows, Snapshot};
+use crate::read::redact::Redacted;
 
 /// The entries of one interval.
 #[derive(Debug, Default)]
@@ -51,7 +52,7 @@ impl Window {
                     "backend_type" => rows.set_text(column, entry.backend_type.as_deref()),
                     "error_severity" => rows.set_text(column, Some(&entry.severity)),
                     "sql_state_code" => rows.set_text(column, entry.sqlstate.as_deref()),
-                    "message" => rows.set_text(column, entry.message.as_deref()),
+                    "message" => rows.set_text(column, entry.message.as_ref().map(Redacted::as_str)),
                     "entries" => rows.set_int(column, Some(said.entries)),
                     "first_at" => rows.set_int(column, Some(said.first_us)),
                     "last_at" => rows.set_int(column, Some(said.last_us)),
@@ -72,7 +73,11 @@ mod tests {
     fn what_is_said_again_is_one_row_and_what_is_too_much_is_counted() {
         let views = pganalytics_views::ViewSet::builtin().expect("the built-in views");
         let view = views.get("postgres_log").expect("the view");
-        let entry = |message: &str| Entry { severity: "ERROR".into(), message: Some(message.into()), ..Entry::default() };
+        let entry = |message: &str| Entry {
+            severity: "ERROR".into(),
+            message: Some(crate::read::redact::message(message, None)),
+            ..Entry::default()
+        };
         let mut window = Window::default();
         for (message, at_us) in [("a", 5), ("b", 6), ("a", 3), ("a", 9), ("c", 10), ("c", 11)] {
             window.add(entry(message), at_us, 2);

@@ -1,34 +1,26 @@
 //! `pg_stat_activity`: sessions sampled each second and summed over ten, by what they were doing or waiting for.
 //!
 //! # Promise
-//! A connection of its own, so that no slow view holds a sample up; one query a second, grouped by the server. Where a sample
-//! takes the server long it is taken less often, and each one counts for the time since the last. Only the labels' bytes are kept
-//! between samples, and at most `max_rows` of them.
+//! One query, grouped by the server; each sample counts for the time since the last. Only the labels' bytes are kept between samples, and at
+//! most `max_rows` of them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pganalytics_views::View;
 use sqlx::postgres::PgRow;
-use tokio_util::sync::CancellationToken;
 
-use crate::delta;
-use crate::delta::rows::Rows;
-use crate::read::cost::Reading;
-use crate::read::schedule::stretched;
-use crate::read::session::{APPLICATION_NAME, Session, bytes};
-use crate::read::target::{Target, now_us};
+use crate::connect::conninfo::APPLICATION_NAME;
+use crate::delta::rows::{Rows, Snapshot, nanoseconds};
+use crate::read::session::{Session, SessionError, bytes};
 
-/// How often sessions are sampled.
-const SAMPLE: Duration = Duration::from_secs(1);
-/// After a failure to connect: the reader finds out whether the server is there; this is only a second connection.
-const RETRY: Duration = Duration::from_secs(5);
+/// The view that this probe reads.
+pub(crate) const VIEW: &str = "pg_stat_activity";
 const LABELS: usize = 8;
 
 /// Labels, in the order of the definition; then how many, and the greatest ages in ms. Background processes that wait for work
 /// (wait event type Activity) are left out; so are our own sessions. An idle session's last statement is not what it does.
-fn query(max_rows: usize) -> String {
+pub(crate) fn query(max_rows: usize) -> String {
     format!(
         "select a.datname, a.usename, a.application_name, a.backend_type, a.state, a.wait_event_type, a.wait_event, \
          case when a.state = 'idle' then null else a.query_id end, count(*), \
@@ -53,119 +45,52 @@ struct Doing {
 
 /// The samples of one window.
 #[derive(Debug, Default)]
-struct Window {
+pub(crate) struct Window {
     doing: HashMap<Vec<u8>, Doing>,
     key: Vec<u8>,
     begun_us: i64,
     cut: u64,
 }
 
-/// Samples until told to stop.
-pub(crate) async fn run(target: Arc<Target>, stop: CancellationToken) {
-    let Some(view) = target.view("pg_stat_activity") else { return };
-    let mut sampler = Sampler {
-        query: query(view.max_rows),
-        target,
-        session: None,
-        window: Window { begun_us: now_us(), ..Window::default() },
-        last: None,
-        view,
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = sampler.sample() => {}
-    }
-    sampler.end_window();
-}
-
-struct Sampler {
-    target: Arc<Target>,
-    view: Arc<View>,
-    query: String,
-    session: Option<Session>,
-    window: Window,
-    /// When the last sample was taken.
-    last: Option<Instant>,
-}
-
-impl Sampler {
-    async fn sample(&mut self) {
-        let mut next = tokio::time::Instant::now();
-        let mut window_ends = Instant::now() + self.view.interval;
-        loop {
-            tokio::time::sleep_until(next).await;
-            let wait = if self.target.is_up() {
-                self.sample_once().await
-            } else {
-                self.session = None;
-                self.last = None;
-                SAMPLE
-            };
-            let now = Instant::now();
-            if now >= window_ends {
-                self.end_window();
-                window_ends = (window_ends + self.view.interval).max(now);
-            }
-            next = (next + wait).max(tokio::time::Instant::now());
-        }
+impl Window {
+    /// A window that begins now.
+    pub(crate) fn begin(ts_us: i64) -> Self {
+        Self { begun_us: ts_us, ..Self::default() }
     }
 
-    /// Takes one sample; how long to wait for the next.
-    async fn sample_once(&mut self) -> Duration {
-        let Self { target, view, query, session, window, last } = self;
-        let (name, begun) = (view.name.as_str(), Instant::now());
-        let open = match session {
-            Some(open) => open,
-            None => match Session::open(&target.link.conninfo(), None).await {
-                Ok(opened) => session.insert(opened),
-                Err(error) => {
-                    *last = None;
-                    target.was_not_read(name, None, begun.elapsed(), &error.to_string());
-                    return RETRY;
-                }
-            },
-        };
-        // A sample stands for the time since the one before; the first for its usual second.
-        let weight = last.map_or(SAMPLE, |last| begun.duration_since(last)).min(view.interval);
+    /// Takes one sample, which stands for `weight`; rows read, and how long it took.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub(crate) async fn sample(
+        &mut self,
+        session: &mut Session,
+        view: &View,
+        query: &str,
+        weight: Duration,
+    ) -> Result<(u64, Duration), SessionError> {
         let weight_ms = u64::try_from(weight.as_millis()).unwrap_or_default();
         let mut rows = 0;
-        let outcome = open
-            .read(query, view.timeout, |row| {
-                rows += 1;
-                window.add(row, weight_ms, view.max_rows);
-            })
-            .await;
-        match outcome {
-            Ok(took) => {
-                *last = Some(begun);
-                target.was_read(name, None, Reading { duration: took, rows_read: rows, ..Reading::default() });
-                stretched(SAMPLE, target.busy(took)).min(view.interval)
-            }
-            Err(error) => {
-                if !error.is_harmless() {
-                    *session = None;
-                }
-                *last = None;
-                target.was_not_read(name, None, begun.elapsed(), &error.to_string());
-                RETRY
-            }
-        }
+        let took = session.read(query, view.timeout, |row| {
+            rows += 1;
+            self.add(row, weight_ms, view.max_rows);
+        });
+        let took = took.await?;
+        Ok((rows, took))
     }
 
-    /// Hands on what the window came to.
-    fn end_window(&mut self) {
-        let ts_us = now_us();
-        let window = std::mem::take(&mut self.window);
-        self.window = Window { begun_us: ts_us, key: window.key, ..Window::default() };
+    /// What the window came to, with the milliseconds it covers, and a new one begins; `None` where nothing was seen.
+    pub(crate) fn end(&mut self, view: &View, ts_us: i64) -> Option<(Snapshot, i64)> {
+        let window = std::mem::take(self);
+        (self.begun_us, self.key) = (ts_us, window.key);
         if window.doing.is_empty() {
-            return;
+            return None;
         }
-        let view = &self.view;
         let mut rows = Rows::new(view, window.doing.len());
         for doing in window.doing.values() {
             let mut labels = doing.labels.iter();
             for (column, definition) in view.columns.iter().enumerate() {
-                let age = |age: usize| doing.ages[age].and_then(crate::delta::rows::nanoseconds);
+                let age = |age: usize| doing.ages[age].and_then(nanoseconds);
                 match definition.name.as_str() {
                     "samples" => {
                         // Whole seconds; what was seen at all counts for one.
@@ -180,19 +105,9 @@ impl Sampler {
             }
             rows.end_row();
         }
-        let snapshot = rows.finish(ts_us, window.cut);
-        let interval_ms = Some(((ts_us - window.begun_us) / 1_000).max(0));
-        match delta::as_they_are(view, &self.target.options.name, &snapshot, interval_ms) {
-            Ok(rows) => {
-                self.target.were_shipped(&view.name, rows.num_rows() as u64);
-                self.target.common.gather.add(&view.name, rows);
-            }
-            Err(error) => self.target.was_not_read(&view.name, None, Duration::ZERO, &error.to_string()),
-        }
+        Some((rows.finish(ts_us, window.cut), ((ts_us - window.begun_us) / 1_000).max(0)))
     }
-}
 
-impl Window {
     fn add(&mut self, row: &PgRow, weight_ms: u64, max_rows: usize) {
         self.key.clear();
         for label in 0..LABELS {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use pganalytics_views::View;
 
 use crate::delta::rows::{Rows, Snapshot};
+use crate::read::probe::extension::Installed;
 use crate::read::session::{Session, SessionError, bytes};
-use crate::read::target::extensions::Installed;
 
 /// A cut is counted up to this many times `max_rows`; what is beyond is not even read, so the count is "at least".
 const COUNTED: usize = 2;

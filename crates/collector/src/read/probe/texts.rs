@@ -86,11 +86,11 @@ impl Texts {
                 let length = number(2).unwrap_or_default();
                 let decoded = String::from_utf8_lossy(text);
                 let redacted = redact::statement(&decoded);
-                let cut = usize::try_from(length).is_ok_and(|length| length > text.len()) || redacted.len() > TEXT_CAP;
+                let cut = usize::try_from(length).is_ok_and(|length| length > text.len()) || redacted.as_str().len() > TEXT_CAP;
                 for (column, definition) in view.columns.iter().enumerate() {
                     match definition.name.as_str() {
                         "queryid" => rows.set_int(column, Some(id)),
-                        "query" => rows.set_text(column, Some(&redacted)),
+                        "query" => rows.set_text(column, Some(redacted.as_str())),
                         "query_bytes" => rows.set_int(column, Some(length)),
                         "cut" => rows.set_int(column, Some(i64::from(cut))),
                         _ => rows.set_int(column, None),

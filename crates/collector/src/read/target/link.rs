@@ -1,4 +1,4 @@
-//! What may change under a target that runs: the way in, and what is known of its pod.
+//! What may change under a target that runs: the way in.
 //!
 //! A password that was rotated, or an authority, is no reason to begin anew: sessions that are open stay so, counters keep their baseline,
 //! and the next session takes the new login.
@@ -7,10 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::needs::{Host, LogSource};
 use crate::connect::conninfo::Conninfo;
-use crate::find::kubernetes::log::PodLog;
-use crate::find::kubernetes::pod::Facts;
-use crate::read::log::Prefix;
 
 /// Shared by a target and whoever found it.
 #[derive(Debug)]
@@ -18,8 +16,10 @@ pub(crate) struct Link {
     state: Mutex<State>,
     /// Rung where the server did not take the login, or is not who it should be.
     bell: Option<Arc<Notify>>,
+    /// Where the server runs, if that is known.
+    host: Option<Arc<dyn Host>>,
     /// Where the server's log is read, if it is.
-    log: Option<Arc<PodLog>>,
+    log: Option<Arc<dyn LogSource>>,
 }
 
 #[derive(Debug)]
@@ -29,28 +29,17 @@ struct State {
     login: u64,
     refused: bool,
     has_answered: bool,
-    pod: Option<Arc<Facts>>,
-    in_recovery: Option<bool>,
-    writes: Option<Arc<Writes>>,
-}
-
-/// How the server writes its log.
-#[derive(Debug, Default)]
-pub(crate) struct Writes {
-    pub prefix: Prefix,
-    /// To files of its own (`logging_collector`), not to its output.
-    pub to_files: bool,
 }
 
 impl Link {
     /// Of a target that the configuration names: nothing changes.
     pub(crate) fn fixed(conninfo: Conninfo) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::new(conninfo, None)), bell: None, log: None })
+        Arc::new(Self { state: Mutex::new(State::new(conninfo)), bell: None, host: None, log: None })
     }
 
-    /// Of a pod; the bell is rung where its way in may have changed.
-    pub(crate) fn of_pod(conninfo: Conninfo, pod: Arc<Facts>, bell: Arc<Notify>, log: Option<Arc<PodLog>>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::new(conninfo, Some(pod))), bell: Some(bell), log })
+    /// Of a target that was found; the bell is rung where its way in may have changed.
+    pub(crate) fn found(conninfo: Conninfo, bell: Arc<Notify>, host: Arc<dyn Host>, log: Option<Arc<dyn LogSource>>) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State::new(conninfo)), bell: Some(bell), host: Some(host), log })
     }
 
     pub(crate) fn conninfo(&self) -> Arc<Conninfo> {
@@ -97,37 +86,12 @@ impl Link {
         self.state().has_answered
     }
 
-    pub(crate) fn pod(&self) -> Option<Arc<Facts>> {
-        self.state().pod.clone()
+    pub(crate) fn host(&self) -> Option<Arc<dyn Host>> {
+        self.host.clone()
     }
 
-    pub(crate) fn set_pod(&self, pod: Arc<Facts>) {
-        self.state().pod = Some(pod);
-    }
-
-    /// The server itself says what it is.
-    pub(crate) fn tells_role(&self, in_recovery: Option<bool>) {
-        self.state().in_recovery = in_recovery;
-    }
-
-    pub(crate) fn role(&self) -> Option<bool> {
-        self.state().in_recovery
-    }
-
-    pub(crate) fn log(&self) -> Option<Arc<PodLog>> {
+    pub(crate) fn log(&self) -> Option<Arc<dyn LogSource>> {
         self.log.clone()
-    }
-
-    /// The server itself says how it writes its log.
-    pub(crate) fn tells_log(&self, line_prefix: &str, to_files: bool) {
-        if self.log.is_some() {
-            self.state().writes = Some(Arc::new(Writes { prefix: Prefix::new(line_prefix), to_files }));
-        }
-    }
-
-    /// How it does; as nobody knows it where it has not said.
-    pub(crate) fn writes(&self) -> Arc<Writes> {
-        self.state().writes.clone().unwrap_or_default()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -136,7 +100,7 @@ impl Link {
 }
 
 impl State {
-    fn new(conninfo: Conninfo, pod: Option<Arc<Facts>>) -> Self {
-        Self { conninfo: Arc::new(conninfo), login: 0, refused: false, has_answered: false, pod, in_recovery: None, writes: None }
+    fn new(conninfo: Conninfo) -> Self {
+        Self { conninfo: Arc::new(conninfo), login: 0, refused: false, has_answered: false }
     }
 }

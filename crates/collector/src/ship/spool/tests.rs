@@ -10,7 +10,9 @@ use bytes::Bytes;
 use pganalytics_views::wire::{Header, Limits, decode_header, encode};
 use proptest::prelude::*;
 
-use super::{Oldest, Spool, name};
+use super::folder::name;
+use super::rejected::REJECTED_FILES;
+use super::{Oldest, Spool};
 
 const LARGE: u64 = 1 << 30;
 
@@ -153,14 +155,14 @@ fn a_full_spool_drops_the_oldest_and_the_next_header_tells_how_many_rows() {
 fn rejected_batches_are_kept_and_bounded() {
     let folder = tempfile::tempdir().expect("folder");
     let mut spool = open(folder.path());
-    for _ in 0..super::REJECTED_FILES + 5 {
+    for _ in 0..REJECTED_FILES + 5 {
         let sequence = append(&mut spool, 1);
         spool.reject(sequence);
     }
     assert!(spool.is_empty());
-    assert_eq!(spool.counts().rejected, super::REJECTED_FILES as u64 + 5);
+    assert_eq!(spool.counts().rejected, REJECTED_FILES as u64 + 5);
     let kept = fs::read_dir(folder.path().join("rejected")).expect("folder").count();
-    assert_eq!(kept, super::REJECTED_FILES);
+    assert_eq!(kept, REJECTED_FILES);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use pganalytics_kubernetes::Client;
 
-use super::found::{Meant, Speaks};
+use super::found::{Intended, Speaks};
 use crate::config::KubernetesOptions;
 use crate::find::kubernetes::credentials::{self, Missing, Resolved};
 use crate::find::kubernetes::handshake::{self, Answer};
@@ -23,7 +23,7 @@ pub(super) enum Outcome {
 pub(super) struct Attempt {
     pub(super) key: String,
     pub(super) uid: String,
-    pub(super) meant: Meant,
+    pub(super) intended: Intended,
     pub(super) speaks: Speaks,
     pub(super) outcome: Outcome,
 }
@@ -35,21 +35,21 @@ pub(super) struct Attempt {
 pub(super) async fn attempt(
     client: &Client,
     options: &KubernetesOptions,
-    meant: &Meant,
+    intended: &Intended,
     address: IpAddr,
     speaks: Speaks,
     is_target: bool,
 ) -> (Speaks, Outcome) {
     let speaks = match speaks {
         Speaks::Postgresql => speaks,
-        Speaks::Nothing | Speaks::Other => match handshake::ask(SocketAddr::new(address, meant.candidate.port)).await {
+        Speaks::Nothing | Speaks::Other => match handshake::ask(SocketAddr::new(address, intended.candidate.port)).await {
             Answer::PostgreSql => Speaks::Postgresql,
             Answer::Nobody if speaks == Speaks::Nothing && !is_target => speaks,
             Answer::Nobody => return (speaks, Outcome::Nobody),
             answer => return (Speaks::Other, Outcome::NotPostgresql(answer)),
         },
     };
-    match credentials::resolve(client, options, &meant.facts.namespace, address, &meant.candidate).await {
+    match credentials::resolve(client, options, &intended.facts.namespace, address, &intended.candidate).await {
         Ok(resolved) => (speaks, Outcome::Login(Box::new(resolved))),
         Err(missing) => (speaks, Outcome::Missing(missing)),
     }

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::find::kubernetes::log::PodLog;
-use crate::find::kubernetes::pod::Facts;
+use crate::find::kubernetes::pod::{Facts, PodHost};
 use crate::find::kubernetes::recognise::Candidate;
-use crate::read::target::link::Link;
+use crate::read::target::Link;
 
 /// The wait after an attempt that failed; it doubles with each.
 const RETRY: Duration = Duration::from_secs(2);
@@ -79,7 +79,7 @@ pub(super) struct Found {
     pub(super) server: String,
     pub(super) created: Option<String>,
     /// `None` where it is only counted.
-    pub(super) meant: Option<Meant>,
+    pub(super) intended: Option<Intended>,
     pub(super) state: State,
     /// What was said about it last.
     pub(super) said: String,
@@ -97,7 +97,7 @@ pub(super) struct Found {
 
 /// What is to be reached.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Meant {
+pub(super) struct Intended {
     pub(super) candidate: Candidate,
     pub(super) address: Option<IpAddr>,
     pub(super) facts: Arc<Facts>,
@@ -106,10 +106,11 @@ pub(super) struct Meant {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) link: Arc<Link>,
+    pub(super) pod: Arc<PodHost>,
     pub(super) stop: CancellationToken,
 }
 
-impl Meant {
+impl Intended {
     /// Whether another is reached in the same way.
     pub(super) fn reaches_as(&self, other: &Self) -> bool {
         // A failover changes the role, and nothing about the way in.
@@ -125,7 +126,7 @@ impl Found {
             uid,
             server,
             created,
-            meant: None,
+            intended: None,
             state: State::Waiting,
             said: String::new(),
             attempt_under_way: false,

@@ -1,16 +1,32 @@
 //! A pod that nobody answers for yet: how long it is taken for a server, and by what it is found to be none.
 
-use std::net::Ipv4Addr;
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
 
+use pganalytics_kubernetes::api::Pod;
+use pganalytics_kubernetes::{Access, Client, Event};
 use pganalytics_views::ViewSet;
+use prometheus_client::registry::Registry;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::*;
-use crate::config::Watched;
+use super::attempt::attempt;
+use super::follow::QUEUE;
+use super::found::{Found, Intended, Speaks};
+use super::known::{Discovery, Known};
+use super::settle::RETRY_CAP;
+use crate::config::{KubernetesOptions, Watched};
 use crate::connect::conninfo::SslMode;
-use crate::operate::metrics::Metrics;
+use crate::find::kubernetes::pod::Facts;
+use crate::find::kubernetes::recognise::{Recognised, recognise};
+use crate::find::metrics::Metrics;
+use crate::read::target::Common;
 use crate::ship::batch::Gather;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -18,14 +34,14 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Discovery that asks its API nothing: the login is in the configuration.
-fn discovery() -> Discovery {
+fn discovery(registry: &mut Registry) -> Discovery {
     let mut options = KubernetesOptions::new(Watched::default());
     options.secrets = false;
     options.user = Some("monitor".into());
     options.sslmode = Some(SslMode::Disable);
     let url = "http://127.0.0.1:1".parse().expect("a URL");
     let client = Client::new(Access { url, token_file: "/nonexistent".into(), ca_file: None, namespace: None }).expect("a client");
-    Discovery { options, client, taken: HashSet::new() }
+    Discovery { options, client, taken: HashSet::new(), metrics: Arc::new(Metrics::register(registry)) }
 }
 
 fn pod(port: u16) -> Pod {
@@ -61,19 +77,24 @@ async fn listen_and_say(port: u16, words: &'static [u8]) -> (u16, tokio::task::J
 }
 
 /// Waits until /metrics has, or has not, this text.
-async fn says(metrics: &Metrics, text: &str, is_there: bool) {
+async fn says(metrics: &Registry, text: &str, is_there: bool) {
+    let shown = || {
+        let mut shown = String::new();
+        prometheus_client::encoding::text::encode(&mut shown, metrics).expect("a text");
+        shown
+    };
     let waiting = async {
-        while metrics.text().contains(text) != is_there {
+        while shown().contains(text) != is_there {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     let waited = tokio::time::timeout(PATIENCE, waiting).await;
-    assert!(waited.is_ok(), "{text} ({is_there})\n{}", metrics.text());
+    assert!(waited.is_ok(), "{text} ({is_there})\n{}", shown());
 }
 
 #[tokio::test]
 async fn who_does_not_answer_yet_is_worth_a_target_and_who_said_something_else_is_not() {
-    let Discovery { options, client, .. } = discovery();
+    let Discovery { options, client, .. } = discovery(&mut Registry::default());
     let (postgres, one) = listen_and_say(0, b"N").await;
     let (web, two) = listen_and_say(0, b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
     let (silent, three) = listen_and_say(0, b"").await;
@@ -93,8 +114,8 @@ async fn who_does_not_answer_yet_is_worth_a_target_and_who_said_something_else_i
         let pod = pod(port);
         let Recognised::Server(candidate) = recognise(&pod) else { panic!("a server") };
         let facts = Arc::new(Facts::new(&pod, &candidate, None, None));
-        let meant = Meant { candidate: *candidate, address: Some(LOOPBACK), facts };
-        let (speaks, outcome) = attempt(&client, &options, &meant, LOOPBACK, before, is_target).await;
+        let intended = Intended { candidate: *candidate, address: Some(LOOPBACK), facts };
+        let (speaks, outcome) = attempt(&client, &options, &intended, LOOPBACK, before, is_target).await;
         assert_eq!(speaks, after, "{before:?} {is_target} {outcome:?}");
         assert!(format!("{outcome:?}").starts_with(came_to), "{before:?} {is_target} {outcome:?}");
     }
@@ -115,12 +136,14 @@ fn it_is_looked_at_less_and_less_often_and_never_less_than_its_cap() {
 
 #[tokio::test]
 async fn a_pod_that_is_found_before_it_listens_is_a_target_until_it_speaks_something_else() {
-    let metrics = Arc::new(Metrics::default());
+    let mut metrics = Registry::default();
+    let discovery = discovery(&mut metrics);
+    let read = Arc::new(crate::read::metrics::Metrics::register(&mut metrics));
     let views = ViewSet::builtin().expect("views").iter().cloned().collect();
-    let common = Common { collector: "c".into(), views, gather: Gather::new(), metrics: Arc::clone(&metrics) };
+    let common = Common { collector: "c".into(), views, gather: Gather::new(), metrics: read };
     let stop = CancellationToken::new();
     let (events, heard) = mpsc::channel(QUEUE);
-    let following = tokio::spawn(Known::new(discovery(), Arc::new(common), stop.clone()).follow(heard));
+    let following = tokio::spawn(Known::new(discovery, Arc::new(common), stop.clone()).follow(heard));
     let port = free().await;
     events.send((0, Ok(Event::Applied(Box::new(pod(port)))))).await.expect("heard");
     says(&metrics, "kubernetes_pods{state=\"watched\"} 1", true).await;
