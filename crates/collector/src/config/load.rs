@@ -9,14 +9,14 @@ use std::time::Duration;
 use pganalytics_tls::ServerFiles;
 use pganalytics_views::{View, ViewSet};
 
-use super::backend::{self, Backend};
+use super::backend::Backend;
 use super::collector::{self, Collector, DEFAULT_FLUSH, host_name};
 use super::kubernetes::{self, KubernetesOptions};
 use super::overrides::Overrides;
 use super::place::{ConfigError, Place};
 use super::spool::{self, SpoolOptions};
 use super::target::{self, TargetOptions};
-use super::view;
+use super::{backend_table, view};
 
 const KEYS: &[&str] = &["backend", "spool", "collector", "target", "kubernetes", "view"];
 
@@ -74,7 +74,7 @@ pub(super) fn read(place: &str, text: &str, environment: &BTreeMap<String, Strin
     let root = Place::root(place, text, environment)?;
     root.only(KEYS)?;
     let spool = spool::read(&root.table_of("spool")?, overrides)?;
-    let backend = backend::read(&root.table_of("backend")?, overrides, &spool.folder)?;
+    let backend = backend_table::read(&root.table_of("backend")?, overrides, &spool.folder)?;
     let Collector { name, listen, tls, flush, views } = collector::read(&root.table_of("collector")?, overrides)?;
     let views = view::read(&root, views)?;
     let kubernetes = kubernetes::read(&root.table_of("kubernetes")?)?;

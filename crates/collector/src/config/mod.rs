@@ -64,6 +64,7 @@
 //! ```
 
 mod backend;
+mod backend_table;
 mod collector;
 mod kubernetes;
 mod load;

@@ -11,6 +11,8 @@ use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringB
 use arrow_array::{Array, ArrayRef};
 use pganalytics_views::{Type, View};
 
+use super::text_format;
+
 /// Bytes of one text cell. PostgreSQL's own names have 63 bytes; only statements and settings come near, and a longer one
 /// would crowd out everything else in a batch.
 pub const TEXT_CAP: usize = 64 * 1024;
@@ -93,17 +95,17 @@ impl Rows {
             }
             (Cells::Bool(cells), Some(value)) => append(value == b"t" || value == b"f", cells, |cells| cells.append_value(value == b"t")),
             (Cells::Int8(cells), Some(value)) => {
-                let number = parse_int(value);
+                let number = text_format::int(value);
                 cells.append_option(number);
                 number.is_some()
             }
             (Cells::Duration(cells), Some(value)) => {
-                let number = parse_float(value).and_then(nanoseconds);
+                let number = text_format::float(value).and_then(nanoseconds);
                 cells.append_option(number);
                 number.is_some()
             }
             (Cells::Float8(cells), Some(value)) => {
-                let number = parse_float(value);
+                let number = text_format::float(value);
                 cells.append_option(number);
                 number.is_some()
             }
@@ -112,7 +114,7 @@ impl Rows {
                 true
             }
             (Cells::Timestamptz(cells), Some(value)) => {
-                let time = parse_timestamptz(value);
+                let time = text_format::timestamptz(value);
                 cells.append_option(time);
                 // 'infinity' is a value PostgreSQL knows and Arrow does not: null, and no defect.
                 time.is_some() || value.ends_with(b"infinity")
@@ -221,20 +223,6 @@ fn append_text(cells: &mut StringBuilder, value: &[u8]) {
     }
 }
 
-fn parse_int(value: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(value).ok()?;
-    // numeric columns (wal_bytes) may come with a fraction of zero; what does not fit in 64 bits is held at the end.
-    text.parse().ok().or_else(|| {
-        let number: f64 = text.parse().ok().filter(|number: &f64| number.is_finite())?;
-        #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is meant")]
-        Some(number as i64)
-    })
-}
-
-fn parse_float(value: &[u8]) -> Option<f64> {
-    std::str::from_utf8(value).ok()?.parse().ok()
-}
-
 /// Milliseconds as integer nanoseconds.
 #[must_use]
 pub fn nanoseconds(milliseconds: f64) -> Option<i64> {
@@ -242,40 +230,10 @@ pub fn nanoseconds(milliseconds: f64) -> Option<i64> {
     milliseconds.is_finite().then(|| (milliseconds * NS_PER_MS).round() as i64)
 }
 
-/// `2024-05-06 07:08:09.123456+00` (`DateStyle` ISO) as microseconds since the epoch.
-#[must_use]
-pub fn parse_timestamptz(value: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(value).ok()?;
-    let (date, time) = text.split_once(' ')?;
-    let date = chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").ok()?;
-    let zone = time.find(['+', '-'])?;
-    let (time, zone) = time.split_at(zone);
-    let time = chrono::NaiveTime::parse_from_str(time, "%H:%M:%S%.f").ok()?;
-    let mut parts = zone[1..].split(':').map(|part| part.parse::<i64>().ok());
-    let seconds = parts.next()?? * 3_600 + parts.next().flatten().unwrap_or(0) * 60 + parts.next().flatten().unwrap_or(0);
-    let offset = if zone.starts_with('-') { -seconds } else { seconds };
-    Some(date.and_time(time).and_utc().timestamp_micros() - offset * 1_000_000)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use arrow_array::cast::AsArray;
-
-    #[test]
-    fn timestamps_are_read_with_any_offset_and_any_fraction() {
-        for (text, micros) in [
-            ("1970-01-01 00:00:00+00", 0),
-            ("1970-01-01 00:00:01.5+00", 1_500_000),
-            ("1970-01-01 05:30:00.000001+05:30", 1),
-            ("1969-12-31 19:00:00-05", 0),
-            ("2024-05-06 07:08:09.123456+00", 1_714_979_289_123_456),
-        ] {
-            assert_eq!(parse_timestamptz(text.as_bytes()), Some(micros), "{text}");
-        }
-        assert_eq!(parse_timestamptz(b"infinity"), None);
-        assert_eq!(parse_timestamptz(b"2024-05-06"), None);
-    }
 
     #[test]
     fn texts_of_any_encoding_are_taken_and_cut_at_a_character() {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use super::{Address, Conninfo, Host, RootCert, SslMode};
+use super::address::{Address, Host};
+use super::info::Conninfo;
+use super::modes::{RootCert, SslMode};
 
 /// What we call ourselves in `pg_stat_activity`; our own sessions are left out of the sampled ones by it.
 pub(crate) const APPLICATION_NAME: &str = "pganalytics";

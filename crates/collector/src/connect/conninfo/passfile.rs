@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::{Address, SOCKET_FOLDERS};
+use super::address::{Address, SOCKET_FOLDERS};
 use crate::connect::secret::Secret;
 
 pub(super) struct Entry {

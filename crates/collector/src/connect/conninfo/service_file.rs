@@ -6,8 +6,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::parse::{Settings, known_key};
-use super::{ConninfoError, Environment};
+use super::environment::Environment;
+use super::error::ConninfoError;
+use super::keys::{Settings, known_key};
 
 /// `pg_config --sysconfdir` of Debian's packages, of the RPMs and of a build from source.
 const SYSTEM_FOLDERS: [&str; 3] = ["/etc/postgresql-common", "/etc/sysconfig/pgsql", "/usr/local/pgsql/etc"];
