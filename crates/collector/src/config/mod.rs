@@ -74,6 +74,7 @@ mod spool;
 mod target;
 #[cfg(test)]
 mod tests;
+mod value;
 mod view;
 
 pub use backend::{Backend, DEFAULT_ROTATE_EVERY, Source, Token};

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use pganalytics_views::parse_duration;
 
+use super::value::{self, Truth};
+
 /// What is wrong with the configuration: where, what, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {key}: {problem}; {remedy}")]
@@ -152,35 +154,10 @@ impl<'a> Place<'a> {
             return u64::try_from(*bytes).map(Some).map_err(|_| wrong());
         }
         let Some(text) = self.string(key, variable)? else { return Ok(None) };
-        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let (number, unit) = text.split_at(digits);
-        let shift = match unit.trim() {
-            "" | "B" => 0,
-            "KiB" | "kB" | "KB" => 10,
-            "MiB" | "MB" => 20,
-            "GiB" | "GB" => 30,
-            "TiB" | "TB" => 40,
-            _ => return Err(wrong()),
-        };
-        let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
-        bytes.map(Some).ok_or_else(wrong)
+        value::size(&text).map(Some).ok_or_else(wrong)
     }
 }
 
-/// A truth value as a variable has it.
-struct Truth(bool);
-
-impl FromStr for Truth {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "true" | "1" | "yes" | "on" => Ok(Self(true)),
-            "false" | "0" | "no" | "off" => Ok(Self(false)),
-            _ => Err("write true or false".to_owned()),
-        }
-    }
-}
 fn line_of(text: &str, offset: usize) -> String {
     format!(" (line {})", text.get(..offset).map_or(0, |front| front.matches('\n').count()) + 1)
 }

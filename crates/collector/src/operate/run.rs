@@ -14,7 +14,7 @@ use super::metrics::Metrics;
 use crate::config::Config;
 use crate::find::kubernetes;
 use crate::read::target::{self, Common, Link};
-use crate::ship::batch::Gather;
+use crate::ship::gather::Gather;
 use crate::ship::spool::Spool;
 use crate::ship::{self, Client, Closing, Queue, Shipper};
 

@@ -1,113 +1,15 @@
-//! What was read is gathered here and closed into batches.
+//! Rows as a batch.
 //!
 //! # Promise
 //! A batch keeps within the wire's limits: rows are put into as many batches as that takes. A row too large for any batch is
 //! dropped and counted.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use arrow_array::RecordBatch;
 use bytes::Bytes;
 use pganalytics_views::wire::{self, Header, Limits, WireError};
-use tokio::sync::Notify;
-
-/// Bytes in memory after which a batch is closed before its time: what a busy fleet reads in a few seconds.
-const FULL: usize = 16 << 20;
-/// Bytes of rows put into one batch: far below the wire's limit, and what the collector encodes at a time.
-const BATCH: usize = 16 << 20;
 
 /// Rows by view.
 pub type Frames = Vec<(String, RecordBatch)>;
-
-/// Rows read and not yet in a batch.
-#[derive(Debug, Default)]
-pub struct Gather {
-    inner: Mutex<Gathered>,
-    full: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Gathered {
-    views: BTreeMap<String, Vec<RecordBatch>>,
-    bytes: usize,
-}
-
-impl Gather {
-    #[must_use]
-    pub fn new() -> Arc<Self> {
-        Arc::default()
-    }
-
-    /// Adds rows of a view.
-    pub fn add(&self, view: &str, rows: RecordBatch) {
-        if rows.num_rows() == 0 {
-            return;
-        }
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.bytes += rows.get_array_memory_size();
-        match inner.views.get_mut(view) {
-            Some(batches) => batches.push(rows),
-            None => drop(inner.views.insert(view.into(), vec![rows])),
-        }
-        if inner.bytes > FULL {
-            self.full.notify_one();
-        }
-    }
-
-    /// Waits until there is more than should wait for its time.
-    pub async fn full(&self) {
-        self.full.notified().await;
-    }
-
-    /// Everything gathered, cut into batches' worth.
-    #[must_use]
-    pub fn take(&self) -> Vec<Frames> {
-        let gathered = std::mem::take(&mut *self.inner.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut batches = Vec::new();
-        let (mut frames, mut bytes) = (Frames::new(), 0);
-        for (view, rows) in gathered.views {
-            for rows in concat(&view, &rows) {
-                let size = rows.get_array_memory_size();
-                if bytes + size > BATCH && !frames.is_empty() {
-                    batches.push(std::mem::take(&mut frames));
-                    bytes = 0;
-                }
-                bytes += size;
-                frames.push((view.clone(), rows));
-            }
-        }
-        if !frames.is_empty() {
-            batches.push(frames);
-        }
-        batches
-    }
-}
-
-/// One batch of rows a view, or a few where they are many.
-fn concat(view: &str, rows: &[RecordBatch]) -> Vec<RecordBatch> {
-    let (mut done, mut begin, mut bytes) = (Vec::new(), 0, 0);
-    for (i, part) in rows.iter().enumerate() {
-        let size = part.get_array_memory_size();
-        if bytes + size > BATCH && i > begin {
-            done.extend(join(view, &rows[begin..i]));
-            (begin, bytes) = (i, 0);
-        }
-        bytes += size;
-    }
-    done.extend(join(view, &rows[begin..]));
-    done
-}
-
-fn join(view: &str, rows: &[RecordBatch]) -> Option<RecordBatch> {
-    match rows {
-        [] => None,
-        [one] => Some(one.clone()),
-        many => arrow_select::concat::concat_batches(many[0].schema_ref(), many)
-            .inspect_err(|error| tracing::error!(view, %error, "rows of one view differ in shape and were dropped"))
-            .ok(),
-    }
-}
 
 /// What became of frames.
 #[derive(Debug)]
@@ -151,13 +53,15 @@ fn halves(mut frames: Frames) -> Vec<Frames> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use arrow_array::{StringArray, TimestampMicrosecondArray};
     use arrow_schema::{DataType, Field, Schema, TimeUnit};
     use uuid::Uuid;
 
-    fn texts(rows: usize) -> RecordBatch {
+    pub(in crate::ship) fn texts(rows: usize) -> RecordBatch {
         let ts = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
         let schema = Schema::new(vec![Field::new("ts", ts, false), Field::new("text", DataType::Utf8, true)]);
         // No two are alike, so that compression does not hide the size.
@@ -205,17 +109,5 @@ mod tests {
         let limits = Limits { encoded: 10, ..Limits::default() };
         let outcome = encode(header(), vec![("a".to_owned(), texts(1))], &limits);
         assert!(matches!(outcome, Encoded::Dropped { rows: 1, .. }));
-    }
-
-    #[test]
-    fn rows_of_one_view_are_joined() {
-        let gather = Gather::new();
-        gather.add("b", texts(2));
-        gather.add("a", texts(1));
-        gather.add("b", texts(3));
-        let batches = gather.take();
-        let shape: Vec<_> = batches.iter().flatten().map(|(view, rows)| (view.as_str(), rows.num_rows())).collect();
-        assert_eq!(shape, [("a", 1), ("b", 5)]);
-        assert!(gather.take().is_empty());
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use pganalytics_views::wire::{Header, Limits, Status};
 
-use super::batch::{self, Encoded, Frames, Gather};
+use super::batch::{self, Encoded, Frames};
+use super::gather::Gather;
 use super::metrics::Metrics;
 use super::queue::Queue;
 use super::spool::Spool;

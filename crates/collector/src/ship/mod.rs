@@ -16,6 +16,7 @@ mod client;
 mod closing;
 mod credential;
 mod durable;
+pub mod gather;
 pub(crate) mod metrics;
 mod outcome;
 mod own_credential;

@@ -17,6 +17,7 @@ mod entry;
 mod json;
 mod line;
 mod prefix;
+mod stderr;
 mod window;
 
 pub(crate) use line::parse;

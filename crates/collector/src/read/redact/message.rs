@@ -9,7 +9,7 @@
 //!
 //! Words outside of quotes are let through: what a function's author writes into a `RAISE` without quotes is shown.
 
-use super::Redacted;
+use super::redacted::Redacted;
 
 /// Stands for what is hidden.
 const HIDDEN: &str = "…";
@@ -26,7 +26,7 @@ const QUOTES: [(char, &[char]); 5] = [('"', &['"']), ('“', &['”']), ('„', 
 
 /// The message without values.
 pub(crate) fn message(text: &str, sqlstate: Option<&str>) -> Redacted {
-    Redacted(template(text, sqlstate))
+    Redacted::new(template(text, sqlstate))
 }
 
 fn template(message: &str, sqlstate: Option<&str>) -> String {

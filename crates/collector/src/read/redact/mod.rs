@@ -2,19 +2,11 @@
 //!
 //! [`Redacted`] can be made here alone, so that no other text can be shipped where one is asked for.
 
+mod lexer;
 mod message;
+mod redacted;
 mod statement;
 
 pub(crate) use message::message;
+pub use redacted::Redacted;
 pub use statement::statement;
-
-/// A text without values.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Redacted(String);
-
-impl Redacted {
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}

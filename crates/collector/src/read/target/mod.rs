@@ -15,10 +15,12 @@ mod follower;
 mod link;
 mod needs;
 mod reader;
+mod readings;
 mod run;
 mod sampler;
 mod sessions;
 mod state;
+mod way_in;
 
 pub(crate) use link::Link;
 pub(crate) use needs::{Host, LogSource, Piece};

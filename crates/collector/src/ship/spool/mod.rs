@@ -24,13 +24,16 @@
 //! Sequences are reserved in `state` a thousand at a time, so that an append costs one file; a restart goes on above the reserved
 //! ones, and the gap means nothing. All calls block on the disk: the caller runs them off the async threads.
 
+mod append;
 mod batches;
 mod bounds;
 mod folder;
+mod front;
 mod open;
 mod rejected;
 mod state;
 #[cfg(test)]
 mod tests;
 
-pub use batches::{Counts, Oldest, Spool};
+pub use batches::{Counts, Spool};
+pub use front::Oldest;

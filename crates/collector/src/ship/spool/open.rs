@@ -8,7 +8,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use uuid::Uuid;
 
-use super::batches::{Counts, Entry, RESERVE, Spool};
+use super::append::RESERVE;
+use super::batches::{Counts, Entry, Spool};
 use super::folder::scan;
 use super::state::State;
 

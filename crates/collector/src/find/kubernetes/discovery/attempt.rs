@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use pganalytics_kubernetes::Client;
 
-use super::found::{Intended, Speaks};
+use super::found::Intended;
+use super::state::Speaks;
 use crate::config::KubernetesOptions;
 use crate::find::kubernetes::credentials::{self, Missing, Resolved};
 use crate::find::kubernetes::handshake::{self, Answer};

@@ -7,8 +7,9 @@ use pganalytics_kubernetes::api::Pod;
 use pganalytics_kubernetes::{ApiError, Event};
 use tokio::time::Instant;
 
-use super::found::{Found, Intended, Speaks, State};
+use super::found::{Found, Intended};
 use super::known::Known;
+use super::state::{Speaks, State};
 use crate::find::kubernetes::access::place;
 use crate::find::kubernetes::log::PodLog;
 use crate::find::kubernetes::pod::Facts;

@@ -10,7 +10,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::Attempt;
-use super::found::{Found, State};
+use super::found::Found;
+use super::state::State;
 use crate::config::KubernetesOptions;
 use crate::find::kubernetes::access::scopes;
 use crate::find::metrics::Metrics;

@@ -17,6 +17,7 @@ mod found;
 mod hear;
 mod known;
 mod settle;
+mod state;
 #[cfg(test)]
 mod tests;
 

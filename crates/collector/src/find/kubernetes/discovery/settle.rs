@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::attempt::{Attempt, Outcome, attempt};
-use super::found::{Found, Running, Speaks, State};
+use super::found::{Found, Running};
 use super::known::Known;
+use super::state::{Speaks, State};
 use crate::find::kubernetes::credentials::{Missing, Resolved};
 use crate::find::kubernetes::handshake::Answer;
 use crate::find::kubernetes::log::LogOfPod;

@@ -18,16 +18,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::attempt::attempt;
 use super::follow::QUEUE;
-use super::found::{Found, Intended, Speaks};
+use super::found::{Found, Intended};
 use super::known::{Discovery, Known};
 use super::settle::RETRY_CAP;
+use super::state::Speaks;
 use crate::config::{KubernetesOptions, Watched};
 use crate::connect::conninfo::SslMode;
 use crate::find::kubernetes::pod::Facts;
 use crate::find::kubernetes::recognise::{Recognised, recognise};
 use crate::find::metrics::Metrics;
 use crate::read::target::Common;
-use crate::ship::batch::Gather;
+use crate::ship::gather::Gather;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Two of the first waits and what a busy machine adds.

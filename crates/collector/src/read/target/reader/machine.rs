@@ -1,5 +1,6 @@
 //! What the server runs on: this machine, or a host that whoever found it knows.
 
+use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,6 +8,7 @@ use pganalytics_views::View;
 
 use super::memory::Reader;
 use crate::clock::now_us;
+use crate::connect::conninfo::{Address, Conninfo};
 use crate::read::probe::host;
 
 impl Reader {
@@ -32,4 +34,23 @@ impl Reader {
             Err(error) => self.target.was_not_read(&view.name, None, begun.elapsed(), &format!("{error:#}")),
         }
     }
+
+    pub(super) fn is_local(&mut self) -> bool {
+        let addr = self.server_addr.as_deref();
+        *self.local.get_or_insert_with(|| is_local(&self.target.link.conninfo(), addr))
+    }
+}
+
+/// Whether a server runs on this machine, so that /proc is its host's.
+fn is_local(conninfo: &Conninfo, server_addr: Option<&str>) -> bool {
+    let own = |address: &str| address.parse::<IpAddr>().is_ok_and(is_own);
+    conninfo.hosts.first().is_some_and(|host| match &host.at {
+        Address::Socket(_) => true,
+        Address::Tcp(name) => name == "localhost" || own(name) || server_addr.is_some_and(own),
+    })
+}
+
+/// Only an address of this machine can be bound.
+fn is_own(address: IpAddr) -> bool {
+    address.is_loopback() || (!address.is_unspecified() && UdpSocket::bind((address, 0)).is_ok())
 }

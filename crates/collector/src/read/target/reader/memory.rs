@@ -119,9 +119,4 @@ impl Reader {
             self.schedule.hurry(Instant::now());
         }
     }
-
-    pub(super) fn is_local(&mut self) -> bool {
-        let addr = self.server_addr.as_deref();
-        *self.local.get_or_insert_with(|| self.target.is_local(addr))
-    }
 }
