@@ -149,21 +149,17 @@ fn parse(text: &str, folder: &Path) -> Option<Credential> {
 fn generate() -> Secret {
     let mut bytes = [0_u8; SECRET_BYTES];
     rand::rng().fill(&mut bytes[..]);
-    Secret::new(format!("{CREDENTIAL_PREFIX}{}", hex(&bytes)))
+    Secret::new(format!("{CREDENTIAL_PREFIX}{}", hex::encode(bytes)))
 }
 
 /// What the backend gets to know of a credential.
 pub(crate) fn hash(secret: &Secret) -> String {
-    hex(&Sha256::digest(secret.reveal().as_bytes()))
+    hex::encode(Sha256::digest(secret.reveal().as_bytes()))
 }
 
 /// The hash of nothing that anybody has, for a question that is only a question.
 pub(crate) fn hash_of_none() -> String {
     hash(&generate())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
