@@ -1,5 +1,9 @@
 //! The spelling as a URL: `postgresql://[user[:password]@][host[:port]][,…][/database][?key=value&…]`.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
 use super::error::ConninfoError;
 use super::keys::{Settings, known_key};
 
@@ -60,16 +64,10 @@ pub(super) fn settings(rest: &str) -> Result<Settings, ConninfoError> {
 
 fn decode(text: &str, place: &str) -> Result<String, ConninfoError> {
     let bad = || ConninfoError::new(format!("{place} is not well escaped"), "write a '%' as %25");
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16)).ok_or_else(bad);
-        let value = digit(rest.next())? * 16 + digit(rest.next())?;
-        bytes.push(u8::try_from(value).map_err(|_| bad())?);
+    // The decoder leaves a lone '%' as it is, which libpq refuses.
+    let escaped = |rest: &str| rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    if !text.split('%').skip(1).all(escaped) {
+        return Err(bad());
     }
-    String::from_utf8(bytes).map_err(|_| bad())
+    percent_decode_str(text).decode_utf8().map(Cow::into_owned).map_err(|_| bad())
 }
