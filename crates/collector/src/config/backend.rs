@@ -9,7 +9,7 @@ use pganalytics_tls::MinVersion;
 use crate::connect::secret::Secret;
 
 /// How often a credential of its own is renewed: a stolen one is of use that long.
-pub const DEFAULT_ROTATE_EVERY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+pub(super) const DEFAULT_ROTATE_EVERY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Where batches go.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ pub enum Token {
     /// Read anew for each request.
     File(PathBuf),
     /// A credential of its own, in the spool's folder. The token is what it is exchanged for; one that is enrolled needs none.
-    Own {
+    OwnCredential {
         enrolment: Option<Source>,
         rotate_every: Duration,
     },

@@ -56,7 +56,7 @@ fn token_of(backend: &Place<'_>, overrides: &Overrides, spool: &Path) -> Result<
     if rotate_every < ROTATE_RANGE.0 || rotate_every > ROTATE_RANGE.1 {
         return Err(backend.error("rotate_every", "is not sensible", "give \"1s\" to \"3660d\""));
     }
-    let own = |enrolment| Token::Own { enrolment, rotate_every };
+    let own = |enrolment| Token::OwnCredential { enrolment, rotate_every };
     match (&overrides.token, &overrides.token_file, &overrides.enrolment_token_file) {
         (Some(token), ..) => return Ok(Token::Given(token.clone())),
         (None, Some(file), None) => return Ok(Token::File(file.clone())),

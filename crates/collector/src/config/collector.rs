@@ -10,9 +10,9 @@ use super::overrides::Overrides;
 use super::place::{ConfigError, Place};
 
 /// Where /metrics is served.
-pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8081);
+pub(super) const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8081);
 /// How often a batch is closed: seconds matter to people who look, and smaller batches compress worse.
-pub const DEFAULT_FLUSH: Duration = Duration::from_secs(10);
+pub(super) const DEFAULT_FLUSH: Duration = Duration::from_secs(10);
 /// A batch a second is as many as make sense; a batch an hour as few.
 const FLUSH_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3_600));
 const COLLECTOR_KEYS: &[&str] = &[

@@ -62,6 +62,9 @@
 //! timeout = "10s"
 //! max_rows = 20000
 //! ```
+//!
+//! May use `connect`.
+//! Used by `operate`, `find`, `read` and `ship`.
 
 mod backend;
 mod backend_table;
@@ -77,12 +80,11 @@ mod tests;
 mod value;
 mod view;
 
-pub use backend::{Backend, DEFAULT_ROTATE_EVERY, Source, Token};
-pub use collector::{DEFAULT_FLUSH, DEFAULT_LISTEN};
+pub use backend::{Backend, Source, Token};
 pub use kubernetes::{KubernetesOptions, Watched};
 pub use load::Config;
 pub use overrides::Overrides;
 pub use place::ConfigError;
+pub use spool::SpoolOptions;
 pub(crate) use spool::{CREDENTIAL_FILE, credential_file};
-pub use spool::{DEFAULT_SPOOL_BYTES, SpoolOptions};
-pub use target::{DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_DATABASES, TargetOptions};
+pub use target::TargetOptions;

@@ -6,7 +6,7 @@ use super::overrides::Overrides;
 use super::place::{ConfigError, Place};
 
 /// Days of a busy server while the backend is away.
-pub const DEFAULT_SPOOL_BYTES: u64 = 1 << 30;
+pub(super) const DEFAULT_SPOOL_BYTES: u64 = 1 << 30;
 const DEFAULT_SPOOL_FOLDER: &str = "/var/lib/pganalytics-collector";
 /// Less holds not even one large batch.
 const MIN_SPOOL_BYTES: u64 = 32 << 20;

@@ -5,9 +5,9 @@ use super::place::{ConfigError, Place};
 use crate::connect::conninfo::{Conninfo, Environment, LoginFiles};
 
 /// A round through more databases than this takes longer than the views' interval.
-pub const DEFAULT_MAX_DATABASES: usize = 100;
+pub(super) const DEFAULT_MAX_DATABASES: usize = 100;
 /// One for the sampling of sessions, one for everything else.
-pub const DEFAULT_MAX_CONNECTIONS: usize = 2;
+pub(super) const DEFAULT_MAX_CONNECTIONS: usize = 2;
 const TARGET_KEYS: &[&str] =
     &["name", "conninfo", "user_file", "password_file", "databases", "exclude_databases", "max_databases", "max_connections"];
 

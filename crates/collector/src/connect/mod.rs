@@ -1,5 +1,8 @@
-//! How a server is reached.
+//! How to reach a server: connection strings, secrets, TLS with exactly the given authorities.
+//!
+//! Uses no other room.
+//! Used by every room but `delta`.
 
-pub mod conninfo;
-pub mod secret;
+pub(crate) mod conninfo;
+pub(crate) mod secret;
 pub(crate) mod tls;

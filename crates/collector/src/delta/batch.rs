@@ -14,7 +14,7 @@ use super::rows::Snapshot;
 ///
 /// # Errors
 /// Where Arrow refuses the columns: the snapshot is not of this view.
-pub fn already_deltas(view: &View, server: &str, snapshot: &Snapshot, interval_ms: Option<i64>) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn already_deltas(view: &View, server: &str, snapshot: &Snapshot, interval_ms: Option<i64>) -> Result<RecordBatch, ArrowError> {
     let mut columns = front(server, snapshot.ts_us, Int64Array::from(vec![interval_ms; snapshot.rows]));
     columns.extend(snapshot.columns.iter().cloned());
     RecordBatch::try_new(schema(view), columns)

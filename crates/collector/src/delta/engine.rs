@@ -17,7 +17,7 @@ use super::slots::Slots;
 
 /// The delta engine of one view on one server (and in one database).
 #[derive(Debug)]
-pub struct Delta {
+pub(crate) struct Delta {
     view: Arc<View>,
     schema: SchemaRef,
     /// Positions of the counters among the view's columns.
@@ -49,7 +49,7 @@ enum Basis {
 
 impl Delta {
     #[must_use]
-    pub fn new(view: Arc<View>) -> Self {
+    pub(crate) fn new(view: Arc<View>) -> Self {
         let positions = |wanted: &[Kind]| {
             view.columns.iter().enumerate().filter(|(_, column)| wanted.contains(&column.kind)).map(|(i, _)| i).collect::<Vec<_>>()
         };
@@ -67,7 +67,7 @@ impl Delta {
     }
 
     /// Forgets the previous snapshot: the next one is a baseline.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.previous = None;
         self.slots.clear();
     }
@@ -76,7 +76,7 @@ impl Delta {
     ///
     /// # Errors
     /// Where Arrow refuses the columns: the snapshot is not of this view.
-    pub fn apply(&mut self, server: &str, snapshot: &Snapshot) -> Result<RecordBatch, ArrowError> {
+    pub(crate) fn apply(&mut self, server: &str, snapshot: &Snapshot) -> Result<RecordBatch, ArrowError> {
         let mut keys = RowHashes::new(snapshot.rows);
         let mut facts = RowHashes::new(snapshot.rows);
         self.labels.iter().for_each(|column| keys.add(&snapshot.columns[*column]));

@@ -14,6 +14,9 @@
 //! # How
 //! The previous snapshot is held compactly (`slots`): a 128-bit hash of the labels leads to a slot with the counters as integers,
 //! one hash over all gauges and texts, the reset time, and when the row was last shipped.
+//!
+//! Uses no other room.
+//! Used by `read`, and by `find` for the rows of pods.
 
 mod batch;
 mod cell;
@@ -21,11 +24,11 @@ mod counters;
 mod engine;
 mod hashes;
 mod merge;
-pub mod rows;
+pub(crate) mod rows;
 mod slots;
 #[cfg(test)]
 mod tests;
 mod text_format;
 
-pub use batch::already_deltas;
-pub use engine::Delta;
+pub(crate) use batch::already_deltas;
+pub(crate) use engine::Delta;

@@ -15,14 +15,14 @@ use super::text_format;
 
 /// Bytes of one text cell. PostgreSQL's own names have 63 bytes; only statements and settings come near, and a longer one
 /// would crowd out everything else in a batch.
-pub const TEXT_CAP: usize = 64 * 1024;
+pub(crate) const TEXT_CAP: usize = 64 * 1024;
 
 /// Nanoseconds in a millisecond: durations come as float8 milliseconds and are held as integers.
 const NS_PER_MS: f64 = 1e6;
 
 /// All rows of one view from one server (or one of its databases) at one moment.
 #[derive(Debug, Clone)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// When it was taken, microseconds since the epoch.
     pub ts_us: i64,
     /// One array a column of the view, in its order; all null where the server's version lacks the column.
@@ -34,7 +34,7 @@ pub struct Snapshot {
 
 /// Builds a [`Snapshot`].
 #[derive(Debug)]
-pub struct Rows {
+pub(crate) struct Rows {
     columns: Vec<Cells>,
     rows: usize,
     unreadable: u64,
@@ -53,7 +53,7 @@ enum Cells {
 impl Rows {
     /// Builders for a view, with room for `rows`.
     #[must_use]
-    pub fn new(view: &View, rows: usize) -> Self {
+    pub(crate) fn new(view: &View, rows: usize) -> Self {
         let columns = view
             .columns
             .iter()
@@ -70,23 +70,18 @@ impl Rows {
     }
 
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows
-    }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.rows == 0
     }
 
     /// Cells whose text was not what the column's type promises.
     #[must_use]
-    pub fn unreadable(&self) -> u64 {
+    pub(crate) fn unreadable(&self) -> u64 {
         self.unreadable
     }
 
     /// Sets one cell of the row under way from PostgreSQL's text format. Each column must be set once a row.
-    pub fn set_text_format(&mut self, column: usize, value: Option<&[u8]>) {
+    pub(crate) fn set_text_format(&mut self, column: usize, value: Option<&[u8]>) {
         let Some(cells) = self.columns.get_mut(column) else { return };
         let readable = match (cells, value) {
             (cells, None) => {
@@ -124,7 +119,7 @@ impl Rows {
     }
 
     /// Sets a cell from a number, for probes; a duration is in nanoseconds.
-    pub fn set_int(&mut self, column: usize, value: Option<i64>) {
+    pub(crate) fn set_int(&mut self, column: usize, value: Option<i64>) {
         match self.columns.get_mut(column) {
             Some(Cells::Int8(cells) | Cells::Duration(cells)) => cells.append_option(value),
             Some(Cells::Timestamptz(cells)) => cells.append_option(value),
@@ -137,7 +132,7 @@ impl Rows {
     }
 
     /// Sets a cell from a float, for probes; null where the column holds none.
-    pub fn set_float(&mut self, column: usize, value: Option<f64>) {
+    pub(crate) fn set_float(&mut self, column: usize, value: Option<f64>) {
         match self.columns.get_mut(column) {
             Some(Cells::Float8(cells)) => cells.append_option(value),
             Some(cells) => cells.null(),
@@ -146,7 +141,7 @@ impl Rows {
     }
 
     /// Sets a cell from a text, for probes; null where the column holds none.
-    pub fn set_text(&mut self, column: usize, value: Option<&str>) {
+    pub(crate) fn set_text(&mut self, column: usize, value: Option<&str>) {
         match (self.columns.get_mut(column), value) {
             (Some(Cells::Text(cells)), Some(value)) => append_text(cells, value.as_bytes()),
             (Some(cells), _) => cells.null(),
@@ -155,14 +150,14 @@ impl Rows {
     }
 
     /// Ends the row under way.
-    pub fn end_row(&mut self) {
+    pub(crate) fn end_row(&mut self) {
         self.rows += 1;
         debug_assert!(self.columns.iter().all(|cells| cells.len() == self.rows), "every column is set once a row");
     }
 
     /// The snapshot.
     #[must_use]
-    pub fn finish(self, ts_us: i64, cut: u64) -> Snapshot {
+    pub(crate) fn finish(self, ts_us: i64, cut: u64) -> Snapshot {
         let columns = self.columns.into_iter().map(Cells::finish).collect();
         Snapshot { ts_us, columns, rows: self.rows, cut }
     }
@@ -225,7 +220,7 @@ fn append_text(cells: &mut StringBuilder, value: &[u8]) {
 
 /// Milliseconds as integer nanoseconds.
 #[must_use]
-pub fn nanoseconds(milliseconds: f64) -> Option<i64> {
+pub(crate) fn nanoseconds(milliseconds: f64) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is meant")]
     milliseconds.is_finite().then(|| (milliseconds * NS_PER_MS).round() as i64)
 }

@@ -19,7 +19,7 @@ const MAX_STRETCH: u32 = 60;
 
 /// The views of one target.
 #[derive(Debug)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     entries: Vec<Entry>,
 }
 
@@ -35,14 +35,14 @@ struct Entry {
 impl Schedule {
     /// `phase` from 0 to 1 is the target's own place within every interval.
     #[must_use]
-    pub fn new(views: impl IntoIterator<Item = Arc<View>>, now: Instant, phase: f64) -> Self {
+    pub(crate) fn new(views: impl IntoIterator<Item = Arc<View>>, now: Instant, phase: f64) -> Self {
         let phase = phase.clamp(0.0, 1.0);
         let entry = |view: Arc<View>| Entry { next: now, origin: now + view.interval.mul_f64(phase), interval: view.interval, view };
         Self { entries: views.into_iter().map(entry).collect() }
     }
 
     /// The views that are due, which are planned anew.
-    pub fn due(&mut self, now: Instant) -> Vec<Arc<View>> {
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<Arc<View>> {
         let mut due = Vec::new();
         for entry in self.entries.iter_mut().filter(|entry| entry.next <= now) {
             due.push(Arc::clone(&entry.view));
@@ -52,18 +52,18 @@ impl Schedule {
     }
 
     /// Everything is due now: the server is back, or another one.
-    pub fn hurry(&mut self, now: Instant) {
+    pub(crate) fn hurry(&mut self, now: Instant) {
         self.entries.iter_mut().for_each(|entry| entry.next = now);
     }
 
     /// When the next view is due.
     #[must_use]
-    pub fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Instant> {
         self.entries.iter().map(|entry| entry.next).min()
     }
 
     /// A view was read, which took the server `busy`. Returns the interval it now has where that changed.
-    pub fn read(&mut self, view: &str, busy: Duration, now: Instant) -> Option<Duration> {
+    pub(crate) fn read(&mut self, view: &str, busy: Duration, now: Instant) -> Option<Duration> {
         let entry = self.entries.iter_mut().find(|entry| entry.view.name == view)?;
         let interval = stretched(entry.view.interval, busy);
         // Small swings are not worth a new plan each time.
@@ -79,7 +79,7 @@ impl Schedule {
 
 /// The interval within budget.
 #[must_use]
-pub fn stretched(interval: Duration, busy: Duration) -> Duration {
+pub(crate) fn stretched(interval: Duration, busy: Duration) -> Duration {
     busy.saturating_mul(BUDGET).clamp(interval, interval * MAX_STRETCH)
 }
 

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use pganalytics_views::wire::{self, Header, Limits, WireError};
 
 /// Rows by view.
-pub type Frames = Vec<(String, RecordBatch)>;
+pub(crate) type Frames = Vec<(String, RecordBatch)>;
 
 /// What became of frames.
 #[derive(Debug)]
-pub enum Encoded {
+pub(crate) enum Encoded {
     Batch(Bytes),
     /// Too large for one batch: two halves, to be encoded apart.
     Halves(Vec<Frames>),
@@ -26,7 +26,7 @@ pub enum Encoded {
 
 /// Encodes frames as the batch of this header.
 #[must_use]
-pub fn encode(header: Header, frames: Frames, limits: &Limits) -> Encoded {
+pub(crate) fn encode(header: Header, frames: Frames, limits: &Limits) -> Encoded {
     match wire::encode(header, &frames, limits) {
         Ok(bytes) => Encoded::Batch(bytes.into()),
         Err(WireError::TooLarge { .. }) if rows(&frames) > 1 => Encoded::Halves(halves(frames)),

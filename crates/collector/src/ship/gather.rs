@@ -15,7 +15,7 @@ const BATCH: usize = 16 << 20;
 
 /// Rows read and not yet in a batch.
 #[derive(Debug, Default)]
-pub struct Gather {
+pub(crate) struct Gather {
     inner: Mutex<Gathered>,
     full: Notify,
 }
@@ -28,12 +28,12 @@ struct Gathered {
 
 impl Gather {
     #[must_use]
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::default()
     }
 
     /// Adds rows of a view.
-    pub fn add(&self, view: &str, rows: RecordBatch) {
+    pub(crate) fn add(&self, view: &str, rows: RecordBatch) {
         if rows.num_rows() == 0 {
             return;
         }
@@ -49,13 +49,13 @@ impl Gather {
     }
 
     /// Waits until there is more than should wait for its time.
-    pub async fn full(&self) {
+    pub(crate) async fn full(&self) {
         self.full.notified().await;
     }
 
     /// Everything gathered, cut into batches' worth.
     #[must_use]
-    pub fn take(&self) -> Vec<Frames> {
+    pub(crate) fn take(&self) -> Vec<Frames> {
         let gathered = std::mem::take(&mut *self.inner.lock().unwrap_or_else(PoisonError::into_inner));
         let mut batches = Vec::new();
         let (mut frames, mut bytes) = (Frames::new(), 0);

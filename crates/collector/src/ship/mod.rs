@@ -10,13 +10,16 @@
 //! | 403 `foreign_collector` | as 400: the spool's state was lost, and with it the credential of this batch's identity |
 //! | 422 | the backend does not know a view or column yet: it stays, and is tried again slowly |
 //! | 429, 5xx, no answer | it stays; tried again with backoff, or when `Retry-After` says |
+//!
+//! May use `config` and `connect`.
+//! Used by `read` (`gather`) and `operate`.
 
-pub mod batch;
+pub(crate) mod batch;
 mod client;
 mod closing;
 mod credential;
 mod durable;
-pub mod gather;
+pub(crate) mod gather;
 pub(crate) mod metrics;
 mod outcome;
 mod own_credential;
@@ -24,7 +27,7 @@ mod queue;
 mod request;
 mod shipper;
 mod shipping;
-pub mod spool;
+pub(crate) mod spool;
 
 pub(crate) use client::Client;
 pub(crate) use closing::Closing;

@@ -27,12 +27,12 @@ pub(super) struct Requests {
 
 /// An error as the backend says it.
 #[derive(Deserialize)]
-struct Said {
-    error: SaidError,
+struct Refusal {
+    error: RefusalError,
 }
 
 #[derive(Deserialize)]
-struct SaidError {
+struct RefusalError {
     code: String,
     message: String,
     remedy: Option<String>,
@@ -74,9 +74,9 @@ impl Requests {
         let text = answer.text().await.unwrap_or_default();
         // Something on the way may send back what it was sent, and this goes to the log and into the next header.
         let text = if secret.reveal().is_empty() { text } else { text.replace(secret.reveal(), "***") };
-        let (code, said) = match serde_json::from_str::<Said>(&text) {
-            Ok(Said { error: SaidError { code, message, remedy: Some(remedy) } }) => (code, format!("{message}; {remedy}")),
-            Ok(Said { error: SaidError { code, message, remedy: None } }) => (code, message),
+        let (code, said) = match serde_json::from_str::<Refusal>(&text) {
+            Ok(Refusal { error: RefusalError { code, message, remedy: Some(remedy) } }) => (code, format!("{message}; {remedy}")),
+            Ok(Refusal { error: RefusalError { code, message, remedy: None } }) => (code, message),
             Err(_) => (String::new(), text),
         };
         let cut = said.floor_char_boundary(REASON_CAP);

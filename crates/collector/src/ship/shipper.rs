@@ -23,7 +23,7 @@ pub(crate) struct Shipper {
 #[derive(Debug)]
 enum Shown {
     Token(Source, &'static str),
-    Own(Box<OwnCredential>),
+    OwnCredential(Box<OwnCredential>),
 }
 
 impl Shipper {
@@ -35,8 +35,8 @@ impl Shipper {
         let shown = match config.backend.token.clone() {
             Token::Given(token) => Shown::Token(Source::Given(token), "token"),
             Token::File(file) => Shown::Token(Source::File(file), "token_file"),
-            Token::Own { enrolment, rotate_every } => {
-                Shown::Own(Box::new(OwnCredential::new(&config.spool.folder, collector, &config.name, enrolment, rotate_every)?))
+            Token::OwnCredential { enrolment, rotate_every } => {
+                Shown::OwnCredential(Box::new(OwnCredential::new(&config.spool.folder, collector, &config.name, enrolment, rotate_every)?))
             }
         };
         Ok(Self { requests: Requests { client, backend: config.backend.clone() }, shown })
@@ -61,7 +61,7 @@ impl Shipper {
             };
             match (self.requests.ship(body.clone(), &secret).await, &self.shown) {
                 (Ok(()), _) => return Outcome::Committed,
-                (Err(Failed::Answered { code, .. }), Shown::Own(own)) if code == code::CREDENTIAL_UNKNOWN && !again => {
+                (Err(Failed::Answered { code, .. }), Shown::OwnCredential(own)) if code == code::CREDENTIAL_UNKNOWN && !again => {
                     if let Err(outcome) = own.enrol_anew(&self.requests).await {
                         return outcome;
                     }
@@ -77,7 +77,7 @@ impl Shipper {
     pub(crate) async fn ask(&self) -> Result<&'static str, Outcome> {
         let (secret, what) = match &self.shown {
             Shown::Token(..) => (self.secret(Uuid::nil()).await?, "the token"),
-            Shown::Own(own) => match own.examine(&self.requests).await? {
+            Shown::OwnCredential(own) => match own.examine(&self.requests).await? {
                 Some(secret) => (secret, "this collector's own credential"),
                 None => return Ok("the enrolment token; the collector enrols when it runs"),
             },
@@ -91,7 +91,7 @@ impl Shipper {
     async fn secret(&self, collector: Uuid) -> Result<Secret, Outcome> {
         match &self.shown {
             Shown::Token(source, key) => source.read(key).map_err(|error| Outcome::Remedy(format!("{error:#}"))),
-            Shown::Own(own) => own.secret(&self.requests, collector).await,
+            Shown::OwnCredential(own) => own.secret(&self.requests, collector).await,
         }
     }
 
@@ -110,7 +110,7 @@ impl Shipper {
             )),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match self.shown {
                 // The backend says what to do.
-                Shown::Own(_) => Outcome::Remedy(reason),
+                Shown::OwnCredential(_) => Outcome::Remedy(reason),
                 Shown::Token(..) if code == code::COLLECTOR_REVOKED => Outcome::Remedy(reason),
                 Shown::Token(..) => Outcome::Remedy(format!(
                     "{reason}; the token in [backend] is not taken: make one with `pganalytics token create --kind collector`"

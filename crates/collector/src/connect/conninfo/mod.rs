@@ -9,6 +9,9 @@
 //! # sslmode
 //! `disable` plain · `allow` plain, then TLS · `prefer` TLS, then plain · `require` TLS (and the server's certificate checked as
 //! with `verify-ca` where a root certificate is there, as libpq does) · `verify-ca` · `verify-full`. Unix sockets use no TLS.
+//!
+//! May use `secret`.
+//! Used by every room but `delta`.
 
 mod address;
 mod attempt;
@@ -26,11 +29,11 @@ mod tests;
 mod url;
 mod words;
 
-pub use address::{Address, Host};
+pub(crate) use address::{Address, Host};
 pub(crate) use attempt::APPLICATION_NAME;
-pub use attempt::{Attempt, Roots, Trust};
-pub use environment::Environment;
+pub(crate) use attempt::{Attempt, Roots, Trust};
+pub(crate) use environment::Environment;
 pub use error::ConninfoError;
 pub use info::Conninfo;
-pub use login_files::LoginFiles;
-pub use modes::{RootCert, SessionAttrs, SslMode};
+pub(crate) use login_files::LoginFiles;
+pub(crate) use modes::{RootCert, SessionAttrs, SslMode};

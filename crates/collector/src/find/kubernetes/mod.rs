@@ -15,9 +15,13 @@
 //!   leaves this room but as the login of a session.
 //! - The role is what `pg_is_in_recovery()` says; that a label disagrees is told.
 //! - No right is needed but to read pods (and Secrets, where logins come from them). What is missing is named in a Role's words, with
-//!   the Helm values that give it ([`rights`]).
+//!   the Helm values that give it (`rights`).
 //! - While the API does not answer, what was found is read on.
-//! - A server's log is its container's, where that is asked for: by the API, a right of its own, and no hostPath ([`log`]).
+//! - A server's log is its container's, where that is asked for: by the API, a right of its own, and no hostPath (`log`).
+//!
+//! # Rooms
+//! From top to bottom: `discovery` and `examine` (for `doctor`), `log`, `credentials`, `pod`, `recognise`, `handshake`, `access`, `rights`.
+//! Used by `operate`.
 
 mod access;
 mod credentials;
@@ -26,7 +30,7 @@ mod examine;
 mod handshake;
 mod log;
 mod pod;
-pub mod recognise;
+pub(crate) mod recognise;
 mod rights;
 
 pub(crate) use access::client;

@@ -7,11 +7,13 @@
 //! # Promise
 //! - Formats are told apart by the line itself: JSON of `log_destination = jsonlog` and of CloudNativePG's instance manager; everything
 //!   else is `stderr`, with the server's own `log_line_prefix` where that is known. Lines of other programs in the same container are none.
-//! - DETAIL, HINT, CONTEXT, STATEMENT and further lines of a message never leave here; of the message itself only what [`redact`](crate::read::redact) lets through.
+//! - DETAIL, HINT, CONTEXT, STATEMENT and further lines of a message never leave here; of the message itself only what
+//!   [`redact`](crate::read::redact) lets through.
 //! - Where a severity is none that PostgreSQL writes in English, the entry is counted and its message hidden: it may be a translated
 //!   "STATEMENT".
 //!
-//! Where lines come from is no matter of this room.
+//! May use `redact` and `delta::rows`.
+//! Used by `target`.
 
 mod entry;
 mod json;

@@ -11,12 +11,12 @@ use crate::read::redact::Redacted;
 /// The entries of one interval.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
-    said: HashMap<Entry, Said>,
+    said: HashMap<Entry, Occurrences>,
     cut: u64,
 }
 
 #[derive(Debug)]
-struct Said {
+struct Occurrences {
     entries: i64,
     first_us: i64,
     last_us: i64,
@@ -30,7 +30,7 @@ impl Window {
             said.first_us = said.first_us.min(at_us);
             said.last_us = said.last_us.max(at_us);
         } else if self.said.len() < max_rows {
-            self.said.insert(entry, Said { entries: 1, first_us: at_us, last_us: at_us });
+            self.said.insert(entry, Occurrences { entries: 1, first_us: at_us, last_us: at_us });
         } else {
             self.cut += 1;
         }

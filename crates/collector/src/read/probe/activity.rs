@@ -36,7 +36,7 @@ pub(crate) fn query(max_rows: usize) -> String {
 
 /// What sessions with the same labels did in a window.
 #[derive(Debug, Clone)]
-struct Doing {
+struct Sampled {
     labels: [Option<Vec<u8>>; LABELS],
     session_ms: u64,
     /// Milliseconds: transaction, query, state.
@@ -46,7 +46,7 @@ struct Doing {
 /// The samples of one window.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
-    doing: HashMap<Vec<u8>, Doing>,
+    doing: HashMap<Vec<u8>, Sampled>,
     key: Vec<u8>,
     begun_us: i64,
     cut: u64,
@@ -135,7 +135,7 @@ impl Window {
             }
         } else if self.doing.len() < max_rows {
             let labels = std::array::from_fn(|label| bytes(row, label).map(<[u8]>::to_vec));
-            self.doing.insert(self.key.clone(), Doing { labels, session_ms, ages });
+            self.doing.insert(self.key.clone(), Sampled { labels, session_ms, ages });
         } else {
             self.cut += 1;
         }

@@ -1,6 +1,9 @@
 //! Takes values out of texts before they leave.
 //!
 //! [`Redacted`] can be made here alone, so that no other text can be shipped where one is asked for.
+//!
+//! Uses no other room.
+//! Used by `probe` and `log`.
 
 mod lexer;
 mod message;
@@ -8,5 +11,5 @@ mod redacted;
 mod statement;
 
 pub(crate) use message::message;
-pub use redacted::Redacted;
-pub use statement::statement;
+pub(crate) use redacted::Redacted;
+pub(crate) use statement::statement;

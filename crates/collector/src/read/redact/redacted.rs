@@ -2,7 +2,7 @@
 
 /// A text without values; only this room makes one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Redacted(String);
+pub(crate) struct Redacted(String);
 
 impl Redacted {
     pub(super) fn new(text: String) -> Self {
@@ -10,7 +10,7 @@ impl Redacted {
     }
 
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

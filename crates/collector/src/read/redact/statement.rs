@@ -18,7 +18,7 @@ const HIDDEN: &str = "'…'";
 
 /// The statement without its literals.
 #[must_use]
-pub fn statement(text: &str) -> Redacted {
+pub(crate) fn statement(text: &str) -> Redacted {
     Redacted::new(without_literals(text).into_owned())
 }
 

@@ -11,7 +11,7 @@ const TLS_FAILED: &str = "TLS: ";
 
 /// Why a session could not begin, or a query failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SessionError {
+pub(crate) enum SessionError {
     /// Nobody there, or not for us.
     #[error("{at}: {message}")]
     Connect { at: String, message: String, code: Option<String> },
@@ -31,13 +31,13 @@ pub enum SessionError {
 impl SessionError {
     /// Whether the session can be used again.
     #[must_use]
-    pub fn is_harmless(&self) -> bool {
+    pub(crate) fn is_harmless(&self) -> bool {
         matches!(self, Self::Query { .. })
     }
 
     /// The server's SQLSTATE.
     #[must_use]
-    pub fn code(&self) -> Option<&str> {
+    pub(crate) fn code(&self) -> Option<&str> {
         match self {
             Self::Query { code, .. } => Some(code),
             Self::Connect { code, .. } => code.as_deref(),
@@ -47,7 +47,7 @@ impl SessionError {
 
     /// Whether the way in may have changed meanwhile: the server does not take the login, or its certificate is not the expected one.
     #[must_use]
-    pub fn is_wrong_way_in(&self) -> bool {
+    pub(crate) fn is_wrong_way_in(&self) -> bool {
         match self {
             Self::Connect { code: Some(code), .. } => WRONG_LOGIN.contains(&code.as_str()),
             Self::Connect { message, .. } => message.starts_with(TLS_FAILED),

@@ -2,7 +2,7 @@
 
 /// What a server said about itself when the session began.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
+pub(crate) struct Facts {
     pub version_num: i64,
     pub encoding: String,
     pub version: String,
@@ -24,7 +24,7 @@ pub struct Facts {
 impl Facts {
     /// The major version.
     #[must_use]
-    pub fn major(&self) -> u32 {
+    pub(crate) fn major(&self) -> u32 {
         u32::try_from(self.version_num / 10_000).unwrap_or_default()
     }
 }

@@ -20,7 +20,7 @@ const UNTRANSLATABLE: [&str; 2] = ["22021", "22P05"];
 
 /// A connected session.
 #[derive(Debug)]
-pub struct Session {
+pub(crate) struct Session {
     connection: PgConnection,
     pub facts: Facts,
     /// How long connecting took.
@@ -40,7 +40,12 @@ impl Session {
     ///
     /// # Errors
     /// See [`SessionError`]; unless it [is harmless](SessionError::is_harmless) the session must be dropped.
-    pub async fn read(&mut self, query: &str, statement_timeout: Duration, mut row: impl FnMut(&PgRow)) -> Result<Duration, SessionError> {
+    pub(crate) async fn read(
+        &mut self,
+        query: &str,
+        statement_timeout: Duration,
+        mut row: impl FnMut(&PgRow),
+    ) -> Result<Duration, SessionError> {
         let begun = Instant::now();
         self.message.clear();
         // One statement, so that it is one entry in the server's pg_stat_statements.
@@ -81,7 +86,7 @@ impl Session {
     }
 
     /// Ends the session politely, for as long as that takes no time.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         let _ = tokio::time::timeout(Duration::from_millis(100), self.connection.close()).await;
     }
 }

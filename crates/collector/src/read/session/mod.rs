@@ -7,6 +7,9 @@
 //! - A query ends: by the server's `statement_timeout`, or else by the client's deadline, after which the session must be dropped.
 //! - Rows are handed over one by one in text format and not gathered. Anything the server says in an error comes out without
 //!   the statement's text.
+//!
+//! May use `connect`.
+//! Used by `probe` and `target`, and by `doctor`.
 
 mod cell;
 mod error;
@@ -14,7 +17,6 @@ mod facts;
 mod guarded;
 mod open;
 
-pub use cell::{bytes, text};
-pub use error::SessionError;
-pub use facts::Facts;
-pub use guarded::Session;
+pub(crate) use cell::{bytes, text};
+pub(crate) use error::SessionError;
+pub(crate) use guarded::Session;

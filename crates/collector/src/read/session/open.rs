@@ -31,7 +31,7 @@ impl Session {
     ///
     /// # Errors
     /// The last host's refusal, where none will do; or what is wrong with the files that hold the login.
-    pub async fn open(conninfo: &Conninfo, database: Option<&str>) -> Result<Self, SessionError> {
+    pub(crate) async fn open(conninfo: &Conninfo, database: Option<&str>) -> Result<Self, SessionError> {
         let with_login = conninfo.with_login().await;
         let conninfo = with_login.map_err(|message| SessionError::Connect { at: conninfo.server_name(), message, code: None })?;
         let mut last = None;

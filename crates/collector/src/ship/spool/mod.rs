@@ -23,6 +23,9 @@
 //! # How
 //! Sequences are reserved in `state` a thousand at a time, so that an append costs one file; a restart goes on above the reserved
 //! ones, and the gap means nothing. All calls block on the disk: the caller runs them off the async threads.
+//!
+//! May use `durable`, which writes a file so that its name vouches for its content.
+//! Used by `ship`, and by `doctor`.
 
 mod append;
 mod batches;
@@ -35,5 +38,5 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use batches::{Counts, Spool};
-pub use front::Oldest;
+pub use batches::Spool;
+pub(crate) use front::Oldest;

@@ -7,9 +7,12 @@
 //!
 //! A pod's attempt that failed is made again later, longer each time; one that succeeded is made again every few minutes where its login
 //! can change, and at once where the server refuses it. A pod where nobody listened yet is a target too, since a server that is down is to be
-//! seen; it is asked again what it speaks until it has said so, and one that is no PostgreSQL is a target no more ([`attempt`]).
+//! seen; it is asked again what it speaks until it has said so, and one that is no PostgreSQL is a target no more (`attempt`).
 //!
-//! What is known of one pod is in [`found`].
+//! What is known of one pod is in `found`.
+//!
+//! May use every other room of `find/kubernetes` but `examine`, and starts targets of `read`.
+//! Used by `operate`, which starts it once.
 
 mod attempt;
 mod follow;

@@ -6,6 +6,9 @@
 //! - No connection is held open between two pieces, and a piece is bounded. A log that grows faster than it is read is read later; where it
 //!   is more than five minutes behind, what is between is skipped, and told.
 //! - No hostPath: the right to `pods/log` is all it takes.
+//!
+//! May use `pod`, `recognise` and `rights`; answers `LogSource` of `read/target`.
+//! Used by `discovery`.
 
 mod pod_log;
 mod source;

@@ -3,6 +3,9 @@
 //! Everything but the figures comes from the pod as the API told it, for no more rights than finding it takes. Figures come from the node's
 //! own files, where they are mounted: CPU, throttling and memory from its cgroups, the data volume's use from the file system under the
 //! kubelet's folder. Nobody is asked for them over the network: what the kubelet tells of one pod, it tells only who may read all of the node.
+//!
+//! May use `recognise` and `delta::rows`; answers `Host` of `read/target`.
+//! Used by `discovery` and `log`.
 
 mod cgroup;
 mod disagreement;

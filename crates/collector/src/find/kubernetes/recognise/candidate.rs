@@ -7,7 +7,7 @@ pub(super) const DEFAULT_PORT: u16 = 5432;
 
 /// Who runs the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Operator {
+pub(crate) enum Operator {
     CloudNativePg,
     Zalando,
     Crunchy,
@@ -20,7 +20,7 @@ pub enum Operator {
 
 impl Operator {
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::CloudNativePg => "cloudnative-pg",
             Self::Zalando => "zalando",
@@ -35,14 +35,14 @@ impl Operator {
 
 /// What a label calls a server. Only `pg_is_in_recovery()` decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     Primary,
     Standby,
 }
 
 impl Role {
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Primary => "primary",
             Self::Standby => "standby",
@@ -62,7 +62,7 @@ impl Role {
 
 /// Who logs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum User {
+pub(crate) enum User {
     Named(String),
     /// The value of this key of the Secret.
     Key(String),
@@ -70,7 +70,7 @@ pub enum User {
 
 /// A Secret that may hold a login. The names alone are known here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login {
+pub(crate) struct Login {
     pub secret: String,
     pub user: User,
     pub password_key: String,
@@ -84,14 +84,14 @@ impl Login {
 
 /// A Secret's key with the authority that signs for the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authority {
+pub(crate) struct Authority {
     pub secret: String,
     pub key: String,
 }
 
 /// A pod that is a server, as far as its labels and annotations tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     pub operator: Operator,
     pub cluster: Option<String>,
     pub container: Option<String>,

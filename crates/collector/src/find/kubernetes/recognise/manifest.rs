@@ -12,7 +12,7 @@ use super::candidate::Candidate;
 /// A StatefulSet's pod and an operator's instance keep their names; a Deployment's pod gets a new one each time, so the Deployment's own
 /// stands for it.
 #[must_use]
-pub fn server_name(pod: &Pod) -> String {
+pub(crate) fn server_name(pod: &Pod) -> String {
     let namespace = pod.metadata.namespace.as_deref().unwrap_or("default");
     let name = match workload(pod) {
         (Some("Deployment"), Some(name)) => name,
@@ -23,7 +23,7 @@ pub fn server_name(pod: &Pod) -> String {
 
 /// The kind and name of what made the pod.
 #[must_use]
-pub fn workload(pod: &Pod) -> (Option<&str>, Option<String>) {
+pub(crate) fn workload(pod: &Pod) -> (Option<&str>, Option<String>) {
     let owners = pod.metadata.owner_references.as_deref().unwrap_or_default();
     let Some(owner) = owners.iter().find(|owner| owner.controller == Some(true)).or_else(|| owners.first()) else { return (None, None) };
     if owner.kind == "ReplicaSet"

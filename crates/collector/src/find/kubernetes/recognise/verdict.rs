@@ -8,7 +8,7 @@ use super::{annotations, operators};
 
 /// What a pod is to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recognised {
+pub(crate) enum Recognised {
     /// Nothing says that it is PostgreSQL.
     No,
     /// It is about PostgreSQL and is not read; why.
@@ -20,7 +20,7 @@ pub enum Recognised {
 
 /// What a pod is.
 #[must_use]
-pub fn recognise(pod: &Pod) -> Recognised {
+pub(crate) fn recognise(pod: &Pod) -> Recognised {
     let labelled = operators::recognise(pod);
     let annotated = match annotations::read(pod, matches!(labelled, operators::Pod::Server(_))) {
         Ok(annotated) => annotated,

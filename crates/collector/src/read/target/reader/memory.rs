@@ -112,7 +112,7 @@ impl Reader {
     pub(super) fn meet_postmaster(&mut self, start_us: i64) {
         if self.target.is_another_postmaster(start_us) {
             tracing::info!(server = self.target.options.name, "another postmaster answers than before: counters have a new beginning");
-            self.deltas.clear();
+            self.deltas.values_mut().for_each(Delta::forget);
             self.extensions.clear();
             self.server = ServerProbe::default();
             self.sessions.clear();

@@ -1,4 +1,7 @@
-//! The loop that reads every view of a target but the sampled sessions.
+//! The loop that reads every view of a target, except the sampled sessions and the log.
+//!
+//! May use `probe`, and what the loops of a target share.
+//! Used by `target::run`.
 
 mod databases;
 mod hand_on;

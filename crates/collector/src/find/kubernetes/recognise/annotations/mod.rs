@@ -14,6 +14,9 @@
 //! On a pod that an operator's labels mark as a server, ours need no `scrape`.
 //!
 //! A password in an annotation is never read: who may see pods would see it.
+//!
+//! May use `candidate` and `manifest`.
+//! Used by `verdict`.
 
 mod annotated;
 mod coroot;
