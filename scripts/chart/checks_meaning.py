@@ -253,7 +253,7 @@ def check_07_selectors_find_their_pods(tools):
 def check_08_figures_exist(tools):
     """each metric in alerts and dashboards is one that the binaries have, and each query is PromQL"""
     known = set()
-    for file, prefix in (("crates/server/src", "pganalytics_"), ("crates/collector/src/metrics.rs", "pganalytics_collector_")):
+    for file, prefix in (("crates/server/src", "pganalytics_"), ("crates/collector/src", "pganalytics_collector_")):
         path = ROOT / file
         for source in [path] if path.is_file() else path.rglob("metrics.rs"):
             known |= {prefix + name for name in re.findall(r'"([a-z][a-z0-9_]+)"', source.read_text())}

@@ -3,6 +3,7 @@
 #[path = "../../tls/tests/tls/authority.rs"]
 mod authority;
 mod encrypted;
+mod layout;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -172,7 +173,7 @@ async fn each_batch_is_tried_until_it_is_committed_and_a_refused_one_is_set_asid
     while let Ok((_, batch)) = sink.batches.try_recv() {
         sequence = batch.header.sequence;
     }
-    let spool = pganalytics_collector::spool::Spool::open(spool.path(), 1 << 30)?;
+    let spool = pganalytics_collector::Spool::open(spool.path(), 1 << 30)?;
     assert!(spool.next().0 > sequence);
     Ok(())
 }

@@ -1,10 +1,7 @@
-//! One request to the API, bounded, and what its refusals mean.
+//! One request to the API, bounded.
 
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use bytes::{Bytes, BytesMut};
 use reqwest::Method;
 use serde::Serialize;
@@ -14,45 +11,18 @@ use url::Url;
 
 use crate::access::{Access, read};
 use crate::api::{List, Pod, Resource, Status};
-use crate::watch::Scope;
+use crate::error::{ApiError, action, refusal};
+use crate::http::Http;
+use crate::scope::Scope;
 
 /// The API answers in milliseconds; a whole page of pods in a second or two.
 const TIMEOUT: Duration = Duration::from_secs(30);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A page of 500 objects of the size that etcd allows on average, many times over.
 const ANSWER_CAP: usize = 64 << 20;
 /// Objects in one page of a list, so that neither side holds thousands at once.
 const PAGE: &str = "500";
 /// Pages of one list: a hundred thousand objects. Beyond, something is wrong with the selector.
 const PAGES: usize = 200;
-
-/// Why the API did not do it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ApiError {
-    /// Nobody answers, or not who should.
-    #[error("reach the Kubernetes API at {url}: {reason}")]
-    Unreachable { url: String, reason: String },
-    /// The API does not know who asks.
-    #[error("the Kubernetes API does not take the token: {0}")]
-    Unauthorized(String),
-    /// A right is missing.
-    #[error("no right to {action}: {message}")]
-    Forbidden { action: String, message: String },
-    #[error("{0} does not exist")]
-    NotFound(String),
-    #[error("{0} exists already")]
-    Exists(String),
-    /// What was asked for lies too far back: list again.
-    #[error("the Kubernetes API has forgotten this resource version")]
-    Gone,
-    /// Try again, when the API says so.
-    #[error("the Kubernetes API is busy: {message}")]
-    Busy { message: String, after: Option<Duration> },
-    #[error("the Kubernetes API refuses to {action}: {message}")]
-    Refused { action: String, message: String },
-    #[error("the Kubernetes API's answer to {action} was not understood: {reason}")]
-    Malformed { action: String, reason: String },
-}
 
 /// Which part of a pod's log.
 #[derive(Debug, Clone, Copy)]
@@ -70,30 +40,15 @@ pub struct LogPiece<'a> {
 #[derive(Debug)]
 pub struct Client {
     access: Access,
-    held: Mutex<Held>,
-}
-
-/// The HTTP client, and the authority's file that it was made from.
-struct Held {
-    http: reqwest::Client,
-    authority: Option<Vec<u8>>,
-}
-
-impl std::fmt::Debug for Held {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Held").finish_non_exhaustive()
-    }
+    http: Http,
 }
 
 impl Client {
     /// # Errors
     /// Where the authority's file cannot be read or holds no certificate.
     pub fn new(access: Access) -> anyhow::Result<Self> {
-        // A second installation (the all-in-one has one of its own) is refused and changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let authority = access.ca_file.as_deref().map(read).transpose()?;
-        let http = build(access.ca_file.as_deref(), authority.as_deref())?;
-        Ok(Self { access, held: Mutex::new(Held { http, authority }) })
+        let http = Http::new(access.ca_file.clone())?;
+        Ok(Self { access, http })
     }
 
     #[must_use]
@@ -191,7 +146,7 @@ impl Client {
     pub(crate) async fn send(&self, method: Method, url: Url, body: Option<Value>, action: &str) -> Result<reqwest::Response, ApiError> {
         let token = read(&self.access.token_file).map_err(|error| self.unreachable(format!("{error:#}")))?;
         let token = String::from_utf8_lossy(&token);
-        let mut request = self.http().request(method, url).bearer_auth(token.trim());
+        let mut request = self.http.current().request(method, url).bearer_auth(token.trim());
         if let Some(body) = &body {
             request = request.json(body);
         }
@@ -223,21 +178,6 @@ impl Client {
         ApiError::Unreachable { url: self.access.url.to_string(), reason }
     }
 
-    /// The HTTP client, made anew where the authority's file has changed.
-    fn http(&self) -> reqwest::Client {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = &self.access.ca_file
-            && let Ok(authority) = read(file)
-            && held.authority.as_ref() != Some(&authority)
-        {
-            // A file that is half written changes nothing: the next request looks again.
-            if let Ok(http) = build(Some(file), Some(&authority)) {
-                *held = Held { http, authority: Some(authority) };
-            }
-        }
-        held.http.clone()
-    }
-
     /// Where a kind's objects are; names are encoded, whatever they hold.
     pub(crate) fn url<K: Resource>(&self, namespace: Option<&str>, name: Option<&str>) -> Url {
         let mut url = self.access.url.clone();
@@ -256,77 +196,7 @@ impl Client {
     }
 }
 
-fn build(file: Option<&Path>, authority: Option<&[u8]>) -> anyhow::Result<reqwest::Client> {
-    let mut http = reqwest::Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        // The API is in the cluster, whatever proxy leads out of it.
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("pganalytics/", env!("CARGO_PKG_VERSION")));
-    if let (Some(file), Some(authority)) = (file, authority) {
-        let place = || format!("take the authorities of {}", file.display());
-        let roots = reqwest::Certificate::from_pem_bundle(authority).with_context(place)?;
-        anyhow::ensure!(!roots.is_empty(), "{} holds no certificate", file.display());
-        http = http.tls_certs_only(roots);
-    }
-    http.build().context("set up the HTTP client for the Kubernetes API")
-}
-
-/// A verb on a resource, in the words of a Role: "list pods in namespace db".
-pub(crate) fn action<K: Resource>(verb: &str, namespace: Option<&str>, name: Option<&str>) -> String {
-    let resource = if K::GROUP.is_empty() { K::PLURAL.into() } else { format!("{}.{}", K::PLURAL, K::GROUP) };
-    let name = name.map_or_else(String::new, |name| format!(" '{name}'"));
-    match namespace {
-        Some(namespace) => format!("{verb} {resource}{name} in namespace {namespace}"),
-        None => format!("{verb} {resource}{name}"),
-    }
-}
-
-fn refusal(status: u16, reason: &str, message: String, action: &str, after: Option<Duration>) -> ApiError {
-    match status {
-        401 => ApiError::Unauthorized(message),
-        403 => ApiError::Forbidden { action: action.into(), message },
-        404 => ApiError::NotFound(object_of(action)),
-        409 if reason == "AlreadyExists" => ApiError::Exists(object_of(action)),
-        410 => ApiError::Gone,
-        429 | 500..=599 => ApiError::Busy { message, after },
-        _ => ApiError::Refused { action: action.into(), message },
-    }
-}
-
-/// The action without its verb.
-fn object_of(action: &str) -> String {
-    action.split_once(' ').map_or(action, |(_, object)| object).to_owned()
-}
-
-pub(crate) fn status_error(status: &Status, action: &str) -> ApiError {
-    refusal(status.code, &status.reason, status.message.clone(), action, None)
-}
-
 /// The error with its causes; reqwest's own text leaves them out.
 fn causes(error: reqwest::Error) -> String {
     format!("{:#}", anyhow::Error::new(error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::api::{Secret, SelfSubjectAccessReview};
-
-    #[test]
-    fn an_action_is_told_in_the_words_of_a_role() {
-        assert_eq!(action::<Secret>("get", Some("db"), Some("a-app")), "get secrets 'a-app' in namespace db");
-        assert_eq!(action::<SelfSubjectAccessReview>("create", None, None), "create selfsubjectaccessreviews.authorization.k8s.io");
-    }
-
-    #[test]
-    fn each_refusal_is_what_it_means() {
-        let of = |status, reason| refusal(status, reason, "m".into(), "get secrets 'a' in namespace db", None);
-        assert_eq!(of(404, "NotFound"), ApiError::NotFound("secrets 'a' in namespace db".into()));
-        assert_eq!(of(409, "AlreadyExists"), ApiError::Exists("secrets 'a' in namespace db".into()));
-        assert!(matches!(of(409, "Conflict"), ApiError::Refused { .. }));
-        assert!(matches!(of(403, "Forbidden"), ApiError::Forbidden { .. }));
-        assert_eq!(of(410, "Expired"), ApiError::Gone);
-        assert!(matches!(of(503, ""), ApiError::Busy { .. }));
-    }
 }

@@ -15,11 +15,16 @@
 mod access;
 pub mod api;
 mod client;
+mod error;
+mod http;
 mod review;
+mod scope;
 mod watch;
 
 pub use access::{Access, SERVICE_ACCOUNT};
 pub use api::Resource;
-pub use client::{ApiError, Client, LogPiece};
+pub use client::{Client, LogPiece};
+pub use error::ApiError;
 pub use review::{Reviewed, Right, Verdict};
-pub use watch::{Event, Scope, Watch};
+pub use scope::Scope;
+pub use watch::{Event, Watch};

@@ -1,7 +1,8 @@
 //! What somebody may do, and who somebody is: the API's own judgement.
 
 use crate::api::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, TokenReview, TokenReviewSpec};
-use crate::client::{ApiError, Client};
+use crate::client::Client;
+use crate::error::ApiError;
 
 /// A verb on a resource, as in a Role.
 #[derive(Debug, Clone, PartialEq, Eq)]

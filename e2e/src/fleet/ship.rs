@@ -1,4 +1,4 @@
-//! Ships a fleet's batches by the rule of the real collector (`crates/collector/src/ship.rs`): in order, one in flight a collector,
+//! Ships a fleet's batches by the rule of the real collector (`crates/collector/src/ship`): in order, one in flight a collector,
 //! each until it is answered for good; and it counts as answered only when the ledger has it on disk, as the real one's spool does.
 //!
 //! | answer | what happens |

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use pganalytics_kubernetes::Access;
 
-use super::file::Place;
-use super::{ConfigError, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_DATABASES, TargetOptions};
-use crate::conninfo::{Conninfo, SslMode};
-use crate::secret::Secret;
+use super::place::{ConfigError, Place};
+use super::target::{DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_DATABASES, TargetOptions};
+use crate::connect::conninfo::{Conninfo, SslMode};
+use crate::connect::secret::Secret;
 
+/// Where roles and extensions are found by every operator's habit, and where every role may connect.
+const DEFAULT_DATABASE: &str = "postgres";
 const KEYS: &[&str] = &[
     "enabled",
     "node",
@@ -81,7 +83,7 @@ impl KubernetesOptions {
             user: None,
             password: None,
             password_file: None,
-            database: crate::kubernetes::recognise::DEFAULT_DATABASE.into(),
+            database: DEFAULT_DATABASE.into(),
             sslmode: None,
             ca_file: None,
             cgroups: None,

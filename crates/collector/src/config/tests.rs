@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use pganalytics_tls::{ClientAuth, MinVersion};
 
-use super::file::load;
+use super::load::read as load;
 use super::{Config, Overrides, Token};
-use crate::conninfo::LoginFiles;
+use crate::connect::conninfo::LoginFiles;
 
 fn with(text: &str, variables: &[(&str, &str)], overrides: &Overrides) -> Result<Config, super::ConfigError> {
     let environment: BTreeMap<String, String> = variables.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
@@ -81,7 +81,7 @@ fn a_collector_needs_no_file_at_all() {
         [("PGANALYTICS_BACKEND_URL", "https://x"), ("PGANALYTICS_BACKEND_TOKEN_FILE", "/run/token"), ("PGANALYTICS_TARGET", "host=v")];
     let config = with("", &variables, &Overrides::default()).expect("a configuration");
     assert!(matches!(config.backend.token, Token::File(_)));
-    assert_eq!(config.listen, Some(super::DEFAULT_LISTEN));
+    assert_eq!(config.listen, Some(super::collector::DEFAULT_LISTEN));
 }
 
 #[test]
@@ -99,10 +99,10 @@ fn an_enrolment_token_stands_for_a_credential_of_its_own_and_one_that_is_enrolle
     let enrolled =
         |text: &str, variables: &[(&str, &str)]| match with(text, variables, &Overrides::default()).expect("a configuration").backend.token
         {
-            Token::Own { enrolment, rotate_every } => (enrolment.is_some(), rotate_every),
+            Token::OwnCredential { enrolment, rotate_every } => (enrolment.is_some(), rotate_every),
             other => panic!("{other:?}"),
         };
-    let month = super::DEFAULT_ROTATE_EVERY;
+    let month = super::backend::DEFAULT_ROTATE_EVERY;
     let token = "token = \"secret-token\"";
     assert_eq!(enrolled(&WHOLE.replace(token, "enrolment_token = \"secret-token\"\nrotate_every = \"1d\""), &[]), (true, month / 30));
     let bare = WHOLE.replace(token, "");
@@ -113,7 +113,7 @@ fn an_enrolment_token_stands_for_a_credential_of_its_own_and_one_that_is_enrolle
     assert_eq!(enrolled(&bare, &[("PGANALYTICS_SPOOL_FOLDER", &spool)]), (false, month));
     let overrides = Overrides { enrolment_token_file: Some("/run/e".into()), ..Overrides::default() };
     let flag = with(WHOLE, &[], &overrides).expect("a flag stands over the file");
-    assert!(matches!(flag.backend.token, Token::Own { .. }));
+    assert!(matches!(flag.backend.token, Token::OwnCredential { .. }));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use pganalytics_views::View;
 use proptest::prelude::*;
 
 use super::Delta;
-use crate::rows::{Rows, Snapshot};
+use crate::delta::rows::{Rows, Snapshot};
 
 /// Labels `name`, counters `a` and `b`, and, where asked for, a gauge and a reset time.
 fn view(extra: &str) -> Arc<View> {

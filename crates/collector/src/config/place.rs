@@ -1,0 +1,163 @@
+//! A table of the configuration that knows where it stands, for errors, and the environment that is laid over it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use pganalytics_views::parse_duration;
+
+use super::value::{self, Truth};
+
+/// What is wrong with the configuration: where, what, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {key}: {problem}; {remedy}")]
+pub struct ConfigError {
+    /// The file, `environment`, or `flags`.
+    pub place: String,
+    pub key: String,
+    pub problem: String,
+    pub remedy: String,
+}
+
+/// A table that knows where it stands, for errors, and the environment that is laid over it.
+pub(super) struct Place<'a> {
+    place: &'a str,
+    path: String,
+    pub(super) table: toml::Table,
+    environment: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Place<'a> {
+    /// The whole file.
+    pub(super) fn root(place: &'a str, text: &str, environment: &'a BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let table = text.parse().map_err(|error: toml::de::Error| ConfigError {
+            place: place.into(),
+            key: "(file)".into(),
+            // The parser's own text shows the line, which may hold a secret.
+            problem: format!("is not TOML: {}{}", error.message(), error.span().map_or_else(String::new, |span| line_of(text, span.start))),
+            remedy: "correct that line".into(),
+        })?;
+        Ok(Self { place, path: String::new(), table, environment })
+    }
+
+    /// Every variable that is set.
+    pub(super) fn environment(&self) -> &'a BTreeMap<String, String> {
+        self.environment
+    }
+
+    pub(super) fn error(&self, key: &str, problem: &str, remedy: &str) -> ConfigError {
+        ConfigError { place: self.place.into(), key: format!("{}{key}", self.path), problem: problem.into(), remedy: remedy.into() }
+    }
+
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), ConfigError> {
+        let Some(key) = self.table.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
+        let nearest = known.iter().max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
+        let remedy = nearest.map_or_else(|| "remove it".to_owned(), |nearest| format!("did you mean '{nearest}'?"));
+        Err(self.error(key, "is no key that is known here", &remedy))
+    }
+
+    pub(super) fn table_of(&self, key: &str) -> Result<Place<'a>, ConfigError> {
+        let table = match self.table.get(key) {
+            None => toml::Table::new(),
+            Some(toml::Value::Table(table)) => table.clone(),
+            Some(_) => return Err(self.error(key, "is no table", &format!("write [{}{key}]", self.path))),
+        };
+        Ok(Place { place: self.place, path: format!("{}{key}.", self.path), table, environment: self.environment })
+    }
+
+    pub(super) fn tables_of(&self, key: &str) -> Result<Vec<Place<'a>>, ConfigError> {
+        let wrong = || self.error(key, "is no array of tables", &format!("write [[{key}]]"));
+        let Some(value) = self.table.get(key) else { return Ok(Vec::new()) };
+        let tables = value.as_array().ok_or_else(wrong)?.iter().enumerate();
+        tables
+            .map(|(i, value)| {
+                let table = value.as_table().ok_or_else(wrong)?.clone();
+                Ok(Place { place: self.place, path: format!("{key}[{i}]."), table, environment: self.environment })
+            })
+            .collect()
+    }
+
+    /// The variable's value, or else the file's.
+    pub(super) fn string(&self, key: &str, variable: &str) -> Result<Option<String>, ConfigError> {
+        if let Some(value) = self.environment.get(variable).filter(|value| !value.is_empty()) {
+            return Ok(Some(value.clone()));
+        }
+        match self.table.get(key) {
+            None => Ok(None),
+            Some(toml::Value::String(text)) if !text.trim().is_empty() => Ok(Some(text.clone())),
+            Some(_) => Err(self.error(key, "is no text", "give a non-empty string")),
+        }
+    }
+
+    /// A variable that stands for no key of its own.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        self.environment.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    /// A certificate's file and its key's: both or neither.
+    pub(super) fn pair(&self, certificate: (&str, &str), key: (&str, &str)) -> Result<(Option<PathBuf>, Option<PathBuf>), ConfigError> {
+        let read = |(name, variable): (&str, &str)| Ok(self.string(name, variable)?.map(PathBuf::from));
+        let pair = (read(certificate)?, read(key)?);
+        match pair {
+            (Some(_), None) => Err(self.error(key.0, "is missing", &format!("name the key of the certificate in {}", certificate.0))),
+            (None, Some(_)) => Err(self.error(certificate.0, "is missing", &format!("name the certificate of the key in {}", key.0))),
+            pair => Ok(pair),
+        }
+    }
+
+    /// A list of the file, or the variable's words between commas.
+    pub(super) fn words(&self, key: &str, variable: &str) -> Result<Option<Vec<String>>, ConfigError> {
+        match self.environment.get(variable).filter(|value| !value.is_empty()) {
+            Some(value) => Ok(Some(value.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect())),
+            None => self.strings(key),
+        }
+    }
+
+    /// A text that means something; its error says what may stand there.
+    pub(super) fn parsed<T: FromStr<Err = String>>(&self, key: &str, variable: &str) -> Result<Option<T>, ConfigError> {
+        let Some(text) = self.string(key, variable)? else { return Ok(None) };
+        text.parse().map(Some).map_err(|remedy: String| self.error(key, &format!("'{text}' is not known"), &remedy))
+    }
+
+    /// True or false in the file, the same words in the variable.
+    pub(super) fn truth(&self, key: &str, variable: &str) -> Result<Option<bool>, ConfigError> {
+        if let Some(toml::Value::Boolean(truth)) = self.table.get(key).filter(|_| !self.environment.contains_key(variable)) {
+            return Ok(Some(*truth));
+        }
+        self.parsed(key, variable)?.map_or(Ok(None), |Truth(truth)| Ok(Some(truth)))
+    }
+
+    pub(super) fn strings(&self, key: &str) -> Result<Option<Vec<String>>, ConfigError> {
+        let Some(value) = self.table.get(key) else { return Ok(None) };
+        let texts = value.as_array().and_then(|array| array.iter().map(|value| value.as_str().map(Into::into)).collect());
+        texts.map(Some).ok_or_else(|| self.error(key, "is no list of texts", "write it as in [\"app\", \"shop_*\"]"))
+    }
+
+    pub(super) fn positive(&self, key: &str) -> Result<Option<usize>, ConfigError> {
+        let Some(value) = self.table.get(key) else { return Ok(None) };
+        let number = value.as_integer().and_then(|number| usize::try_from(number).ok()).filter(|number| *number > 0);
+        number.map(Some).ok_or_else(|| self.error(key, "is no positive number", "give a whole number above 0"))
+    }
+
+    pub(super) fn duration(&self, key: &str, variable: &str) -> Result<Option<Duration>, ConfigError> {
+        let Some(text) = self.string(key, variable)? else { return Ok(None) };
+        let wrong = || self.error(key, &format!("'{text}' is no duration"), "give a number with ms, s, m, h or d, as in \"10s\"");
+        parse_duration(&text).map(Some).ok_or_else(wrong)
+    }
+
+    pub(super) fn size(&self, key: &str, variable: &str) -> Result<Option<u64>, ConfigError> {
+        let wrong = || self.error(key, "is no size", "give a number of bytes, or one with KiB, MiB, GiB or TiB, as in \"1GiB\"");
+        if self.environment.get(variable).is_none_or(String::is_empty)
+            && let Some(toml::Value::Integer(bytes)) = self.table.get(key)
+        {
+            return u64::try_from(*bytes).map(Some).map_err(|_| wrong());
+        }
+        let Some(text) = self.string(key, variable)? else { return Ok(None) };
+        value::size(&text).map(Some).ok_or_else(wrong)
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> String {
+    format!(" (line {})", text.get(..offset).map_or(0, |front| front.matches('\n').count()) + 1)
+}

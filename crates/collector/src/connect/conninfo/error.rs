@@ -1,0 +1,15 @@
+//! Why a text is no connection string.
+
+/// Why a text is no connection string. Never holds a value from it but names of keys, files and services.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("connection string: {problem}; {remedy}")]
+pub struct ConninfoError {
+    pub problem: String,
+    pub remedy: String,
+}
+
+impl ConninfoError {
+    pub(super) fn new(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { problem: problem.into(), remedy: remedy.into() }
+    }
+}

@@ -1,0 +1,102 @@
+//! How to reach a server.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::address::Host;
+use super::login_files::LoginFiles;
+use super::modes::{RootCert, SessionAttrs, SslMode};
+
+/// libpq waits for ever by default; a collector must not.
+pub(super) const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How to reach a server: complete, nothing left to look up but what its login files hold.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Conninfo {
+    pub hosts: Vec<Host>,
+    pub user: Option<String>,
+    /// The database; the user's name where none is given, as libpq has it.
+    pub database: Option<String>,
+    pub sslmode: SslMode,
+    pub sslrootcert: Option<RootCert>,
+    pub sslcert: Option<PathBuf>,
+    pub sslkey: Option<PathBuf>,
+    pub connect_timeout: Duration,
+    pub target_session_attrs: SessionAttrs,
+    pub login_files: Option<LoginFiles>,
+    /// Command-line options for the server process (`-c key=value`).
+    pub options: Option<String>,
+}
+
+impl Conninfo {
+    /// How to reach one host, all of it given: nothing is taken from the environment. With `authority` that alone vouches for the server.
+    #[must_use]
+    pub fn to_host(host: Host, user: Option<String>, database: String, sslmode: SslMode, authority: Option<RootCert>) -> Self {
+        Self {
+            hosts: vec![host],
+            user,
+            database: Some(database),
+            sslmode,
+            sslrootcert: authority,
+            sslcert: None,
+            sslkey: None,
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            target_session_attrs: SessionAttrs::Any,
+            login_files: None,
+            options: None,
+        }
+    }
+
+    /// What the server is called where nobody gave it a name: `host:port` of the first host.
+    #[must_use]
+    pub fn server_name(&self) -> String {
+        self.hosts.first().map_or_else(String::new, ToString::to_string)
+    }
+
+    /// The database, or the user's name.
+    #[must_use]
+    pub fn database(&self) -> Option<&str> {
+        self.database.as_deref().or(self.user.as_deref())
+    }
+
+    /// The same with the login that its files hold now.
+    ///
+    /// # Errors
+    /// The file, what is wrong with it, and what helps.
+    pub(crate) async fn with_login(&self) -> Result<Cow<'_, Self>, String> {
+        let Some(files) = self.login_files.clone() else { return Ok(Cow::Borrowed(self)) };
+        let reading = tokio::task::spawn_blocking(move || files.read());
+        let read = tokio::time::timeout(self.connect_timeout, reading).await;
+        let (user, password) = match read {
+            Ok(Ok(read)) => read?,
+            Ok(Err(defect)) => return Err(format!("reading password_file ended in a defect: {defect}")),
+            Err(_) => return Err("password_file cannot be read in time: see to the disk or network that it is on".into()),
+        };
+        let mut found = self.clone();
+        found.user = user.map(|user| user.reveal().trim().to_owned()).or(found.user);
+        found.hosts.iter_mut().for_each(|host| host.password = Some(password.clone()));
+        Ok(Cow::Owned(found))
+    }
+}
+
+/// Where it leads, without the secret.
+impl fmt::Display for Conninfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("postgresql://")?;
+        if let Some(user) = &self.user {
+            write!(f, "{user}@")?;
+        }
+        for (i, host) in self.hosts.iter().enumerate() {
+            write!(f, "{}{host}", if i > 0 { "," } else { "" })?;
+        }
+        write!(f, "/{}", self.database().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Conninfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,76 @@
+//! Words with a fixed set of values: how a server is trusted, and which of several will do.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::error::ConninfoError;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SslMode {
+    Disable,
+    Allow,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+/// Which certificates vouch for the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RootCert {
+    /// Those the operating system trusts (`sslrootcert=system`).
+    System,
+    File(PathBuf),
+    /// Certificates that came from elsewhere, as PEM: a Kubernetes Secret holds them, no file.
+    Pem(Arc<str>),
+}
+
+/// Which of several servers will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionAttrs {
+    Any,
+    ReadWrite,
+    ReadOnly,
+    Primary,
+    Standby,
+    PreferStandby,
+}
+
+impl FromStr for SslMode {
+    type Err = ConninfoError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "disable" => Ok(Self::Disable),
+            "allow" => Ok(Self::Allow),
+            "prefer" => Ok(Self::Prefer),
+            "require" => Ok(Self::Require),
+            "verify-ca" => Ok(Self::VerifyCa),
+            "verify-full" => Ok(Self::VerifyFull),
+            _ => Err(ConninfoError::new(
+                "sslmode is none that is known",
+                "give one of: disable, allow, prefer, require, verify-ca, verify-full",
+            )),
+        }
+    }
+}
+
+impl FromStr for SessionAttrs {
+    type Err = ConninfoError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "any" => Ok(Self::Any),
+            "read-write" => Ok(Self::ReadWrite),
+            "read-only" => Ok(Self::ReadOnly),
+            "primary" => Ok(Self::Primary),
+            "standby" => Ok(Self::Standby),
+            "prefer-standby" => Ok(Self::PreferStandby),
+            _ => Err(ConninfoError::new(
+                "target_session_attrs is none that is known",
+                "give one of: any, read-write, read-only, primary, standby, prefer-standby",
+            )),
+        }
+    }
+}

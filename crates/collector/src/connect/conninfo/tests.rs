@@ -1,0 +1,220 @@
+//! Connection strings as libpq reads them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{Address, Conninfo, Environment, LoginFiles, RootCert, SessionAttrs, SslMode};
+
+fn environment(variables: &[(&str, &str)]) -> Environment {
+    variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn resolve(text: &str) -> Conninfo {
+    Conninfo::resolve(text, &environment(&[("USER", "os")])).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn password(conninfo: &Conninfo) -> Option<&str> {
+    conninfo.hosts[0].password.as_ref().map(crate::connect::secret::Secret::reveal)
+}
+
+fn tcp(name: &str) -> Address {
+    Address::Tcp(name.into())
+}
+
+#[test]
+fn urls_are_read() {
+    let conninfo = resolve("postgresql://al%40ice:p%3Aw%2F@db-1:5433/sh%20op?sslmode=require&connect_timeout=3&application_name=x");
+    assert_eq!(conninfo.user.as_deref(), Some("al@ice"));
+    assert_eq!(password(&conninfo), Some("p:w/"));
+    assert_eq!((&conninfo.hosts[0].at, conninfo.hosts[0].port), (&tcp("db-1"), 5433));
+    assert_eq!(conninfo.database(), Some("sh op"));
+    assert_eq!((conninfo.sslmode, conninfo.connect_timeout), (SslMode::Require, Duration::from_secs(3)));
+    assert_eq!(conninfo.server_name(), "db-1:5433");
+
+    let several = resolve("postgres://u@a:1,[::1]:2,c/d?target_session_attrs=read-write");
+    let hosts: Vec<_> = several.hosts.iter().map(|host| (host.at.clone(), host.port)).collect();
+    assert_eq!(hosts, [(tcp("a"), 1), (tcp("::1"), 2), (tcp("c"), 5432)]);
+    assert_eq!(several.hosts[1].to_string(), "[::1]:2");
+    assert_eq!(several.target_session_attrs, SessionAttrs::ReadWrite);
+
+    let socket = resolve("postgresql://%2Ftmp%2Fpg:5433/d");
+    assert_eq!(socket.hosts[0].at, Address::Socket("/tmp/pg".into()));
+    assert_eq!(socket.server_name(), "localhost:5433");
+    assert_eq!(resolve("postgresql:///d?host=/tmp&port=7&user=u").hosts[0].port, 7);
+    assert_eq!(resolve("postgresql://h/d?ssl=true").sslmode, SslMode::Require);
+}
+
+#[test]
+fn words_are_read_with_quotes_and_escapes() {
+    let conninfo = resolve(r"host = db port='5433' user=al\ ice password='it\'s a \\ secret' dbname=''");
+    assert_eq!(conninfo.user.as_deref(), Some("al ice"));
+    assert_eq!(password(&conninfo), Some(r"it's a \ secret"));
+    assert_eq!(conninfo.database(), Some("al ice"));
+    assert_eq!(conninfo.hosts[0].port, 5433);
+    let several = resolve("host=a,b,/tmp port=6000 user=u");
+    assert_eq!(several.hosts.iter().map(|host| host.port).collect::<Vec<_>>(), [6000, 6000, 6000]);
+    assert_eq!(several.hosts[2].at, Address::Socket("/tmp".into()));
+}
+
+#[test]
+fn errors_name_the_place_and_the_nearest_key_and_never_a_value() {
+    for (text, part) in [
+        ("host=h pasword=hunter2", "did you mean 'password'?"),
+        ("host=h password=hunter2 geheim", "setting 3 has no '='"),
+        ("host=h password='hunter2", "the quote of setting 2 is not closed"),
+        ("host=h password=a hunter2=b", "setting 3 is no setting"),
+        ("postgresql://u:hunter2%zz@h/d", "the password is not well escaped"),
+        ("postgresql://u:hunter2@h:port/d", "a port is no number"),
+        ("postgresql://u:hunter2@h/d?sslmod=require", "did you mean 'sslmode'?"),
+        ("host=a,b port=1,2,3 password=hunter2", "different numbers of hosts"),
+        ("host=h sslmode=strict password=hunter2", "verify-full"),
+        ("host=h password=hunter2 channel_binding=require", "channel_binding asks for what this client does not do"),
+        ("host=h password=hunter2 sslmode=verify-ca", "needs a root certificate"),
+        ("host=h password=hunter2 sslrootcert=system sslmode=require", "use sslmode=verify-full"),
+        ("just text hunter2", "has no '='"),
+    ] {
+        let error = Conninfo::resolve(text, &Environment::default()).expect_err(text).to_string();
+        assert!(error.contains(part), "{text}: {error}");
+        assert!(!error.contains("hunter2"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn the_string_stands_above_the_service_and_the_service_above_variables() {
+    let folder = tempfile::tempdir().expect("folder");
+    let file = folder.path().join("services");
+    let text = "# comment\n[other]\nhost=no\n\n[shop]\nhost=svc\nuser=svc\nport=7000\nsslmode=disable\n[after]\nhost=no\n";
+    fs::write(&file, text).expect("written");
+    let file = file.to_string_lossy().into_owned();
+    let variables = [("PGSERVICEFILE", file.as_str()), ("PGUSER", "var"), ("PGDATABASE", "var"), ("PGSSLMODE", "require")];
+    let conninfo = Conninfo::resolve("service=shop port=7001", &environment(&variables)).expect("resolved");
+    assert_eq!((&conninfo.hosts[0].at, conninfo.hosts[0].port), (&tcp("svc"), 7001));
+    assert_eq!((conninfo.user.as_deref(), conninfo.database()), (Some("svc"), Some("var")));
+    assert_eq!(conninfo.sslmode, SslMode::Disable);
+    let from_variable = [("PGSERVICEFILE", file.as_str()), ("PGSERVICE", "shop")];
+    assert_eq!(Conninfo::resolve("", &environment(&from_variable)).expect("resolved").hosts[0].at, tcp("svc"));
+    let error = Conninfo::resolve("service=none", &environment(&variables)).expect_err("unknown").to_string();
+    assert!(error.contains("service 'none' is not defined") && error.contains("[none]"), "{error}");
+}
+
+#[test]
+fn the_users_service_file_comes_before_the_systems() {
+    let (home, system) = (tempfile::tempdir().expect("folder"), tempfile::tempdir().expect("folder"));
+    let path = |folder: &Path| folder.to_string_lossy().into_owned();
+    fs::write(system.path().join("pg_service.conf"), "[a]\nhost=system\n[b]\nhost=system\n").expect("written");
+    fs::write(home.path().join(".pg_service.conf"), "[a]\nhost=home\n").expect("written");
+    let (home, system) = (path(home.path()), path(system.path()));
+    let environment = environment(&[("HOME", &home), ("PGSYSCONFDIR", &system)]);
+    assert_eq!(Conninfo::resolve("service=a", &environment).expect("resolved").hosts[0].at, tcp("home"));
+    assert_eq!(Conninfo::resolve("service=b", &environment).expect("resolved").hosts[0].at, tcp("system"));
+}
+
+#[test]
+fn the_password_file_is_asked_for_each_host_and_only_where_it_is_private() {
+    let home = tempfile::tempdir().expect("folder");
+    let file = home.path().join(".pgpass");
+    fs::write(&file, "# c\na:5432:d:u:one\n*:6000:*:u:tw\\:o:x\nlocalhost:*:*:*:local\n").expect("written");
+    let home = home.path().to_string_lossy().into_owned();
+    let environment = environment(&[("HOME", &home)]);
+    let passwords = |text: &str| -> Vec<Option<String>> {
+        let conninfo = Conninfo::resolve(text, &environment).expect("resolved");
+        conninfo.hosts.iter().map(|host| host.password.as_ref().map(|password| password.reveal().to_owned())).collect()
+    };
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("set");
+    assert_eq!(passwords("host=a user=u dbname=d"), [None]);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("set");
+    assert_eq!(passwords("host=a,b,c port=5432,6000,1 user=u dbname=d"), [Some("one".into()), Some("tw:o:x".into()), None]);
+    assert_eq!(passwords("host=/tmp user=x dbname=y"), [Some("local".into())]);
+    assert_eq!(passwords("host=a user=u dbname=d password=own"), [Some("own".into())]);
+}
+
+/// The login that these files make of a connection string, with variables and a password file that would say another.
+async fn login(text: &str, files: &LoginFiles) -> Result<(Option<String>, Vec<Option<String>>), String> {
+    let variables = [("USER", "os"), ("PGUSER", "variable"), ("PGPASSWORD", "variable")];
+    let conninfo = Conninfo::resolve_with(text, Some(files.clone()), &environment(&variables)).map_err(|error| error.to_string())?;
+    assert!(conninfo.hosts.iter().all(|host| host.password.is_none()), "no variable's password stands beside the file's");
+    let found = conninfo.with_login().await?.into_owned();
+    assert!(!format!("{found:?} {found}").contains("hunter"), "{found:?}");
+    Ok((found.user, found.hosts.into_iter().map(|host| host.password.map(|password| password.reveal().to_owned())).collect()))
+}
+
+#[tokio::test]
+async fn a_login_in_files_is_what_they_hold_at_each_connection() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (user, password) = (folder.path().join("username"), folder.path().join("password"));
+    let mut files = LoginFiles { user: None, password: password.clone() };
+    fs::write(&password, "hunter1\n").expect("written");
+    let both = |password: &str| vec![Some(password.to_owned()); 2];
+    assert_eq!(login("host=a,b user=u", &files).await, Ok((Some("u".into()), both("hunter1"))));
+    fs::write(&password, "hunter2").expect("written");
+    assert_eq!(login("host=a,b", &files).await, Ok((Some("variable".into()), both("hunter2"))));
+    files.user = Some(user.clone());
+    let error = login("host=a,b", &files).await.expect_err("no user");
+    assert!(error.starts_with(&format!("user_file {} cannot be read", user.display())), "{error}");
+    fs::write(&user, "monitor\n").expect("written");
+    assert_eq!(login("host=a,b", &files).await, Ok((Some("monitor".into()), both("hunter2"))));
+    for (text, part) in [
+        ("postgresql://u@a", "has a user, and user_file is given too; leave one of them out"),
+        ("postgresql://:hunter3@a", "has a password, and password_file is given too; leave one of them out"),
+    ] {
+        let error = login(text, &files).await.expect_err(part);
+        assert!(error.contains(part) && !error.contains("hunter"), "{error}");
+    }
+    fs::remove_file(&password).expect("removed");
+    let error = login("host=a", &files).await.expect_err("no password");
+    assert!(error.contains("password_file") && error.contains("mount it, as text that this user may read"), "{error}");
+}
+
+#[test]
+fn a_service_with_a_password_and_a_file_with_another_are_one_too_many() {
+    let folder = tempfile::tempdir().expect("folder");
+    let services = folder.path().join("services");
+    fs::write(&services, "[a]\nhost=a\npassword=hunter2\n").expect("written");
+    let text = format!("service=a servicefile={}", services.display());
+    let files = LoginFiles { user: None, password: "/p".into() };
+    let error = Conninfo::resolve_with(&text, Some(files), &Environment::default()).expect_err("two passwords").to_string();
+    assert!(error.contains("has a password, and password_file is given too"), "{error}");
+}
+
+#[test]
+fn each_sslmode_means_what_it_means_to_libpq() {
+    use sqlx::postgres::PgSslMode;
+    let attempts = |text: &str| -> Vec<String> {
+        let conninfo = resolve(text);
+        let modes = conninfo.attempts(&conninfo.hosts[0], None).into_iter().map(|attempt| attempt.options.0.get_ssl_mode());
+        modes.map(|mode: PgSslMode| format!("{mode:?}")).collect()
+    };
+    assert_eq!(attempts("host=h sslmode=disable"), ["Disable"]);
+    assert_eq!(attempts("host=h sslmode=allow"), ["Disable", "Require"]);
+    assert_eq!(attempts("host=h"), ["Prefer", "Disable"]);
+    assert_eq!(attempts("host=h sslmode=require"), ["Require"]);
+    assert_eq!(attempts("host=h sslmode=require sslrootcert=/ca.pem"), ["VerifyCa"]);
+    assert_eq!(attempts("host=h sslmode=verify-ca sslrootcert=/ca.pem"), ["VerifyCa"]);
+    assert_eq!(attempts("host=h sslmode=verify-full"), ["VerifyFull"]);
+    assert_eq!(attempts("host=h sslrootcert=system"), ["VerifyFull"]);
+    assert_eq!(attempts("host=/tmp sslmode=verify-full"), ["Disable"]);
+    assert_eq!(resolve("host=h sslrootcert=system").sslrootcert, Some(RootCert::System));
+}
+
+proptest! {
+    #[test]
+    fn any_value_survives_quoting_and_none_is_shown(value in "[ -~é]{1,20}") {
+        let quoted = value.replace('\\', "\\\\").replace('\'', "\\'");
+        let conninfo = resolve(&format!("host=h user=u dbname=d password='{quoted}'"));
+        prop_assert_eq!(password(&conninfo), Some(value.as_str()));
+        let escaped: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let conninfo = resolve(&format!("postgresql://u:{escaped}@h/d"));
+        prop_assert_eq!(password(&conninfo), Some(value.as_str()));
+        prop_assert_eq!(format!("{conninfo:?} {conninfo}"), "postgresql://u@h:5432/d postgresql://u@h:5432/d");
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC{0,60}") {
+        let _ = Conninfo::resolve(&text, &Environment::default());
+        let _ = Conninfo::resolve(&format!("postgresql://{text}"), &Environment::default());
+    }
+}

@@ -1,0 +1,33 @@
+//! Rows with the same labels are one row.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::cell::{Cell, NULL};
+use super::hashes::RowHashes;
+
+/// Rows of the same labels.
+pub(super) struct Together {
+    pub(super) first: usize,
+    pub(super) copies: u16,
+    pub(super) values: Vec<i64>,
+}
+
+/// Finds rows with the same labels and sums their counters; each of them leads to its sum. Nearly always empty.
+pub(super) fn merge(keys: &RowHashes, counters: &[Cell<'_>]) -> HashMap<usize, Arc<Together>> {
+    let mut first_of = HashMap::with_capacity(keys.len());
+    let mut groups: HashMap<usize, Vec<usize>> = HashMap::new();
+    for row in 0..keys.len() {
+        let first = *first_of.entry(keys.key(row)).or_insert(row);
+        if first != row {
+            groups.entry(first).or_insert_with(|| vec![first]).push(row);
+        }
+    }
+    let mut merged = HashMap::new();
+    for (first, rows) in groups {
+        let values = counters.iter().map(|cell| rows.iter().fold(NULL, |sum, row| cell.plus(sum, cell.value(*row)))).collect();
+        let together = Arc::new(Together { first, copies: u16::try_from(rows.len()).unwrap_or(u16::MAX), values });
+        merged.extend(rows.into_iter().map(|row| (row, Arc::clone(&together))));
+    }
+    merged
+}

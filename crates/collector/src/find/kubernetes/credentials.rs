@@ -1,0 +1,163 @@
+//! How to log in to a server that was found: from the Secrets its operator or its annotations name, or from mounted files.
+//!
+//! # Promise
+//! Secrets are read one by one, by name. Their values become a [`Secret`] at once; errors hold names of Secrets and keys alone.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use pganalytics_kubernetes::api::Secret as ApiSecret;
+use pganalytics_kubernetes::{ApiError, Client};
+
+use super::recognise::{Candidate, Login, User};
+use super::rights::READ_SECRETS;
+use crate::config::KubernetesOptions;
+use crate::connect::conninfo::{Address, Conninfo, Host, RootCert, SslMode};
+use crate::connect::secret::Secret;
+
+/// Mounted authorities; Kubernetes' own Secrets have at most 1 MiB.
+const FILE_CAP: u64 = 1 << 20;
+
+/// Why there is no way in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// Nothing tells a login.
+    Credentials(String),
+    /// Something would, and may not be read.
+    Right(String),
+    /// The API did not answer; it is worth another try soon.
+    Answer(String),
+}
+
+/// A way in.
+#[derive(Debug, Clone)]
+pub(super) struct Resolved {
+    pub conninfo: Conninfo,
+    /// Where the login came from, for people.
+    pub from: String,
+    /// What is less safe than it could be, and what would help.
+    pub caution: Option<String>,
+}
+
+/// Finds the way in to a server.
+///
+/// # Errors
+/// Why there is none.
+pub(super) async fn resolve(
+    client: &Client,
+    options: &KubernetesOptions,
+    namespace: &str,
+    address: IpAddr,
+    candidate: &Candidate,
+) -> Result<Resolved, Missing> {
+    let (user, password, from) = login(client, options, namespace, candidate).await?;
+    let (sslmode, authority, caution) = encryption(client, options, namespace, candidate).await?;
+    let host = Host { at: Address::Tcp(address.to_string()), port: candidate.port, password };
+    let database = candidate.database.clone().unwrap_or_else(|| options.database.clone());
+    Ok(Resolved { conninfo: Conninfo::to_host(host, Some(user), database, sslmode, authority), from, caution })
+}
+
+async fn login(
+    client: &Client,
+    options: &KubernetesOptions,
+    namespace: &str,
+    candidate: &Candidate,
+) -> Result<(String, Option<Secret>, String), Missing> {
+    let (mut absent, mut forbidden) = (Vec::new(), Vec::new());
+    if options.secrets {
+        for login in &candidate.logins {
+            match client.get::<ApiSecret>(Some(namespace), &login.secret).await {
+                Ok(secret) => match take(&secret, login) {
+                    Ok((user, password)) => return Ok((user, Some(password), format!("Secret {namespace}/{}", login.secret))),
+                    Err(problem) => absent.push(problem),
+                },
+                Err(ApiError::NotFound(_)) => absent.push(format!("Secret {namespace}/{} does not exist", login.secret)),
+                Err(ApiError::Forbidden { action, .. }) => forbidden.push(action),
+                Err(error) => return Err(Missing::Answer(error.to_string())),
+            }
+        }
+    } else if candidate.login_is_asked_for && options.user.is_none() {
+        let names = candidate.logins.iter().map(|login| login.secret.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(Missing::Credentials(format!("its annotation names Secret {names}, and [kubernetes] secrets is off: {READ_SECRETS}")));
+    }
+    // A Secret that was asked for and is not there must not be replaced by another login without a word.
+    let asked_for = options.secrets && candidate.login_is_asked_for;
+    if let Some(user) = candidate.user.as_ref().or(options.user.as_ref()).filter(|_| !asked_for) {
+        let password = options.password_file.as_deref().map(Secret::from_file).transpose();
+        let password = password.map_err(|error| Missing::Credentials(format!("[kubernetes] password_file: {error}")))?;
+        return Ok((user.clone(), password.or_else(|| options.password.clone()), "configuration".into()));
+    }
+    if let Some(action) = forbidden.first() {
+        return Err(Missing::Right(format!("no right to {action}: {READ_SECRETS}")));
+    }
+    let own = candidate.logins.first().map_or_else(String::new, |login| match &login.user {
+        User::Key(user) => format!(" ({}, keys {user} and {})", login.secret, login.password_key),
+        User::Named(user) => format!(" ({}, key {} with the password of {user})", login.secret, login.password_key),
+    });
+    let tried = if absent.is_empty() { "nothing names a login".into() } else { absent.join("; ") };
+    Err(Missing::Credentials(format!(
+        "{tried}: make a Secret for a role with pg_monitor{own}, or name one with the annotation pganalytics.io/secret-name"
+    )))
+}
+
+/// The login in a Secret.
+fn take(secret: &ApiSecret, login: &Login) -> Result<(String, Secret), String> {
+    let value = |key: &str| {
+        let bytes = secret.data.as_ref().and_then(|data| data.get(key)).map(|bytes| bytes.0.as_slice());
+        let text = bytes.and_then(|bytes| std::str::from_utf8(bytes).ok()).filter(|text| !text.is_empty());
+        text.ok_or_else(|| format!("Secret {} has no text under the key {key}", login.secret))
+    };
+    let user = match &login.user {
+        User::Named(name) => name.clone(),
+        User::Key(key) => value(key)?.trim().to_owned(),
+    };
+    Ok((user, Secret::new(value(&login.password_key)?)))
+}
+
+/// The mode, and who vouches for the server.
+async fn encryption(
+    client: &Client,
+    options: &KubernetesOptions,
+    namespace: &str,
+    candidate: &Candidate,
+) -> Result<(SslMode, Option<RootCert>, Option<String>), Missing> {
+    let asked_for = candidate.sslmode.or(options.sslmode);
+    let mode = asked_for.unwrap_or(candidate.usual_sslmode);
+    if !matches!(mode, SslMode::VerifyCa | SslMode::VerifyFull) {
+        return Ok((mode, None, None));
+    }
+    if let Some(file) = &options.ca_file {
+        let pem = read(file).map_err(|error| Missing::Credentials(format!("[kubernetes] ca_file: {error}")))?;
+        return Ok((mode, Some(RootCert::Pem(pem.into())), None));
+    }
+    let why = match &candidate.authority {
+        None => "nothing names the authority that signs for it: give [kubernetes] ca_file".to_owned(),
+        Some(_) if !options.secrets => format!("its authority is in a Secret, and [kubernetes] secrets is off: {READ_SECRETS}"),
+        Some(authority) => match client.get::<ApiSecret>(Some(namespace), &authority.secret).await {
+            Ok(secret) => {
+                let pem = secret.data.as_ref().and_then(|data| data.get(&authority.key)).map(|bytes| bytes.0.as_slice());
+                match pem.and_then(|pem| std::str::from_utf8(pem).ok()) {
+                    Some(pem) => return Ok((mode, Some(RootCert::Pem(Arc::from(pem))), None)),
+                    None => format!("Secret {namespace}/{} has no text under the key {}", authority.secret, authority.key),
+                }
+            }
+            Err(ApiError::NotFound(_)) => format!("Secret {namespace}/{} does not exist", authority.secret),
+            Err(ApiError::Forbidden { action, .. }) => format!("no right to {action}: {READ_SECRETS}"),
+            Err(error) => return Err(Missing::Answer(error.to_string())),
+        },
+    };
+    match asked_for {
+        // The system's authorities can vouch for a name.
+        Some(SslMode::VerifyFull) => Ok((mode, None, None)),
+        Some(_) => Err(Missing::Credentials(format!("sslmode=verify-ca is asked for, and {why}"))),
+        None => Ok((SslMode::Require, None, Some(format!("its connection is encrypted and its certificate is not checked: {why}")))),
+    }
+}
+
+fn read(file: &Path) -> Result<String, String> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let read = std::fs::File::open(file).and_then(|opened| opened.take(FILE_CAP).read_to_string(&mut text));
+    read.map(|_| text).map_err(|error| format!("{} cannot be read ({error}): mount it for this user", file.display()))
+}

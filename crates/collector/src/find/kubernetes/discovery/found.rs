@@ -1,0 +1,134 @@
+//! One pod that is about PostgreSQL: what is known of it, and when it is looked at again.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::state::{Speaks, State};
+
+use crate::find::kubernetes::log::PodLog;
+use crate::find::kubernetes::pod::{Facts, PodHost};
+use crate::find::kubernetes::recognise::Candidate;
+use crate::read::target::Link;
+
+/// The wait after an attempt that failed; it doubles with each.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// One pod that is about PostgreSQL.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) scope: usize,
+    pub(super) uid: String,
+    pub(super) server: String,
+    pub(super) created: Option<String>,
+    /// `None` where it is only counted.
+    pub(super) intended: Option<Intended>,
+    pub(super) state: State,
+    /// What was said about it last.
+    pub(super) said: String,
+    pub(super) attempt_under_way: bool,
+    /// What it said last; see [`Self::speaks`].
+    pub(super) speaks: Speaks,
+    pub(super) failures: u32,
+    pub(super) next: Option<Instant>,
+    pub(super) last_attempt: Option<Instant>,
+    /// Its target.
+    pub(super) running: Option<Running>,
+    /// How far its log was read, whatever target reads on.
+    pub(super) log: Option<Arc<PodLog>>,
+}
+
+/// What is to be reached.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Intended {
+    pub(super) candidate: Candidate,
+    pub(super) address: Option<IpAddr>,
+    pub(super) facts: Arc<Facts>,
+}
+
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) link: Arc<Link>,
+    pub(super) pod: Arc<PodHost>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Intended {
+    /// Whether another is reached in the same way.
+    pub(super) fn reaches_as(&self, other: &Self) -> bool {
+        // A failover changes the role, and nothing about the way in.
+        let way = |candidate: &Candidate| Candidate { role: None, ..candidate.clone() };
+        self.address == other.address && way(&self.candidate) == way(&other.candidate)
+    }
+}
+
+impl Found {
+    pub(super) fn new(scope: usize, uid: String, server: String, created: Option<String>, log: Option<Arc<PodLog>>) -> Self {
+        Self {
+            scope,
+            uid,
+            server,
+            created,
+            intended: None,
+            state: State::Waiting,
+            said: String::new(),
+            attempt_under_way: false,
+            speaks: Speaks::Nothing,
+            failures: 0,
+            next: None,
+            last_attempt: None,
+            running: None,
+            log,
+        }
+    }
+
+    /// What it speaks: what its target was once let in to is PostgreSQL, whoever was asked before.
+    pub(super) fn speaks(&self) -> Speaks {
+        let has_answered = self.running.as_ref().is_some_and(|running| running.link.has_answered());
+        if has_answered { Speaks::Postgresql } else { self.speaks }
+    }
+
+    /// It is looked at again later: longer with each time in a row, up to the cap.
+    pub(super) fn wait(&mut self, cap: Duration) {
+        let wait = RETRY.saturating_mul(2_u32.saturating_pow(self.failures)).min(cap);
+        self.failures = self.failures.saturating_add(1);
+        self.next = Some(Instant::now() + wait.mul_f64(0.75 + rand::random::<f64>() / 4.0));
+    }
+
+    /// Stops its target, if one runs.
+    pub(super) fn halt(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop.cancel();
+        }
+    }
+
+    /// What it is now, said once.
+    pub(super) fn tell(&mut self, key: &str, state: State, why: String) {
+        self.state = state;
+        if self.said == why {
+            return;
+        }
+        match state {
+            State::LeftOut => tracing::debug!(pod = key, why, "a pod is left out"),
+            _ if why.is_empty() => {}
+            _ => tracing::warn!(pod = key, state = state.name(), why, "a pod that should be a server is not read"),
+        }
+        self.said = why;
+    }
+
+    /// An attempt failed. A target that runs goes on with what it has.
+    pub(super) fn fail(&mut self, key: &str, state: State, why: String, cap: Duration) {
+        self.wait(cap);
+        match self.running {
+            Some(_) if self.said == why => {}
+            Some(_) => {
+                tracing::warn!(server = self.server, why, "the server's login cannot be read again; the last one is used");
+                self.said = why;
+            }
+            None => self.tell(key, state, why),
+        }
+    }
+}

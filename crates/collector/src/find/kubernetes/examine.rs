@@ -1,0 +1,147 @@
+//! For `doctor`: what this process may do in Kubernetes, and the Helm values that would change it.
+
+//!
+//! The API itself is asked (`SelfSubjectAccessReview`, which everybody may create): no guess from Roles, no right needed to look.
+
+use std::collections::BTreeSet;
+
+use pganalytics_kubernetes::api::Pod;
+use pganalytics_kubernetes::{Client, Right};
+
+use super::access::scopes;
+use super::credentials::{self, Missing};
+use super::recognise::{Candidate, Recognised, address, recognise, server_name};
+use super::rights::{READ_LOGS, READ_PODS, READ_SECRETS};
+use crate::config::{KubernetesOptions, TargetOptions};
+
+/// Names in one report: a person reads it.
+const NAMED: usize = 200;
+
+/// What `doctor` found.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// Text and remedy; no remedy where all is well.
+    pub said: Vec<(String, Option<String>)>,
+    /// Nothing can be found.
+    pub broken: Option<(String, Option<String>)>,
+    /// Servers that can be looked at like any other target.
+    pub targets: Vec<TargetOptions>,
+}
+
+/// Looks at everything discovery would do.
+pub(crate) async fn examine(options: &KubernetesOptions, client: &Client) -> Findings {
+    let mut findings = Findings::default();
+    let scopes = scopes(options);
+    let mut needed = vec![("list", "pods", READ_PODS), ("watch", "pods", READ_PODS)];
+    if options.logs {
+        needed.push(("get", "pods/log", READ_LOGS));
+    }
+    for scope in &scopes {
+        for (verb, resource, remedy) in &needed {
+            let right = Right { verb, group: "", resource, namespace: scope.namespace.clone(), name: None };
+            match client.may(&right).await {
+                Ok(verdict) if verdict.allowed => findings.said.push((format!("may {right}"), None)),
+                Ok(verdict) => {
+                    let reason = verdict.reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+                    findings.said.push((format!("may not {right}{reason}"), Some((*remedy).into())));
+                }
+                Err(error) => {
+                    let remedy = "check that this runs in a pod with a ServiceAccount token, and that the network lets it reach the API";
+                    findings.broken = Some((error.to_string(), Some(remedy.into())));
+                    return findings;
+                }
+            }
+        }
+    }
+    let mut servers = Vec::new();
+    for scope in &scopes {
+        match client.list::<Pod>(scope).await {
+            Ok((pods, _)) => servers.extend(pods.into_iter().filter_map(|pod| sort(pod, &mut findings))),
+            // Said above already.
+            Err(error) => findings.said.push((error.to_string(), Some(READ_PODS.into()))),
+        }
+    }
+    let place = match (&options.watched.namespaces, &options.watched.node) {
+        (None, None) => "in all namespaces".into(),
+        (None, Some(node)) => format!("on node {node}"),
+        (Some(names), None) => format!("in {}", names.join(", ")),
+        (Some(names), Some(node)) => format!("in {} on node {node}", names.join(", ")),
+    };
+    findings.said.push((format!("{} pods {place} are PostgreSQL servers", servers.len()), None));
+    if options.secrets {
+        secrets(client, &servers, &mut findings).await;
+    }
+    for (pod, candidate) in servers.iter().take(NAMED) {
+        let name = server_name(pod);
+        match login_of(client, options, pod, candidate).await {
+            Ok((target, from, caution)) => {
+                findings.said.push((format!("{name}: {}, login from {from}", candidate.operator.name()), None));
+                if let Some(caution) = caution {
+                    findings.said.push((format!("{name}: {caution}"), Some(String::new())));
+                }
+                findings.targets.push(target);
+            }
+            Err(why) => {
+                let (what, remedy) =
+                    why.split_once(": ").map_or((why.clone(), String::new()), |(what, remedy)| (what.into(), remedy.into()));
+                findings.said.push((format!("{name}: {what}"), Some(remedy)));
+            }
+        }
+    }
+    findings
+}
+
+/// A server, or what keeps the pod from being one.
+fn sort(pod: Pod, findings: &mut Findings) -> Option<(Pod, Candidate)> {
+    match recognise(&pod) {
+        Recognised::Server(candidate) => Some((pod, *candidate)),
+        Recognised::Wrong(why) => {
+            findings.said.push((format!("{}: {why}", server_name(&pod)), Some(String::new())));
+            None
+        }
+        Recognised::No | Recognised::LeftOut(_) => None,
+    }
+}
+
+/// The way in to one pod's server, as discovery would find it.
+///
+/// # Errors
+/// Why there is none.
+async fn login_of(
+    client: &Client,
+    options: &KubernetesOptions,
+    pod: &Pod,
+    candidate: &Candidate,
+) -> Result<(TargetOptions, String, Option<String>), String> {
+    let address = address(pod).ok_or("it has no address yet")?;
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+    match credentials::resolve(client, options, namespace, address, candidate).await {
+        Ok(resolved) => Ok((options.target(server_name(pod), resolved.conninfo), resolved.from, resolved.caution)),
+        Err(Missing::Credentials(why) | Missing::Right(why) | Missing::Answer(why)) => Err(why),
+    }
+}
+
+/// Whether each Secret that servers may keep their login in can be read.
+async fn secrets(client: &Client, servers: &[(Pod, Candidate)], findings: &mut Findings) {
+    let of = |(pod, candidate): &(Pod, Candidate)| {
+        let namespace = pod.metadata.namespace.clone().unwrap_or_default();
+        let names = candidate.logins.iter().map(|login| login.secret.clone());
+        let names = names.chain(candidate.authority.as_ref().map(|authority| authority.secret.clone()));
+        names.map(move |name| (namespace.clone(), name)).collect::<Vec<_>>()
+    };
+    let names: BTreeSet<(String, String)> = servers.iter().flat_map(of).collect();
+    for (namespace, name) in names.into_iter().take(NAMED) {
+        let right = Right { verb: "get", group: "", resource: "secrets", namespace: Some(namespace), name: Some(name) };
+        match client.may(&right).await {
+            Ok(verdict) if verdict.allowed => findings.said.push((format!("may {right}"), None)),
+            Ok(_) => findings.said.push((format!("may not {right}"), Some(READ_SECRETS.into()))),
+            Err(error) => return findings.said.push((error.to_string(), Some("try again".into()))),
+        }
+    }
+    // More than is needed is worth a word, too.
+    let all = Right { verb: "list", group: "", resource: "secrets", namespace: None, name: None };
+    if client.may(&all).await.is_ok_and(|verdict| verdict.allowed) {
+        let remedy = "take this right away: the collector reads Secrets by name and never lists them";
+        findings.said.push((format!("may {all}, which is more than it needs"), Some(remedy.into())));
+    }
+}

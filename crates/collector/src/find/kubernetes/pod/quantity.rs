@@ -1,0 +1,50 @@
+//! Kubernetes' numbers.
+
+use pganalytics_kubernetes::api::Quantity;
+
+/// Kubernetes' numbers: "500m", "2", "1Gi", "1e3".
+#[must_use]
+pub(super) fn parse(quantity: &Quantity) -> Option<f64> {
+    let text = quantity.0.trim();
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    // `1e3` ends in a digit, so that an exponent is never taken for a suffix; `1E` is exa.
+    let factor = match &text[number.len()..] {
+        "" => 1.0,
+        "n" => 1e-9,
+        "u" => 1e-6,
+        "m" => 1e-3,
+        "k" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "T" => 1e12,
+        "P" => 1e15,
+        "E" => 1e18,
+        "Ki" => 1024.0,
+        "Mi" => 1024_f64.powi(2),
+        "Gi" => 1024_f64.powi(3),
+        "Ti" => 1024_f64.powi(4),
+        "Pi" => 1024_f64.powi(5),
+        "Ei" => 1024_f64.powi(6),
+        _ => return None,
+    };
+    // Fractions of a thousandth are divided, not multiplied: 500m is exactly a half.
+    let number: f64 = number.parse().ok()?;
+    Some(if factor < 1.0 { number / (1.0 / factor).round() } else { number * factor })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_are_read_as_kubernetes_writes_them() {
+        for (text, value) in
+            [("500m", 0.5), ("2", 2.0), ("0.1", 0.1), ("1Gi", 1_073_741_824.0), ("128M", 128e6), ("1e3", 1000.0), ("1E", 1e18)]
+        {
+            assert_eq!(parse(&Quantity(text.into())), Some(value), "{text}");
+        }
+        for text in ["", "x", "1 Gi", "1Gib", "m"] {
+            assert_eq!(parse(&Quantity(text.into())), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What was asked for, in any family's words.
+
+use crate::connect::conninfo::SslMode;
+use crate::find::kubernetes::recognise::candidate::{Candidate, Login, User};
+
+/// What was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Annotated {
+    pub scrape: Option<bool>,
+    pub container: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) database: Option<String>,
+    pub(super) sslmode: Option<SslMode>,
+    pub(super) user: Option<String>,
+    pub(super) login: Option<Login>,
+}
+
+impl Annotated {
+    /// What is asked for stands above what is usual.
+    pub(crate) fn lay_over(self, candidate: &mut Candidate) {
+        candidate.port = self.port.unwrap_or(candidate.port);
+        candidate.sslmode = self.sslmode.or(candidate.sslmode);
+        candidate.database = self.database.or_else(|| candidate.database.take());
+        candidate.user = self.user.or_else(|| candidate.user.take());
+        if let Some(login) = self.login {
+            candidate.logins = vec![login];
+            candidate.login_is_asked_for = true;
+        }
+    }
+}
+
+/// A Secret with a login, under the keys that are usual where none is named.
+pub(super) fn login(secret: Option<&str>, user: Option<&str>, user_key: Option<&str>, password_key: Option<&str>) -> Option<Login> {
+    let user = match (user_key, user) {
+        (None, Some(user)) => User::Named(user.into()),
+        (key, _) => User::Key(key.unwrap_or("username").into()),
+    };
+    Some(Login { secret: secret?.into(), user, password_key: password_key.unwrap_or("password").into() })
+}

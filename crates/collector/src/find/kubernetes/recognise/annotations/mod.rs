@@ -1,0 +1,28 @@
+//! What a pod's annotations ask for: ours, and those that users of coroot and Datadog have written already.
+//!
+//! | ours | coroot's | Datadog's `ad.datadoghq.com/<container>.checks` |
+//! |---|---|---|
+//! | `pganalytics.io/scrape` | `coroot.com/postgres-scrape` | a check named `postgres` |
+//! | `/port` | `-port` | `port` of its instance |
+//! | `/database` | | `dbname` |
+//! | `/sslmode` | `-param-sslmode` | `ssl` |
+//! | `/secret-name` | `-credentials-secret-name` | `password: "ENC[k8s_secret@namespace/name/key]"` |
+//! | `/secret-username-key` | `-credentials-secret-username-key` | |
+//! | `/secret-password-key` | `-credentials-secret-password-key` | |
+//! | | `-credentials-username` | `username` |
+//!
+//! On a pod that an operator's labels mark as a server, ours need no `scrape`.
+//!
+//! A password in an annotation is never read: who may see pods would see it.
+//!
+//! May use `candidate` and `manifest`.
+//! Used by `verdict`.
+
+mod annotated;
+mod coroot;
+mod datadog;
+mod families;
+mod ours;
+mod value;
+
+pub(super) use families::read;

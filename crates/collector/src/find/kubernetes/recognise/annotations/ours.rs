@@ -1,0 +1,41 @@
+//! Our own: `pganalytics.io/…`.
+
+use std::collections::BTreeMap;
+
+use super::annotated::{Annotated, login};
+use super::value::{flag, number, secret_name, ssl};
+use crate::find::kubernetes::recognise::manifest::get;
+
+const OURS: &str = "pganalytics.io/";
+/// Our keys; another one beside `scrape` is a slip of the pen.
+const OUR_KEYS: [&str; 7] = ["scrape", "port", "database", "sslmode", "secret-name", "secret-username-key", "secret-password-key"];
+
+/// Only where nothing else says that the pod is a server must `scrape` say it. Operators put annotations on the pods of their jobs too, so
+/// what stands without it on a pod that is no server is no mistake.
+pub(super) fn read(annotations: &BTreeMap<String, String>, operated: bool) -> Result<Annotated, String> {
+    let of = |key: &str| get(Some(annotations), &format!("{OURS}{key}"));
+    let scrape = of("scrape");
+    if scrape.is_none() && !operated {
+        return Ok(Annotated::default());
+    }
+    let name = |key: &str| format!("annotation {OURS}{key}");
+    for key in annotations.keys().filter_map(|key| key.strip_prefix(OURS)) {
+        if !OUR_KEYS.contains(&key) {
+            let nearest = OUR_KEYS.iter().max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
+            return Err(format!("{} is none that is known: did you mean {OURS}{}?", name(key), nearest.unwrap_or(&"scrape")));
+        }
+    }
+    let secret = of("secret-name").map(|secret| secret_name(secret, &name("secret-name"))).transpose()?;
+    let its_key = ["secret-username-key", "secret-password-key"].into_iter().find(|key| of(key).is_some());
+    if let (None, Some(key)) = (secret, its_key) {
+        return Err(format!("{} is a key of a Secret that nothing names: name it in {}", name(key), name("secret-name")));
+    }
+    Ok(Annotated {
+        scrape: scrape.map(|scrape| flag(scrape, &name("scrape"))).transpose()?,
+        port: of("port").map(|port| number(port, &name("port"))).transpose()?,
+        database: of("database").map(Into::into),
+        sslmode: of("sslmode").map(|mode| ssl(mode, &name("sslmode"))).transpose()?,
+        login: login(secret, None, of("secret-username-key"), of("secret-password-key")),
+        ..Annotated::default()
+    })
+}

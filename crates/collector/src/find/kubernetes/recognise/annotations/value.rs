@@ -1,0 +1,30 @@
+//! One value of an annotation; its error names the annotation and what may stand there.
+
+use crate::connect::conninfo::SslMode;
+
+pub(super) fn flag(text: &str, name: &str) -> Result<bool, String> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(format!("{name} is neither \"true\" nor \"false\": write one of them, in quotes")),
+    }
+}
+
+/// A Secret of the pod's own namespace: whoever may annotate a pod must not open those of others.
+pub(super) fn secret_name<'a>(text: &'a str, name: &str) -> Result<&'a str, String> {
+    let fits = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.'));
+    if fits && text.starts_with(|first: char| first != '-' && first != '.') {
+        return Ok(text);
+    }
+    Err(format!(
+        "{name} is no name of a Secret: write it as it is called in the pod's namespace, in lower-case letters, digits, '-' and '.'"
+    ))
+}
+
+pub(super) fn number(text: &str, name: &str) -> Result<u16, String> {
+    text.trim().parse().ok().filter(|port| *port > 0).ok_or_else(|| format!("{name} is no port: write a number from 1 to 65535, in quotes"))
+}
+
+pub(super) fn ssl(text: &str, name: &str) -> Result<SslMode, String> {
+    text.parse().map_err(|_| format!("{name} is none that is known: write disable, allow, prefer, require, verify-ca or verify-full"))
+}

@@ -1,0 +1,39 @@
+//! What the server's settings and the role keep from us.
+
+use std::time::Duration;
+
+use super::report::{Level, Report};
+use crate::read::session::{Session, text};
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+const SETTINGS: &str = "select pg_has_role(current_user, 'pg_monitor', 'usage'), current_setting('compute_query_id'), \
+     (select setting from pg_settings where name = 'shared_preload_libraries'), current_setting('track_io_timing'), \
+     current_setting('track_activities')";
+
+/// What the server's settings and the role keep from us.
+pub(super) async fn settings(session: &mut Session, name: &str, role: &str, report: &mut Report) {
+    let mut row_of = None;
+    let read = session
+        .read(SETTINGS, TIMEOUT, |row| row_of = Some(std::array::from_fn::<_, 5, _>(|column| text(row, column).unwrap_or_default())));
+    if let Err(error) = read.await {
+        return report.add(Level::Missing, name, format!("the server's settings: {error}"), None);
+    }
+    let Some([monitor, query_id, preload, io_timing, activities]) = row_of else { return };
+    if monitor != "t" {
+        let what = "the role is no member of pg_monitor: other roles' sessions and statements stay hidden";
+        report.add(Level::Missing, name, what, Some(format!("GRANT pg_monitor TO {role};")));
+    }
+    // Only a member sees what is preloaded.
+    if query_id == "off" || (query_id == "auto" && monitor == "t" && !preload.contains("pg_stat_statements")) {
+        let what = "sessions have no query_id: compute_query_id is off";
+        report.add(Level::Missing, name, what, Some("ALTER SYSTEM SET compute_query_id = on; SELECT pg_reload_conf();".into()));
+    }
+    if io_timing == "off" {
+        let what = "times of reads and writes are all 0: track_io_timing is off";
+        report.add(Level::Missing, name, what, Some("ALTER SYSTEM SET track_io_timing = on; SELECT pg_reload_conf();".into()));
+    }
+    if activities == "off" {
+        let what = "sessions are not seen at work: track_activities is off";
+        report.add(Level::Missing, name, what, Some("ALTER SYSTEM SET track_activities = on; SELECT pg_reload_conf();".into()));
+    }
+}

@@ -1,0 +1,40 @@
+//! One entry of a log, without what stays on the server.
+
+use crate::read::redact::{self, Redacted};
+
+/// Severities as PostgreSQL writes them in English (`elog.c`).
+pub(super) const SEVERITIES: [&str; 13] =
+    ["DEBUG", "DEBUG1", "DEBUG2", "DEBUG3", "DEBUG4", "DEBUG5", "LOG", "INFO", "NOTICE", "WARNING", "ERROR", "FATAL", "PANIC"];
+/// What stands in their place on lines that belong to the entry above them.
+const PARTS: [&str; 7] = ["DETAIL", "HINT", "QUERY", "CONTEXT", "STATEMENT", "LOCATION", "BACKTRACE"];
+
+/// One entry, without what stays on the server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Entry {
+    pub database: Option<String>,
+    pub user: Option<String>,
+    pub application: Option<String>,
+    pub backend_type: Option<String>,
+    pub severity: String,
+    pub sqlstate: Option<String>,
+    pub message: Option<Redacted>,
+}
+
+impl Entry {
+    /// Takes severity and message as the log has them; `None` where this is a part of another entry.
+    pub(super) fn says(mut self, severity: &str, message: &str) -> Option<Self> {
+        if PARTS.contains(&severity) {
+            return None;
+        }
+        self.message = SEVERITIES.contains(&severity).then(|| redact::message(message, self.sqlstate.as_deref()));
+        self.severity = severity.into();
+        Some(self)
+    }
+}
+
+/// A value of the log; nothing where it has none.
+pub(super) fn known(value: &str) -> Option<String> {
+    let value = value.trim();
+    // `[unknown]` is what PostgreSQL writes before it knows.
+    (!value.is_empty() && value != "[unknown]").then(|| value.into())
+}

@@ -1,0 +1,120 @@
+//! `pganalytics_server`: whether the server answers, and what it is. A server that does not answer has a row too.
+
+use std::time::Duration;
+
+use pganalytics_views::View;
+
+use crate::connect::conninfo::{Address, Conninfo};
+use crate::delta::rows::{Rows, Snapshot};
+use crate::read::session::{Session, SessionError, bytes};
+
+const QUERY: &str = "select current_setting('server_version'), current_setting('server_version_num'), pg_is_in_recovery(), \
+     pg_postmaster_start_time(), current_setting('max_connections'), \
+     (select count(*) from pg_database where datallowconn and not datistemplate), \
+     (extract(epoch from pg_postmaster_start_time()) * 1e6)::int8";
+/// Apart, since a managed service may have taken the right to it away.
+const IDENTIFIER: &str = "select system_identifier from pg_control_system()";
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the probe needs beside the session.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct About<'a> {
+    pub conninfo: &'a Conninfo,
+    pub collector: &'a str,
+    /// Cores, where the server runs on this machine.
+    pub cpus: Option<i64>,
+}
+
+/// What a server that answers said.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub snapshot: Snapshot,
+    /// Microseconds since the epoch.
+    pub postmaster_start_us: i64,
+    pub in_recovery: Option<bool>,
+    pub took: Duration,
+}
+
+/// The probe's memory.
+#[derive(Debug, Default)]
+pub(crate) struct ServerProbe {
+    system_identifier: Option<String>,
+    identifier_refused: bool,
+}
+
+impl ServerProbe {
+    /// Reads the row of a server that answers.
+    ///
+    /// # Errors
+    /// Where it no longer does.
+    pub(crate) async fn read(&mut self, session: &mut Session, view: &View, about: About<'_>, ts_us: i64) -> Result<Read, SessionError> {
+        if self.system_identifier.is_none() && !self.identifier_refused {
+            let mut found = None;
+            match session.read(IDENTIFIER, TIMEOUT, |row| found = crate::read::session::text(row, 0)).await {
+                Ok(_) => self.system_identifier = found,
+                Err(error) if error.is_harmless() => self.identifier_refused = true,
+                Err(error) => return Err(error),
+            }
+        }
+        let mut rows = Rows::new(view, 1);
+        let (mut postmaster_start_us, mut in_recovery) = (0, None);
+        let connect_time = session.connect_time;
+        let took = session
+            .read(QUERY, TIMEOUT, |row| {
+                postmaster_start_us = bytes(row, 6).and_then(|b| std::str::from_utf8(b).ok()?.parse().ok()).unwrap_or_default();
+                in_recovery = bytes(row, 2).map(|is| is == b"t");
+                for (column, definition) in view.columns.iter().enumerate() {
+                    match definition.name.as_str() {
+                        "up" => rows.set_int(column, Some(1)),
+                        "version" => rows.set_text_format(column, bytes(row, 0)),
+                        "version_num" => rows.set_text_format(column, bytes(row, 1)),
+                        "in_recovery" => rows.set_text_format(column, bytes(row, 2)),
+                        "postmaster_start_time" => rows.set_text_format(column, bytes(row, 3)),
+                        "max_connections" => rows.set_text_format(column, bytes(row, 4)),
+                        "databases" => rows.set_text_format(column, bytes(row, 5)),
+                        "system_identifier" => rows.set_text(column, self.system_identifier.as_deref()),
+                        "connect_time" => rows.set_int(column, i64::try_from(connect_time.as_nanos()).ok()),
+                        name => set_known(&mut rows, column, name, about),
+                    }
+                }
+                rows.end_row();
+            })
+            .await?;
+        Ok(Read { snapshot: rows.finish(ts_us, 0), postmaster_start_us, in_recovery, took })
+    }
+
+    /// The row of a server that does not answer.
+    #[must_use]
+    pub(crate) fn down(&self, view: &View, about: About<'_>, error: &str, ts_us: i64) -> Snapshot {
+        let mut rows = Rows::new(view, 1);
+        for (column, definition) in view.columns.iter().enumerate() {
+            match definition.name.as_str() {
+                "up" => rows.set_int(column, Some(0)),
+                "error" => rows.set_text(column, Some(error)),
+                "system_identifier" => rows.set_text(column, self.system_identifier.as_deref()),
+                name => set_known(&mut rows, column, name, about),
+            }
+        }
+        rows.end_row();
+        rows.finish(ts_us, 0)
+    }
+}
+
+/// What is known without asking the server.
+fn set_known(rows: &mut Rows, column: usize, name: &str, about: About<'_>) {
+    let host = about.conninfo.hosts.first();
+    match name {
+        "host" => rows.set_text(
+            column,
+            host.map(|host| match &host.at {
+                Address::Tcp(name) => name.clone(),
+                Address::Socket(_) => "localhost".into(),
+            })
+            .as_deref(),
+        ),
+        "port" => rows.set_int(column, host.map(|host| i64::from(host.port))),
+        "collector" => rows.set_text(column, Some(about.collector)),
+        "cpus" => rows.set_int(column, about.cpus),
+        _ => rows.set_int(column, None),
+    }
+}

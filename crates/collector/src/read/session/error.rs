@@ -1,0 +1,90 @@
+//! Why a session could not begin, or a query failed.
+
+use std::time::Duration;
+
+use crate::connect::conninfo::Address;
+
+/// SQLSTATEs of a login that is not taken: invalid password, invalid authorization.
+const WRONG_LOGIN: [&str; 2] = ["28P01", "28000"];
+/// How the message of a failed handshake begins.
+const TLS_FAILED: &str = "TLS: ";
+
+/// Why a session could not begin, or a query failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SessionError {
+    /// Nobody there, or not for us.
+    #[error("{at}: {message}")]
+    Connect { at: String, message: String, code: Option<String> },
+    #[error("{at}: PostgreSQL {version} is older than {}, the oldest version that is read", pganalytics_views::OLDEST_VERSION)]
+    TooOld { at: String, version: String },
+    /// The server refused the query; the session is fine.
+    #[error("{message} (SQLSTATE {code})")]
+    Query { code: String, message: String },
+    /// The session broke; it must be dropped.
+    #[error("{0}")]
+    Broken(String),
+    /// No answer in time; the session must be dropped.
+    #[error("no answer within {} ms, though statement_timeout was {} ms: the session was dropped", deadline.as_millis(), statement.as_millis())]
+    Deadline { deadline: Duration, statement: Duration },
+}
+
+impl SessionError {
+    /// Whether the session can be used again.
+    #[must_use]
+    pub(crate) fn is_harmless(&self) -> bool {
+        matches!(self, Self::Query { .. })
+    }
+
+    /// The server's SQLSTATE.
+    #[must_use]
+    pub(crate) fn code(&self) -> Option<&str> {
+        match self {
+            Self::Query { code, .. } => Some(code),
+            Self::Connect { code, .. } => code.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the way in may have changed meanwhile: the server does not take the login, or its certificate is not the expected one.
+    #[must_use]
+    pub(crate) fn is_wrong_way_in(&self) -> bool {
+        match self {
+            Self::Connect { code: Some(code), .. } => WRONG_LOGIN.contains(&code.as_str()),
+            Self::Connect { message, .. } => message.starts_with(TLS_FAILED),
+            _ => false,
+        }
+    }
+}
+
+/// The error of a connection that failed, and whether the other kind of encryption is worth a try.
+pub(super) fn connect_error(at: &str, address: &Address, error: sqlx::Error) -> (SessionError, bool) {
+    // 28000: pg_hba.conf has no line for this encryption. A wrong password (28P01) is wrong with the other as well.
+    let (message, refused) = match &error {
+        sqlx::Error::Database(refusal) => (refusal.message().to_owned(), refusal.code().is_some_and(|code| code == "28000")),
+        sqlx::Error::Tls(cause) => (format!("{TLS_FAILED}{cause}"), true),
+        // rustls' own errors come as such: the other side, or its certificate, is not what it should be.
+        sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => (format!("{TLS_FAILED}{cause}"), true),
+        sqlx::Error::Io(cause) => {
+            let socket = match address {
+                Address::Socket(folder) => format!(" (socket in {})", folder.display()),
+                Address::Tcp(_) => String::new(),
+            };
+            (format!("{cause}{socket}"), false)
+        }
+        other => (other.to_string(), false),
+    };
+    let code = error.as_database_error().and_then(|refusal| refusal.code()).map(Into::into);
+    (SessionError::Connect { at: at.into(), message, code }, refused)
+}
+
+pub(super) fn query_error(error: &sqlx::Error) -> SessionError {
+    match error {
+        sqlx::Error::Database(refusal) => {
+            let code = refusal.code().unwrap_or_default().into_owned();
+            let message = refusal.message().to_owned();
+            // Class 57P: the server ends the session (shutdown, crash, terminated).
+            if code.starts_with("57P") { SessionError::Broken(message) } else { SessionError::Query { code, message } }
+        }
+        other => SessionError::Broken(format!("the connection broke: {other}")),
+    }
+}

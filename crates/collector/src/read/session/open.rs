@@ -1,0 +1,142 @@
+//! How a session begins: the hosts of a connection string in turn, each with its attempts, until one answers and will do.
+
+use std::time::{Duration, Instant};
+
+use sqlx::Connection as _;
+use sqlx::postgres::{PgConnection, PgSslMode};
+
+use super::cell::{bytes, text};
+use super::error::{SessionError, connect_error};
+use super::facts::Facts;
+use super::guarded::Session;
+use crate::connect::conninfo::{Address, Attempt, Conninfo, SessionAttrs};
+use crate::connect::tls;
+
+/// The oldest server that is read.
+const OLDEST_VERSION_NUM: i64 = pganalytics_views::OLDEST_VERSION as i64 * 10_000;
+/// The session's first query reads a few catalog rows.
+const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// In an SQL_ASCII database bytes have no encoding: asked for UTF-8, the server refuses to send those that are none, and a whole
+/// view goes unread. Sent as they are, they are replaced when the rows are read.
+const IDENTIFY: &str = "select current_setting('server_version_num'), current_setting('server_version'), current_database(), \
+     current_user, pg_is_in_recovery(), current_setting('default_transaction_read_only'), \
+     (extract(epoch from pg_postmaster_start_time()) * 1e6)::int8, host(inet_server_addr()), \
+     (select version || ' ' || cipher from pg_stat_ssl where pid = pg_backend_pid() and ssl), \
+     case when current_setting('server_encoding') = 'SQL_ASCII' then set_config('client_encoding', 'SQL_ASCII', false) end, \
+     current_setting('log_line_prefix'), current_setting('logging_collector')";
+
+impl Session {
+    /// Connects to the first host that answers and will do.
+    ///
+    /// # Errors
+    /// The last host's refusal, where none will do; or what is wrong with the files that hold the login.
+    pub(crate) async fn open(conninfo: &Conninfo, database: Option<&str>) -> Result<Self, SessionError> {
+        let with_login = conninfo.with_login().await;
+        let conninfo = with_login.map_err(|message| SessionError::Connect { at: conninfo.server_name(), message, code: None })?;
+        let mut last = None;
+        let mut second_choice = None;
+        for host in &conninfo.hosts {
+            for attempt in conninfo.attempts(host, database) {
+                let at = host.to_string();
+                let begun = Instant::now();
+                let failed = match tokio::time::timeout(conninfo.connect_timeout, connect(&attempt)).await {
+                    Ok(Ok(connection)) => {
+                        let mut session = Self::new(connection, begun.elapsed());
+                        match session.identify(&at).await {
+                            Ok(()) if session.will_do(conninfo.target_session_attrs) => return Ok(session),
+                            Ok(()) if conninfo.target_session_attrs == SessionAttrs::PreferStandby => {
+                                second_choice.get_or_insert(session);
+                            }
+                            Ok(()) => {
+                                let message = "the server is not what target_session_attrs asks for".into();
+                                last = Some(SessionError::Connect { at, message, code: None });
+                            }
+                            Err(error) => last = Some(error),
+                        }
+                        break;
+                    }
+                    Ok(Err(error)) => connect_error(&at, &host.at, error),
+                    Err(_) => {
+                        let message = format!("no answer within {} s (connect_timeout)", conninfo.connect_timeout.as_secs());
+                        (SessionError::Connect { at, message, code: None }, false)
+                    }
+                };
+                let (error, refused) = failed;
+                // The first refusal says more than that of the fallback, which is often only "no encryption".
+                last = Some(error);
+                if !refused {
+                    break;
+                }
+            }
+        }
+        second_choice.map_or_else(
+            || {
+                Err(last.unwrap_or_else(|| SessionError::Connect {
+                    at: conninfo.to_string(),
+                    message: "no host is named".into(),
+                    code: None,
+                }))
+            },
+            Ok,
+        )
+    }
+
+    async fn identify(&mut self, at: &str) -> Result<(), SessionError> {
+        let mut facts = Facts::default();
+        let answer = self
+            .read(IDENTIFY, IDENTIFY_TIMEOUT, |row| {
+                let number = |column| text(row, column).and_then(|text| text.parse().ok()).unwrap_or_default();
+                facts.version_num = number(0);
+                facts.version = text(row, 1).unwrap_or_default();
+                facts.database = text(row, 2).unwrap_or_default();
+                facts.role = text(row, 3).unwrap_or_default();
+                facts.in_recovery = bytes(row, 4) == Some(b"t");
+                facts.read_only = bytes(row, 5) == Some(b"on");
+                facts.postmaster_start_us = number(6);
+                facts.server_addr = text(row, 7);
+                facts.tls = text(row, 8);
+                facts.encoding = text(row, 9).unwrap_or_default();
+                facts.log_line_prefix = text(row, 10).unwrap_or_default();
+                facts.logging_collector = bytes(row, 11) == Some(b"on");
+            })
+            .await;
+        if facts.version_num > 0 && facts.version_num < OLDEST_VERSION_NUM {
+            return Err(SessionError::TooOld { at: at.into(), version: facts.version });
+        }
+        answer.map_err(|error| SessionError::Connect {
+            at: at.into(),
+            message: format!("connected, but: {error}"),
+            code: error.code().map(Into::into),
+        })?;
+        self.raw = facts.encoding == "SQL_ASCII";
+        self.facts = facts;
+        Ok(())
+    }
+
+    fn will_do(&self, attrs: SessionAttrs) -> bool {
+        let (standby, read_only) = (self.facts.in_recovery, self.facts.in_recovery || self.facts.read_only);
+        match attrs {
+            SessionAttrs::Any => true,
+            SessionAttrs::ReadWrite => !read_only,
+            SessionAttrs::ReadOnly => read_only,
+            SessionAttrs::Primary => !standby,
+            SessionAttrs::Standby | SessionAttrs::PreferStandby => standby,
+        }
+    }
+}
+
+async fn connect(attempt: &Attempt) -> Result<PgConnection, sqlx::Error> {
+    match (&attempt.trust, &attempt.host.at) {
+        (Some(trust), Address::Tcp(name)) => {
+            let address = tls::relay(name, attempt.host.port, trust).await.map_err(|error| match error.downcast() {
+                Ok(error) => sqlx::Error::Io(error),
+                Err(error) => sqlx::Error::Tls(format!("{error:#}").into()),
+            })?;
+            let (host, port) = (address.ip().to_string(), address.port());
+            let options = attempt.options.0.clone().host(&host).port(port).ssl_mode(PgSslMode::Disable);
+            PgConnection::connect_with(&options).await
+        }
+        _ => PgConnection::connect_with(&attempt.options.0).await,
+    }
+}

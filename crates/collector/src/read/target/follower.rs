@@ -1,0 +1,96 @@
+//! `postgres_log`: what the server wrote to its log, read where it can be, summed over ten seconds.
+//!
+//! # Promise
+//! It needs no connection: a server that is down still tells why. What was read is handed on before the place in the log moves on to the next
+//! piece; at the end one more piece is read, since nobody else would. The log is asked for at intervals, as every view is: to be told of each
+//! line, a connection to the API would have to be held open for each server.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pganalytics_views::View;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::needs::{LogSource, Piece};
+use super::state::Target;
+use crate::clock::now_us;
+use crate::delta;
+use crate::read::cost::Reading;
+use crate::read::log::{Window, parse};
+
+pub(super) const VIEW: &str = "postgres_log";
+/// The last piece may take so long.
+const LAST: Duration = Duration::from_secs(1);
+/// Said where the log is not where it is looked for.
+const TO_FILES: &str = "the server writes its log to files of its own, so its pod's log has none of it: \
+     set logging_collector = off, or log_destination = stderr with a sidecar that shows the files";
+
+/// Reads until told to stop.
+pub(super) async fn run(target: Arc<Target>, stop: CancellationToken) {
+    let (Some(view), Some(log)) = (target.view(VIEW), target.link.log()) else { return };
+    let mut follower = Follower { target, view, log, last_us: now_us() };
+    // Servers are not all read at the same moment.
+    let first = tokio::time::Instant::now() + follower.view.interval.mul_f64(rand::random());
+    let mut ticks = tokio::time::interval_at(first, follower.view.interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let rounds = async {
+        loop {
+            ticks.tick().await;
+            follower.read().await;
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = rounds => {}
+    }
+    let _ = tokio::time::timeout(LAST, follower.read()).await;
+}
+
+struct Follower {
+    target: Arc<Target>,
+    view: Arc<View>,
+    log: Arc<dyn LogSource>,
+    last_us: i64,
+}
+
+impl Follower {
+    async fn read(&mut self) {
+        let begun = Instant::now();
+        match self.log.read().await {
+            Ok(piece) => self.hand_on(piece, begun),
+            Err(error) => self.target.was_not_read(VIEW, None, begun.elapsed(), &error),
+        }
+    }
+
+    fn hand_on(&mut self, piece: Piece, begun: Instant) {
+        let server = self.target.options.name.as_str();
+        let writes = self.target.writes();
+        let mut window = Window::default();
+        let lines = piece.lines.len() as u64;
+        for (at, line) in piece.lines {
+            if let Some(entry) = parse(&line, &writes.prefix) {
+                window.add(entry, at.timestamp_micros(), self.view.max_rows);
+            }
+        }
+        if piece.skipped_s > 0 {
+            tracing::warn!(server, skipped_s = piece.skipped_s, "the server's log grows faster than it is read: a part of it was skipped");
+        }
+        if window.is_empty() && writes.to_files && !self.log.shows_files() {
+            return self.target.was_not_read(VIEW, None, begun.elapsed(), TO_FILES);
+        }
+        let ts_us = now_us();
+        let interval_ms = Some(((ts_us - self.last_us) / 1_000).max(0));
+        self.last_us = ts_us;
+        let snapshot = window.finish(&self.view, ts_us);
+        match delta::already_deltas(&self.view, server, &snapshot, interval_ms) {
+            Ok(rows) => {
+                let shipped = rows.num_rows() as u64;
+                self.target.common.gather.add(VIEW, rows);
+                let reading = Reading { duration: begun.elapsed(), rows_read: lines, rows_shipped: shipped, rows_cut: snapshot.cut };
+                self.target.was_read(VIEW, None, reading);
+            }
+            Err(error) => self.target.was_not_read(VIEW, None, begun.elapsed(), &error.to_string()),
+        }
+    }
+}

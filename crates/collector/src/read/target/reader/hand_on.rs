@@ -1,0 +1,54 @@
+//! From a snapshot to what is shipped: deltas, the gathering, the costs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pganalytics_views::View;
+
+use super::memory::Reader;
+use crate::delta::rows::Snapshot;
+use crate::delta::{self, Delta};
+use crate::read::cost::Reading;
+
+pub(super) const COST: &str = "pganalytics_cost";
+const STATEMENTS: &str = "pg_stat_statements";
+
+impl Reader {
+    /// Makes deltas of a snapshot and hands on what is shipped.
+    pub(super) fn ship(&mut self, view: &Arc<View>, database: Option<&str>, snapshot: &Snapshot, took: Duration) {
+        if let Some(shipped) = self.hand_on(view, database, snapshot, took) {
+            let rows_read = snapshot.rows as u64 + snapshot.cut;
+            let reading = Reading { duration: took, rows_read, rows_shipped: shipped, rows_cut: snapshot.cut };
+            self.target.was_read(&view.name, database, reading);
+        }
+    }
+
+    /// Makes deltas of a snapshot and hands on what is shipped; how many rows that are.
+    pub(super) fn hand_on(&mut self, view: &Arc<View>, database: Option<&str>, snapshot: &Snapshot, took: Duration) -> Option<u64> {
+        let place = (view.name.clone(), database.map(Into::into));
+        let engine = self.deltas.entry(place).or_insert_with(|| Delta::new(Arc::clone(view)));
+        match engine.apply(&self.target.options.name, snapshot) {
+            Ok(rows) => {
+                if view.name == STATEMENTS {
+                    self.texts.saw(view, &rows);
+                }
+                let shipped = rows.num_rows() as u64;
+                self.target.common.gather.add(&view.name, rows);
+                Some(shipped)
+            }
+            Err(error) => {
+                self.target.was_not_read(&view.name, database, took, &format!("make deltas: {error}"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn tell_cost(&mut self) {
+        let Some(view) = self.target.view(COST) else { return };
+        let (snapshot, interval_ms) = self.target.tell_cost(&view);
+        match delta::already_deltas(&view, &self.target.options.name, &snapshot, interval_ms) {
+            Ok(rows) => self.target.common.gather.add(&view.name, rows),
+            Err(error) => tracing::error!(view = COST, %error, "costs could not be told"),
+        }
+    }
+}

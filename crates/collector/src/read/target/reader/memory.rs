@@ -1,0 +1,122 @@
+//! What the reader knows of its server, and its sessions there.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pganalytics_views::View;
+
+use crate::delta::Delta;
+use crate::read::probe::activity;
+use crate::read::probe::extension::Installed;
+use crate::read::probe::server::ServerProbe;
+use crate::read::probe::sql::SqlProbe;
+use crate::read::probe::texts::Texts;
+use crate::read::schedule::Schedule;
+use crate::read::session::{Session, SessionError};
+use crate::read::target::extensions::Extensions;
+use crate::read::target::follower;
+use crate::read::target::sessions::Sessions;
+use crate::read::target::state::Target;
+
+/// Read by loops of their own.
+const APART: [&str; 2] = [activity::VIEW, follower::VIEW];
+/// Phases begin here at the earliest, so that the second snapshot, which makes the first deltas, is no twin of the first.
+const EARLIEST_PHASE: f64 = 0.1;
+
+/// The probe and the delta engine of a view in one database.
+pub(super) type Place = (String, Option<String>);
+
+pub(super) struct Reader {
+    pub(super) target: Arc<Target>,
+    pub(super) schedule: Schedule,
+    pub(super) sessions: Sessions,
+    pub(super) own_database: Option<String>,
+    pub(super) major: u32,
+    pub(super) server: ServerProbe,
+    pub(super) texts: Texts,
+    pub(super) extensions: Extensions,
+    /// A view's query for this server's version, and the extension as it is installed.
+    pub(super) probes: HashMap<String, (Installed, Option<SqlProbe>)>,
+    pub(super) deltas: HashMap<Place, Delta>,
+    pub(super) round: Round,
+    pub(super) local: Option<bool>,
+    pub(super) server_addr: Option<String>,
+    pub(super) in_recovery: Option<bool>,
+}
+
+/// The round through the databases that is under way.
+#[derive(Default)]
+pub(super) struct Round {
+    pub(super) databases: VecDeque<Option<String>>,
+    pub(super) views: Vec<Arc<View>>,
+    pub(super) busy: HashMap<String, Duration>,
+}
+
+impl Reader {
+    pub(super) fn new(target: Arc<Target>) -> Self {
+        let views = target.common.views.iter().filter(|view| !APART.contains(&view.name.as_str())).cloned();
+        let phase = EARLIEST_PHASE + (1.0 - EARLIEST_PHASE) * rand::random::<f64>();
+        Self {
+            schedule: Schedule::new(views, Instant::now(), phase),
+            sessions: Sessions::new(target.options.max_connections.saturating_sub(1)),
+            own_database: None,
+            major: 0,
+            server: ServerProbe::default(),
+            texts: Texts::default(),
+            extensions: Extensions::default(),
+            probes: HashMap::new(),
+            deltas: HashMap::new(),
+            round: Round::default(),
+            local: None,
+            server_addr: None,
+            in_recovery: None,
+            target,
+        }
+    }
+
+    /// A session on a database (`None`: the target's own), opened where none is.
+    pub(super) async fn session(&mut self, database: Option<&str>) -> Result<&mut Session, SessionError> {
+        let database = database.filter(|name| self.own_database.as_deref() != Some(name));
+        if self.sessions.get(database).is_none() {
+            self.target.may_connect().map_err(SessionError::Broken)?;
+            match database {
+                Some(name) => {
+                    self.sessions.open(&self.target.link.conninfo(), name).await?;
+                }
+                None => {
+                    self.sessions.make_room().await;
+                    let session = self.target.open().await?;
+                    self.meet(&session);
+                    self.sessions.add(None, session);
+                }
+            }
+        }
+        self.sessions.get(database).ok_or_else(|| SessionError::Broken("the session is gone".into()))
+    }
+
+    /// Takes note of who answers.
+    fn meet(&mut self, session: &Session) {
+        let facts = &session.facts;
+        self.own_database = Some(facts.database.clone());
+        self.server_addr.clone_from(&facts.server_addr);
+        self.target.tells_log(&facts.log_line_prefix, facts.logging_collector);
+        self.local = None;
+        if self.major != facts.major() {
+            self.major = facts.major();
+            self.probes.clear();
+        }
+        self.meet_postmaster(facts.postmaster_start_us);
+    }
+
+    pub(super) fn meet_postmaster(&mut self, start_us: i64) {
+        if self.target.is_another_postmaster(start_us) {
+            tracing::info!(server = self.target.options.name, "another postmaster answers than before: counters have a new beginning");
+            self.deltas.values_mut().for_each(Delta::forget);
+            self.extensions.clear();
+            self.server = ServerProbe::default();
+            self.sessions.clear();
+            self.schedule.hurry(Instant::now());
+        }
+    }
+}

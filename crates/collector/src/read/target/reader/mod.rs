@@ -1,0 +1,15 @@
+//! The loop that reads every view of a target, except the sampled sessions and the log.
+//!
+//! May use `probe`, and what the loops of a target share.
+//! Used by `target::run`.
+
+mod databases;
+mod hand_on;
+mod machine;
+mod memory;
+mod rounds;
+mod server;
+mod sql;
+mod texts;
+
+pub(super) use rounds::run;

@@ -1,0 +1,100 @@
+//! The loop: what is due, else the next database of the round under way.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pganalytics_views::{Scope, Source, View};
+use tokio_util::sync::CancellationToken;
+
+use super::hand_on::COST;
+use super::memory::Reader;
+use super::server::SERVER;
+use super::texts::TEXTS;
+use crate::read::target::needs::HOST_VIEW;
+use crate::read::target::state::Target;
+
+/// Between two looks at the clock where nothing is due.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
+
+pub(crate) async fn run(target: Arc<Target>, stop: CancellationToken) {
+    let mut reader = Reader::new(target);
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = reader.rounds() => {}
+    }
+    reader.tell_cost();
+    reader.sessions.close().await;
+}
+
+impl Reader {
+    async fn rounds(&mut self) {
+        loop {
+            let due = self.schedule.due(Instant::now());
+            if !due.is_empty() {
+                self.read_due(due).await;
+            } else if let Some(database) = self.round.databases.pop_front() {
+                self.read_database(database).await;
+            } else {
+                let now = Instant::now();
+                let wait = self.schedule.next().map_or(LONGEST_SLEEP, |next| next.saturating_duration_since(now)).min(LONGEST_SLEEP);
+                tokio::time::sleep(wait).await;
+            }
+        }
+    }
+
+    /// Everything that is due. The server's own row comes first: it says whether there is anything to read.
+    async fn read_due(&mut self, mut due: Vec<Arc<View>>) {
+        // Texts after the statements whose ids they are for, costs after everything they count.
+        due.sort_by_key(|view| match view.name.as_str() {
+            SERVER => 0,
+            TEXTS => 2,
+            COST => 3,
+            _ => 1,
+        });
+        let mut of_databases = Vec::new();
+        for view in due {
+            match (view.scope, view.source, view.name.as_str()) {
+                (Scope::Host, ..) => self.read_machine(&view),
+                (Scope::Database, Source::Sql, _) => of_databases.push(view),
+                (Scope::Server, Source::Sql, _) => {
+                    if let Some(busy) = self.read_sql(&view, None).await {
+                        self.plan(&view, busy);
+                    }
+                }
+                (_, Source::Probe, SERVER) => {
+                    self.read_server(&view).await;
+                    if self.target.is_back() {
+                        // Everything at once, the rest of this round among it.
+                        return self.schedule.hurry(Instant::now());
+                    }
+                }
+                (_, Source::Probe, COST) => self.tell_cost(),
+                (_, Source::Probe, TEXTS) => self.read_texts(&view).await,
+                (_, Source::Probe, HOST_VIEW) => self.read_its_host(&view),
+                (.., name) => self.target.was_not_read(name, None, Duration::ZERO, "this collector has no probe of that name"),
+            }
+        }
+        if !of_databases.is_empty() && self.round.databases.is_empty() {
+            self.begin_round(of_databases).await;
+        }
+    }
+
+    /// The next interval of a view after what it took the server.
+    pub(super) fn plan(&mut self, view: &View, busy: Duration) {
+        if let Some(interval) = self.schedule.read(&view.name, busy, Instant::now()) {
+            let server = self.target.options.name.as_str();
+            self.target.common.metrics.view_interval(server, &view.name, interval);
+            if interval > view.interval {
+                let note = format!("over budget: it took {} ms and is read every {} s now", busy.as_millis(), interval.as_secs());
+                self.target.note(&view.name, &note);
+                tracing::warn!(
+                    server,
+                    view = view.name,
+                    read.duration_ms = busy.as_millis(),
+                    interval_s = interval.as_secs(),
+                    "a view is over its budget and is read less often"
+                );
+            }
+        }
+    }
+}

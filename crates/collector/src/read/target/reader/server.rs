@@ -1,0 +1,60 @@
+//! The server's own row: whether it answers, and what it is.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pganalytics_views::View;
+
+use super::memory::{Reader, Round};
+use crate::clock::now_us;
+use crate::read::probe::host;
+use crate::read::probe::server::{About, ServerProbe};
+use crate::read::session::SessionError;
+
+pub(super) const SERVER: &str = "pganalytics_server";
+
+impl Reader {
+    pub(super) async fn read_server(&mut self, view: &Arc<View>) {
+        let (ts_us, begun) = (now_us(), Instant::now());
+        // First of all: the session may meet another server, of which everything is to be learned anew.
+        let opened = self.session(None).await.map(|_| ());
+        let target = Arc::clone(&self.target);
+        let cpus = if self.is_local() { host::cpus() } else { None };
+        let conninfo = target.link.conninfo();
+        let about = About { conninfo: &conninfo, collector: &target.common.collector, cpus };
+        let mut server = std::mem::take(&mut self.server);
+        let mut outcome = match (opened, self.sessions.get(None)) {
+            (Ok(()), Some(session)) => server.read(session, view, about, ts_us).await,
+            (Ok(()), None) => Err(SessionError::Broken("the session is gone".into())),
+            (Err(error), _) => Err(error),
+        };
+        if matches!(outcome, Err(SessionError::Broken(_))) && self.target.may_connect().is_ok() {
+            // A session that broke says little about the server: it may be back already.
+            self.sessions.forget(None);
+            server = ServerProbe::default();
+            outcome = match self.session(None).await {
+                Ok(session) => server.read(session, view, about, ts_us).await,
+                Err(error) => Err(error),
+            };
+        }
+        let down = outcome.as_ref().err().map(|error| server.down(view, about, &error.to_string(), ts_us));
+        self.server = server;
+        self.target.set_up(outcome.as_ref().err());
+        match (outcome, down) {
+            (Ok(read), _) => {
+                self.meet_postmaster(read.postmaster_start_us);
+                self.in_recovery = read.in_recovery;
+                self.ship(view, None, &read.snapshot, read.took);
+            }
+            (Err(error), down) => {
+                self.sessions.forget(None);
+                self.target.was_not_read(SERVER, None, begun.elapsed(), &error.to_string());
+                if let Some(snapshot) = down {
+                    self.hand_on(view, None, &snapshot, Duration::ZERO);
+                }
+                // Nothing else can be read; the next round through the databases begins at its time.
+                self.round = Round::default();
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Texts of statements that were seen and are not known.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use pganalytics_views::View;
+
+use super::memory::Reader;
+use crate::clock::now_us;
+use crate::delta;
+use crate::read::cost::Reading;
+
+pub(super) const TEXTS: &str = "pg_stat_statements_text";
+
+impl Reader {
+    /// Texts of statements that were seen and are not known.
+    pub(super) async fn read_texts(&mut self, view: &Arc<View>) {
+        if !self.target.is_up() || !self.texts.wants(Instant::now()) {
+            return;
+        }
+        let Some(extension) = view.extension.clone() else { return };
+        let begun = Instant::now();
+        // Where the extension is missing, the statements' own row says so.
+        let Ok(home) = self.home(&extension).await else { return };
+        let mut texts = std::mem::take(&mut self.texts);
+        let outcome = match self.session(home.database.as_deref()).await {
+            Ok(session) => texts.read(session, view, &home.installed.schema, now_us()).await,
+            Err(error) => Err(error),
+        };
+        self.texts = texts;
+        match outcome {
+            Ok((snapshot, took)) => match delta::already_deltas(view, &self.target.options.name, &snapshot, None) {
+                Ok(rows) => {
+                    let count = rows.num_rows() as u64;
+                    let reading = Reading { duration: took, rows_read: count, rows_shipped: count, rows_cut: snapshot.cut };
+                    self.target.was_read(&view.name, None, reading);
+                    self.target.common.gather.add(&view.name, rows);
+                }
+                Err(error) => self.target.was_not_read(&view.name, None, took, &error.to_string()),
+            },
+            Err(error) => {
+                let text = self.after(&error, view, home.database.as_deref());
+                self.target.was_not_read(&view.name, None, begun.elapsed(), &text);
+            }
+        }
+    }
+}

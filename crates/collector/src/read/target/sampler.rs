@@ -1,0 +1,114 @@
+//! The loop that samples sessions: a connection of its own, so that no slow view holds a sample up.
+//!
+//! Where a sample takes the server long it is taken less often.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pganalytics_views::View;
+use tokio_util::sync::CancellationToken;
+
+use super::state::Target;
+use crate::clock::now_us;
+use crate::delta;
+use crate::read::cost::Reading;
+use crate::read::probe::activity::{self, Window};
+use crate::read::schedule::stretched;
+use crate::read::session::Session;
+
+/// How often sessions are sampled.
+const SAMPLE: Duration = Duration::from_secs(1);
+/// After a failure to connect: the reader finds out whether the server is there; this is only a second connection.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Samples until told to stop.
+pub(super) async fn run(target: Arc<Target>, stop: CancellationToken) {
+    let Some(view) = target.view(activity::VIEW) else { return };
+    let mut sampler =
+        Sampler { query: activity::query(view.max_rows), target, session: None, window: Window::begin(now_us()), last: None, view };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = sampler.sample() => {}
+    }
+    sampler.end_window();
+}
+
+struct Sampler {
+    target: Arc<Target>,
+    view: Arc<View>,
+    query: String,
+    session: Option<Session>,
+    window: Window,
+    /// When the last sample was taken.
+    last: Option<Instant>,
+}
+
+impl Sampler {
+    async fn sample(&mut self) {
+        let mut next = tokio::time::Instant::now();
+        let mut window_ends = Instant::now() + self.view.interval;
+        loop {
+            tokio::time::sleep_until(next).await;
+            let wait = if self.target.is_up() {
+                self.sample_once().await
+            } else {
+                self.session = None;
+                self.last = None;
+                SAMPLE
+            };
+            let now = Instant::now();
+            if now >= window_ends {
+                self.end_window();
+                window_ends = (window_ends + self.view.interval).max(now);
+            }
+            next = (next + wait).max(tokio::time::Instant::now());
+        }
+    }
+
+    /// Takes one sample; how long to wait for the next.
+    async fn sample_once(&mut self) -> Duration {
+        let Self { target, view, query, session, window, last } = self;
+        let (name, begun) = (view.name.as_str(), Instant::now());
+        let open = match session {
+            Some(open) => open,
+            None => match Session::open(&target.link.conninfo(), None).await {
+                Ok(opened) => session.insert(opened),
+                Err(error) => {
+                    *last = None;
+                    target.was_not_read(name, None, begun.elapsed(), &error.to_string());
+                    return RETRY;
+                }
+            },
+        };
+        // A sample stands for the time since the one before; the first for its usual second.
+        let weight = last.map_or(SAMPLE, |last| begun.duration_since(last)).min(view.interval);
+        match window.sample(open, view, query, weight).await {
+            Ok((rows, took)) => {
+                *last = Some(begun);
+                target.was_read(name, None, Reading { duration: took, rows_read: rows, ..Reading::default() });
+                stretched(SAMPLE, target.busy(took)).min(view.interval)
+            }
+            Err(error) => {
+                if !error.is_harmless() {
+                    *session = None;
+                }
+                *last = None;
+                target.was_not_read(name, None, begun.elapsed(), &error.to_string());
+                RETRY
+            }
+        }
+    }
+
+    /// Hands on what the window came to.
+    fn end_window(&mut self) {
+        let view = &self.view;
+        let Some((snapshot, interval_ms)) = self.window.end(view, now_us()) else { return };
+        match delta::already_deltas(view, &self.target.options.name, &snapshot, Some(interval_ms)) {
+            Ok(rows) => {
+                self.target.were_shipped(&view.name, rows.num_rows() as u64);
+                self.target.common.gather.add(&view.name, rows);
+            }
+            Err(error) => self.target.was_not_read(&view.name, None, Duration::ZERO, &error.to_string()),
+        }
+    }
+}

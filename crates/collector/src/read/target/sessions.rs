@@ -1,0 +1,61 @@
+//! The reader's connections: few, one a database, the least recently used gives way.
+
+use crate::connect::conninfo::Conninfo;
+use crate::read::session::{Session, SessionError};
+
+#[derive(Debug)]
+pub(super) struct Sessions {
+    capacity: usize,
+    /// Most recently used last. The database is `None` for the target's own.
+    open: Vec<(Option<String>, Session)>,
+}
+
+impl Sessions {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { capacity: capacity.max(1), open: Vec::new() }
+    }
+
+    /// The session on a database, if one is open; it is now the most recently used.
+    pub(super) fn get(&mut self, database: Option<&str>) -> Option<&mut Session> {
+        let at = self.open.iter().position(|(name, _)| name.as_deref() == database)?;
+        let entry = self.open.remove(at);
+        self.open.push(entry);
+        self.open.last_mut().map(|(_, session)| session)
+    }
+
+    /// Closes what must give way before another connection is opened.
+    pub(super) async fn make_room(&mut self) {
+        while self.open.len() >= self.capacity {
+            let (_, session) = self.open.remove(0);
+            session.close().await;
+        }
+    }
+
+    /// Opens a session on another than the target's own database.
+    pub(super) async fn open(&mut self, conninfo: &Conninfo, database: &str) -> Result<&mut Session, SessionError> {
+        self.make_room().await;
+        let session = Session::open(conninfo, Some(database)).await?;
+        Ok(self.add(Some(database.into()), session))
+    }
+
+    pub(super) fn add(&mut self, database: Option<String>, session: Session) -> &mut Session {
+        self.open.push((database, session));
+        let last = self.open.len() - 1;
+        &mut self.open[last].1
+    }
+
+    /// Drops a session that broke.
+    pub(super) fn forget(&mut self, database: Option<&str>) {
+        self.open.retain(|(name, _)| name.as_deref() != database);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.open.clear();
+    }
+
+    pub(super) async fn close(mut self) {
+        for (_, session) in self.open.drain(..) {
+            session.close().await;
+        }
+    }
+}

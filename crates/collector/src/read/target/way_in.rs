@@ -1,0 +1,70 @@
+//! Whether a target's server answers, and the way in to it.
+
+use std::time::Instant;
+
+use super::state::Target;
+use crate::read::breaker::Breaker;
+use crate::read::session::{Session, SessionError};
+
+impl Target {
+    /// Whether the server answered last time.
+    #[must_use]
+    pub(super) fn is_up(&self) -> bool {
+        self.state().up == Some(true)
+    }
+
+    /// Takes note that the server answered, or why not; said once for each change. Whether it is back after it was down.
+    pub(super) fn set_up(&self, error: Option<&SessionError>) -> bool {
+        let server = self.options.name.as_str();
+        if error.is_none() {
+            self.link.answered();
+        }
+        let before = self.state().up.replace(error.is_none());
+        match error {
+            Some(error) if before != Some(false) => tracing::warn!(server, %error, "the server does not answer"),
+            None if before != Some(true) => tracing::info!(server, "the server answers"),
+            _ => {}
+        }
+        self.common.metrics.target(server, error.is_none());
+        before == Some(false) && error.is_none()
+    }
+
+    /// Whether a try to connect may be made now; else why the last one failed.
+    pub(super) fn may_connect(&self) -> Result<(), String> {
+        let mut state = self.state();
+        if self.link.is_new_to(&mut state.login) {
+            // Another way in is worth a try at once.
+            state.breaker = Breaker::default();
+        }
+        if state.breaker.allows(Instant::now()) { Ok(()) } else { Err(state.breaker.error().unwrap_or_default().into()) }
+    }
+
+    /// A session on the target's own database. Its failure opens the breaker.
+    pub(super) async fn open(&self) -> Result<Session, SessionError> {
+        let opened = Session::open(&self.link.conninfo(), None).await;
+        if opened.as_ref().is_err_and(SessionError::is_wrong_way_in) {
+            self.link.refused();
+        }
+        {
+            let mut state = self.state();
+            match &opened {
+                Ok(_) => state.breaker.succeeded(),
+                Err(error) => state.breaker.failed(error.to_string(), Instant::now(), rand::random()),
+            }
+        }
+        if self.set_up(opened.as_ref().err()) {
+            self.state().is_back = true;
+        }
+        opened
+    }
+
+    /// Whether the server came back since this was asked last.
+    pub(super) fn is_back(&self) -> bool {
+        std::mem::take(&mut self.state().is_back)
+    }
+
+    /// Notes which postmaster answers; whether it is another one than before.
+    pub(super) fn is_another_postmaster(&self, start_us: i64) -> bool {
+        self.state().postmaster_start_us.replace(start_us).is_some_and(|before| before != start_us)
+    }
+}

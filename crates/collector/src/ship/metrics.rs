@@ -1,0 +1,114 @@
+//! What /metrics tells of the spool, of shipping, and of certificates.
+
+use std::sync::{Mutex, PoisonError};
+
+use pganalytics_views::wire::error_line;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+use super::client::Certificate;
+use crate::clock::now_us;
+use crate::registry::{Float, Int, register, register_seconds};
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Side {
+    /// `client`: shown to the backend; `server`: served with.
+    side: &'static str,
+}
+
+/// Certificates that this process shows, on whichever side.
+#[derive(Debug)]
+pub(crate) struct Certificates {
+    expiry: Family<Side, Int>,
+    failures: Family<Side, Int>,
+}
+
+impl Certificates {
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        Self {
+            expiry: register_seconds(
+                registry,
+                "certificate_expiry_timestamp",
+                "When the certificate expires that is shown to the backend (client) or served with (server)",
+            ),
+            failures: register(
+                registry,
+                "certificate_reload_failures",
+                "Changed files of certificates that could not be taken, since the start",
+            ),
+        }
+    }
+
+    pub(crate) fn client(&self, certificate: Certificate) {
+        if let Some(expires) = certificate.expires {
+            self.side("client", expires, certificate.failures);
+        }
+    }
+
+    pub(crate) fn server(&self, figures: pganalytics_tls::Figures) {
+        self.side("server", figures.expires, figures.reload_failures);
+    }
+
+    fn side(&self, side: &'static str, expires: i64, failures: u64) {
+        self.expiry.get_or_create(&Side { side }).set(expires);
+        self.failures.get_or_create(&Side { side }).set(i64::try_from(failures).unwrap_or(i64::MAX));
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    /// The latest error of shipping, and when it was.
+    error: Mutex<Option<(String, i64)>>,
+    pub certificates: Certificates,
+    pub spool_bytes: Int,
+    pub spool_batches: Int,
+    pub spool_oldest: Float,
+    pub spool_on_disk: Int,
+    pub shipped_batches: Counter,
+    pub shipped_rows: Counter,
+    pub shipped_bytes: Counter,
+    pub dropped_rows: Int,
+    pub damaged_batches: Int,
+    pub rejected_batches: Int,
+    pub ship_errors: Counter,
+    pub last_ship: Float,
+}
+
+impl Metrics {
+    pub(crate) fn register(registry: &mut Registry, certificates: Certificates) -> Self {
+        Self {
+            error: Mutex::default(),
+            certificates,
+            spool_bytes: register(registry, "spool_bytes", "Bytes waiting in the spool"),
+            spool_batches: register(registry, "spool_batches", "Batches waiting in the spool"),
+            spool_oldest: register_seconds(
+                registry,
+                "spool_oldest_timestamp",
+                "When the oldest waiting batch was closed; 0 where none waits",
+            ),
+            spool_on_disk: register(registry, "spool_on_disk", "Whether the disk takes what is spooled (0: batches wait in memory)"),
+            shipped_batches: register(registry, "shipped_batches", "Batches the backend has committed"),
+            shipped_rows: register(registry, "shipped_rows", "Rows the backend has committed"),
+            shipped_bytes: register(registry, "shipped_bytes", "Bytes of batches the backend has committed"),
+            dropped_rows: register(registry, "dropped_rows", "Rows lost since the start: the spool was full, or a row was too large"),
+            damaged_batches: register(registry, "damaged_batches", "Spooled batches that were damaged, since the start"),
+            rejected_batches: register(registry, "rejected_batches", "Batches the backend refused for good, since the start"),
+            ship_errors: register(registry, "ship_errors", "Attempts to ship that failed"),
+            last_ship: register_seconds(registry, "last_ship_timestamp", "When a batch was last committed"),
+        }
+    }
+
+    /// An attempt to ship failed.
+    pub(crate) fn ship_failed(&self, error: &str) {
+        self.ship_errors.inc();
+        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some((error_line(error), now_us()));
+    }
+
+    /// The latest error of shipping, and when it was.
+    #[must_use]
+    pub(crate) fn error(&self) -> Option<(String, i64)> {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,90 @@
+//! One request to the backend, and what its refusals say.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use pganalytics_views::{clock, wire};
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use serde::Deserialize;
+
+use super::client::Client;
+use super::outcome::Failed;
+use crate::clock::now_us;
+use crate::config::Backend;
+use crate::connect::secret::Secret;
+
+/// A backend may ask for patience, not for silence.
+const RETRY_AFTER_CAP: Duration = Duration::from_secs(300);
+/// Bytes of a refusal that are read, for the log.
+const REASON_CAP: usize = 500;
+
+/// Sends requests to the backend.
+#[derive(Debug)]
+pub(super) struct Requests {
+    pub(super) client: Client,
+    pub(super) backend: Backend,
+}
+
+/// An error as the backend says it.
+#[derive(Deserialize)]
+struct Refusal {
+    error: RefusalError,
+}
+
+#[derive(Deserialize)]
+struct RefusalError {
+    code: String,
+    message: String,
+    remedy: Option<String>,
+}
+
+impl Requests {
+    /// Sends a batch.
+    pub(super) async fn ship(&self, body: Bytes, secret: &Secret) -> Result<(), Failed> {
+        let url = self.url("/api/v1/ingest");
+        let request = self.client.current().post(url).header(CONTENT_TYPE, wire::CONTENT_TYPE);
+        self.send(request.header(clock::SENT_AT, now_us()).body(body), secret).await
+    }
+
+    /// Sends JSON to a path of the backend.
+    pub(super) async fn tell(&self, path: &str, secret: &Secret, body: &serde_json::Value) -> Result<(), Failed> {
+        let request = self.client.current().post(self.url(path)).header(CONTENT_TYPE, "application/json");
+        self.send(request.body(body.to_string()), secret).await
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.backend.url.as_str().trim_end_matches('/'))
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder, secret: &Secret) -> Result<(), Failed> {
+        let answer = match request.bearer_auth(secret.reveal()).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let tls = pganalytics_tls::explain(&error, "[backend] ca_file", "[backend] cert_file and key_file");
+                let reason = tls.map_or_else(|| chain(error), |reason| format!("reach {}: {reason}", self.backend.url));
+                return Err(Failed::Unreached(reason));
+            }
+        };
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let after = after.map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_CAP));
+        let text = answer.text().await.unwrap_or_default();
+        // Something on the way may send back what it was sent, and this goes to the log and into the next header.
+        let text = if secret.reveal().is_empty() { text } else { text.replace(secret.reveal(), "***") };
+        let (code, said) = match serde_json::from_str::<Refusal>(&text) {
+            Ok(Refusal { error: RefusalError { code, message, remedy: Some(remedy) } }) => (code, format!("{message}; {remedy}")),
+            Ok(Refusal { error: RefusalError { code, message, remedy: None } }) => (code, message),
+            Err(_) => (String::new(), text),
+        };
+        let cut = said.floor_char_boundary(REASON_CAP);
+        Err(Failed::Answered { status, code, reason: format!("{status}: {}", said[..cut].trim()), after })
+    }
+}
+
+/// The error with its causes; reqwest's own text leaves them out. It names the URL, which holds no secret.
+fn chain(error: reqwest::Error) -> String {
+    format!("{:#}", anyhow::Error::new(error))
+}

@@ -1,0 +1,97 @@
+//! The batches that wait, oldest first.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::state::State;
+
+/// The spool of one collector.
+#[derive(Debug)]
+pub struct Spool {
+    pub(super) folder: PathBuf,
+    pub(super) max_bytes: u64,
+    pub(super) state: State,
+    pub(super) next: u64,
+    pub(super) queue: VecDeque<Entry>,
+    pub(super) bytes: u64,
+    pub(super) disk_full: bool,
+    pub(super) counts: Counts,
+    pub(super) _lock: File,
+}
+
+/// What happened since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub dropped_batches: u64,
+    pub dropped_rows: u64,
+    pub damaged: u64,
+    pub rejected: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) sequence: u64,
+    pub(super) bytes: u64,
+    pub(super) since: SystemTime,
+    /// The batch itself where the disk had no room for it.
+    pub(super) held: Option<Bytes>,
+}
+
+impl Spool {
+    /// Whose batches these are.
+    #[must_use]
+    pub fn identity(&self) -> Uuid {
+        self.state.identity
+    }
+
+    /// The sequence of the next batch, and the dropped rows its header tells.
+    #[must_use]
+    pub fn next(&self) -> (u64, u64) {
+        (self.next, self.state.dropped_rows)
+    }
+
+    /// Counts rows that never became a batch.
+    pub fn drop_rows(&mut self, rows: u64) {
+        self.state.dropped_rows += rows;
+        self.counts.dropped_rows += rows;
+    }
+
+    /// Batches waiting.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Bytes waiting, on disk and in memory.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How long the oldest batch has waited.
+    #[must_use]
+    pub fn oldest_since(&self) -> Option<Duration> {
+        self.queue.front().map(|entry| entry.since.elapsed().unwrap_or_default())
+    }
+
+    /// Whether the disk takes what is appended.
+    #[must_use]
+    pub fn is_on_disk(&self) -> bool {
+        !self.disk_full
+    }
+
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+}

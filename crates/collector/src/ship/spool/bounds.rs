@@ -1,0 +1,53 @@
+//! What a spool drops when it is full, on disk and in memory.
+
+use std::collections::VecDeque;
+
+use pganalytics_views::wire::{self, Limits};
+
+use super::batches::{Entry, Spool};
+
+/// Bytes held in memory while the disk takes nothing: minutes of a busy server, and small beside the machine.
+const MEMORY_CAP: u64 = 16 << 20;
+
+impl Spool {
+    /// Drops the oldest batches until `bytes` more fit.
+    pub(super) fn make_room(&mut self, bytes: u64) {
+        let before = self.counts.dropped_rows;
+        while self.bytes + bytes > self.max_bytes && self.drop_oldest() {}
+        let rows = self.counts.dropped_rows - before;
+        if rows > 0 {
+            let _ = self.state.write(&self.folder);
+            tracing::warn!(
+                spool.max_bytes = self.max_bytes,
+                dropped.rows = rows,
+                "the spool is full: its oldest batches were dropped; check that the backend is reachable, or give [spool] max_bytes more"
+            );
+        }
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        let Some(oldest) = self.oldest() else { return false };
+        // What that batch would have told is told by the next one.
+        let told = wire::decode_header(&oldest.body, &Limits::default()).map_or(0, |header| header.dropped_rows);
+        self.state.dropped_rows += oldest.rows + told;
+        self.counts.dropped_rows += oldest.rows;
+        self.counts.dropped_batches += 1;
+        self.remove_front();
+        true
+    }
+
+    pub(super) fn bound_memory(&mut self) {
+        let held = |queue: &VecDeque<Entry>| queue.iter().filter(|entry| entry.held.is_some()).map(|entry| entry.bytes).sum::<u64>();
+        while self.disk_full && held(&self.queue) > MEMORY_CAP {
+            // Everything before the first held batch is older; it goes first only if it is all that can go.
+            let Some(at) = self.queue.iter().position(|entry| entry.held.is_some()) else { return };
+            let Some(entry) = self.queue.remove(at) else { return };
+            self.bytes -= entry.bytes;
+            let header = entry.held.as_ref().and_then(|body| wire::decode_header(body, &Limits::default()).ok());
+            let rows = header.map_or(0, |header| header.frames.iter().map(|frame| frame.rows).sum::<u64>() + header.dropped_rows);
+            self.state.dropped_rows += rows;
+            self.counts.dropped_rows += rows;
+            self.counts.dropped_batches += 1;
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! How batches leave: the oldest first.
+
+use std::{fs, io};
+
+use bytes::Bytes;
+use pganalytics_views::wire::{self, Limits};
+use uuid::Uuid;
+
+use super::batches::Spool;
+use super::folder::name;
+
+/// The oldest batch.
+#[derive(Debug, Clone)]
+pub struct Oldest {
+    /// Whose it is: the spool's identity, or the one it had before its state was lost.
+    pub collector: Uuid,
+    pub sequence: u64,
+    pub rows: u64,
+    pub body: Bytes,
+}
+
+impl Spool {
+    /// The batch to ship next; damaged ones on the way to it are set aside.
+    pub fn oldest(&mut self) -> Option<Oldest> {
+        loop {
+            let entry = self.queue.front()?;
+            let path = self.folder.join(name(entry.sequence));
+            let body = match &entry.held {
+                Some(body) => Ok(body.clone()),
+                None => fs::read(&path).map(Bytes::from),
+            };
+            let problem = match body {
+                Ok(body) => match wire::decode_header(&body, &Limits::default()) {
+                    Ok(header) => {
+                        let rows = header.frames.iter().map(|frame| frame.rows).sum();
+                        return Some(Oldest { collector: header.collector, sequence: entry.sequence, rows, body });
+                    }
+                    Err(error) => error.to_string(),
+                },
+                Err(error) => error.to_string(),
+            };
+            tracing::error!(spool.file = %path.display(), error = problem, "a spooled batch is damaged; it is set aside in rejected/");
+            self.counts.damaged += 1;
+            self.set_aside();
+        }
+    }
+
+    /// The backend has committed the oldest batch.
+    pub fn shipped(&mut self, sequence: u64) {
+        if self.queue.front().is_some_and(|entry| entry.sequence == sequence) {
+            self.remove_front();
+        }
+    }
+
+    /// The backend will never take the oldest batch: it goes to `rejected/`.
+    pub fn reject(&mut self, sequence: u64) {
+        if self.queue.front().is_some_and(|entry| entry.sequence == sequence) {
+            self.counts.rejected += 1;
+            self.set_aside();
+        }
+    }
+
+    pub(super) fn remove_front(&mut self) {
+        let Some(entry) = self.queue.pop_front() else { return };
+        self.bytes -= entry.bytes;
+        if entry.held.is_none()
+            && let Err(error) = fs::remove_file(self.folder.join(name(entry.sequence)))
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            // Shipped again after a restart, it is a duplicate to the backend and changes nothing.
+            tracing::warn!(spool.sequence = entry.sequence, %error, "a batch's file could not be removed from the spool");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! `rejected/`: batches that the backend refused, and damaged ones; the newest few.
+
+use std::fs;
+
+use super::batches::Spool;
+use super::folder::{name, scan};
+use crate::ship::durable::write_whole;
+
+/// Files kept in `rejected/`: enough to see what was wrong.
+pub(super) const REJECTED_FILES: usize = 16;
+/// Bytes kept in `rejected/`.
+const REJECTED_BYTES: u64 = 64 << 20;
+
+impl Spool {
+    pub(super) fn set_aside(&mut self) {
+        let Some(entry) = self.queue.pop_front() else { return };
+        self.bytes -= entry.bytes;
+        let (file, rejected) = (name(entry.sequence), self.folder.join("rejected"));
+        let moved = match entry.held {
+            Some(body) => write_whole(&rejected, &file, &body),
+            None => fs::rename(self.folder.join(&file), rejected.join(&file)),
+        };
+        if let Err(error) = moved {
+            tracing::warn!(spool.sequence = entry.sequence, %error, "a batch could not be kept in rejected/");
+            let _ = fs::remove_file(self.folder.join(&file));
+        }
+        // Bounded: the oldest of them go.
+        let mut files = scan(&rejected).unwrap_or_default();
+        let mut bytes: u64 = files.iter().map(|found| found.bytes).sum();
+        while files.len() > REJECTED_FILES || bytes > REJECTED_BYTES {
+            let oldest = files.remove(0);
+            bytes -= oldest.bytes;
+            let _ = fs::remove_file(rejected.join(name(oldest.sequence)));
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The spool against kills, full disks and damaged files.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, TimestampMicrosecondArray};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use bytes::Bytes;
+use pganalytics_views::wire::{Header, Limits, decode_header, encode};
+use proptest::prelude::*;
+
+use super::folder::name;
+use super::rejected::REJECTED_FILES;
+use super::{Oldest, Spool};
+
+const LARGE: u64 = 1 << 30;
+
+/// The batch the spool asks for next, with so many rows.
+fn batch(spool: &Spool, rows: usize) -> Bytes {
+    let ts = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let column: ArrayRef = Arc::new(TimestampMicrosecondArray::from_iter_values((0..rows).map(|row| row as i64)).with_timezone("UTC"));
+    let frame = RecordBatch::try_new(Arc::new(Schema::new(vec![Field::new("ts", ts, false)])), vec![column]).expect("rows");
+    let (sequence, dropped_rows) = spool.next();
+    let header = Header {
+        collector: spool.identity(),
+        collector_name: "c".into(),
+        sequence,
+        created_us: 1,
+        version: "0".into(),
+        dropped_rows,
+        status: None,
+        frames: Vec::new(),
+    };
+    encode(header, &[("v".into(), frame)], &Limits::default()).expect("a batch").into()
+}
+
+fn append(spool: &mut Spool, rows: usize) -> u64 {
+    let (sequence, told) = spool.next();
+    let body = batch(spool, rows);
+    spool.append(body, told).expect("taken");
+    sequence
+}
+
+fn open(folder: &Path) -> Spool {
+    Spool::open(folder, LARGE).expect("opened")
+}
+
+/// Ships everything there is; the sequences in order.
+fn drain(spool: &mut Spool) -> Vec<u64> {
+    let mut sequences = Vec::new();
+    while let Some(Oldest { sequence, .. }) = spool.oldest() {
+        sequences.push(sequence);
+        spool.shipped(sequence);
+    }
+    sequences
+}
+
+#[test]
+fn batches_survive_a_restart_and_leave_in_order_and_no_sequence_comes_twice() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut spool = open(folder.path());
+    let identity = spool.identity();
+    let first: Vec<u64> = (0..3).map(|_| append(&mut spool, 2)).collect();
+    drop(spool);
+
+    let mut spool = open(folder.path());
+    assert_eq!(spool.identity(), identity);
+    assert_eq!(drain(&mut spool), first);
+    drop(spool);
+
+    // Everything was shipped, no file tells of the sequences; still they are not used again.
+    let mut spool = open(folder.path());
+    assert!(append(&mut spool, 1) > first[2]);
+}
+
+#[test]
+fn a_second_collector_is_refused_and_a_wiped_spool_is_a_new_identity() {
+    let folder = tempfile::tempdir().expect("folder");
+    let spool = open(folder.path());
+    let identity = spool.identity();
+    let error = Spool::open(folder.path(), LARGE).expect_err("in use").to_string();
+    assert!(error.contains("in use by another collector"), "{error}");
+    drop(spool);
+    fs::remove_dir_all(folder.path()).expect("wiped");
+    assert_ne!(open(folder.path()).identity(), identity);
+}
+
+#[test]
+fn wherever_a_write_was_cut_off_the_other_batches_go_on() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut spool = open(folder.path());
+    let (cut, whole) = (append(&mut spool, 3), append(&mut spool, 3));
+    drop(spool);
+    let (file, other) = (folder.path().join(name(cut)), folder.path().join(name(whole)));
+    let (content, other_content) = (fs::read(&file).expect("a batch"), fs::read(&other).expect("a batch"));
+    for length in 0..content.len() {
+        fs::write(&file, &content[..length]).expect("cut");
+        fs::write(&other, &other_content).expect("put back");
+        let mut spool = open(folder.path());
+        assert_eq!(drain(&mut spool), [whole], "cut at {length}");
+        assert_eq!(spool.counts().damaged, 1, "cut at {length}");
+    }
+}
+
+#[test]
+fn wherever_the_state_was_cut_off_the_identity_is_the_old_one_or_a_new_one_and_no_sequence_comes_twice() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut spool = open(folder.path());
+    let identity = spool.identity();
+    let used = append(&mut spool, 1);
+    drop(spool);
+    let file = folder.path().join("state");
+    let content = fs::read(&file).expect("the state");
+    for length in 0..content.len() {
+        fs::write(&file, &content[..length]).expect("cut");
+        let spool = open(folder.path());
+        assert!(spool.identity() != identity || spool.next().0 > used, "cut at {length}");
+    }
+}
+
+#[test]
+fn unfinished_files_are_removed() {
+    let folder = tempfile::tempdir().expect("folder");
+    fs::write(folder.path().join(format!("{}.tmp", name(7))), b"half").expect("written");
+    let mut spool = open(folder.path());
+    assert!(spool.oldest().is_none());
+    assert!(!folder.path().join(format!("{}.tmp", name(7))).exists());
+}
+
+#[test]
+fn a_full_spool_drops_the_oldest_and_the_next_header_tells_how_many_rows() {
+    let folder = tempfile::tempdir().expect("folder");
+    let spool = open(folder.path());
+    let size = batch(&spool, 10).len() as u64;
+    drop(spool);
+    let mut spool = Spool::open(folder.path(), size * 2 + size / 2).expect("opened");
+    let first = append(&mut spool, 10);
+    append(&mut spool, 10);
+    append(&mut spool, 10);
+    assert_eq!(spool.counts().dropped_rows, 10);
+    assert!(spool.oldest().is_some_and(|oldest| oldest.sequence > first));
+    assert_eq!(spool.next().1, 10);
+    // The count survives a crash, and once told it is gone.
+    drop(spool);
+    let mut spool = open(folder.path());
+    assert_eq!(spool.next().1, 10);
+    let told = batch(&spool, 1);
+    assert_eq!(decode_header(&told, &Limits::default()).expect("a batch").dropped_rows, 10);
+    spool.append(told, 10).expect("taken");
+    assert_eq!(spool.next().1, 0);
+}
+
+#[test]
+fn rejected_batches_are_kept_and_bounded() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut spool = open(folder.path());
+    for _ in 0..REJECTED_FILES + 5 {
+        let sequence = append(&mut spool, 1);
+        spool.reject(sequence);
+    }
+    assert!(spool.is_empty());
+    assert_eq!(spool.counts().rejected, REJECTED_FILES as u64 + 5);
+    let kept = fs::read_dir(folder.path().join("rejected")).expect("folder").count();
+    assert_eq!(kept, REJECTED_FILES);
+}
+
+#[test]
+fn where_the_disk_takes_nothing_batches_wait_in_memory_and_reach_it_later() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut spool = open(folder.path());
+    // A folder in the place of the file to be written: as good as a full disk, also for root.
+    let obstacle = folder.path().join(format!("{}.tmp", name(spool.next().0)));
+    fs::create_dir(&obstacle).expect("made");
+    let held = append(&mut spool, 4);
+    assert!(!spool.is_on_disk());
+    assert!(spool.oldest().is_some_and(|oldest| oldest.sequence == held && oldest.rows == 4));
+    fs::remove_dir(&obstacle).expect("removed");
+    let next = append(&mut spool, 4);
+    assert!(spool.is_on_disk());
+    drop(spool);
+    assert_eq!(drain(&mut open(folder.path())), [held, next]);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Append(usize),
+    Ship,
+    Reject,
+    Restart,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => (1..20_usize).prop_map(Step::Append),
+        2 => Just(Step::Ship),
+        1 => Just(Step::Reject),
+        1 => Just(Step::Restart),
+    ];
+    proptest::collection::vec(step, 1..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn whatever_happens_it_is_a_queue_of_rising_sequences(steps in steps()) {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut spool = open(folder.path());
+        let (mut model, mut highest) = (std::collections::VecDeque::new(), 0);
+        for step in steps {
+            match step {
+                Step::Append(rows) => {
+                    let sequence = append(&mut spool, rows);
+                    prop_assert!(sequence > highest);
+                    highest = sequence;
+                    model.push_back((sequence, rows as u64));
+                }
+                Step::Ship | Step::Reject => {
+                    let oldest = spool.oldest().map(|oldest| (oldest.sequence, oldest.rows));
+                    prop_assert_eq!(oldest, model.pop_front());
+                    if let Some((sequence, _)) = oldest {
+                        if matches!(step, Step::Ship) { spool.shipped(sequence) } else { spool.reject(sequence) }
+                    }
+                }
+                Step::Restart => {
+                    drop(spool);
+                    spool = open(folder.path());
+                }
+            }
+            prop_assert_eq!(spool.len(), model.len());
+        }
+    }
+}
