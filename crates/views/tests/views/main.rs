@@ -2,5 +2,6 @@
 
 mod builtin;
 mod definitions;
+mod queries;
 mod reference;
 mod wire;
