@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 #[expect(dead_code, unreachable_pub, reason = "the build script needs the parser, not what is asked of its result")]
-#[path = "src/definition.rs"]
+#[path = "src/definition/mod.rs"]
 mod definition;
 
 fn main() {

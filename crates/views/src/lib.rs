@@ -4,7 +4,6 @@
 pub mod clock;
 mod definition;
 pub mod enrol;
-mod ipc;
 mod reference;
 mod rollup;
 mod schema;

@@ -25,7 +25,7 @@ use arrow_schema::ArrowError;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ipc;
+mod ipc;
 
 /// The media type of a batch over HTTP.
 pub const CONTENT_TYPE: &str = "application/vnd.pganalytics.batch";
