@@ -4,4 +4,5 @@ mod builtin;
 mod definitions;
 mod queries;
 mod reference;
+mod templates;
 mod wire;
