@@ -12,7 +12,7 @@ use pganalytics_views::ViewSet;
 #[test]
 fn queries_are_as_committed() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/views/queries.sql");
-    let text = queries(&ViewSet::builtin().expect("the built-in views are good"));
+    let text = queries(&ViewSet::builtin().expect("valid built-in views"));
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &text).expect("queries.sql can be written");
     }

@@ -33,7 +33,7 @@ fn header() -> Header {
 /// Random values of a cell, converted to the type of its column.
 type Cell = (Option<i64>, String);
 
-static VIEWS: LazyLock<ViewSet> = LazyLock::new(|| ViewSet::builtin().expect("the built-in views are good"));
+static VIEWS: LazyLock<ViewSet> = LazyLock::new(|| ViewSet::builtin().expect("valid built-in views"));
 
 fn rows(view: &str, cells: &[Vec<Cell>]) -> RecordBatch {
     let schema = schema(VIEWS.get(view).expect("a built-in view"));
