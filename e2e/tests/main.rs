@@ -9,7 +9,6 @@ mod cluster;
 mod counting;
 mod crashes;
 mod cuts;
-mod dependencies;
 mod disks;
 mod encrypted;
 mod enrolment;

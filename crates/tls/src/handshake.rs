@@ -1,7 +1,7 @@
-//! From a TCP connection to a TLS one, in bounded time and number.
+//! The TLS handshake, bounded in time and number.
 //!
-//! A client that speaks plain HTTP here is told so in plain HTTP. One that is refused is read from for a moment after the alert was sent: closing
-//! at once would make the kernel reset the connection, and the client would learn nothing of why.
+//! A client that sends plain HTTP gets an answer in plain HTTP. After refusing a client the server reads from it for a moment: if the server
+//! closed the connection at once, the kernel would reset it, and the client would not receive the alert.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,9 +10,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustls::client::verify_server_name;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::server::ParsedCertificate;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -21,67 +18,44 @@ use tokio_util::sync::CancellationToken;
 
 use crate::server::{Current, Tls};
 
-/// How each TLS connection begins: a record of the type handshake (RFC 8446, 5.1).
+/// The first byte of a TLS connection: a handshake record (RFC 8446, 5.1).
 const HANDSHAKE: u8 = 0x16;
-/// What a client sent before it noticed that it was refused: a first request and the front of a body.
+/// The most bytes that are read from a refused client: a first request and the beginning of its body.
 const LINGER_BYTES: u64 = 1 << 20;
-/// Long enough for an alert to cross the world.
+/// How long a refused client is read from: long enough for an alert to reach any client.
 const LINGER: Duration = Duration::from_secs(1);
 
-const PLAIN: &str = "this port speaks HTTPS: ask https:// instead of http://\n";
+const PLAIN: &str = "this port uses HTTPS: ask https:// instead of http://\n";
 
-/// How a connection came, as an extension of each of its requests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
-    /// Over TLS that ended here.
-    pub tls: bool,
-    /// What the client showed, which is good.
-    pub certificate: Option<ClientCertificate>,
-}
-
-/// A client's own certificate, without those that signed it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientCertificate(Arc<CertificateDer<'static>>);
-
-impl ClientCertificate {
-    /// Whether it is for this name: a DNS name or an IP address among its `subjectAltName`s, compared as a server's are; a common name is
-    /// none.
-    #[must_use]
-    pub fn is_for(&self, name: &str) -> bool {
-        let Ok(name) = ServerName::try_from(name) else { return false };
-        ParsedCertificate::try_from(&*self.0).is_ok_and(|parsed| verify_server_name(&parsed, &name).is_ok())
-    }
-}
-
-/// The handshakes under way. There is room for a fixed number; a new one beyond it ends the oldest, which is the one most likely never
-/// to come to anything: an honest one takes milliseconds.
+/// The unfinished handshakes. Their number is limited. A new handshake above the limit ends the oldest one: a normal handshake takes
+/// milliseconds, so the oldest is the least likely to finish.
 #[derive(Debug)]
 pub(crate) struct Handshakes {
-    most: usize,
-    under_way: Mutex<(u64, BTreeMap<u64, CancellationToken>)>,
+    limit: usize,
+    unfinished: Mutex<(u64, BTreeMap<u64, CancellationToken>)>,
 }
 
 impl Handshakes {
-    pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most: most.max(1), under_way: Mutex::default() })
+    pub(crate) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { limit: limit.max(1), unfinished: Mutex::default() })
     }
 
     pub(crate) fn begin(self: &Arc<Self>) -> Slot {
-        let mut guard = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        let (next, under_way) = &mut *guard;
-        while under_way.len() >= self.most
-            && let Some((_, oldest)) = under_way.pop_first()
+        let mut guard = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        let (next, unfinished) = &mut *guard;
+        while unfinished.len() >= self.limit
+            && let Some((_, oldest)) = unfinished.pop_first()
         {
             oldest.cancel();
         }
         let (number, ended) = (*next, CancellationToken::new());
         *next += 1;
-        under_way.insert(number, ended.clone());
+        unfinished.insert(number, ended.clone());
         Slot { of: Arc::clone(self), number, ended }
     }
 }
 
-/// A handshake's place; dropping it makes room.
+/// A handshake's slot. Dropping it frees the slot.
 pub(crate) struct Slot {
     of: Arc<Handshakes>,
     number: u64,
@@ -90,11 +64,11 @@ pub(crate) struct Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.of.under_way.lock().unwrap_or_else(PoisonError::into_inner).1.remove(&self.number);
+        self.of.unfinished.lock().unwrap_or_else(PoisonError::into_inner).1.remove(&self.number);
     }
 }
 
-/// Does the handshake, or lets the client go; with the configuration by which the client was judged.
+/// Does the handshake. Returns the stream and the configuration that verified the client, or `None` if the client was refused.
 pub(crate) async fn accept(
     stream: TcpStream,
     address: SocketAddr,
@@ -103,23 +77,23 @@ pub(crate) async fn accept(
     limit: Duration,
 ) -> Option<(TlsStream<TcpStream>, Current)> {
     let outcome = tokio::select! {
-        outcome = tokio::time::timeout(limit, shake(stream, tls)) => outcome.unwrap_or(Err(Refusal::new("it took too long"))),
-        () = slot.ended.cancelled() => Err(Refusal::new("there are too many unfinished ones, and it was the oldest")),
+        outcome = tokio::time::timeout(limit, handshake(stream, tls)) => outcome.unwrap_or(Err(Refusal::new("timeout"))),
+        () = slot.ended.cancelled() => Err(Refusal::new("too many unfinished handshakes, and this was the oldest")),
     };
     let Refusal { reason, stream } = match outcome {
-        Ok(shaken) => return Some(shaken),
+        Ok(done) => return Some(done),
         Err(refusal) => refusal,
     };
     tls.refused.fetch_add(1, Ordering::Relaxed);
-    // Whoever can connect can cause this line, so it is not there by default.
-    tracing::debug!(client.address = %address, reason, "no TLS handshake");
+    // Anybody who can connect can cause this line, so it is logged at debug level.
+    tracing::debug!(client.address = %address, reason, "TLS handshake failed");
     if let Some(stream) = stream {
         let _ = tokio::time::timeout(LINGER, linger(stream)).await;
     }
     None
 }
 
-/// Why there is no connection, and the stream where the client has been told and may need a moment to read it.
+/// Why a handshake failed. The stream is there if the client got an answer and needs a moment to read it.
 struct Refusal {
     reason: String,
     stream: Option<TcpStream>,
@@ -131,20 +105,20 @@ impl Refusal {
     }
 }
 
-async fn shake(mut stream: TcpStream, tls: &Tls) -> Result<(TlsStream<TcpStream>, Current), Refusal> {
+async fn handshake(mut stream: TcpStream, tls: &Tls) -> Result<(TlsStream<TcpStream>, Current), Refusal> {
     let mut first = [0];
     match stream.peek(&mut first).await.map_err(Refusal::new)? {
-        0 => return Err(Refusal::new("the client left")),
+        0 => return Err(Refusal::new("the client disconnected")),
         _ if first[0] == HANDSHAKE => {}
         _ => {
-            // All methods of HTTP begin so; anything else is just ended.
+            // HTTP methods begin with a capital letter. Any other protocol gets no answer.
             if first[0].is_ascii_uppercase() {
                 let length = PLAIN.len();
                 let head = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close";
                 let answer = format!("{head}\r\nContent-Length: {length}\r\n\r\n{PLAIN}");
                 stream.write_all(answer.as_bytes()).await.map_err(Refusal::new)?;
             }
-            return Err(Refusal { reason: "it is no TLS".into(), stream: Some(stream) });
+            return Err(Refusal { reason: "not TLS".into(), stream: Some(stream) });
         }
     }
     let current = tls.current();
@@ -154,16 +128,10 @@ async fn shake(mut stream: TcpStream, tls: &Tls) -> Result<(TlsStream<TcpStream>
     }
 }
 
-/// Sends what is to be sent, and the end; then reads what the client still says.
+/// Flushes and ends the stream, then reads what the client still sends.
 async fn linger(mut stream: TcpStream) -> io::Result<u64> {
     stream.shutdown().await?;
     tokio::io::copy(&mut stream.take(LINGER_BYTES), &mut tokio::io::sink()).await
-}
-
-/// What the connection says about its client.
-pub(crate) fn peer(stream: &TlsStream<TcpStream>) -> Peer {
-    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-    Peer { tls: true, certificate: certificate.map(|own| ClientCertificate(Arc::new(own.clone()))) }
 }
 
 /// Whether both sides agreed on HTTP/2.

@@ -1,27 +1,28 @@
-//! TLS for both halves: certificates from PEM files, taken anew when the files change, and the listener that serves HTTP with them.
+//! TLS for collector and backend: certificates from PEM files, and the HTTP listener that uses them.
 //!
 //! # Promise
-//! - TLS 1.3, and 1.2 only where it is allowed; rustls with ring, and nothing of the system's.
-//! - A changed file is taken without a restart: new connections get what it says, those that stand go on; but where authorities or revocations of
-//!   clients change, those of clients with a certificate end after what is under way, and are judged anew. A file that does not do
-//!   (unreadable, no PEM, a key of another certificate, expired) changes nothing: it is logged once and counted.
-//! - Who connects and then says nothing, or too slowly, is let go; and there are never more unfinished handshakes than a cap, the oldest of
-//!   which makes room for a new one.
-//! - An end in order: what is under way is answered.
+//! - TLS 1.3, and 1.2 only if allowed. rustls with ring; no TLS library of the system.
+//! - Changed files are used without a restart. New connections use the new files; existing connections continue. If the authorities or
+//!   revocations of clients change, connections of clients with a certificate end after their running requests. Invalid files (unreadable, not
+//!   PEM, key of another certificate, expired) change nothing. They are logged once and counted.
+//! - A client that sends nothing, or sends too slowly, is disconnected. The number of unfinished handshakes is limited; a new one ends the
+//!   oldest.
+//! - A stop answers the running requests.
 //!
 //! ```text
-//! PEM files ─▶ files (checked, as a rustls configuration) ─▶ server (the one in use, when to read again) ─▶ handshake ─▶ listener ─▶ axum
+//! PEM files ─▶ files (checked, as a rustls configuration) ─▶ server (the one in use, reloading) ─▶ handshake ─▶ listener ─▶ axum
 //! ```
-//! It knows none of our crates, since the collector, which has neither store nor engine, serves with it too.
+//! This crate uses no other crate of the workspace, because the collector uses it, too.
 
 mod explain;
 mod files;
 mod handshake;
 mod listener;
+mod peer;
 mod server;
 
 pub use explain::explain;
 pub use files::{ClientAuth, Identity, MinVersion, ServerFiles, authorities, read};
-pub use handshake::{ClientCertificate, Peer};
 pub use listener::{Limits, serve};
+pub use peer::{ClientCertificate, Peer};
 pub use server::{Figures, Reloaded, Tls};

@@ -1,4 +1,4 @@
-//! Serves a router over HTTP/1.1 and HTTP/2, with TLS or plain, until told to stop; then finishes what is under way.
+//! Serves a router over HTTP/1.1 and HTTP/2, with or without TLS. After the stop it finishes the running requests.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -19,50 +19,51 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use crate::handshake::{self, Handshakes, Peer};
+use crate::handshake::{self, Handshakes};
+use crate::peer::Peer;
 use crate::server::Tls;
 
-/// What the network may take of us.
+/// Limits on what clients may use.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// A TLS handshake, from the connection on.
+    /// The duration of a TLS handshake, from the connection.
     pub handshake: Duration,
-    /// Handshakes under way at a time.
+    /// The number of unfinished handshakes.
     pub handshakes: usize,
-    /// The head of a connection's first request, from the connection or the handshake on.
+    /// The time until the head of the first request has arrived, from the connection or the handshake.
     pub first_request: Duration,
-    /// The head of each further request over HTTP/1.1, from the answer before on: also how long a connection may lie idle.
+    /// The time until the head of the next request has arrived over HTTP/1.1, from the last answer. A connection may be idle for this long.
     pub head: Duration,
-    /// After the stop, what is under way may take so long.
+    /// The time that running requests have after the stop.
     pub drain: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            // A round trip or two, over the worst of networks.
+            // Two round trips over a very slow network.
             handshake: Duration::from_secs(10),
-            // Some 20 KiB each: 10 MiB.
+            // About 20 KiB each, 10 MiB together.
             handshakes: 512,
-            // Browsers connect before they know what to ask, and connect again when they do.
+            // Browsers open connections in advance, and reconnect when they need one.
             first_request: Duration::from_secs(30),
-            // Load balancers keep idle connections for 60 s; whoever ends first must not be us, or a request is lost on the way.
+            // Load balancers keep idle connections for 60 s. The server must not close first, or a request in transit is lost.
             head: Duration::from_secs(75),
-            // Less than Kubernetes' 30 s until it kills.
+            // Less than the 30 s after which Kubernetes kills a pod.
             drain: Duration::from_secs(20),
         }
     }
 }
 
-/// HTTP/2 connections are asked whether somebody is there so often; one that does not say within the same time is ended.
+/// The interval of HTTP/2 pings. A connection that does not answer a ping within the same time is closed.
 const PING: Duration = Duration::from_secs(20);
-/// After the stop, who has connected but asked nothing may still do so for a moment: the request may be on its way.
+/// After the stop, an idle connection stays open for this long: a request may be in transit.
 const LAST_REQUEST: Duration = Duration::from_secs(1);
-/// Out of file descriptors or memory: trying at once again would be a busy loop.
+/// The pause after an accept error such as "too many open files". Without a pause this would be a busy loop.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
-/// Serves until `stop`, then takes no new connections, and finishes what is under way. Each request has [`ConnectInfo`] with the client's
-/// address and [`Peer`] as extensions.
+/// Serves until `stop`. Then it accepts no new connections, and finishes the running requests. Each request has [`ConnectInfo`] with the
+/// client's address and [`Peer`] as extensions.
 pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, router: Router, limits: Limits, stop: CancellationToken) {
     let tracker = TaskTracker::new();
     let cut = CancellationToken::new();
@@ -73,8 +74,8 @@ pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, router: Router,
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    if !is_the_clients(&error) {
-                        tracing::error!(%error, "no connection can be taken");
+                    if !is_of_one_connection(&error) {
+                        tracing::error!(%error, "cannot accept connections");
                         tokio::time::sleep(ACCEPT_AGAIN).await;
                     }
                     continue;
@@ -84,21 +85,21 @@ pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, router: Router,
         let connection = Connection { address, router: router.clone(), limits, stop: stop.clone(), cut: cut.clone() };
         match &tls {
             None => tracker.spawn(connection.plain(stream)),
-            // The place is taken here and not in the task, so that places are in the order of connections.
+            // The slot is taken here and not in the task, so that slots are in the order of connections.
             Some(tls) => tracker.spawn(connection.encrypted(stream, Arc::clone(tls), handshakes.begin())),
         };
     }
     drop(listener);
     tracker.close();
     if tokio::time::timeout(limits.drain, tracker.wait()).await.is_err() {
-        tracing::warn!(drain_s = limits.drain.as_secs(), "some requests did not finish in time; they are cut off");
+        tracing::warn!(drain_s = limits.drain.as_secs(), "some requests did not finish in time and are aborted");
         cut.cancel();
         tracker.wait().await;
     }
 }
 
-/// Whether it is the trouble of that one connection.
-fn is_the_clients(error: &std::io::Error) -> bool {
+/// Whether the error concerns one connection only.
+fn is_of_one_connection(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
     matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
@@ -115,25 +116,25 @@ impl Connection {
     async fn plain(self, stream: TcpStream) {
         let _ = stream.set_nodelay(true);
         let never = CancellationToken::new();
-        self.http(stream, Builder::new(TokioExecutor::new()), Peer { tls: false, certificate: None }, never).await;
+        self.http(stream, Builder::new(TokioExecutor::new()), Peer::plain(), never).await;
     }
 
     async fn encrypted(self, stream: TcpStream, tls: Arc<Tls>, slot: handshake::Slot) {
         let _ = stream.set_nodelay(true);
-        let shaken = tokio::select! {
-            shaken = handshake::accept(stream, self.address, &tls, slot, self.limits.handshake) => shaken,
+        let accepted = tokio::select! {
+            accepted = handshake::accept(stream, self.address, &tls, slot, self.limits.handshake) => accepted,
             () = self.stop.cancelled() => None,
         };
-        let Some((stream, current)) = shaken else { return };
-        let peer = handshake::peer(&stream);
-        // Who showed nothing has nothing that could be revoked.
+        let Some((stream, current)) = accepted else { return };
+        let peer = Peer::encrypted(stream.get_ref().1);
+        // A client without a certificate has none that could be revoked.
         let outdated = if peer.certificate.is_some() { current.outdated } else { CancellationToken::new() };
         let builder = Builder::new(TokioExecutor::new());
         let builder = if handshake::is_http2(&stream) { builder.http2_only() } else { builder.http1_only() };
         self.http(stream, builder, peer, outdated).await;
     }
 
-    /// Serves it; once it is outdated, no further than what is under way.
+    /// Serves the connection. After `outdated` it only finishes the running requests.
     async fn http<I>(self, stream: I, mut builder: Builder<TokioExecutor>, peer: Peer, outdated: CancellationToken)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -157,12 +158,12 @@ impl Connection {
             tokio::select! {
                 result = connection.as_mut() => {
                     if let Err(error) = result {
-                        tracing::trace!(client.address = %address, error, "a connection ended early");
+                        tracing::trace!(client.address = %address, error, "connection ended early");
                     }
                     return;
                 }
                 () = patience.as_mut(), if patient => {
-                    // Looked at now: the branch was chosen before the first request came.
+                    // The first request may have arrived since the timer fired.
                     if !asked.is_cancelled() {
                         return;
                     }
@@ -187,7 +188,7 @@ async fn either(one: &CancellationToken, other: &CancellationToken) {
 }
 
 async fn answer(router: Router, mut request: Request, address: SocketAddr, peer: Peer) -> axum::response::Response {
-    // HTTP/2 names the host in the address; handlers look where HTTP/1.1 has it.
+    // HTTP/2 has the host in the request's authority. Handlers expect the Host header of HTTP/1.1.
     if !request.headers().contains_key(header::HOST)
         && let Some(host) = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok())
     {

@@ -1,7 +1,7 @@
-//! The certificate in use, and when it is read again.
+//! The certificate in use, and its reloading.
 //!
-//! Files are compared by content every few seconds, not watched: Kubernetes swaps symbolic links above them, and network file systems
-//! tell nobody about changes.
+//! The contents of the files are compared every few seconds. Watching the files would not work: Kubernetes replaces symbolic links above them,
+//! and network file systems do not report changes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -13,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::files::{ClientAuth, Clients, Configured, Contents, ServerFiles, now};
 
-/// Certificates are renewed days before they expire; seconds matter to nobody but who waits for the change at a screen.
+/// How often the files are read. Certificates are renewed days before they expire, so a few seconds do not matter.
 const READ_EVERY: Duration = Duration::from_secs(5);
 
-/// A server's TLS, shared between its listener, its reloading and its metrics.
+/// The TLS state of a server, shared by listener, reloading and metrics.
 pub struct Tls {
     files: ServerFiles,
     served: RwLock<Served>,
-    /// What was read last, good or not, so that each change is judged, and told, once.
+    /// The last contents read, valid or not. Each change is checked and logged once.
     last: Mutex<Result<Contents, String>>,
     reloads: AtomicU64,
     failures: AtomicU64,
@@ -40,11 +40,11 @@ struct Served {
     lists_due: Option<i64>,
 }
 
-/// What a new connection gets.
+/// The configuration for new connections.
 #[derive(Clone)]
 pub(crate) struct Current {
     pub(crate) config: Arc<ServerConfig>,
-    /// Cancelled when other clients than before are let in: who was let in by this configuration has to show its certificate again.
+    /// Cancelled when the authorities or revocations of clients change. Clients accepted by this configuration must then connect again.
     pub(crate) outdated: CancellationToken,
 }
 
@@ -54,43 +54,43 @@ impl Served {
     }
 }
 
-/// What reading the files again came to.
+/// The result of reading the files again.
 #[derive(Debug)]
 pub enum Reloaded {
-    /// They are as they were.
+    /// The files have not changed.
     Unchanged,
-    /// New connections get the new certificate.
-    Taken,
-    /// They do not do; what was served before still is. Told once for each change.
-    Kept(anyhow::Error),
+    /// The new files are in use for new connections.
+    Loaded,
+    /// The new files are invalid; the old ones stay in use. Returned once for each change.
+    Invalid(anyhow::Error),
 }
 
-/// For metrics.
+/// Figures for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Figures {
-    /// When the first certificate of the served chain expires, in seconds since the epoch.
+    /// When the first certificate of the served chain expires: seconds since the epoch.
     pub expires: i64,
-    /// When the first list of revoked certificates should have been followed by a newer one, in seconds since the epoch.
+    /// When the first newer revocation list is due: seconds since the epoch.
     pub lists_due: Option<i64>,
-    /// Changed files that were taken.
+    /// Changes of the files that were loaded.
     pub reloads: u64,
-    /// Changed files that were not.
+    /// Changes of the files that were invalid.
     pub reload_failures: u64,
-    /// Connections that came to no end of their handshake, for whatever reason.
+    /// Connections whose handshake failed for any reason.
     pub handshake_failures: u64,
 }
 
 impl Tls {
-    /// Reads and checks the files. An expired certificate is served, with a word in the log: a restart must not make it worse.
+    /// Reads and checks the files. An expired certificate is used, and logged as an error: a restart must not make things worse.
     ///
     /// # Errors
-    /// Where a file cannot be read or does not hold what it should.
+    /// A file cannot be read or is invalid.
     pub fn load(files: ServerFiles) -> anyhow::Result<Self> {
         let contents = files.contents()?;
         let configured = files.configure(&contents)?;
         let file = files.certificate.display();
         if configured.expires < now() {
-            tracing::error!(%file, certificate.expires_s = configured.expires, "the certificate has expired: clients will refuse it; renew it");
+            tracing::error!(%file, certificate.expires_s = configured.expires, "the certificate has expired and clients will refuse it; renew it");
         }
         Ok(Self {
             served: RwLock::new(Served::new(configured, contents.clients.clone(), CancellationToken::new())),
@@ -102,7 +102,7 @@ impl Tls {
         })
     }
 
-    /// Whether clients show certificates.
+    /// Whether clients must show certificates.
     #[must_use]
     pub fn client_auth(&self) -> ClientAuth {
         self.files.client_auth
@@ -123,12 +123,12 @@ impl Tls {
         }
     }
 
-    /// What a new connection gets.
+    /// The configuration for new connections.
     pub(crate) fn current(&self) -> Current {
         self.served.read().unwrap_or_else(PoisonError::into_inner).current.clone()
     }
 
-    /// Reads the files, and takes them where they changed and do. Waits for the disk.
+    /// Reads the files, and uses them if they have changed and are valid. Blocks on the disk.
     pub fn reload(&self) -> Reloaded {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let read = self.files.contents();
@@ -140,7 +140,7 @@ impl Tls {
         let checked = read.and_then(|contents| {
             let configured = self.files.configure(&contents)?;
             let file = self.files.certificate.display();
-            anyhow::ensure!(configured.expires >= now(), "the certificate in {file} has expired already");
+            anyhow::ensure!(configured.expires >= now(), "the certificate in {file} has already expired");
             Ok((configured, contents))
         });
         match checked {
@@ -154,21 +154,21 @@ impl Tls {
                     before.current.outdated.cancel();
                 }
                 self.reloads.fetch_add(1, Ordering::Relaxed);
-                Reloaded::Taken
+                Reloaded::Loaded
             }
             Err(error) => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
-                Reloaded::Kept(error)
+                Reloaded::Invalid(error)
             }
         }
     }
 
-    /// Reads the files again and again, and tells what became of it, until told to stop.
+    /// Reads the files periodically until `stop`, and logs changes.
     ///
     /// # Errors
-    /// Where reading panicked.
+    /// Reading panicked.
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {
-        let mut told = None;
+        let mut reported = None;
         let mut ticks = tokio::time::interval(READ_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -181,21 +181,21 @@ impl Tls {
             let file = self.files.certificate.display();
             if let (Some(list), Some(due)) = (&self.files.client_crl, self.figures().lists_due)
                 && due < now()
-                && told.replace(due) != Some(due)
+                && reported.replace(due) != Some(due)
             {
                 tracing::warn!(
                     file = %list.display(),
                     revocations.due_s = due,
-                    "the list of revoked certificates is overdue: what was revoked since then is let in; fetch the newer one"
+                    "the revocation list is overdue: certificates revoked since then are accepted; install the newer list"
                 );
             }
             match reloaded {
                 Reloaded::Unchanged => {}
-                Reloaded::Taken => tracing::info!(%file, certificate.expires_s = self.figures().expires, "serving the new certificate"),
-                Reloaded::Kept(error) => tracing::error!(
+                Reloaded::Loaded => tracing::info!(%file, certificate.expires_s = self.figures().expires, "using the new certificate"),
+                Reloaded::Invalid(error) => tracing::error!(
                     error = format!("{error:#}"),
                     certificate.expires_s = self.figures().expires,
-                    "the changed certificate, key, client authorities or revocations cannot be taken; the old ones are still served: correct the files"
+                    "the changed certificate, key, client authorities or revocations are invalid; the old ones stay in use: correct the files"
                 ),
             }
         }

@@ -1,28 +1,29 @@
-//! What collector and backend say to each other about a collector's own credential.
+//! The protocol by which a collector gets a credential of its own.
 //!
-//! The collector makes its credential and keeps it on its disk before it sends the SHA-256 of it, and nothing else, to [`ENROL`] with an
-//! enrolment token as the bearer, or to [`ROTATE`] with the credential in use. So no answer that is lost locks it out: it asks again.
+//! The collector creates its credential and stores it on disk. Then it sends only the SHA-256 of the credential: to [`ENROL`] with an enrolment
+//! token as the bearer, or to [`ROTATE`] with the current credential. If an answer is lost, the collector sends the same request again, so it is
+//! never locked out.
 
-/// Where an enrolment token is exchanged.
+/// The path that exchanges an enrolment token for a credential.
 pub const ENROL: &str = "/api/v1/collectors/enrol";
-/// Where a credential is renewed.
+/// The path that renews a credential.
 pub const ROTATE: &str = "/api/v1/collectors/rotate";
 
-/// How an enrolment token begins.
+/// The prefix of an enrolment token.
 pub const TOKEN_PREFIX: &str = "pga_e_";
-/// How a collector's own credential begins.
+/// The prefix of a collector's own credential.
 pub const CREDENTIAL_PREFIX: &str = "pga_k_";
-/// Random bytes behind the prefix, as hexadecimal.
+/// The random bytes behind the prefix, written in hexadecimal.
 pub const SECRET_BYTES: usize = 32;
 
-/// Codes of refusals that the collector tells apart.
+/// The error codes that the collector handles.
 pub mod code {
-    /// The backend knows no such credential (any more): the collector may enrol anew.
+    /// The backend does not know the credential, or no longer knows it. The collector may enrol again.
     pub const CREDENTIAL_UNKNOWN: &str = "credential_unknown";
-    /// The collector ships for another than it is.
+    /// The batch belongs to another collector than the credential.
     pub const FOREIGN_COLLECTOR: &str = "foreign_collector";
-    /// An administrator has shut the collector out.
+    /// An administrator revoked the collector.
     pub const COLLECTOR_REVOKED: &str = "collector_revoked";
-    /// A certificate is asked for, beside token or credential.
+    /// The backend requires a client certificate in addition to the token or credential.
     pub const CERTIFICATE_REQUIRED: &str = "certificate_required";
 }

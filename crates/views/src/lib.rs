@@ -1,10 +1,13 @@
-//! What is collected: the definitions of `views/*.toml`, their Arrow schemas, their SQL per version, and the wire format in
-//! which the collector ships what it read. The collector and the backend meet only here. No I/O but [`ViewSet::with_folder`].
+//! The contract between collector and backend: the definitions of `views/*.toml`, their Arrow schemas, their SQL for each PostgreSQL
+//! version, and the wire format of batches. The only I/O is [`ViewSet::with_folder`].
+//!
+//! ```text
+//! definition ──▶ schema, rollup ──▶ set ──▶ reference         wire, clock, enrol: what both sides send each other
+//! ```
 
 pub mod clock;
 mod definition;
 pub mod enrol;
-mod ipc;
 mod reference;
 mod rollup;
 mod schema;

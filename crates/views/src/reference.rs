@@ -1,4 +1,4 @@
-//! `docs/views.md`, written from the definitions.
+//! `docs/views.md`, generated from the definitions.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use crate::set::ViewSet;
 pub fn reference(views: &ViewSet) -> String {
     let mut out = String::from(
         "# Tables\n\n<!-- Generated from views/*.toml by `pganalytics views --markdown`; do not edit. -->\n\n\
-         Every table has three columns in front: `ts` (when the snapshot was taken), `server` (whose it is) and `interval_ms`\n\
-         (the time the row's deltas cover). **Counters are deltas**: `sum(calls)` over a range is the number of calls in it. A\n\
-         row is kept where something changed; where nothing happened there is no row.\n\n| table | what it holds | read |\n|---|---|---|\n",
+         Three columns come first in every table: `ts` (the time of the snapshot), `server` (the server's name) and `interval_ms`\n\
+         (the time that the row's deltas cover). **Counters are deltas**: `sum(calls)` over a range is the number of calls in it. A\n\
+         row is stored when something changed. If nothing happened, there is no row.\n\n| table | contents | read |\n|---|---|---|\n",
     );
     for view in views.iter() {
         let _ = writeln!(out, "| [`{0}`](#{0}) | {1} | every {2} |", view.name, view.summary, human(view.interval));
@@ -22,7 +22,7 @@ pub fn reference(views: &ViewSet) -> String {
     for view in views.iter() {
         section(&mut out, view);
     }
-    out.push_str("\n# Tables the backend makes\n\nThey are kept in memory, from the rows of the tables above.\n");
+    out.push_str("\n# Tables the backend computes\n\nThe backend computes them from the tables above and keeps them in memory.\n");
     for view in views.made() {
         section(&mut out, view);
     }
@@ -32,18 +32,18 @@ pub fn reference(views: &ViewSet) -> String {
 fn rollups(out: &mut String, views: &ViewSet) {
     out.push_str(
         "\n## Rollups\n\n\
-         For long ranges, tables have rollups with a row for each key in each bin: `…_5m` (five minutes) and `…_1h` (an hour). They hold\n\
-         exactly what their table's rows sum to, late rows and the newest ones included, and are kept longer.\n\n\
-         | column of the table | in its rollup |\n|---|---|\n\
+         For long ranges, tables have rollups with one row for each key and bin: `…_5m` (five minutes) and `…_1h` (an hour). A rollup is the\n\
+         exact sum of its table's rows, including late rows and the newest ones. Rollups are kept longer than their tables.\n\n\
+         | column of the table | in the rollup |\n|---|---|\n\
          | `ts` | the start of the bin |\n\
-         | `interval_ms`, counters | summed; null where every snapshot's was null |\n\
-         | gauge `x`, a number | `x` at the bin's last snapshot, `x_min`, `x_max`, `x_avg`, `x_count` (snapshots in which it was known) |\n\
-         | gauge `x`, a bool | `x` at the last snapshot, `x_avg` (share of snapshots in which it was true), `x_count` |\n\
+         | `interval_ms`, counters | the sum; null if all values were null |\n\
+         | gauge `x`, a number | `x` at the bin's last snapshot, `x_min`, `x_max`, `x_avg`, `x_count` (snapshots in which `x` was not null) |\n\
+         | gauge `x`, a bool | `x` at the last snapshot, `x_avg` (share of snapshots in which `x` was true), `x_count` |\n\
          | gauge `x`, a time | `x` at the last snapshot, `x_min`, `x_max` |\n\
-         | texts | as of the last snapshot |\n\
-         | | `snapshots`: how many rows were summed; `last_ts`: when the last of them was taken |\n\n\
-         `sum(x_avg * x_count) / sum(x_count)` is the mean over any longer time. Tables without counters and gauges, and those read no more\n\
-         often than a bin is long, have no rollup.\n\n| table | rollups |\n|---|---|\n",
+         | texts | the value at the last snapshot |\n\
+         | | `snapshots`: the number of summed rows; `last_ts`: the time of the last of them |\n\n\
+         `sum(x_avg * x_count) / sum(x_count)` is the mean over any longer time. A table has no rollup if it has no counters and gauges, or if\n\
+         it is read only once a bin or less often.\n\n| table | rollups |\n|---|---|\n",
     );
     for view in views.iter() {
         let of_view = views.rollups().filter(|rollup| rollup.rollup.as_ref().is_some_and(|origin| origin.view.name == view.name));
@@ -60,20 +60,26 @@ fn section(out: &mut String, view: &View) {
     let scope = match view.scope {
         Scope::Server => "once a server",
         Scope::Database => "in each database",
-        Scope::Host => "of the machine, where the server is local",
+        Scope::Host => "on the machine of each local server",
     };
     let rows = match (view.ship, view.refresh) {
-        (Ship::Always, _) => "every row each time".to_owned(),
+        (Ship::Always, _) => "every row".to_owned(),
         (Ship::Changed, None) => "rows that changed".to_owned(),
-        (Ship::Changed, Some(refresh)) => format!("rows that changed, and every row each {}", human(refresh)),
+        (Ship::Changed, Some(refresh)) => format!("rows that changed, and every row every {}", human(refresh)),
     };
-    let source = if view.source == Source::Probe { "; by a probe of the collector" } else { "" };
-    let _ = writeln!(out, "Read {scope} every {}{source}; kept: {rows}; at most {} rows.", human(view.interval), view.max_rows);
+    let source = if view.source == Source::Probe { " by a probe of the collector" } else { "" };
+    let _ = writeln!(
+        out,
+        "Read {scope} every {}{source}; stored: {rows}; at most {} row{}.",
+        human(view.interval),
+        view.max_rows,
+        if view.max_rows == 1 { "" } else { "s" }
+    );
     if let Some(extension) = &view.extension {
         let _ = writeln!(out, "Needs the extension `{extension}`.");
     }
     if let Some(privilege) = &view.privilege {
-        let _ = writeln!(out, "Needs membership in `{privilege}` to see every row.");
+        let _ = writeln!(out, "Only members of `{privilege}` see every row.");
     }
     if let Some(first) = view.sql.first().filter(|sql| sql.from > crate::OLDEST_VERSION) {
         let _ = writeln!(out, "Exists from PostgreSQL {}.", first.from);

@@ -1,36 +1,36 @@
-//! Rollups: what a table looks like when its rows are summed over longer bins.
+//! Rollups: the tables whose rows are sums over bins of five minutes or an hour.
 //!
-//! A rollup is a [`View`] made from another one, so everything that follows from a definition (schema, table, files, reference) follows
-//! for it too. Its row covers one key (server and labels) in one bin, which starts at `ts`:
+//! A rollup is a [`View`] derived from another view. So its schema, table, files and reference need no code of their own. A row covers one key
+//! (server and labels) in one bin, which starts at `ts`:
 //!
-//! | of the view | in the rollup |
+//! | in the view | in the rollup |
 //! |---|---|
-//! | `interval_ms`, counters | summed, under their names; null where every row's was null |
-//! | gauge `x`, a number or a duration | `x` at the bin's last snapshot, `x_min`, `x_max`, `x_avg`, and `x_count`: the snapshots it was known in |
-//! | gauge `x`, a bool | `x` at the last snapshot, `x_avg` (the share of snapshots in which it was true), `x_count` |
+//! | `interval_ms`, counters | the sum, under the same name; null if all values were null |
+//! | gauge `x`, a number or a duration | `x` at the bin's last snapshot, `x_min`, `x_max`, `x_avg`, and `x_count`: the snapshots in which `x` was not null |
+//! | gauge `x`, a bool | `x` at the last snapshot, `x_avg` (the share of snapshots in which `x` was true), `x_count` |
 //! | gauge `x`, a time | `x` at the last snapshot, `x_min`, `x_max` |
-//! | texts | as of the last snapshot |
-//! | | `snapshots`: the rows that were summed; `last_ts`: the `ts` of the last of them |
+//! | texts | the value at the last snapshot |
+//! | | `snapshots`: the number of summed rows; `last_ts`: the `ts` of the last of them |
 //!
-//! The counts are what makes rollups of rollups exact: an average weighs as much as the snapshots it stands for, and of two last
-//! values the one with the later `last_ts` stands.
+//! The counts make rollups of rollups exact: an average is weighted by its snapshots, and of two last values the one with the later `last_ts`
+//! is kept.
 
 use std::sync::Arc;
 
 use crate::definition::{Column, Kind, OLDEST_VERSION, Origin, Ship, Source, Tier, Type, View};
 
-/// How many rows of the view a rollup's row sums.
+/// The number of the view's rows that a rollup's row sums.
 pub const SNAPSHOTS: &str = "snapshots";
-/// When the last of them was taken.
+/// The time of the last of these rows.
 pub const LAST_TS: &str = "last_ts";
-/// Ends of the names of what becomes of a gauge, beside its last value.
+/// The suffixes of the columns that a rollup adds for a gauge.
 pub const MIN: &str = "_min";
 pub const MAX: &str = "_max";
 pub const AVG: &str = "_avg";
 pub const COUNT: &str = "_count";
 
-/// A view's rollup. Views without counters and gauges have none, since there is nothing to sum (texts, settings); neither have
-/// those that are read once a bin or more rarely, since a rollup would be no shorter.
+/// A view's rollup. `None` if the view has no counters and gauges (there is nothing to sum), or if it is read only once a bin or less often
+/// (the rollup would have as many rows).
 #[must_use]
 pub fn rollup(view: &Arc<View>, tier: Tier) -> Option<View> {
     let measures = |column: &Column| matches!(column.kind, Kind::Counter | Kind::Gauge);
@@ -38,8 +38,8 @@ pub fn rollup(view: &Arc<View>, tier: Tier) -> Option<View> {
         return None;
     }
     let mut columns: Vec<Column> = view.labels().cloned().collect();
-    columns.push(own(SNAPSHOTS, Kind::Counter, Type::Int8, "Snapshots that the row sums: rows of the table it comes from."));
-    columns.push(own(LAST_TS, Kind::Gauge, Type::Timestamptz, "When the last of them was taken."));
+    columns.push(added(SNAPSHOTS, Kind::Counter, Type::Int8, "Snapshots that the row sums: rows of the table it comes from."));
+    columns.push(added(LAST_TS, Kind::Gauge, Type::Timestamptz, "When the last of them was taken."));
     for column in view.columns.iter().filter(|column| column.kind != Kind::Label) {
         columns.push(column.clone());
         if column.kind == Kind::Gauge {
@@ -65,30 +65,30 @@ fn derived(gauge: &Column) -> Vec<Column> {
     let column =
         |end: &str, kind, r#type, help: String| Column { name: format!("{}{end}", gauge.name), kind, r#type, help, ..gauge.clone() };
     let name = &gauge.name;
-    let least = || column(MIN, Kind::Gauge, gauge.r#type, format!("Least {name} of the bin's snapshots."));
-    let most = || column(MAX, Kind::Gauge, gauge.r#type, format!("Greatest {name} of the bin's snapshots."));
+    let minimum = || column(MIN, Kind::Gauge, gauge.r#type, format!("Least {name} of the bin's snapshots."));
+    let maximum = || column(MAX, Kind::Gauge, gauge.r#type, format!("Greatest {name} of the bin's snapshots."));
     let count = || Column { unit: None, ..column(COUNT, Kind::Counter, Type::Int8, format!("Snapshots in which {name} was known.")) };
     let average = |r#type, help: String| column(AVG, Kind::Gauge, r#type, help);
     match gauge.r#type {
         Type::Int8 | Type::Float8 => {
-            vec![least(), most(), average(Type::Float8, format!("Mean {name} of the bin's snapshots.")), count()]
+            vec![minimum(), maximum(), average(Type::Float8, format!("Mean {name} of the bin's snapshots.")), count()]
         }
-        Type::Duration => vec![least(), most(), average(Type::Duration, format!("Mean {name} of the bin's snapshots.")), count()],
+        Type::Duration => vec![minimum(), maximum(), average(Type::Duration, format!("Mean {name} of the bin's snapshots.")), count()],
         Type::Bool => vec![average(Type::Float8, format!("Share of the bin's snapshots in which {name} was true.")), count()],
-        Type::Timestamptz => vec![least(), most()],
+        Type::Timestamptz => vec![minimum(), maximum()],
         Type::Text => Vec::new(),
     }
 }
 
-fn own(name: &str, kind: Kind, r#type: Type, help: &str) -> Column {
+fn added(name: &str, kind: Kind, r#type: Type, help: &str) -> Column {
     Column { name: name.into(), kind, r#type, unit: None, from: OLDEST_VERSION, until: None, help: help.into() }
 }
 
-/// A sentence's beginning within another.
+/// A sentence with a lower-case first letter, for use inside another sentence.
 fn lower(sentence: &str) -> String {
     let mut letters = sentence.chars();
     match (letters.next(), letters.clone().next()) {
-        // An abbreviation or a name stays as it is.
+        // An abbreviation or a name keeps its capital.
         (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => first.to_lowercase().chain(letters).collect(),
         _ => sentence.to_owned(),
     }

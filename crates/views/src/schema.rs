@@ -1,7 +1,8 @@
-//! The Arrow schema of a view: the same for the collector's batches, the wire, the hot rows and the Parquet files.
+//! The Arrow schema of a view. Batches, hot rows and Parquet files all have this schema.
 //!
-//! `ts` (when the snapshot was taken), `server` (whose it is), `interval_ms` (the time the counters' deltas cover; null where
-//! there was no earlier snapshot, and then the counters are null too), then the view's columns in the order of its file.
+//! Three columns come first: `ts` (the time of the snapshot), `server` (the server's name) and `interval_ms` (the time that the counters'
+//! deltas cover). If there was no earlier snapshot, `interval_ms` and the counters are null. Then follow the view's columns in the order of its
+//! file.
 
 use std::sync::Arc;
 
@@ -9,14 +10,14 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::definition::{Type, View};
 
-/// When the snapshot was taken: microseconds, UTC.
+/// The time of the snapshot: microseconds, UTC.
 pub const TS: &str = "ts";
 /// The server's name, unique in the fleet.
 pub const SERVER: &str = "server";
 /// The milliseconds that the row's deltas cover.
 pub const INTERVAL_MS: &str = "interval_ms";
 
-/// How a column's values are held, from the probe to the Parquet file.
+/// The Arrow type of a column's values, from the probe to the Parquet file.
 #[must_use]
 pub fn data_type(r#type: Type) -> DataType {
     match r#type {

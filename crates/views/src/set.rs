@@ -1,4 +1,4 @@
-//! The views a process knows: those it was built with, and the user's own.
+//! All views of a process: the built-in ones and the user's own.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::definition::{DefinitionError, Tier, View, parse};
 use crate::rollup::rollup;
 
-/// Tables that the backend makes itself, of what collectors ship.
+/// Tables that the backend computes from what collectors ship.
 const MADE: &[(&str, &str)] = &[
     ("pganalytics_fleet.toml", include_str!("fleet/pganalytics_fleet.toml")),
     ("pganalytics_fleet_minutes.toml", include_str!("fleet/pganalytics_fleet_minutes.toml")),
@@ -14,7 +14,7 @@ const MADE: &[(&str, &str)] = &[
 
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
 
-/// All known views, their rollups, and the tables that the backend makes, each by name in order.
+/// All views, their rollups, and the tables that the backend computes. Each list is sorted by name.
 #[derive(Debug, Clone)]
 pub struct ViewSet {
     views: Vec<Arc<View>>,
@@ -26,15 +26,15 @@ impl ViewSet {
     /// The views of `views/*.toml`.
     ///
     /// # Errors
-    /// None in a binary that was built, since the build checks the same files; the check is repeated at start all the same.
+    /// Never in a built binary: the build script has checked the same files.
     pub fn builtin() -> Result<Self, DefinitionError> {
         Self::from_files(BUILTIN.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())))
     }
 
-    /// The built-in views and those in a folder of the user's; a name that is taken is an error.
+    /// The built-in views and the views in a folder. A name that exists already is an error.
     ///
     /// # Errors
-    /// The first file that cannot be read or is wrong.
+    /// The first file that cannot be read or has an error.
     pub fn with_folder(folder: &Path) -> Result<Self, DefinitionError> {
         let unreadable = |error: std::io::Error, remedy: &str| DefinitionError {
             file: folder.display().to_string(),
@@ -44,7 +44,7 @@ impl ViewSet {
         };
         let mut paths = std::fs::read_dir(folder)
             .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
-            .map_err(|error| unreadable(error, "name a folder of *.toml files that this user may read"))?;
+            .map_err(|error| unreadable(error, "give a folder of *.toml files that this user may read"))?;
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
         paths.sort();
         let mut files: Vec<_> = BUILTIN.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect();
@@ -55,10 +55,10 @@ impl ViewSet {
         Self::from_files(files)
     }
 
-    /// Parses each `(file, text)`.
+    /// Parses each `(file name, text)`.
     ///
     /// # Errors
-    /// The first definition that is wrong, or the second of a name.
+    /// The first definition with an error, or with a name that exists already.
     pub fn from_files(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, DefinitionError> {
         let mut views: Vec<Arc<View>> = Vec::new();
         let mut files_of = Vec::new();
@@ -69,8 +69,8 @@ impl ViewSet {
                 return Err(DefinitionError {
                     file,
                     key: "name".into(),
-                    problem: format!("a view '{}' is known already", view.name),
-                    remedy: "choose another name for yours".into(),
+                    problem: format!("a view '{}' exists already", view.name),
+                    remedy: "choose another name".into(),
                 });
             }
             files_of.push(file);
@@ -84,8 +84,8 @@ impl ViewSet {
                     return Err(DefinitionError {
                         file: file.clone(),
                         key: "name".into(),
-                        problem: format!("the rollup '{}' has the name of another view", rollup.name),
-                        remedy: "choose other names".into(),
+                        problem: format!("the view's rollup '{}' has the same name as another view", rollup.name),
+                        remedy: "choose another name".into(),
                     });
                 }
                 let names = || rollup.columns.iter().map(|column| &column.name);
@@ -93,8 +93,8 @@ impl ViewSet {
                     return Err(DefinitionError {
                         file: file.clone(),
                         key: "columns".into(),
-                        problem: format!("column '{name}' has the name of one that the rollup '{}' adds", rollup.name),
-                        remedy: "choose another name for it".into(),
+                        problem: format!("column '{name}' has the same name as a column that the rollup '{}' adds", rollup.name),
+                        remedy: "choose another name".into(),
                     });
                 }
                 rollups.push(Arc::new(rollup));
@@ -110,12 +110,12 @@ impl ViewSet {
         self.rollups.iter()
     }
 
-    /// The tables that the backend makes itself, beside rollups.
+    /// The tables that the backend computes, apart from rollups.
     pub fn made(&self) -> impl ExactSizeIterator<Item = &Arc<View>> {
         self.made.iter()
     }
 
-    /// The tables of SQL: the views, their rollups, and what the backend makes, by name.
+    /// All tables of SQL, sorted by name: the views, their rollups, and the tables that the backend computes.
     #[must_use]
     pub fn tables(&self) -> Vec<&Arc<View>> {
         let mut tables: Vec<_> = self.views.iter().chain(&self.rollups).chain(&self.made).collect();
@@ -129,7 +129,7 @@ impl ViewSet {
         self.views.binary_search_by(|view| view.name.as_str().cmp(name)).ok().map(|i| &self.views[i])
     }
 
-    /// All of them, by name.
+    /// The views, sorted by name.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<View>> {
         self.views.iter()
     }

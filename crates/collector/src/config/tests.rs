@@ -159,7 +159,7 @@ fn errors_name_the_file_the_key_and_what_helps_and_never_a_secret() {
         ),
         (
             changed("listen = \"off\"", "tls_client_auth = \"required\""),
-            "collector.tls_client_auth: asks for certificates, and nothing says whose",
+            "collector.tls_client_auth: asks for certificates, but no authorities are given",
         ),
         (changed("listen = \"off\"", "tls_client_auth = \"maybe\""), "'maybe' is not known; write off, optional or required"),
         (changed("[spool]", "key_file = \"/k\"\n[spool]"), "backend.cert_file: is missing; name the certificate of the key in key_file"),

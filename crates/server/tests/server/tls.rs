@@ -74,7 +74,7 @@ async fn over_tls_the_cookie_is_secure_and_browsers_are_told_to_stay_and_metrics
     assert!(!plain.header("set-cookie").contains("Secure") && plain.header("strict-transport-security").is_empty());
 
     std::fs::write(folder.path().join("server.crt"), "half a fi").unwrap();
-    assert!(matches!(tls.as_ref().unwrap().reload(), pganalytics_server::tls::Reloaded::Kept(_)));
+    assert!(matches!(tls.as_ref().unwrap().reload(), pganalytics_server::tls::Reloaded::Invalid(_)));
     let token = backend.api(Role::Viewer).await;
     let text = client.get(format!("{base}/metrics")).bearer_auth(&token).send().await.unwrap().text().await.unwrap();
     for line in [

@@ -1,4 +1,4 @@
-//! Certificates for tests, made on the spot. The tests of other crates include this file too.
+//! Certificates for tests. The tests of other crates include this file, too.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,23 +8,23 @@ use rcgen::{
     KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
 };
 
-/// A year that no test lives to see.
+/// The expiry year of a valid certificate.
 pub(crate) const GOOD: i32 = 2200;
-/// The last year in which an expired certificate was good.
+/// The expiry year of an expired certificate.
 pub(crate) const EXPIRED: i32 = 2020;
 
-/// Of the next certificate.
+/// The serial number of the next certificate.
 static SERIAL: AtomicU64 = AtomicU64::new(1);
 
-/// An authority whose certificate, and those that it issues, lie in a folder.
+/// An authority. Its certificate and the certificates it issues are in a folder.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: PathBuf,
-    /// Whom to trust.
+    /// The authority's certificate.
     pub(crate) file: PathBuf,
 }
 
-/// A certificate for this machine, and its key.
+/// A certificate for this machine, with its key.
 pub(crate) struct Issued {
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
@@ -43,12 +43,12 @@ impl Authority {
         Ok(Self { issuer, folder: folder.to_owned(), file })
     }
 
-    /// Issues one for `localhost` and 127.0.0.1, good until the first day of a year, into files of this name, over what stood there.
+    /// Issues a certificate for `localhost` and 127.0.0.1 that is valid until the first day of a year. Files of this name are overwritten.
     pub(crate) fn issue(&self, name: &str, until: i32) -> anyhow::Result<Issued> {
         self.issue_for(&["localhost", "127.0.0.1"], name, until)
     }
 
-    /// The same for these names.
+    /// Issues a certificate for other names.
     pub(crate) fn issue_for(&self, names: &[&str], name: &str, until: i32) -> anyhow::Result<Issued> {
         let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
@@ -65,7 +65,7 @@ impl Authority {
         Ok(issued)
     }
 
-    /// Its list of revoked certificates, to be followed by the next on the first day of a year; the PEM.
+    /// The authority's revocation list in PEM format. The next list is due on the first day of a year.
     pub(crate) fn revoked(&self, revoked: &[&Issued], due: i32) -> anyhow::Result<String> {
         let revoked_certs = revoked.iter().map(|issued| RevokedCertParams {
             serial_number: SerialNumber::from(issued.serial),

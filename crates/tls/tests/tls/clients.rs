@@ -1,4 +1,4 @@
-//! Clients that are silent, slow or many, and a shutdown under them.
+//! Clients that are silent, slow or many, and a shutdown while clients are connected.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,19 +12,19 @@ use tokio::sync::Notify;
 use crate::authority::{Authority, GOOD};
 use crate::served::{PATIENCE, echo, files, start, trusting};
 
-/// Soon, where a test waits for a limit to strike.
+/// A short limit, for tests that wait until it expires.
 const SOON: Duration = Duration::from_millis(50);
 
 /// Waits until the other side has ended the connection.
 async fn ended(mut stream: tokio::net::TcpStream) -> anyhow::Result<()> {
     let mut rest = Vec::new();
-    // A reset is an end too.
+    // A reset is an end, too.
     let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await?;
     Ok(())
 }
 
 #[tokio::test]
-async fn half_open_clients_make_room_for_honest_ones_the_oldest_first() -> anyhow::Result<()> {
+async fn the_oldest_unfinished_handshake_ends_when_there_are_too_many() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let ours = Authority::new(folder.path(), "ours")?;
     let tls = Arc::new(Tls::load(files(&ours.issue("server", GOOD)?))?);
@@ -33,17 +33,17 @@ async fn half_open_clients_make_room_for_honest_ones_the_oldest_first() -> anyho
 
     let oldest = served.connect().await?;
     let mut younger = served.connect().await?;
-    // The front of a handshake record, and then nothing.
+    // The beginning of a handshake record, and then nothing.
     younger.write_all(&[0x16, 3, 1]).await?;
     assert!(served.ask(trusting(&ours.file)?).await.is_ok());
     ended(oldest).await?;
     assert!(served.ask(trusting(&ours.file)?).await.is_ok());
-    assert_eq!(tls.figures().handshake_failures, 1, "the younger one still has its place");
+    assert_eq!(tls.figures().handshake_failures, 1, "the younger one keeps its slot");
     Ok(())
 }
 
 #[tokio::test]
-async fn who_says_nothing_is_let_go_with_tls_and_without() -> anyhow::Result<()> {
+async fn silent_clients_are_disconnected_with_and_without_tls() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let ours = Authority::new(folder.path(), "ours")?;
     let tls = Arc::new(Tls::load(files(&ours.issue("server", GOOD)?))?);
@@ -52,7 +52,7 @@ async fn who_says_nothing_is_let_go_with_tls_and_without() -> anyhow::Result<()>
     let plain = start(None, echo(), limits).await?;
     ended(encrypted.connect().await?).await?;
     ended(plain.connect().await?).await?;
-    // The front of what could become HTTP/2, or a head that never ends.
+    // The beginning of an HTTP/2 preface, and a head that never ends.
     for front in ["PRI * HTTP/2", "GET / HTTP/1.1\r\nX-A: b\r\n"] {
         let mut stream = plain.connect().await?;
         stream.write_all(front.as_bytes()).await?;
@@ -62,15 +62,15 @@ async fn who_says_nothing_is_let_go_with_tls_and_without() -> anyhow::Result<()>
 }
 
 #[tokio::test]
-async fn who_has_asked_is_not_let_go_however_long_the_answer_takes() -> anyhow::Result<()> {
-    let (begun, told) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+async fn a_client_with_a_running_request_is_not_disconnected() -> anyhow::Result<()> {
+    let (begun, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let slow = {
-        let (begun, told) = (Arc::clone(&begun), Arc::clone(&told));
+        let (begun, finish) = (Arc::clone(&begun), Arc::clone(&finish));
         Router::new().route(
             "/",
             get(async move || {
                 begun.notify_one();
-                told.notified().await;
+                finish.notified().await;
                 "at last"
             }),
         )
@@ -78,15 +78,15 @@ async fn who_has_asked_is_not_let_go_however_long_the_answer_takes() -> anyhow::
     let served = start(None, slow, Limits { first_request: SOON, ..Limits::default() }).await?;
     let answer = tokio::spawn(reqwest::Client::builder().no_proxy().build()?.get(format!("http://{}/", served.address)).send());
     begun.notified().await;
-    // Somebody who came later and says nothing is let go: so long has passed.
+    // A silent client that connected later is disconnected: so the limit has passed.
     ended(served.connect().await?).await?;
-    told.notify_one();
+    finish.notify_one();
     assert_eq!(answer.await??.text().await?, "at last");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_request_without_tls_is_answered_where_there_is_no_certificate() -> anyhow::Result<()> {
+async fn without_a_certificate_plain_http_is_served() -> anyhow::Result<()> {
     let served = start(None, echo(), Limits::default()).await?;
     let answer = reqwest::Client::builder().no_proxy().build()?.get(format!("http://{}/", served.address)).send().await?;
     assert_eq!(answer.text().await?, "HTTP/1.1 127.0.0.1 tls=false certificate=false");
@@ -94,7 +94,7 @@ async fn a_request_without_tls_is_answered_where_there_is_no_certificate() -> an
 }
 
 #[tokio::test]
-async fn a_stop_answers_what_is_under_way_and_lets_the_others_go() -> anyhow::Result<()> {
+async fn a_stop_answers_running_requests_and_disconnects_idle_clients() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let ours = Authority::new(folder.path(), "ours")?;
     let tls = Arc::new(Tls::load(files(&ours.issue("server", GOOD)?))?);
@@ -117,9 +117,9 @@ async fn a_stop_answers_what_is_under_way_and_lets_the_others_go() -> anyhow::Re
     let shutting = async {
         begun.notified().await;
         stop.cancel();
-        // Nobody waits who has nothing to be answered.
+        // An idle client is disconnected.
         ended(idle).await?;
-        // The port is free: no new connection is taken.
+        // The port is free: no new connection is accepted.
         while tokio::net::TcpStream::connect(address).await.is_ok() {
             tokio::task::yield_now().await;
         }
@@ -134,7 +134,7 @@ async fn a_stop_answers_what_is_under_way_and_lets_the_others_go() -> anyhow::Re
 }
 
 #[tokio::test]
-async fn what_does_not_end_after_a_stop_is_cut() -> anyhow::Result<()> {
+async fn a_request_that_does_not_end_after_a_stop_is_aborted() -> anyhow::Result<()> {
     let begun = Arc::new(Notify::new());
     let endless = {
         let begun = Arc::clone(&begun);

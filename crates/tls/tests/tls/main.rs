@@ -1,6 +1,7 @@
-//! The listener from outside: clients with good and bad certificates, with none, with no TLS at all, and silent ones.
+//! The listener as its clients see it: clients with valid, invalid or no certificates, without TLS, and silent ones.
 
 mod authority;
 mod certificates;
 mod clients;
+mod reload;
 mod served;

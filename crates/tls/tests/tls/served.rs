@@ -1,4 +1,4 @@
-//! A listener on a free port, and clients of it.
+//! A listener on a free port, and its clients.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::authority::Issued;
 
-/// No wait of a test is so long when all is well.
+/// The longest wait of a test; only a failing test waits so long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Served {
@@ -26,12 +26,12 @@ pub(crate) struct Served {
     pub(crate) task: JoinHandle<()>,
 }
 
-/// What says how it was asked: version, host, encrypted or not, with a certificate or not.
+/// Answers with the properties of the request: version, host, TLS or not, certificate or not.
 pub(crate) fn echo() -> Router {
-    Router::new().route("/", get(told))
+    Router::new().route("/", get(describe))
 }
 
-async fn told(version: Version, headers: HeaderMap, Extension(peer): Extension<Peer>) -> String {
+async fn describe(version: Version, headers: HeaderMap, Extension(peer): Extension<Peer>) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("nobody");
     format!("{version:?} {} tls={} certificate={}", host.split(':').next().unwrap_or_default(), peer.tls, peer.certificate.is_some())
 }
@@ -59,7 +59,7 @@ impl Served {
         Ok(TcpStream::connect(self.address).await?)
     }
 
-    /// Asks over a new connection; an error is what is told to people.
+    /// Sends a request over a new connection. An error is the explanation for people.
     pub(crate) async fn ask(&self, client: reqwest::ClientBuilder) -> Result<String, String> {
         let client = client.build().map_err(|error| error.to_string())?;
         let asked = async { client.get(format!("https://localhost:{}/", self.address.port())).send().await?.text().await };
@@ -68,14 +68,14 @@ impl Served {
     }
 }
 
-/// A client that trusts one authority.
+/// A client that trusts only this authority.
 pub(crate) fn trusting(authority: &Path) -> anyhow::Result<reqwest::ClientBuilder> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let roots = reqwest::Certificate::from_pem_bundle(&std::fs::read(authority)?)?;
     Ok(reqwest::Client::builder().no_proxy().tls_certs_only(roots))
 }
 
-/// What such a client shows.
+/// A client's certificate and key.
 pub(crate) fn identity(issued: &Issued) -> anyhow::Result<reqwest::Identity> {
     let both = [std::fs::read(&issued.certificate)?, std::fs::read(&issued.key)?].concat();
     reqwest::Identity::from_pem(&both).context("an identity")

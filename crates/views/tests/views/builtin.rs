@@ -1,11 +1,11 @@
-//! The views that come with the binary.
+//! The built-in views.
 
 use std::time::Duration;
 
 use arrow_schema::{DataType, TimeUnit};
 use pganalytics_views::{INTERVAL_MS, Kind, SERVER, Ship, Source, TS, Type, View, ViewSet, data_type, schema};
 
-/// Every table the backend, the UI and the checks count on.
+/// The tables that the backend, the UI and the checks rely on.
 const NAMES: [&str; 24] = [
     "host_cpu",
     "host_disk",
@@ -35,7 +35,7 @@ const NAMES: [&str; 24] = [
 const VERSIONS: std::ops::RangeInclusive<u32> = 14..=19;
 
 fn builtin() -> ViewSet {
-    ViewSet::builtin().expect("the built-in views are good")
+    ViewSet::builtin().expect("valid built-in views")
 }
 
 fn get(name: &str) -> View {
@@ -43,7 +43,7 @@ fn get(name: &str) -> View {
 }
 
 #[test]
-fn all_are_there_in_order_of_their_names() {
+fn all_views_exist_sorted_by_name() {
     let views = builtin();
     assert_eq!(views.iter().map(|view| view.name.as_str()).collect::<Vec<_>>(), NAMES);
     for name in NAMES {
@@ -53,7 +53,7 @@ fn all_are_there_in_order_of_their_names() {
 }
 
 #[test]
-fn a_view_has_sql_for_each_version_or_begins_with_a_later_one() {
+fn a_view_has_sql_for_every_version_from_its_first() {
     for view in builtin().iter().filter(|view| view.source == Source::Sql) {
         let first = view.sql.first().expect("checked by the parser").from;
         for major in VERSIONS {
@@ -62,7 +62,7 @@ fn a_view_has_sql_for_each_version_or_begins_with_a_later_one() {
             let Some(sql) = sql else { continue };
             for column in view.columns.iter().filter(|column| !column.is_in(major)) {
                 let given = format!("as {},", column.name);
-                assert!(!sql.contains(&given), "{} on {major} yields {}, which that version does not have", view.name, column.name);
+                assert!(!sql.contains(&given), "{} selects {} on {major}, which has no such column", view.name, column.name);
             }
         }
     }
@@ -71,21 +71,21 @@ fn a_view_has_sql_for_each_version_or_begins_with_a_later_one() {
 }
 
 #[test]
-fn queries_qualify_what_they_read_and_ask_for_a_limit_only_where_they_choose_rows() {
+fn queries_name_the_schema_of_every_relation() {
     for view in builtin().iter() {
         for sql in &view.sql {
             let words: Vec<_> = sql.query.split_whitespace().collect();
             for pair in words.windows(2).filter(|pair| matches!(pair[0], "from" | "join") && pair[1].starts_with("pg_")) {
                 assert!(pair[1].starts_with("pg_catalog."), "{} reads {} without its schema", view.name, pair[1]);
             }
-            assert!(!sql.query.contains("{limit}"), "{} keeps a placeholder", view.name);
+            assert!(!sql.query.contains("{limit}"), "{} still has a placeholder", view.name);
             assert_eq!(sql.query.contains("{schema}"), view.extension.is_some(), "{}: {{schema}} goes with an extension", view.name);
         }
     }
 }
 
 #[test]
-fn a_query_that_chooses_its_rows_takes_one_more_than_the_view() {
+fn a_query_with_a_limit_reads_one_row_more_than_the_view_keeps() {
     for name in ["pg_stat_user_tables", "pg_stat_user_indexes"] {
         let view = get(name);
         let limit = format!("limit {}\n", view.max_rows + 1);
@@ -94,7 +94,7 @@ fn a_query_that_chooses_its_rows_takes_one_more_than_the_view() {
 }
 
 #[test]
-fn statements_are_pure_counters_under_their_labels() {
+fn pg_stat_statements_has_only_labels_and_counters() {
     let view = get("pg_stat_statements");
     assert_eq!(view.labels().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["datname", "usename", "queryid", "toplevel"]);
     assert!(view.columns.iter().all(|column| matches!(column.kind, Kind::Label | Kind::Counter)));
@@ -102,7 +102,7 @@ fn statements_are_pure_counters_under_their_labels() {
 }
 
 #[test]
-fn an_extension_that_stayed_behind_its_server_gets_the_sql_of_its_own_time() {
+fn an_old_extension_on_a_new_server_gets_the_sql_of_its_version() {
     let view = get("pg_stat_statements");
     for (server, extension, fits) in [
         (18, Some("1.12"), Some(18)),
@@ -122,7 +122,7 @@ fn an_extension_that_stayed_behind_its_server_gets_the_sql_of_its_own_time() {
 }
 
 #[test]
-fn a_schema_is_the_three_columns_in_front_and_the_views_own() {
+fn a_schema_has_three_columns_in_front_of_the_views_columns() {
     for view in builtin().iter() {
         let schema = schema(view);
         let names: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
@@ -137,26 +137,26 @@ fn a_schema_is_the_three_columns_in_front_and_the_views_own() {
 }
 
 #[test]
-fn a_duration_is_held_as_an_integer_and_a_time_in_utc_microseconds() {
+fn a_duration_is_an_integer_and_a_time_is_utc_microseconds() {
     assert_eq!(data_type(Type::Duration), DataType::Int64);
     assert_eq!(data_type(Type::Timestamptz), DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())));
 }
 
 #[test]
-fn a_users_folder_adds_views_and_cannot_replace_one() {
+fn a_folder_adds_views_and_cannot_replace_a_built_in_one() {
     let folder = std::env::temp_dir().join(format!("pganalytics-views-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let text = "name='mine'\nsummary='s'\nscope='server'\ninterval='1m'\n[[columns]]\nname='a'\nkind='gauge'\ntype='int8'\nhelp='h'\n\
          [[sql]]\nfrom=14\nquery='select 1::int8 as a'";
     std::fs::write(folder.join("mine.toml"), text).expect("a file");
-    std::fs::write(folder.join("README"), "no view").expect("a file");
+    std::fs::write(folder.join("README"), "not a view").expect("a file");
     let with = ViewSet::with_folder(&folder).map(|views| (views.iter().len(), views.get("mine").is_some()));
     std::fs::write(folder.join("pg_stat_io.toml"), text.replace("'mine'", "'pg_stat_io'")).expect("a file");
     let clash = ViewSet::with_folder(&folder).map(|_| ());
-    std::fs::remove_dir_all(&folder).expect("the folder goes");
+    std::fs::remove_dir_all(&folder).expect("the folder is removed");
     let gone = ViewSet::with_folder(&folder).map(|_| ());
 
     assert_eq!(with, Ok((NAMES.len() + 1, true)));
-    assert!(clash.is_err_and(|error| error.to_string().contains("a view 'pg_stat_io' is known already")));
-    assert!(gone.is_err_and(|error| error.to_string().contains("name a folder of *.toml files")));
+    assert!(clash.is_err_and(|error| error.to_string().contains("a view 'pg_stat_io' exists already")));
+    assert!(gone.is_err_and(|error| error.to_string().contains("give a folder of *.toml files")));
 }

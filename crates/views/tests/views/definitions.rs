@@ -1,4 +1,4 @@
-//! What is wrong with a definition is said with its place and its remedy.
+//! Errors in a definition name the place and the remedy.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ from = 18
 query = "select a, c from t"
 "#;
 
-/// The error that `good` gets once `from` in it is `to`.
+/// The error of [`GOOD`] with `from` replaced by `to`.
 #[track_caller]
 fn error(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "{from:?} is in the definition");
@@ -56,8 +56,8 @@ fn error(from: &str, to: &str) -> String {
 }
 
 #[test]
-fn a_good_one_is_read_whole() {
-    let view = parse("views/v.toml", GOOD).expect("it is good");
+fn every_key_of_a_good_definition_is_read() {
+    let view = parse("views/v.toml", GOOD).expect("the definition is good");
     assert_eq!((view.name.as_str(), view.scope, view.source, view.ship), ("v", Scope::Server, Source::Sql, Ship::Changed));
     assert_eq!((view.interval, view.timeout, view.refresh), (Duration::from_secs(60), Duration::from_secs(5), None));
     let columns: Vec<_> = view.columns.iter().map(|c| (c.name.as_str(), c.kind, c.r#type, c.from, c.until)).collect();
@@ -78,7 +78,7 @@ fn a_good_one_is_read_whole() {
 }
 
 #[test]
-fn an_unknown_key_is_told_the_nearest() {
+fn an_unknown_key_names_the_nearest_known_key() {
     assert_eq!(error("summary =", "sumary ="), "views/v.toml: sumary: is not a key of a view definition; did you mean 'summary'?");
     assert_eq!(error("unit =", "units ="), "views/v.toml: columns[2].units: is not a key of a view definition; did you mean 'unit'?");
     assert_eq!(error("query =", "sql ="), "views/v.toml: sql[0].sql: is not a key of a view definition; did you mean 'query'?");
@@ -96,7 +96,7 @@ fn a_missing_key_is_named() {
 }
 
 #[test]
-fn a_column_that_comes_or_goes_inside_an_entry_asks_for_a_boundary() {
+fn a_column_that_comes_or_goes_inside_an_entry_needs_another_entry() {
     let end = error("[[sql]]\nfrom = 18\nquery = \"select a, c from t\"\n", "");
     assert!(
         end.contains("sql[1]: column 'b' comes or goes with version 18, inside this entry's versions; add a [[sql]] entry with from = 18")
@@ -106,14 +106,14 @@ fn a_column_that_comes_or_goes_inside_an_entry_asks_for_a_boundary() {
 }
 
 #[test]
-fn entries_stand_in_order_of_their_versions() {
+fn entries_are_in_order_of_their_versions() {
     assert!(error("[[sql]]\nfrom = 18", "[[sql]]\nfrom = 16").contains("sql[2].from: 16 is not after 16; order them by version"));
     assert!(error("[[sql]]\nfrom = 14", "[[sql]]\nfrom = 13").contains("13 is not a supported major version"));
     assert!(error("until = 18", "until = 16").contains("until: is not after 'from'"));
 }
 
 #[test]
-fn a_query_names_every_column_of_its_versions() {
+fn a_query_without_columns_names_every_column_of_its_versions() {
     assert!(
         error("query = \"select a, b, c", "query = \"select a, c").contains("sql[1].query: does not name column 'b'; select it, or say")
     );
@@ -123,21 +123,21 @@ fn a_query_names_every_column_of_its_versions() {
 #[test]
 fn a_query_is_a_select_of_named_columns() {
     assert!(error("select a, c from t limit", "select  *, a, c from t limit").contains("selects *; name the columns"));
-    assert!(error("select a, c from t limit", "table a, c").contains("is no SELECT"));
+    assert!(error("select a, c from t limit", "table a, c").contains("is not a SELECT"));
 }
 
 #[test]
-fn a_column_has_a_name_of_its_own() {
+fn column_names_are_unique_sql_names() {
     assert!(error("name = \"b\"", "name = \"a\"").contains("columns[1].name: column 'a' is declared twice; remove one of the two"));
     for reserved in ["ts", "server", "interval_ms"] {
         let said = error("name = \"b\"", &format!("name = \"{reserved}\""));
-        assert!(said.contains(&format!("'{reserved}' stands in front of every table already")), "{said}");
+        assert!(said.contains(&format!("every table already has a column '{reserved}'")), "{said}");
     }
     assert!(error("name = \"b\"", "name = \"B c\"").contains("'B c' is not an SQL name"));
 }
 
 #[test]
-fn kinds_and_types_go_together() {
+fn a_kind_allows_only_some_types() {
     assert!(error("type = \"duration\"", "type = \"text\"").contains("a counter must be a number"));
     assert!(error("type = \"text\"", "type = \"float8\"").contains("a label must compare exactly"));
     assert!(error("kind = \"label\"", "kind = \"tag\"").contains("'tag' is unknown; give one of: label, counter, gauge, text"));
@@ -145,7 +145,7 @@ fn kinds_and_types_go_together() {
 
 #[test]
 fn the_file_is_named_after_the_view() {
-    assert!(error("name = \"v\"", "name = \"w\"").contains("'w' differs from the file's name 'v'; name both alike"));
+    assert!(error("name = \"v\"", "name = \"w\"").contains("'w' differs from the file's name 'v'; use the same name for both"));
     assert!(error("name = \"v\"", "name = \"V\"").contains("'V' is not an SQL name"));
 }
 
@@ -162,11 +162,11 @@ fn durations_rows_and_texts_are_checked() {
 }
 
 #[test]
-fn reset_probe_and_extension_agree_with_the_rest() {
-    assert!(error("max_rows = 7", "reset = \"a\"").contains("reset: 'a' is no timestamptz column of this view"));
-    assert!(error("max_rows = 7", "source = \"probe\"").contains("sql: a probe has no SQL here"));
+fn reset_source_and_extension_fit_the_rest_of_the_file() {
+    assert!(error("max_rows = 7", "reset = \"a\"").contains("reset: 'a' is not a timestamptz column of this view"));
+    assert!(error("max_rows = 7", "source = \"probe\"").contains("sql: a probe has no SQL"));
     let said = error("[[sql]]\nfrom = 16", "[[sql]]\nfrom = 16\nextension = \"1.9\"");
-    assert!(said.contains("sql[1].extension: but the view needs none; name the extension at the top of the file"), "{said}");
+    assert!(said.contains("sql[1].extension: but the view needs no extension; name the extension at the top of the file"), "{said}");
 }
 
 #[test]

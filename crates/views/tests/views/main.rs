@@ -2,5 +2,7 @@
 
 mod builtin;
 mod definitions;
+mod queries;
 mod reference;
+mod templates;
 mod wire;

@@ -1,4 +1,4 @@
-//! docs/views.md is what the definitions say.
+//! docs/views.md matches the definitions.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use pganalytics_views::{ViewSet, reference};
 #[test]
 fn docs_views_md_is_fresh() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/views.md");
-    let text = reference(&ViewSet::builtin().expect("the built-in views are good"));
+    let text = reference(&ViewSet::builtin().expect("valid built-in views"));
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &text).expect("docs/views.md can be written");
     }

@@ -1,15 +1,14 @@
-//! One record batch as an Arrow IPC stream, there and back.
+//! One record batch as an Arrow IPC stream.
 //!
 //! # Promise
-//! [`read`] takes bytes of any origin: it returns an error for whatever [`write`] cannot have written, never panics, and takes no
-//! more memory than a copy of the bytes.
+//! [`read`] takes bytes of any origin. It returns an error for everything that [`write`] cannot have written, never panics, and takes no more
+//! memory than a copy of the bytes.
 //!
 //! # How
-//! The stream is walked here, since Arrow's own readers trust the lengths they find: they set aside as much memory as a message
-//! claims for its body, and as much as a compressed buffer claims to hold. Here a message must lie within the bytes, must not be
-//! compressed, and its buffers must lie in its body one after the other, so that no byte is read as two columns. Only the types of
-//! [`crate::data_type`] are taken. What then is left to Arrow are lengths and contents of columns, which it checks by itself; a
-//! panic of its is caught all the same and is an error.
+//! Arrow's own readers trust the lengths they find: they allocate as much memory as a message claims for its body, and as much as a compressed
+//! buffer claims to hold. So the stream is walked here. A message must lie within the bytes and must not be compressed. Its buffers must lie in
+//! its body one after the other, so that no byte is read as two columns. Only the types of [`crate::data_type`] are accepted. The lengths and
+//! contents of columns are left to Arrow, which checks them; a panic inside Arrow is caught and becomes an error.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,12 +22,12 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_ipc::{Message, root_as_message};
 use arrow_schema::{ArrowError, DataType, SchemaRef, TimeUnit};
 
-/// Each message begins with it.
+/// The first word of each message.
 const CONTINUATION: u32 = u32::MAX;
-/// Columns of one view: several times what the widest has.
+/// The most columns of one view: several times as many as the widest view has.
 const MAX_COLUMNS: usize = 1_000;
 
-/// Appends the rows as a stream of a schema, one record batch and the end mark.
+/// Appends the rows as a stream: the schema, one record batch and the end mark.
 pub(crate) fn write(out: &mut Vec<u8>, rows: &RecordBatch) -> Result<(), ArrowError> {
     let mut writer = StreamWriter::try_new(out, rows.schema_ref())?;
     writer.write(rows)?;
@@ -56,7 +55,7 @@ fn read_stream(stream: &[u8]) -> Result<RecordBatch, ArrowError> {
     }
 }
 
-/// The next message with its body; `None` at the end mark.
+/// The next message and its body; `None` at the end mark.
 fn message<'a>(rest: &mut &'a [u8]) -> Result<Option<(Message<'a>, &'a [u8])>, ArrowError> {
     if word(rest)? != CONTINUATION {
         return Err(refused("a message without its mark"));
@@ -80,7 +79,7 @@ fn cut<'a>(rest: &mut &'a [u8], length: i64) -> Result<&'a [u8], ArrowError> {
     let (taken, left) = usize::try_from(length)
         .ok()
         .and_then(|length| rest.split_at_checked(length))
-        .ok_or_else(|| refused(&format!("{length} bytes where {} are left", rest.len())))?;
+        .ok_or_else(|| refused(&format!("{length} bytes claimed, {} left", rest.len())))?;
     *rest = left;
     Ok(taken)
 }
@@ -89,20 +88,20 @@ fn schema(message: &Message<'_>) -> Result<SchemaRef, ArrowError> {
     let encoded = message.header_as_schema().ok_or_else(|| refused("a stream that does not begin with a schema"))?;
     let columns = encoded.fields().map_or(0, |fields| fields.len());
     if columns > MAX_COLUMNS {
-        return Err(refused(&format!("{columns} columns, at most {MAX_COLUMNS} are taken")));
+        return Err(refused(&format!("{columns} columns; the limit is {MAX_COLUMNS}")));
     }
     if encoded.fields().into_iter().flatten().any(|field| field.dictionary().is_some()) {
         return Err(refused("a column with a dictionary"));
     }
     let schema = fb_to_schema(encoded);
-    match schema.fields().iter().find(|field| !is_taken(field.data_type())) {
+    match schema.fields().iter().find(|field| !is_accepted(field.data_type())) {
         None => Ok(Arc::new(schema)),
         Some(field) => Err(refused(&format!("column '{}' of type {}", field.name(), field.data_type()))),
     }
 }
 
 /// The types of [`crate::data_type`].
-fn is_taken(data_type: &DataType) -> bool {
+fn is_accepted(data_type: &DataType) -> bool {
     match data_type {
         DataType::Boolean | DataType::Int64 | DataType::Float64 | DataType::Utf8 => true,
         DataType::Timestamp(TimeUnit::Microsecond, zone) => zone.as_deref() == Some("UTC"),
@@ -111,7 +110,7 @@ fn is_taken(data_type: &DataType) -> bool {
 }
 
 fn record_batch(message: &Message<'_>, body: &[u8], schema: SchemaRef) -> Result<RecordBatch, ArrowError> {
-    let batch = message.header_as_record_batch().ok_or_else(|| refused("a stream whose second message holds no rows"))?;
+    let batch = message.header_as_record_batch().ok_or_else(|| refused("a stream whose second message is not rows"))?;
     if batch.compression().is_some() {
         return Err(refused("compressed columns"));
     }
@@ -125,7 +124,7 @@ fn record_batch(message: &Message<'_>, body: &[u8], schema: SchemaRef) -> Result
     }
     let nodes = batch.nodes().into_iter().flatten();
     if nodes.clone().any(|node| node.length() != batch.length() || !(0..=node.length()).contains(&node.null_count())) {
-        return Err(refused("columns of other lengths than the rows"));
+        return Err(refused("columns whose length differs from the number of rows"));
     }
     read_record_batch(&Buffer::from(body), batch, schema, &HashMap::new(), None, &message.version())
 }

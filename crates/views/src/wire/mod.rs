@@ -1,8 +1,11 @@
-//! The batch: what a collector ships in one request, the unit of acknowledgement and of deduplication.
+//! The wire format: the batch that a collector ships in one request.
+//!
+//! For: encoding and decoding batches, the unit of acknowledgement and of deduplication. Uses: Arrow IPC, zstd, JSON. Used by: collector and
+//! lake.
 //!
 //! # Promise
-//! `decode(encode(batch))` is the batch. `decode` of any other bytes is an error, never a panic, and never takes more memory
-//! than the [`Limits`] allow.
+//! `decode(encode(batch))` is the batch. For any other bytes `decode` returns an error. It never panics, and never takes more memory than the
+//! [`Limits`] allow.
 //!
 //! # Format (all integers little-endian)
 //! ```text
@@ -16,16 +19,18 @@
 //!   16+h     …  one zstd frame: the Arrow IPC streams of the header's frames, one after the other
 //! ```
 //! A frame holds the rows of one view: one IPC stream with the schema of [`crate::schema`], of any number of servers and
-//! snapshots. The header stands outside the compression, so that a replay is recognised without decoding.
+//! snapshots. The header is not compressed, so that a replay is recognised without decoding.
+
+mod error;
+mod header;
+mod ipc;
 
 use std::io::Read;
 
 use arrow_array::RecordBatch;
-use arrow_schema::ArrowError;
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use crate::ipc;
+pub use error::WireError;
+pub use header::{Frame, Header, MAX_ERROR, Status, error_line};
 
 /// The media type of a batch over HTTP.
 pub const CONTENT_TYPE: &str = "application/vnd.pganalytics.batch";
@@ -33,16 +38,14 @@ pub const CONTENT_TYPE: &str = "application/vnd.pganalytics.batch";
 const MAGIC: &[u8; 4] = b"PGAB";
 const FORMAT: u8 = 1;
 const PREFIX: usize = 16;
-/// Level 3 is where zstd still outruns the network and the disk; higher levels cost the collector CPU for a few percent.
+/// At level 3 zstd is still faster than network and disk. Higher levels cost the collector CPU for a few percent.
 const ZSTD_LEVEL: i32 = 3;
-/// What a zstd frame may ask the reader to keep, as a power of two: 8 MiB, four times what the level above uses.
+/// The window a zstd frame may ask the reader to keep, as a power of two: 8 MiB, four times the window of the level above.
 const ZSTD_WINDOW_LOG: u32 = 23;
-/// Bytes of an error in a header: a line in a table, not a page.
-pub const MAX_ERROR: usize = 500;
-/// Views in one batch: far more than there are.
+/// The most views in one batch: far more than there are.
 const MAX_FRAMES: usize = 1_000;
 
-/// What one batch may weigh. Both sides keep to it: the collector cuts its batches, the backend refuses larger ones.
+/// Limits of one batch. The collector cuts its batches accordingly; the backend refuses larger ones.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Bytes as shipped.
@@ -59,74 +62,7 @@ impl Default for Limits {
     }
 }
 
-/// Who ships what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
-    /// The collector's identity: made with its spool, so that a sequence never starts again under the same identity.
-    pub collector: Uuid,
-    /// What people call it.
-    pub collector_name: String,
-    /// 1, 2, 3, … within the collector; batches are shipped in this order.
-    pub sequence: u64,
-    /// When the batch was closed, microseconds since the epoch, by the collector's clock.
-    pub created_us: i64,
-    /// The collector's version.
-    pub version: String,
-    /// Rows the collector had to drop since the batch before (its spool was full, or a snapshot was over a limit).
-    #[serde(default)]
-    pub dropped_rows: u64,
-    /// How the collector was when it closed the batch; collectors before this was told leave it out, and backends before skip it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<Status>,
-    /// What the body holds, in order.
-    pub frames: Vec<Frame>,
-}
-
-/// How a collector is. Each field has a default, so that versions may differ in what they tell.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Status {
-    /// When it started, microseconds, by its clock.
-    pub started_us: i64,
-    /// Batches that waited in the spool, this one not counted.
-    pub spool_batches: u64,
-    /// Their bytes.
-    pub spool_bytes: u64,
-    /// How long the oldest of them had waited, milliseconds; none where nothing waited.
-    pub oldest_ms: Option<u64>,
-    /// Servers it is to read.
-    pub targets: u64,
-    /// Those that answered last time.
-    pub targets_up: u64,
-    /// The latest error of shipping, at most [`MAX_ERROR`] bytes; it stays after the trouble has passed.
-    pub last_error: Option<String>,
-    /// When that was, microseconds.
-    pub last_error_us: Option<i64>,
-}
-
-/// An error's text as a header carries it: one line, capped.
-#[must_use]
-pub fn error_line(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    line[..line.floor_char_boundary(MAX_ERROR)].trim().to_owned()
-}
-
-/// One view's rows in the body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Frame {
-    /// The view's name.
-    pub view: String,
-    /// Rows in the stream.
-    pub rows: u64,
-    /// Bytes of the stream, before compression.
-    pub bytes: u64,
-    /// The earliest `ts`, microseconds.
-    pub min_ts_us: i64,
-    /// The latest `ts`, microseconds.
-    pub max_ts_us: i64,
-}
-
-/// A batch, decoded.
+/// A decoded batch.
 #[derive(Debug, Clone)]
 pub struct Batch {
     pub header: Header,
@@ -134,35 +70,10 @@ pub struct Batch {
     pub frames: Vec<(String, RecordBatch)>,
 }
 
-/// Why bytes are no batch.
-#[derive(Debug, thiserror::Error)]
-pub enum WireError {
-    #[error("the batch is cut off: {have} bytes, {need} needed")]
-    Truncated { have: usize, need: usize },
-    #[error("these bytes are no batch: they begin with {0:02x?}")]
-    NotABatch([u8; 4]),
-    #[error("batch format {0} is unknown; this version reads format 1: upgrade the backend before its collectors")]
-    UnknownFormat(u8),
-    #[error("the batch's reserved bytes are not zero: it was damaged on its way")]
-    Reserved,
-    #[error("the batch's checksum is {found:08x}, its content's {computed:08x}: it was damaged on its way")]
-    Checksum { found: u32, computed: u32 },
-    #[error("the batch's {what} has {size} bytes or items, at most {limit} are taken")]
-    TooLarge { what: &'static str, size: usize, limit: usize },
-    #[error("the batch's header is not readable: {0}")]
-    Header(#[from] serde_json::Error),
-    #[error("the batch's body does not decompress: {0}")]
-    Compression(#[from] std::io::Error),
-    #[error("the rows of view '{view}' are not readable: {error}")]
-    Rows { view: String, error: ArrowError },
-    #[error("the rows of view '{view}' are not what the header says: {problem}")]
-    Mismatch { view: String, problem: String },
-}
-
-/// Encodes rows as a batch. The header's `frames` is filled in here; `ts` must be the first column, as [`crate::schema`] has it.
+/// Encodes rows as a batch, and sets the header's `frames`. `ts` must be the first column, as in [`crate::schema`].
 ///
 /// # Errors
-/// [`WireError::TooLarge`] over the limits; [`WireError::Rows`] where Arrow refuses the rows.
+/// [`WireError::TooLarge`] above a limit, [`WireError::Rows`] if Arrow cannot write the rows.
 pub fn encode(mut header: Header, frames: &[(String, RecordBatch)], limits: &Limits) -> Result<Vec<u8>, WireError> {
     within("number of frames", frames.len(), MAX_FRAMES)?;
     let mut body = Vec::new();
@@ -171,7 +82,7 @@ pub fn encode(mut header: Header, frames: &[(String, RecordBatch)], limits: &Lim
         let start = body.len();
         ipc::write(&mut body, rows).map_err(|error| WireError::Rows { view: view.clone(), error })?;
         within("content", body.len(), limits.decoded)?;
-        let (min_ts_us, max_ts_us) = ts_range(view, rows)?;
+        let (min_ts_us, max_ts_us) = time_range(view, rows)?;
         let bytes = (body.len() - start) as u64;
         header.frames.push(Frame { view: view.clone(), rows: rows.num_rows() as u64, bytes, min_ts_us, max_ts_us });
     }
@@ -211,7 +122,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Batch, WireError> {
     let stated = usize::try_from(stated).unwrap_or(usize::MAX);
     within("content", stated, limits.decoded)?;
     let mut body = Vec::with_capacity(stated);
-    // One byte more than stated is read, so that a longer body is seen without being held.
+    // Reads one byte more than stated: this detects a longer body without holding it.
     let mut decoder = zstd::stream::read::Decoder::with_buffer(compressed)?;
     decoder.window_log_max(ZSTD_WINDOW_LOG)?;
     decoder.take(stated as u64 + 1).read_to_end(&mut body)?;
@@ -225,11 +136,11 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Batch, WireError> {
         rest = tail;
         let rows = ipc::read(stream).map_err(|error| WireError::Rows { view: frame.view.clone(), error })?;
         if rows.num_rows() as u64 != frame.rows {
-            let problem = format!("{} rows, {} stated", rows.num_rows(), frame.rows);
+            let problem = format!("{} rows instead of {}", rows.num_rows(), frame.rows);
             return Err(WireError::Mismatch { view: frame.view.clone(), problem });
         }
-        if ts_range(&frame.view, &rows)? != (frame.min_ts_us, frame.max_ts_us) {
-            return Err(WireError::Mismatch { view: frame.view.clone(), problem: "other times than stated".into() });
+        if time_range(&frame.view, &rows)? != (frame.min_ts_us, frame.max_ts_us) {
+            return Err(WireError::Mismatch { view: frame.view.clone(), problem: "the times differ".into() });
         }
         frames.push((frame.view.clone(), rows));
     }
@@ -258,7 +169,7 @@ fn split<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(Header, &'a [u8]), Wir
         return Err(WireError::Checksum { found, computed });
     }
     let mut header: Header = serde_json::from_slice(&bytes[PREFIX..PREFIX + length])?;
-    // The other side promised as much; what it sent is shown to people all the same.
+    // The error is shown to people, so its form is enforced here too.
     if let Some(error) = header.status.as_mut().and_then(|status| status.last_error.as_mut()) {
         *error = error_line(error);
     }
@@ -270,7 +181,7 @@ fn within(what: &'static str, size: usize, limit: usize) -> Result<(), WireError
     if size > limit { Err(WireError::TooLarge { what, size, limit }) } else { Ok(()) }
 }
 
-fn ts_range(view: &str, rows: &RecordBatch) -> Result<(i64, i64), WireError> {
+fn time_range(view: &str, rows: &RecordBatch) -> Result<(i64, i64), WireError> {
     use arrow_array::cast::AsArray;
     use arrow_array::types::TimestampMicrosecondType;
     let mismatch = |problem: &str| WireError::Mismatch { view: view.into(), problem: problem.into() };
