@@ -77,7 +77,10 @@ async fn the_doctor_says_what_is_wrong_with_a_certificate_and_what_helps() -> an
     assert!(text.contains("reports that the client certificate has expired"), "{text}");
     show(&mut config, &revoked);
     let text = said(&config).await;
-    assert!(text.contains("reports that the client certificate is revoked: give a new one with [backend] cert_file and key_file"), "{text}");
+    assert!(
+        text.contains("reports that the client certificate is revoked: give a new one with [backend] cert_file and key_file"),
+        "{text}"
+    );
     show(&mut config, &ours.issue("collector", GOOD)?);
     let text = said(&config).await;
     assert!(text.contains("answers and takes the token"), "{text}");
