@@ -15,52 +15,36 @@
 //! ```
 //! DataFusion's generic code is named in this crate only; what others need of Arrow is re-exported as [`arrow`].
 
-mod answers;
 mod catalog;
-mod compaction;
-mod dictionary;
-mod failure;
-mod fleet;
-mod follow;
-mod functions;
-mod ingest;
+mod decode;
 mod lake;
-mod lease;
+mod maintain;
 mod meta;
+mod model;
 mod options;
 mod parquet;
+mod present;
 mod query;
-mod recent;
-mod retention;
 mod rollup;
-mod rows;
-mod scan;
-mod shape;
-mod skew;
-mod snapshot;
-mod spill;
-mod sql;
-mod stats;
 mod store;
-mod table;
 mod threads;
-mod verify;
+mod write;
 
-pub use answers::{AnswerCache, MAX_KEPT};
 pub use arrow;
-pub use ingest::{Ack, IngestError, Sender};
 pub use lake::Lake;
+pub use maintain::retention::{MAX_RETENTION_DAYS, Retention, RetentionDays, RetentionError, RetentionSetting};
+pub use maintain::verify::{Depth, Verified};
 pub use meta::{
     Applicant, Attempts, Collector, Credential, CredentialError, CredentialState, Credentials, DatabaseUrl, DatabaseUrlError, Enrolled,
     Enrolment, Meta, MetaError, NewToken, Remedy, Role, SchemaState, Server, ServerRole, Session, Token, TokenKind, UnknownWord, User,
 };
+pub use model::stats::{Compaction, Expiry, Stats, TableStats};
 pub use options::{
     DEFAULT_COMPACT_EVERY, DEFAULT_HOT_MEMORY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION,
     DEFAULT_SPILL_DISK, LakeOptions,
 };
-pub use query::{Answer, Position, Query, QueryError, QueryErrorKind};
-pub use retention::{MAX_RETENTION_DAYS, Retention, RetentionDays, RetentionError, RetentionSetting};
-pub use sql::QUERIES_AT_ONCE;
-pub use stats::{Compaction, Expiry, Stats, TableStats};
+pub use query::answers::{AnswerCache, MAX_KEPT};
+pub use query::engine::QUERIES_AT_ONCE;
+pub use query::question::{Answer, Position, Query, QueryError, QueryErrorKind};
 pub use store::{StoreUrl, StoreUrlError};
-pub use verify::{Depth, Verified};
+pub use write::ingest::{Ack, IngestError, Sender};

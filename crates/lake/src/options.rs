@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use pganalytics_views::ViewSet;
 
-use crate::answers::AnswerCache;
 use crate::meta::DatabaseUrl;
+use crate::query::answers::AnswerCache;
 use crate::store::StoreUrl;
 
 /// Memory for rows that are in no file yet. A fleet of 1,000 servers at default intervals ships some 4 MiB of them a second, so it writes

@@ -25,7 +25,7 @@ use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt as _, RetryConfig, WriteMultipart};
 use url::Url;
 
-use crate::catalog::{FOLDER, UNFINISHED};
+use crate::catalog::files::{FOLDER, UNFINISHED};
 use crate::meta::Meta;
 use crate::meta::database::Database;
 

@@ -21,14 +21,14 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use pganalytics_views::Tier;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{self, LiveFile};
-use crate::compaction::Compactor;
-use crate::follow::next_version;
-use crate::lease::Fence;
+use crate::catalog::files::{self as catalog, LiveFile};
+use crate::catalog::lease::Fence;
+use crate::maintain::compaction::Compactor;
 use crate::meta::{Meta, MetaError, explain};
-use crate::shape::{Shape, Shapes};
-use crate::snapshot::Change;
-use crate::stats::Expiry;
+use crate::model::shape::{Shape, Shapes};
+use crate::model::stats::Expiry;
+use crate::present::follow::next_version;
+use crate::present::snapshot::Change;
 
 /// The setting's name in the meta store.
 const SETTING: &str = "retention";

@@ -26,9 +26,9 @@ use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, SortField};
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::catalog::{LiveFile, path};
-use crate::rows::Extent;
-use crate::shape::Shape;
+use crate::catalog::files::{LiveFile, path};
+use crate::decode::shaped::Extent;
+use crate::model::shape::Shape;
 use crate::store::Store;
 
 /// Level 3 is where zstd's ratio stops paying for its time: 110 M samples a second were written with it.

@@ -19,7 +19,7 @@ use arrow::array::types::{Int64Type, TimestampMicrosecondType};
 use arrow::array::{Array as _, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray};
 use arrow::datatypes::SchemaRef;
 
-use crate::shape::{SERVER_AT, TS_AT};
+use crate::model::shape::{SERVER_AT, TS_AT};
 
 /// The tables' names.
 pub(crate) const FLEET: &str = "pganalytics_fleet";

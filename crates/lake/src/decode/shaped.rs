@@ -16,9 +16,9 @@ use datafusion::common::utils::memory::get_record_batch_memory_size;
 use pganalytics_views::wire::{self, Header, Limits};
 use pganalytics_views::{INTERVAL_MS, SERVER, TS, schema};
 
-use crate::ingest::IngestError;
 use crate::meta::{Progress, Sighting};
-use crate::shape::{SERVER_AT, Shape, Shapes, TS_AT};
+use crate::model::shape::{SERVER_AT, Shape, Shapes, TS_AT};
+use crate::write::ingest::IngestError;
 
 /// Microseconds in a day.
 const DAY_US: i64 = 86_400_000_000;

@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::array::RecordBatch;
 use tokio::sync::Notify;
 
-use crate::catalog::LiveFile;
-use crate::fleet::{FLEET, Fleet, Sums};
-use crate::rows::Hot;
-use crate::shape::Shape;
-use crate::stats::{Stats, TableStats};
+use crate::catalog::files::LiveFile;
+use crate::decode::shaped::Hot;
+use crate::model::shape::Shape;
+use crate::model::stats::{Stats, TableStats};
+use crate::present::fleet::{FLEET, Fleet, Sums};
 
 /// One table's rows at one moment.
 #[derive(Debug, Clone, Default)]

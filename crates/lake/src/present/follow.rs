@@ -18,13 +18,13 @@ use anyhow::Context as _;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog;
-use crate::ingest::decode_known;
+use crate::catalog::files as catalog;
+use crate::decode::shaped::Hot;
 use crate::meta::database::{Transaction, statement};
 use crate::meta::{Meta, explain};
-use crate::rows::Hot;
-use crate::shape::Shapes;
-use crate::snapshot::{Change, Present};
+use crate::model::shape::Shapes;
+use crate::present::snapshot::{Change, Present};
+use crate::write::ingest::decode_known;
 
 /// How often a process looks for others' changes.
 pub(crate) const LOOK: Duration = Duration::from_millis(200);

@@ -1,7 +1,7 @@
 //! The part of a rollup's table that is not summed to its end yet.
 //!
 //! # Promise
-//! The rows are what [`crate::rollup`] promises: one a key and bin, exactly the aggregate of the view's rows at the query's moment.
+//! The rows are what [`crate::rollup::binning`] promises: one a key and bin, exactly the aggregate of the view's rows at the query's moment.
 //!
 //! # How
 //! Partial rows come from three places: several rollup files of one day, files of the view that are in no rollup yet, and hot rows.
@@ -37,13 +37,13 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use futures::StreamExt as _;
 use pganalytics_views::{SERVER, TS};
 
-use crate::catalog::LiveFile;
-use crate::parquet::ASCENDING;
-use crate::rollup::{Binning, Combiner, Narrowed};
-use crate::rows::{Extent, Hot};
-use crate::scan::{Files, pruned};
-use crate::shape::Shape;
-use crate::snapshot::Contents;
+use crate::catalog::files::LiveFile;
+use crate::decode::shaped::{Extent, Hot};
+use crate::model::shape::Shape;
+use crate::parquet::draft::ASCENDING;
+use crate::parquet::reader::{Files, pruned};
+use crate::present::snapshot::Contents;
+use crate::rollup::binning::{Binning, Combiner, Narrowed};
 
 /// Where a rollup's newest rows come from: what the view has that no rollup file holds.
 #[derive(Debug)]
@@ -77,7 +77,8 @@ impl Unsummed {
         let files = pruned(&files, |part| &part.0, predicate, schema);
         let hot = pruned(&hot, |part| &part.0, predicate, schema);
         let extents = files.iter().map(|part| &part.0).chain(hot.iter().map(|part| &part.0));
-        let days = extents.flat_map(|extent| crate::rows::day(extent.min_ts)..=crate::rows::day(extent.max_ts)).collect();
+        let days =
+            extents.flat_map(|extent| crate::decode::shaped::day(extent.min_ts)..=crate::decode::shaped::day(extent.max_ts)).collect();
         Pending {
             files: files.iter().map(|part| Arc::clone(&part.1)).collect(),
             hot: hot.iter().map(|part| Arc::clone(&part.1)).collect(),

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
+use crate::decode::shaped::Extent;
 use crate::meta::database::{Statement, Transaction, statement};
 use crate::meta::{FILE, Meta, explain, micros, time};
-use crate::rows::Extent;
 use crate::store::Store;
 
 /// The folder of the Parquet files within the data folder.

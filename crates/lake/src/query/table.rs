@@ -23,12 +23,12 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 
-use crate::answers::Reads;
-use crate::catalog::LiveFile;
-use crate::recent::Unsummed;
-use crate::scan::{Files, pruned};
-use crate::shape::{NANOSECONDS, Shape};
-use crate::snapshot::Contents;
+use crate::catalog::files::LiveFile;
+use crate::model::shape::{NANOSECONDS, Shape};
+use crate::parquet::reader::{Files, pruned};
+use crate::present::snapshot::Contents;
+use crate::query::answers::Reads;
+use crate::query::recent::Unsummed;
 
 /// Hot rows in a partition of a scan at least: fewer are not worth a second core.
 const HOT_PARTITION_ROWS: usize = 64 << 10;
@@ -171,7 +171,7 @@ fn by_settlement(files: Vec<Arc<LiveFile>>, pending: &BTreeSet<i64>) -> (Vec<Arc
     for file in &files {
         *in_day.entry(file.date).or_default() += 1;
     }
-    let pending: BTreeSet<NaiveDate> = pending.iter().map(|day| crate::rows::date(*day)).collect();
+    let pending: BTreeSet<NaiveDate> = pending.iter().map(|day| crate::decode::shaped::date(*day)).collect();
     files.into_iter().partition(|file| in_day.get(&file.date) == Some(&1) && !pending.contains(&file.date))
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::fleet::is_fleet;
+use crate::present::fleet::is_fleet;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use pganalytics_views::{Kind, SERVER, TS, Tier, Type, View, ViewSet, schema};
 

@@ -25,10 +25,10 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::catalog::LiveFile;
+use crate::catalog::files::LiveFile;
+use crate::decode::shaped::Hot;
 use crate::meta::Meta;
-use crate::query::Query;
-use crate::rows::Hot;
+use crate::query::question::Query;
 
 /// Bytes of a kept answer at most; longer ones are asked anew. A chart has some 10 kB.
 pub const MAX_KEPT: usize = 1 << 20;
@@ -177,7 +177,7 @@ pub(crate) fn is_settled(plan: &LogicalPlan) -> Result<bool> {
     plan.apply_with_subqueries(|node| {
         settled &= match node {
             LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) | LogicalPlan::Statement(_) => false,
-            LogicalPlan::TableScan(scan) => scan.table_name.schema().is_none_or(|schema| schema == crate::sql::PUBLIC),
+            LogicalPlan::TableScan(scan) => scan.table_name.schema().is_none_or(|schema| schema == crate::query::engine::PUBLIC),
             _ => true,
         };
         node.apply_expressions(|expression| {

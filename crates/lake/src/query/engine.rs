@@ -36,22 +36,22 @@ use futures::StreamExt as _;
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::answers::{Answers, Reads, Rows, is_settled};
-use crate::catalog::LiveFile;
-use crate::dictionary::{self, dictionary};
-use crate::failure::{failure, is_reading};
-use crate::fleet::is_fleet;
-use crate::follow::Follower;
-use crate::functions;
+use crate::catalog::files::LiveFile;
 use crate::meta::Remedy;
+use crate::model::shape::{Shape, Shapes};
 use crate::options::{LakeOptions, UNASKED_ROWS};
-use crate::query::{Answer, Query, QueryError, QueryErrorKind};
-use crate::recent::Unsummed;
-use crate::rollup::Binning;
-use crate::scan::{Blame, Files};
-use crate::shape::{Shape, Shapes};
-use crate::snapshot::{Present, Snapshot};
-use crate::table::table;
+use crate::parquet::reader::{Blame, Files};
+use crate::present::fleet::is_fleet;
+use crate::present::follow::Follower;
+use crate::present::snapshot::{Present, Snapshot};
+use crate::query::answers::{Answers, Reads, Rows, is_settled};
+use crate::query::dictionary::{self, dictionary};
+use crate::query::failure::{failure, is_reading};
+use crate::query::functions;
+use crate::query::question::{Answer, Query, QueryError, QueryErrorKind};
+use crate::query::recent::Unsummed;
+use crate::query::table::table;
+use crate::rollup::binning::Binning;
 use crate::threads::Threads;
 
 /// What to do where the store gives no files.

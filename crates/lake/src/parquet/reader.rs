@@ -31,11 +31,11 @@ use datafusion::prelude::SessionConfig;
 use pganalytics_views::{SERVER, TS};
 use url::Url;
 
-use crate::catalog::LiveFile;
-use crate::parquet::ASCENDING;
-use crate::rows::Extent;
-use crate::shape::{SERVER_AT, Shape, TS_AT};
-use crate::spill::Spill;
+use crate::catalog::files::LiveFile;
+use crate::decode::shaped::Extent;
+use crate::model::shape::{SERVER_AT, Shape, TS_AT};
+use crate::parquet::draft::ASCENDING;
+use crate::query::spill::Spill;
 use crate::store::Store;
 
 /// Footers and page indexes kept in memory: some 100 kB each for a large file, so those of the days people look at.

@@ -8,7 +8,7 @@ use datafusion::catalog::{MemTable, MemorySchemaProvider, SchemaProvider};
 use datafusion::error::Result;
 use pganalytics_views::{INTERVAL_MS, Kind, SERVER, Scope, TS, Type};
 
-use crate::shape::Shapes;
+use crate::model::shape::Shapes;
 
 /// The schema that these tables are in.
 pub(crate) const SCHEMA: &str = "pganalytics";

@@ -26,7 +26,7 @@ use arrow::compute::{concat_batches, partition, take};
 use arrow::datatypes::{DataType, SchemaRef};
 use pganalytics_views::{AVG, COUNT, INTERVAL_MS, Kind, LAST_TS, MAX, MIN, SERVER, SNAPSHOTS, TS};
 
-use crate::shape::{Shape, TS_AT};
+use crate::model::shape::{Shape, TS_AT};
 
 /// What becomes of the values of one column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

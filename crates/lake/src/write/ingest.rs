@@ -22,13 +22,13 @@ use pganalytics_views::wire::{Limits, WireError, decode_header};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::follow::{Follower, next_version};
+use crate::decode::shaped::{Hot, Prepared, bytes, prepare, rows};
 use crate::meta::database::statement;
 use crate::meta::{Meta, Progress, Remedy, micros, remedy};
-use crate::rows::{Hot, Prepared, bytes, prepare, rows};
-use crate::shape::Shapes;
-use crate::skew::Skewed;
-use crate::snapshot::{Change, Present, Room};
+use crate::model::shape::Shapes;
+use crate::present::follow::{Follower, next_version};
+use crate::present::snapshot::{Change, Present, Room};
+use crate::write::skew::Skewed;
 
 /// Batches in one commit; beyond, the fsync no longer weighs anything.
 const GROUP_BATCHES: usize = 256;
@@ -360,7 +360,7 @@ pub(crate) fn decode_known(id: i64, body: &[u8], shapes: &Shapes) -> anyhow::Res
     let mut hot = Vec::new();
     for (view, rows) in &batch.frames {
         let shaped = match shapes.collected(view) {
-            Some(shape) => crate::rows::shaped(shape, rows),
+            Some(shape) => crate::decode::shaped::shaped(shape, rows),
             None => Err(IngestError::UnknownView { view: view.clone(), collector: batch.header.collector_name.clone() }),
         };
         match shaped {

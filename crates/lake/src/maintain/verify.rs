@@ -11,13 +11,13 @@ use object_store::ObjectStoreExt as _;
 use object_store::path::Path as ObjectPath;
 use serde::Serialize;
 
-use crate::catalog::{self, LiveFile};
-use crate::ingest::decode_known;
+use crate::catalog::files::{self as catalog, LiveFile};
 use crate::meta::database::statement;
 use crate::meta::{Meta, explain};
+use crate::model::shape::Shapes;
 use crate::options::LakeOptions;
-use crate::shape::Shapes;
 use crate::store::{Listed, Store};
+use crate::write::ingest::decode_known;
 
 /// Files read at once: enough to keep a disk or an object store busy, and few megabytes of memory.
 const AT_ONCE: usize = 4;

@@ -11,7 +11,7 @@
 //! memory is a row group and a few batches of each input.
 //!
 //! New files gather until there are [`FAN_IN`] of a day or the first is [`SETTLE`] old. Their merge is where rollups are made: as the rows
-//! pass, they are summed into a file of each rollup (see [`crate::rollup`]), and the same transaction makes all of them live and retires
+//! pass, they are summed into a file of each rollup (see [`crate::rollup::binning`]), and the same transaction makes all of them live and retires
 //! the new ones. So a row is in the rollups exactly once, however late it came and wherever a crash fell; what is not in them yet
 //! is what lies in new files and hot rows, which a query sums itself. Files of a rollup are merged like others, and equal keys with them.
 
@@ -28,18 +28,18 @@ use futures::StreamExt as _;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::catalog::{self, LiveFile};
-use crate::follow::{Follower, LOOK, next_version};
-use crate::lease::Fence;
+use crate::catalog::files::{self as catalog, LiveFile};
+use crate::catalog::lease::Fence;
+use crate::decode::shaped::{Hot, date, days, span};
 use crate::meta::database::statement;
 use crate::meta::{Meta, explain};
-use crate::parquet::{Draft, Sorted};
-use crate::rollup::{Binning, Combiner};
-use crate::rows::{Hot, date, days, span};
-use crate::scan::{Blame, Files};
-use crate::shape::{Shape, Shapes};
-use crate::snapshot::{Change, Present};
-use crate::stats::Compaction;
+use crate::model::shape::{Shape, Shapes};
+use crate::model::stats::Compaction;
+use crate::parquet::draft::{Draft, Sorted};
+use crate::parquet::reader::{Blame, Files};
+use crate::present::follow::{Follower, LOOK, next_version};
+use crate::present::snapshot::{Change, Present};
+use crate::rollup::binning::{Binning, Combiner};
 use crate::store::Store;
 use crate::threads::Threads;
 
@@ -322,7 +322,7 @@ fn of_day(hot: &Hot, day: i64) -> anyhow::Result<Option<RecordBatch>> {
     if first <= hot.extent.min_ts && hot.extent.max_ts <= last {
         return Ok(Some(hot.rows.clone()));
     }
-    let ts = hot.rows.column(crate::shape::TS_AT).as_primitive::<TimestampMicrosecondType>();
+    let ts = hot.rows.column(crate::model::shape::TS_AT).as_primitive::<TimestampMicrosecondType>();
     let of_day: BooleanArray = ts.values().iter().map(|ts| Some((first..=last).contains(ts))).collect();
     Ok(Some(filter_record_batch(&hot.rows, &of_day)?).filter(|rows| rows.num_rows() > 0))
 }
