@@ -31,20 +31,18 @@ mod threads;
 mod write;
 
 pub use arrow;
+pub use decode::RowsError;
 pub use lake::Lake;
-pub use maintain::retention::{MAX_RETENTION_DAYS, Retention, RetentionDays, RetentionError, RetentionSetting};
-pub use maintain::verify::{Depth, Verified};
+pub use maintain::{Depth, MAX_RETENTION_DAYS, Retention, RetentionDays, RetentionError, RetentionSetting, Verified};
 pub use meta::{
     Applicant, Attempts, Collector, Credential, CredentialError, CredentialState, Credentials, DatabaseUrl, DatabaseUrlError, Enrolled,
     Enrolment, Meta, MetaError, NewToken, Remedy, Role, SchemaState, Server, ServerRole, Session, Token, TokenKind, UnknownWord, User,
 };
-pub use model::stats::{Compaction, Expiry, Stats, TableStats};
+pub use model::{Compaction, Expiry, Stats, TableStats};
 pub use options::{
     DEFAULT_COMPACT_EVERY, DEFAULT_HOT_MEMORY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION,
     DEFAULT_SPILL_DISK, LakeOptions,
 };
-pub use query::answers::{AnswerCache, MAX_KEPT};
-pub use query::engine::QUERIES_AT_ONCE;
-pub use query::question::{Answer, Position, Query, QueryError, QueryErrorKind};
+pub use query::{Answer, AnswerCache, MAX_KEPT, Position, QUERIES_AT_ONCE, Query, QueryError, QueryErrorKind};
 pub use store::{StoreUrl, StoreUrlError};
-pub use write::ingest::{Ack, IngestError, Sender};
+pub use write::{Ack, IngestError, Sender};

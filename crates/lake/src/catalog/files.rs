@@ -5,52 +5,15 @@
 //! A retired file stays where it is until no query can still be reading it. Whatever else lies there is an orphan of a crash.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
-use crate::decode::shaped::Extent;
 use crate::meta::database::{Statement, Transaction, statement};
-use crate::meta::{FILE, Meta, explain, micros, time};
-use crate::store::Store;
-
-/// The folder of the Parquet files within the data folder.
-pub(crate) const FOLDER: &str = "lake";
-/// What a file is called until it is complete.
-pub(crate) const UNFINISHED: &str = "tmp";
-
-/// A Parquet file that is, or is about to be, live.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LiveFile {
-    pub(crate) id: i64,
-    pub(crate) view: String,
-    pub(crate) date: NaiveDate,
-    pub(crate) rows: u64,
-    pub(crate) bytes: u64,
-    /// Of the whole file, so that damage can be told from a mistake of ours.
-    pub(crate) crc32: u32,
-    pub(crate) extent: Extent,
-    pub(crate) created: DateTime<Utc>,
-    /// Its rows are in the rollups' files too, or its table has no rollups. A new file's are not until it is first merged.
-    pub(crate) rolled_up: bool,
-}
-
-impl LiveFile {
-    /// Its path below the `lake` folder, as the object store and every Hive-style reader know it.
-    pub(crate) fn path(&self) -> String {
-        path(&self.view, self.date, self.id)
-    }
-}
-
-/// The path of a file below the `lake` folder.
-pub(crate) fn path(view: &str, date: NaiveDate, id: i64) -> String {
-    format!("table={view}/date={date}/{id}.parquet")
-}
+use crate::meta::{Meta, explain, micros, time};
+use crate::model::{Extent, LiveFile, path};
 
 const COLUMNS: &str = "id, view, date, rows, bytes, crc32, min_ts, max_ts, min_server, max_server, created, rolled_up";
-/// A file that no catalog names is left alone this long: it may be about to be registered, and clocks may differ by hours.
-const ORPHAN_AFTER: TimeDelta = TimeDelta::hours(24);
 
 /// A statement over all columns of a file.
 fn select(rest: &str) -> Statement {
@@ -130,89 +93,6 @@ pub(crate) async fn register(transaction: &mut Transaction, file: &LiveFile, ver
 pub(crate) async fn retire(transaction: &mut Transaction, id: i64, now: DateTime<Utc>, version: i64) -> Result<bool, sqlx::Error> {
     let update = statement("update files set retired = $2, retired_version = $3 where id = $1 and retired is null");
     Ok(transaction.execute(update.bind(id).bind(micros(now)).bind(version)).await? > 0)
-}
-
-/// Deletes retired files and forgets them.
-pub(crate) async fn delete(meta: &Meta, store: &Store, files: &[LiveFile]) -> anyhow::Result<()> {
-    for file in files {
-        store.delete(&file.path()).await?;
-        let forget = async {
-            let mut transaction = meta.database().begin().await?;
-            // Who has not seen the retirement yet reads the whole catalog anew.
-            let purged = "update history set purged = (select coalesce(max(retired_version), 0) from files where id = $1) \
-                          where purged < (select coalesce(max(retired_version), 0) from files where id = $1)";
-            transaction.execute(statement(purged).bind(file.id)).await?;
-            transaction.execute(statement("delete from files where id = $1 and retired is not null").bind(file.id)).await?;
-            transaction.commit().await
-        };
-        forget.await.map_err(explain)?;
-    }
-    Ok(())
-}
-
-/// Deletes from a shared store what no catalog names and is old enough to be nobody's work.
-pub(crate) async fn delete_orphans(meta: &Meta, store: &Store, now: DateTime<Utc>) -> anyhow::Result<u64> {
-    // Listed before the catalog is read: what is registered meanwhile is then known.
-    let listed = store.list().await?;
-    let known = paths(meta).await?;
-    let mut orphans = 0;
-    for file in listed {
-        let is_ours = file.path.starts_with("table=") || file.path.starts_with("pganalytics-probe");
-        if is_ours && !known.contains(&file.path) && file.modified < now - ORPHAN_AFTER {
-            store.delete(&file.path).await?;
-            orphans += 1;
-        }
-    }
-    Ok(orphans)
-}
-
-/// Deletes what a crash left: files that are not in the catalog. Says which live files are missing or of another size.
-///
-/// # Errors
-/// When a new catalog meets complete files: they are somebody's history, and not a crash's.
-pub(crate) fn sweep(root: &Path, live: &[LiveFile], is_new: bool) -> anyhow::Result<Sweep> {
-    let known: HashSet<PathBuf> = live.iter().map(|file| root.join(file.path())).collect();
-    let mut swept = Sweep::default();
-    let mut folders = vec![root.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        let entries = std::fs::read_dir(&folder).with_context(|| format!("list {}", folder.display()))?;
-        for entry in entries {
-            let entry = entry.with_context(|| format!("list {}", folder.display()))?;
-            let path = entry.path();
-            let kind = entry.file_type().with_context(|| format!("look at {}", path.display()))?;
-            let is_ours = path.extension().is_some_and(|extension| extension == "parquet" || extension == UNFINISHED);
-            if kind.is_dir() {
-                folders.push(path);
-            } else if kind.is_file() && is_ours && !known.contains(&path) {
-                if is_new && path.extension().is_some_and(|extension| extension == "parquet") {
-                    anyhow::bail!(
-                        "{} is a file of a history that {} knows nothing of; restore {FILE}, or move the folder {} away",
-                        path.display(),
-                        FILE,
-                        root.display()
-                    );
-                }
-                std::fs::remove_file(&path).with_context(|| format!("delete the orphan {}", path.display()))?;
-                swept.orphans += 1;
-            }
-        }
-    }
-    for file in live {
-        let path = root.join(file.path());
-        match std::fs::metadata(&path) {
-            Ok(found) if found.len() == file.bytes => {}
-            Ok(found) => swept.damaged.push(format!("{} has {} bytes, and was written with {}", path.display(), found.len(), file.bytes)),
-            Err(error) => swept.damaged.push(format!("{}: {error}", path.display())),
-        }
-    }
-    Ok(swept)
-}
-
-/// What [`sweep`] found.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sweep {
-    pub(crate) orphans: u64,
-    pub(crate) damaged: Vec<String>,
 }
 
 /// A file as the catalog has it.

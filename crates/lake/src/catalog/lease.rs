@@ -21,8 +21,8 @@ use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::meta::Meta;
 use crate::meta::database::{Transaction, statement};
+use crate::meta::{Meta, explain};
 
 /// How long a lease lasts without being renewed.
 const LASTS: Duration = Duration::from_millis(1_300);
@@ -159,7 +159,7 @@ impl Lease {
                 Ok(Err(error)) => {
                     self.note(None);
                     if !std::mem::replace(&mut failing, true) {
-                        tracing::warn!(error = format!("{:#}", crate::meta::explain(error)), "renew the lease");
+                        tracing::warn!(error = format!("{:#}", explain(error)), "renew the lease");
                     }
                 }
                 Err(_) => self.note(None),
@@ -175,7 +175,7 @@ impl Lease {
         let sql = format!("update leases set expires = {expired} where name = $1 and holder = $2 and expires > {clock}");
         let release = statement(sqlx::AssertSqlSafe(sql)).bind(LAKE).bind(self.holder.as_str());
         if let Ok(Err(error)) = tokio::time::timeout(LASTS, self.meta.database().execute(release)).await {
-            tracing::warn!(error = format!("{:#}", crate::meta::explain(error)), "hand over the lease");
+            tracing::warn!(error = format!("{:#}", explain(error)), "hand over the lease");
         }
     }
 

@@ -2,5 +2,13 @@
 //! Uses: `store`, `meta`, `model`.
 //! Used by: `present`, `write`, `maintain`, `lake`.
 
+pub(crate) mod batches;
 pub(crate) mod files;
-pub(crate) mod lease;
+pub(crate) mod history;
+mod lease;
+pub(crate) mod removal;
+mod sweep;
+
+pub(crate) use history::next_version;
+pub(crate) use lease::{Fence, Lease};
+pub(crate) use sweep::clean;

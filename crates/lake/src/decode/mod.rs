@@ -2,4 +2,10 @@
 //! Uses: `model`.
 //! Used by: `write`, `present`, `maintain`.
 
-pub(crate) mod shaped;
+mod error;
+mod shaped;
+mod stored;
+
+pub use error::RowsError;
+pub(crate) use shaped::shaped;
+pub(crate) use stored::decode_known;

@@ -12,23 +12,16 @@
 //! those, 290 MB for five years. Raw rows for 400 days would be 3.8 GB. Tables without a rollup hold facts that rows of any age refer to
 //! (texts of statements, settings) and grow with change only, so they stay as long as the coarsest rows.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use pganalytics_views::Tier;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::files::{self as catalog, LiveFile};
-use crate::catalog::lease::Fence;
-use crate::maintain::compaction::Compactor;
-use crate::meta::{Meta, MetaError, explain};
-use crate::model::shape::{Shape, Shapes};
-use crate::model::stats::Expiry;
-use crate::present::follow::next_version;
-use crate::present::snapshot::Change;
+use crate::meta::{Meta, MetaError};
+use crate::model::Shapes;
 
 /// The setting's name in the meta store.
 const SETTING: &str = "retention";
@@ -101,22 +94,18 @@ impl Retention {
     }
 
     /// The days a table is kept.
-    fn of(&self, table: &str, shapes: &Shapes) -> u32 {
+    pub(crate) fn of(&self, table: &str, shapes: &Shapes) -> u32 {
         if let Some(days) = self.setting.tables.get(table) {
             return *days;
         }
         match shapes.get(table).map(|shape| (shape, shape.view.rollup.as_ref())) {
             Some((_, Some(origin))) if origin.tier == Tier::FiveMinutes => self.days.five_minutes,
             Some((_, Some(_))) => self.days.hour,
-            Some((shape, None)) if !has_rollups(shape, shapes) => self.days.facts,
+            Some((shape, None)) if !shapes.has_rollups(shape) => self.days.facts,
             // A table whose definition is gone is kept like any.
             _ => self.days.raw,
         }
     }
-}
-
-fn has_rollups(shape: &Shape, shapes: &Shapes) -> bool {
-    shapes.rollups(shape.name()).next().is_some()
 }
 
 /// What holds at this moment.
@@ -144,44 +133,4 @@ pub(crate) async fn set(meta: &Meta, shapes: &Shapes, setting: &RetentionSetting
     }
     let json = serde_json::to_string(setting).map_err(|error| MetaError::Store(error.into()))?;
     Ok(meta.set_setting(SETTING, &json, now).await?)
-}
-
-/// Retires the files of days that ended before their table's retention began.
-pub(crate) async fn expire(compactor: &Compactor, fence: Fence, raw: Duration, now: DateTime<Utc>) -> anyhow::Result<Expiry> {
-    let _turn = compactor.tending.lock().await;
-    let retention = retention(&compactor.meta, raw).await?;
-    let shapes = &compactor.shapes;
-    let mut expired: Vec<Arc<LiveFile>> = Vec::new();
-    for (table, contents) in compactor.present.snapshot() {
-        let Some(first_kept) = first_kept(retention.of(&table, shapes), now) else { continue };
-        let waits = |file: &LiveFile| !file.rolled_up && shapes.get(&table).is_some_and(|shape| has_rollups(shape, shapes));
-        expired.extend(contents.files.iter().filter(|file| file.date < first_kept && !waits(file)).cloned());
-    }
-    if expired.is_empty() {
-        return Ok(Expiry::default());
-    }
-    let retire = async {
-        let mut transaction = compactor.meta.database().begin().await.map_err(explain)?;
-        let version = next_version(&mut transaction).await.map_err(explain)?;
-        fence.check(&mut transaction).await?;
-        for file in &expired {
-            catalog::retire(&mut transaction, file.id, now, version).await.map_err(explain)?;
-        }
-        transaction.commit().await.map_err(explain)?;
-        anyhow::Ok(version)
-    };
-    let version = retire.await.context("retire expired files")?;
-    let done = Expiry {
-        files: expired.len() as u64,
-        rows: expired.iter().map(|file| file.rows).sum(),
-        bytes: expired.iter().map(|file| file.bytes).sum(),
-    };
-    let retired: HashSet<i64> = expired.iter().map(|file| file.id).collect();
-    compactor.follower.publish(version, Change { retired, ..Change::default() }).await?;
-    Ok(done)
-}
-
-/// The first day of which something is not too old; none where the calendar does not reach that far back.
-fn first_kept(days: u32, now: DateTime<Utc>) -> Option<NaiveDate> {
-    now.checked_sub_signed(TimeDelta::days(i64::from(days))).map(|moment| moment.date_naive())
 }

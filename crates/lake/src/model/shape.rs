@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::present::fleet::is_fleet;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use pganalytics_views::{Kind, SERVER, TS, Tier, Type, View, ViewSet, schema};
 
@@ -26,12 +25,14 @@ pub(crate) struct Shape {
     pub(crate) stored: SchemaRef,
     /// As SQL shows them.
     pub(crate) shown: SchemaRef,
+    /// The backend makes its rows of others': no collector ships them, and no file holds them.
+    pub(crate) is_made: bool,
     /// What rows are sorted by in a file: server, labels…, ts.
     pub(crate) order: Vec<usize>,
 }
 
 impl Shape {
-    fn new(view: &Arc<View>) -> Self {
+    fn new(view: &Arc<View>, is_made: bool) -> Self {
         let wire = schema(view);
         let stored: Vec<Field> = wire
             .fields()
@@ -48,7 +49,7 @@ impl Shape {
             .collect();
         let labels = view.columns.iter().filter(|column| column.kind == Kind::Label).map(|column| column.name.as_str());
         let order = [SERVER].into_iter().chain(labels).chain([TS]).filter_map(|name| wire.index_of(name).ok()).collect();
-        Self { view: Arc::clone(view), stored: Arc::new(Schema::new(stored)), shown: Arc::new(Schema::new(shown)), order }
+        Self { view: Arc::clone(view), stored: Arc::new(Schema::new(stored)), shown: Arc::new(Schema::new(shown)), is_made, order }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -67,7 +68,8 @@ pub(crate) struct Shapes(BTreeMap<String, Arc<Shape>>);
 
 impl Shapes {
     pub(crate) fn new(views: &ViewSet) -> Self {
-        Self(views.tables().into_iter().map(|view| (view.name.clone(), Arc::new(Shape::new(view)))).collect())
+        let is_made = |view: &View| views.made().any(|made| made.name == view.name);
+        Self(views.tables().into_iter().map(|view| (view.name.clone(), Arc::new(Shape::new(view, is_made(view))))).collect())
     }
 
     pub(crate) fn get(&self, view: &str) -> Option<&Arc<Shape>> {
@@ -76,7 +78,7 @@ impl Shapes {
 
     /// The table of a view that collectors ship: none that is ours to write.
     pub(crate) fn collected(&self, view: &str) -> Option<&Arc<Shape>> {
-        self.get(view).filter(|shape| shape.view.rollup.is_none() && !is_fleet(view))
+        self.get(view).filter(|shape| shape.view.rollup.is_none() && !shape.is_made)
     }
 
     /// The rollups of a view, the finest first.
@@ -85,6 +87,11 @@ impl Shapes {
         let mut rollups: Vec<_> = self.iter().filter(of_view).filter_map(|shape| Some((shape, shape.view.rollup.as_ref()?.tier))).collect();
         rollups.sort_by_key(|(_, tier)| *tier);
         rollups.into_iter()
+    }
+
+    /// Whether rows of a table are summed into others.
+    pub(crate) fn has_rollups(&self, shape: &Shape) -> bool {
+        self.rollups(shape.name()).next().is_some()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Shape>> {

@@ -2,5 +2,17 @@
 //! Uses: `store`, `model`.
 //! Used by: `query`, `maintain`, `present`.
 
-pub(crate) mod draft;
-pub(crate) mod reader;
+mod blame;
+mod draft;
+mod properties;
+mod pruning;
+mod reader;
+mod sorted;
+mod summed;
+
+pub(crate) use blame::Blame;
+pub(crate) use draft::Draft;
+pub(crate) use properties::ASCENDING;
+pub(crate) use pruning::pruned;
+pub(crate) use reader::Files;
+pub(crate) use sorted::Sorted;

@@ -7,16 +7,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, StringViewArray, TimestampMicrosecondArray};
 use arrow::datatypes::SchemaRef;
-use datafusion::common::pruning::PruningStatistics;
-use datafusion::common::stats::Precision;
-use datafusion::common::{Column, ColumnStatistics, ScalarValue, Statistics};
+use datafusion::common::ScalarValue;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::error::DataFusionError;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::disk_manager::{DiskManager, DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{MemoryPool, UnboundedMemoryPool};
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry as _, ObjectStoreUrl};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -24,18 +22,16 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{binary, col, lit};
 use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
-use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::prelude::SessionConfig;
-use pganalytics_views::{SERVER, TS};
+use pganalytics_views::TS;
 use url::Url;
 
-use crate::catalog::files::LiveFile;
-use crate::decode::shaped::Extent;
-use crate::model::shape::{SERVER_AT, Shape, TS_AT};
-use crate::parquet::draft::ASCENDING;
-use crate::query::spill::Spill;
+use super::blame::{Blame, away};
+use super::properties::ASCENDING;
+use super::pruning::statistics;
+use crate::model::{LiveFile, Shape};
 use crate::store::Store;
 
 /// Footers and page indexes kept in memory: some 100 kB each for a large file, so those of the days people look at.
@@ -52,12 +48,10 @@ pub(crate) struct Files {
     url: ObjectStoreUrl,
     runtime: Arc<RuntimeEnv>,
     reader: Arc<CachedParquetFileReaderFactory>,
-    /// Held while anything may be in it.
-    _spill: Arc<Spill>,
 }
 
 impl Files {
-    pub(crate) fn open(store: &Store, spill: Spill) -> anyhow::Result<Self> {
+    pub(crate) fn open(store: &Store) -> anyhow::Result<Self> {
         let url = ObjectStoreUrl::parse(STORE)?;
         let registry = DefaultObjectStoreRegistry::new();
         registry.deregister_store(&Url::parse("file:///")?)?;
@@ -65,16 +59,17 @@ impl Files {
         let runtime = RuntimeEnvBuilder::new()
             .with_object_store_registry(Arc::new(registry))
             .with_memory_pool(Arc::new(UnboundedMemoryPool::default()))
-            .with_disk_manager_builder(spill.disk())
+            // A merge streams: it puts nothing on disk.
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
             .with_metadata_cache_limit(METADATA_CACHE)
             .build_arc()?;
         let reader = Arc::new(CachedParquetFileReaderFactory::new(store.objects(), runtime.cache_manager.get_file_metadata_cache()));
-        Ok(Self { store: store.clone(), url, runtime, reader, _spill: Arc::new(spill) })
+        Ok(Self { store: store.clone(), url, runtime, reader })
     }
 
-    /// The environment of queries: their memory, and the shared store, cache and disk.
-    pub(crate) fn runtime(&self, memory: Arc<dyn MemoryPool>) -> Arc<RuntimeEnv> {
-        Arc::new(RuntimeEnv { memory_pool: memory, ..self.runtime.as_ref().clone() })
+    /// The environment of queries: their memory and disk, and the shared store and cache.
+    pub(crate) fn runtime(&self, memory: Arc<dyn MemoryPool>, disk: Arc<DiskManager>) -> Arc<RuntimeEnv> {
+        Arc::new(RuntimeEnv { memory_pool: memory, disk_manager: disk, ..self.runtime.as_ref().clone() })
     }
 
     /// A scan of some files of a table, shared out among so many partitions.
@@ -85,7 +80,7 @@ impl Files {
         partitions: usize,
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
-    ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut groups: Vec<Vec<PartitionedFile>> = vec![Vec::new(); partitions.clamp(1, files.len().max(1))];
         let count = groups.len();
         for (i, file) in files.iter().enumerate() {
@@ -107,7 +102,7 @@ impl Files {
         files: &[Arc<LiveFile>],
         projection: Option<&Vec<usize>>,
         predicate: Option<Arc<dyn PhysicalExpr>>,
-    ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut source = self.source(&shape.stored);
         if let Some(predicate) = predicate {
             source = source.with_predicate(predicate);
@@ -186,123 +181,13 @@ impl Files {
 }
 
 /// The order of a table's files.
-fn order(shape: &Shape) -> datafusion::error::Result<LexOrdering> {
+fn order(shape: &Shape) -> Result<LexOrdering> {
     let fields = shape.order.iter().map(|at| shape.stored.field(*at).name());
     let order = fields.map(|name| Ok(PhysicalSortExpr::new(col(name, &shape.stored)?, ASCENDING)));
-    let order: Vec<_> = order.collect::<datafusion::error::Result<_>>()?;
+    let order: Vec<_> = order.collect::<Result<_>>()?;
     LexOrdering::new(order).ok_or_else(|| DataFusionError::Internal(format!("{} without a sort order", shape.name())))
-}
-
-/// Why files could not be read.
-#[derive(Debug)]
-pub(crate) enum Blame {
-    /// One is not as it was written, or not there; which, and what to do about it.
-    Damaged { file: String, remedy: String },
-    /// The store gives none; in its own words.
-    Away(String),
-}
-
-/// The store's own words, where it is not the file that is missing or damaged.
-fn away(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        match error.downcast_ref::<object_store::Error>() {
-            Some(object_store::Error::NotFound { .. }) => return None,
-            Some(error) => return Some(error.to_string()),
-            None => cause = error.source(),
-        }
-    }
-    None
 }
 
 fn partitioned(shape: &Shape, file: &LiveFile) -> PartitionedFile {
     PartitionedFile::new(file.path(), file.bytes).with_statistics(Arc::new(statistics(shape, std::iter::once((file.rows, &file.extent)))))
-}
-
-/// What is known of rows without reading them: their number, and the first and last of `ts` and `server`.
-fn statistics<'a>(shape: &Shape, parts: impl Iterator<Item = (u64, &'a Extent)>) -> Statistics {
-    let mut known = Statistics::new_unknown(&shape.stored);
-    let mut rows = 0;
-    let mut all: Option<Extent> = None;
-    for (count, extent) in parts {
-        rows += usize::try_from(count).unwrap_or(usize::MAX);
-        all = Some(match all {
-            Some(all) => all.and(extent.clone()),
-            None => extent.clone(),
-        });
-    }
-    known.num_rows = Precision::Exact(rows);
-    if let Some(extent) = all {
-        let ts = |ts| Precision::Exact(ScalarValue::TimestampMicrosecond(Some(ts), Some("UTC".into())));
-        let server = |name| Precision::Exact(ScalarValue::Utf8View(Some(name)));
-        let none = Precision::Exact(0);
-        known.column_statistics[TS_AT] = ColumnStatistics {
-            null_count: none,
-            min_value: ts(extent.min_ts),
-            max_value: ts(extent.max_ts),
-            ..ColumnStatistics::new_unknown()
-        };
-        known.column_statistics[SERVER_AT] = ColumnStatistics {
-            null_count: none,
-            min_value: server(extent.min_server),
-            max_value: server(extent.max_server),
-            ..ColumnStatistics::new_unknown()
-        };
-    }
-    known
-}
-
-/// Those parts that may hold rows of which the predicate is true, by their `ts` and `server`.
-pub(crate) fn pruned<T>(
-    parts: &[Arc<T>],
-    extent: impl Fn(&T) -> &Extent,
-    predicate: Option<&Arc<dyn PhysicalExpr>>,
-    schema: &SchemaRef,
-) -> Vec<Arc<T>> {
-    let keep = predicate.and_then(|predicate| {
-        let predicate = PruningPredicateBuilder::new().with_file_schema(Arc::clone(schema)).try_build(Arc::clone(predicate)).ok()?;
-        predicate.prune(&Extents(parts.iter().map(|part| extent(part)).collect())).ok()
-    });
-    match keep {
-        Some(keep) => parts.iter().zip(keep).filter(|(_, keep)| *keep).map(|(part, _)| Arc::clone(part)).collect(),
-        None => parts.to_vec(),
-    }
-}
-
-struct Extents<'a>(Vec<&'a Extent>);
-
-impl Extents<'_> {
-    fn values(&self, column: &Column, ts: impl Fn(&Extent) -> i64, server: impl Fn(&Extent) -> &str) -> Option<ArrayRef> {
-        match column.name() {
-            TS => Some(Arc::new(TimestampMicrosecondArray::from_iter_values(self.0.iter().map(|extent| ts(extent))).with_timezone("UTC"))),
-            SERVER => Some(Arc::new(StringViewArray::from_iter_values(self.0.iter().map(|extent| server(extent))))),
-            _ => None,
-        }
-    }
-}
-
-impl PruningStatistics for Extents<'_> {
-    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
-        self.values(column, |extent| extent.min_ts, |extent| &extent.min_server)
-    }
-
-    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
-        self.values(column, |extent| extent.max_ts, |extent| &extent.max_server)
-    }
-
-    fn num_containers(&self) -> usize {
-        self.0.len()
-    }
-
-    fn null_counts(&self, _: &Column) -> Option<ArrayRef> {
-        None
-    }
-
-    fn row_counts(&self) -> Option<ArrayRef> {
-        None
-    }
-
-    fn contained(&self, _: &Column, _: &std::collections::HashSet<ScalarValue>) -> Option<BooleanArray> {
-        None
-    }
 }

@@ -18,13 +18,12 @@ use anyhow::Context as _;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::files as catalog;
-use crate::decode::shaped::Hot;
-use crate::meta::database::{Transaction, statement};
+use super::snapshot::Present;
+use crate::catalog::{batches, files, history};
+use crate::decode::decode_known;
+use crate::meta::database::Transaction;
 use crate::meta::{Meta, explain};
-use crate::model::shape::Shapes;
-use crate::present::snapshot::{Change, Present};
-use crate::write::ingest::decode_known;
+use crate::model::{Change, Hot, Shapes};
 
 /// How often a process looks for others' changes.
 pub(crate) const LOOK: Duration = Duration::from_millis(200);
@@ -47,19 +46,6 @@ pub(crate) struct Follower {
     shown: Mutex<i64>,
     /// This process's own commits that are not shown yet, by version.
     own: std::sync::Mutex<BTreeMap<i64, Change>>,
-}
-
-#[derive(sqlx::FromRow)]
-struct History {
-    version: i64,
-    compacted: i64,
-    purged: i64,
-}
-
-/// Takes the next version of the history, within the transaction of a change. No other change commits before this one.
-pub(crate) async fn next_version(transaction: &mut Transaction) -> Result<i64, sqlx::Error> {
-    let (version,): (i64,) = transaction.one(statement("update history set version = version + 1 returning version")).await?;
-    Ok(version)
 }
 
 impl Follower {
@@ -86,7 +72,7 @@ impl Follower {
         if !self.meta.database().is_shared() {
             return Ok(());
         }
-        let (version,): (i64,) = self.meta.database().one(statement("select version from history")).await.map_err(explain)?;
+        let version = history::version(&self.meta).await?;
         let mut shown = self.shown.lock().await;
         if *shown < version { self.catch_up(&mut shown).await } else { Ok(()) }
     }
@@ -148,13 +134,12 @@ impl Follower {
 
     async fn catch_up(&self, shown: &mut i64) -> anyhow::Result<()> {
         let mut transaction = self.meta.database().begin_reading().await.map_err(explain)?;
-        let sql = "select version, compacted, purged from history";
-        let history: History = transaction.one(statement(sql)).await.map_err(explain)?;
+        let history = history::read(&mut transaction).await?;
         let anew = history.purged > *shown;
         let since = if anew { BEFORE } else { *shown };
         let mut change = Change { anew, compacted: Some(history.compacted), ..Change::default() };
-        change.added = catalog::added_since(&mut transaction, since).await?;
-        change.retired = catalog::retired_since(&mut transaction, since).await?;
+        change.added = files::added_since(&mut transaction, since).await?;
+        change.retired = files::retired_since(&mut transaction, since).await?;
         change.batches = self.batches(&mut transaction, since, history.compacted).await?;
         transaction.commit().await.map_err(explain)?;
         self.show(change);
@@ -168,8 +153,7 @@ impl Follower {
         let mut batches = Vec::new();
         let mut after = compacted;
         loop {
-            let sql = "select id, body from batches where version > $1 and id > $2 order by id limit $3";
-            let rows: Vec<(i64, Vec<u8>)> = transaction.all(statement(sql).bind(since).bind(after).bind(AT_ONCE)).await.map_err(explain)?;
+            let rows = batches::since(transaction, since, after, AT_ONCE).await?;
             let Some((last, _)) = rows.last() else { return Ok(batches) };
             after = *last;
             for (id, body) in rows {

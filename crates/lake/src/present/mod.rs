@@ -2,6 +2,11 @@
 //! Uses: `catalog`, `parquet`, `decode`, `meta`, `model`.
 //! Used by: `query`, `maintain`, `write`, `lake`.
 
-pub(crate) mod fleet;
-pub(crate) mod follow;
-pub(crate) mod snapshot;
+mod fleet;
+mod follow;
+mod snapshot;
+mod start;
+
+pub(crate) use follow::{Follower, LOOK};
+pub(crate) use snapshot::{Contents, Present, Snapshot};
+pub(crate) use start::note_fleet;

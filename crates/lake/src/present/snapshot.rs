@@ -5,17 +5,13 @@
 //! so no snapshot shows rows twice (hot and in a file) or not at all.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::RecordBatch;
 use tokio::sync::Notify;
 
-use crate::catalog::files::LiveFile;
-use crate::decode::shaped::Hot;
-use crate::model::shape::Shape;
-use crate::model::stats::{Stats, TableStats};
-use crate::present::fleet::{FLEET, Fleet, Sums};
+use super::fleet::{FLEET, Fleet, Sums};
+use crate::model::{Change, Hot, LiveFile, Shape, Stats, TableStats};
 
 /// One table's rows at one moment.
 #[derive(Debug, Clone, Default)]
@@ -35,24 +31,6 @@ pub(crate) struct Present {
     fleet: Mutex<Fleet>,
     /// There may be room again.
     freed: Notify,
-    /// Batches that wait for room.
-    waiting: AtomicUsize,
-}
-
-/// Room for rows that will be hot; given back when dropped.
-#[derive(Debug)]
-pub(crate) struct Room {
-    present: Arc<Present>,
-    bytes: u64,
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        let mut inner = self.present.lock();
-        inner.promised = inner.promised.saturating_sub(self.bytes);
-        drop(inner);
-        self.present.freed.notify_waiters();
-    }
 }
 
 #[derive(Debug, Default)]
@@ -60,38 +38,6 @@ struct Inner {
     tables: Snapshot,
     hot_batches: u64,
     hot_bytes: u64,
-    /// Of batches on their way.
-    promised: u64,
-}
-
-/// A batch that waits, counted until it does no more.
-#[derive(Debug)]
-struct Waits<'a>(&'a Present);
-
-impl<'a> Waits<'a> {
-    fn new(present: &'a Present) -> Self {
-        present.waiting.fetch_add(1, Ordering::Relaxed);
-        Self(present)
-    }
-}
-
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// How the history changes: batches that came, files that hold batches or replace files.
-#[derive(Debug, Default)]
-pub(crate) struct Change {
-    /// What is known is forgotten first.
-    pub(crate) anew: bool,
-    /// Hot batches up to this id are in files now.
-    pub(crate) compacted: Option<i64>,
-    pub(crate) added: Vec<LiveFile>,
-    pub(crate) retired: HashSet<i64>,
-    /// In order of their ids.
-    pub(crate) batches: Vec<Vec<(String, Hot)>>,
 }
 
 impl Present {
@@ -121,36 +67,14 @@ impl Present {
         if shape.name() == FLEET { fleet.newest(&shape.stored) } else { fleet.minutes(&shape.stored) }
     }
 
+    /// Tells when hot rows have left, so that there may be room again.
+    pub(crate) fn freed(&self) -> &Notify {
+        &self.freed
+    }
+
     /// Bytes of hot rows.
     pub(crate) fn hot_bytes(&self) -> u64 {
         self.lock().hot_bytes
-    }
-
-    /// Whether batches wait for room.
-    pub(crate) fn is_full(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > 0
-    }
-
-    /// Waits until so many bytes more are no more than `limit`, or nothing is there that could make room; meanwhile asks for compaction.
-    pub(crate) async fn room(self: &Arc<Self>, bytes: u64, limit: u64, early: &Notify) -> Room {
-        let mut waits = None;
-        loop {
-            let freed = self.freed.notified();
-            tokio::pin!(freed);
-            // Before the look, so that what is freed after it is heard of.
-            freed.as_mut().enable();
-            {
-                let mut inner = self.lock();
-                let taken = inner.hot_bytes + inner.promised;
-                if taken == 0 || taken.saturating_add(bytes) <= limit {
-                    inner.promised += bytes;
-                    return Room { present: Arc::clone(self), bytes };
-                }
-            }
-            waits.get_or_insert_with(|| Waits::new(self));
-            early.notify_one();
-            freed.await;
-        }
     }
 
     /// Publishes a committed change.
@@ -168,7 +92,7 @@ impl Present {
         let frees = change.anew || change.compacted.is_some();
         let mut inner = self.lock();
         if change.anew {
-            *inner = Inner { promised: inner.promised, ..Inner::default() };
+            *inner = Inner::default();
         }
         if let Some(up_to) = change.compacted {
             let mut gone = HashSet::new();

@@ -7,9 +7,8 @@
 //! - An entry is believed only with the seal of the meta store's replicas, so that whoever can write to the cache cannot write answers.
 //! - The cache may be away, slow, or forget: then the query runs.
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -17,36 +16,20 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
-use async_trait::async_trait;
-use bytes::Bytes;
-use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
-use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::catalog::files::LiveFile;
-use crate::decode::shaped::Hot;
+use super::cache::{AnswerCache, MAX_KEPT};
+use super::question::Query;
+use super::reads::Reads;
 use crate::meta::Meta;
-use crate::query::question::Query;
 
-/// Bytes of a kept answer at most; longer ones are asked anew. A chart has some 10 kB.
-pub const MAX_KEPT: usize = 1 << 20;
 /// What took less time is not worth a visit to the cache.
 const WORTH_KEEPING: Duration = Duration::from_millis(20);
 /// The setting with the replicas' common secret.
 const SECRET: &str = "answers_secret";
 /// Bytes of an HMAC-SHA-256.
 const SEAL: usize = 32;
-
-/// A cache that replicas share, of answers by name.
-#[async_trait]
-pub trait AnswerCache: fmt::Debug + Send + Sync {
-    /// What is kept under a name: at most [`MAX_KEPT`] bytes, and soon or not at all.
-    async fn get(&self, name: &str) -> Option<Bytes>;
-    /// Keeps bytes under a name for a while, if it can.
-    async fn put(&self, name: &str, bytes: Vec<u8>);
-}
 
 /// The kept answers.
 pub(crate) struct Answers {
@@ -77,10 +60,7 @@ impl Answers {
 
     /// The name of the answer to a question; none where the moment or this process are part of the answer.
     pub(crate) fn name(&self, query: &Query, max_rows: usize, schema: &Schema, reads: &Reads) -> Option<String> {
-        let read = reads.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if read.fresh || read.parts.is_empty() {
-            return None;
-        }
+        let read = reads.parts()?;
         let mut name = self.mac()?;
         // Another version may answer otherwise. Each part's end is told, so that no two questions run into one.
         let mut part = |bytes: &[u8]| {
@@ -92,7 +72,7 @@ impl Answers {
         part(&serde_json::to_vec(&query.parameters).ok()?);
         part(&max_rows.to_le_bytes());
         part(format!("{:?}", schema.fields()).as_bytes());
-        for (kind, id) in &read.parts {
+        for (kind, id) in &read {
             part(kind.as_bytes());
             part(&id.to_le_bytes());
         }
@@ -141,55 +121,4 @@ impl Answers {
     fn mac(&self) -> Option<Hmac<Sha256>> {
         Hmac::new_from_slice(&self.secret).ok()
     }
-}
-
-/// What a query reads, noted as it is planned.
-#[derive(Debug, Default)]
-pub(crate) struct Reads(Mutex<Read>);
-
-#[derive(Debug, Default)]
-struct Read {
-    /// Files by "", hot batches by their table: a batch has rows of many.
-    parts: BTreeSet<(String, i64)>,
-    fresh: bool,
-}
-
-impl Reads {
-    /// Files and hot rows of a table.
-    pub(crate) fn note(&self, view: &str, files: &[Arc<LiveFile>], hot: &[Arc<Hot>]) {
-        let mut read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        read.parts.extend(files.iter().map(|file| (String::new(), file.id)));
-        read.parts.extend(hot.iter().map(|hot| (view.to_owned(), hot.batch)));
-    }
-
-    /// Rows that have no name.
-    pub(crate) fn note_fresh(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).fresh = true;
-    }
-}
-
-/// Whether a plan's answer depends on nothing but the rows it reads.
-///
-/// # Errors
-/// None of its own.
-pub(crate) fn is_settled(plan: &LogicalPlan) -> Result<bool> {
-    let mut settled = true;
-    plan.apply_with_subqueries(|node| {
-        settled &= match node {
-            LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) | LogicalPlan::Statement(_) => false,
-            LogicalPlan::TableScan(scan) => scan.table_name.schema().is_none_or(|schema| schema == crate::query::engine::PUBLIC),
-            _ => true,
-        };
-        node.apply_expressions(|expression| {
-            expression.apply(|part| {
-                settled &= match part {
-                    Expr::ScalarFunction(call) => call.func.signature().volatility == Volatility::Immutable,
-                    Expr::ScalarVariable(..) | Expr::Placeholder(_) => false,
-                    _ => true,
-                };
-                Ok(if settled { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
-            })
-        })
-    })?;
-    Ok(settled)
 }

@@ -8,10 +8,7 @@ use datafusion::catalog::{MemTable, MemorySchemaProvider, SchemaProvider};
 use datafusion::error::Result;
 use pganalytics_views::{INTERVAL_MS, Kind, SERVER, Scope, TS, Type};
 
-use crate::model::shape::Shapes;
-
-/// The schema that these tables are in.
-pub(crate) const SCHEMA: &str = "pganalytics";
+use crate::model::Shapes;
 
 /// Both tables.
 pub(crate) fn dictionary(shapes: &Shapes) -> Result<Arc<dyn SchemaProvider>> {

@@ -5,8 +5,8 @@ use arrow::error::ArrowError;
 use datafusion::common::{Diagnostic, SchemaError};
 use datafusion::error::DataFusionError;
 
-use crate::model::shape::Shapes;
-use crate::query::question::{Position, QueryError, QueryErrorKind};
+use super::question::{Position, QueryError, QueryErrorKind};
+use crate::model::Shapes;
 
 /// DataFusion's words where queries have put more on disk than they may: it has no kind of error for that.
 const SPILLED_TOO_MUCH: &str = "during the spilling process has exceeded the allowable limit";

@@ -2,12 +2,28 @@
 //! Uses: everything below it: `present`, `parquet`, `rollup`, `meta`, `model`; never `maintain` or `write`.
 //! Used by: `lake`.
 
-pub(crate) mod answers;
-pub(crate) mod dictionary;
-pub(crate) mod engine;
-pub(crate) mod failure;
-pub(crate) mod functions;
-pub(crate) mod question;
-pub(crate) mod recent;
-pub(crate) mod spill;
-pub(crate) mod table;
+mod answers;
+mod cache;
+mod dictionary;
+mod engine;
+mod failure;
+mod functions;
+mod guard;
+mod question;
+mod reads;
+mod recent;
+mod schemas;
+mod session;
+mod settled;
+mod spill;
+mod stored;
+mod summing;
+mod table;
+mod tables;
+
+pub(crate) use answers::Answers;
+pub use cache::{AnswerCache, MAX_KEPT};
+pub use engine::QUERIES_AT_ONCE;
+pub(crate) use engine::{Engine, Limits};
+pub use question::{Answer, Position, Query, QueryError, QueryErrorKind};
+pub(crate) use spill::Spill;

@@ -1,49 +1,41 @@
 //! The part of a rollup's table that is not summed to its end yet.
 //!
 //! # Promise
-//! The rows are what [`crate::rollup::binning`] promises: one a key and bin, exactly the aggregate of the view's rows at the query's moment.
+//! The rows are what [`crate::rollup`] promises: one a key and bin, exactly the aggregate of the view's rows at the query's moment.
 //!
 //! # How
 //! Partial rows come from three places: several rollup files of one day, files of the view that are in no rollup yet, and hot rows.
-//! The latter two are summed as they are read. All meet in one merge by (server, labels…, ts), and a [`Combiner`] leaves one row of each
+//! The latter two are summed as they are read. All meet in one merge by (server, labels…, ts), and a [`crate::rollup::Combiner`] leaves one row of each
 //! key and bin. Only the columns that the query needs are read, with those their sums need; filters on the key go down to the files,
 //! since a key's rows pass or fail together.
 //!
 //! To DataFusion this is a leaf: its optimizer must not put a filter on a sum below the summing, nor take the merge apart.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::Session;
 use datafusion::common::DFSchema;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr};
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::union::UnionExec;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
-use futures::StreamExt as _;
 use pganalytics_views::{SERVER, TS};
 
-use crate::catalog::files::LiveFile;
-use crate::decode::shaped::{Extent, Hot};
-use crate::model::shape::Shape;
-use crate::parquet::draft::ASCENDING;
-use crate::parquet::reader::{Files, pruned};
-use crate::present::snapshot::Contents;
-use crate::rollup::binning::{Binning, Combiner, Narrowed};
+use super::summing::{Step, Summing, internal};
+use crate::model::{Extent, Hot, LiveFile, Shape, day};
+use crate::parquet::{ASCENDING, Files, pruned};
+use crate::present::Contents;
+use crate::rollup::{Binning, Narrowed};
 
 /// Where a rollup's newest rows come from: what the view has that no rollup file holds.
 #[derive(Debug)]
@@ -77,8 +69,7 @@ impl Unsummed {
         let files = pruned(&files, |part| &part.0, predicate, schema);
         let hot = pruned(&hot, |part| &part.0, predicate, schema);
         let extents = files.iter().map(|part| &part.0).chain(hot.iter().map(|part| &part.0));
-        let days =
-            extents.flat_map(|extent| crate::decode::shaped::day(extent.min_ts)..=crate::decode::shaped::day(extent.max_ts)).collect();
+        let days = extents.flat_map(|extent| day::of(extent.min_ts)..=day::of(extent.max_ts)).collect();
         Pending {
             files: files.iter().map(|part| Arc::clone(&part.1)).collect(),
             hot: hot.iter().map(|part| Arc::clone(&part.1)).collect(),
@@ -148,100 +139,4 @@ fn order(binning: &Binning) -> Result<LexOrdering> {
         PhysicalSortExpr::new(Arc::new(Column::new(name, *at)), ASCENDING)
     });
     LexOrdering::new(sorted).ok_or_else(|| DataFusionError::Internal(format!("a rollup without {SERVER} and {TS}")))
-}
-
-fn internal(error: anyhow::Error) -> DataFusionError {
-    DataFusionError::External(error.into())
-}
-
-/// What happens to the rows of a plan.
-#[derive(Debug, Clone)]
-enum Step {
-    /// These columns are kept.
-    Narrow(Vec<usize>),
-    /// Rows of the view become partial rows.
-    Partials,
-    /// Sorted partial rows become the rollup's, of which these columns are shown.
-    Combine(Vec<usize>),
-}
-
-/// A step over a plan, which the optimizer does not see.
-#[derive(Debug)]
-struct Summing {
-    input: Arc<dyn ExecutionPlan>,
-    binning: Arc<Binning>,
-    step: Step,
-    properties: Arc<PlanProperties>,
-}
-
-impl Summing {
-    fn new(input: Arc<dyn ExecutionPlan>, binning: Arc<Binning>, step: Step) -> Self {
-        let partitions = input.properties().partitioning.partition_count();
-        let schema = match &step {
-            // Columns of the schema that they come from, so there is no error to meet.
-            Step::Narrow(columns) => input.schema().project(columns).map(Arc::new).unwrap_or_else(|_| input.schema()),
-            Step::Partials => Arc::clone(binning.schema()),
-            Step::Combine(columns) => binning.schema().project(columns).map(Arc::new).unwrap_or_else(|_| Arc::clone(binning.schema())),
-        };
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(schema),
-            Partitioning::UnknownPartitioning(partitions),
-            EmissionType::Incremental,
-            Boundedness::Bounded,
-        );
-        Self { input, binning, step, properties: Arc::new(properties) }
-    }
-}
-
-impl DisplayAs for Summing {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RollupExec: rows of recent days, summed as they are read")
-    }
-}
-
-impl ExecutionPlan for Summing {
-    fn name(&self) -> &'static str {
-        "RollupExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        Vec::new()
-    }
-
-    fn apply_expressions(&self, _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self)
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let rows = self.input.execute(partition, context)?;
-        let binning = Arc::clone(&self.binning);
-        let schema = Arc::clone(self.properties.eq_properties.schema());
-        let rows = match self.step.clone() {
-            Step::Narrow(columns) => rows.map(move |rows| Ok(rows?.project(&columns)?)).boxed(),
-            Step::Partials => rows.map(move |rows| binning.partials(&rows?).map_err(internal)).boxed(),
-            Step::Combine(shown) => {
-                let state = Some((rows, Combiner::new(binning)));
-                let combined = futures::stream::try_unfold(state, |state| async move {
-                    let Some((mut rows, mut combiner)) = state else { return Ok(None) };
-                    match rows.next().await {
-                        Some(batch) => {
-                            let done = combiner.push(&batch?).map_err(internal)?;
-                            Ok::<_, DataFusionError>(Some((done, Some((rows, combiner)))))
-                        }
-                        None => Ok(combiner.finish().map(|last| (last, None))),
-                    }
-                });
-                combined.map(move |rows| Ok(rows?.project(&shown)?)).boxed()
-            }
-        };
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
-    }
 }

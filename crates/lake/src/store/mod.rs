@@ -25,10 +25,13 @@ use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt as _, RetryConfig, WriteMultipart};
 use url::Url;
 
-use crate::catalog::files::{FOLDER, UNFINISHED};
 use crate::meta::Meta;
 use crate::meta::database::Database;
 
+/// The folder of the Parquet files within the data folder.
+pub(crate) const FOLDER: &str = "lake";
+/// What a file is called until it is complete.
+pub(crate) const UNFINISHED: &str = "tmp";
 /// Bytes of a part of an upload; smaller files go in one request. S3 takes 10,000 parts, so a file may have 80 GB.
 const PART: usize = 8 << 20;
 /// Parts on their way at once: with the one being read, what an upload takes of memory.

@@ -2,5 +2,17 @@
 //! Uses: `present`, `catalog`, `decode`, `meta`, `model`.
 //! Used by: `maintain`, `lake`.
 
-pub(crate) mod ingest;
-pub(crate) mod skew;
+mod error;
+mod ingest;
+mod marks;
+mod prepare;
+mod room;
+mod sighting;
+mod skew;
+mod trouble;
+mod writer;
+
+pub use error::IngestError;
+pub(crate) use ingest::Intake;
+pub use ingest::{Ack, Sender};
+pub(crate) use room::Rooms;

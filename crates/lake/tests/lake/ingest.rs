@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use pganalytics_lake::arrow::array::{Int64Array, RecordBatch, StringArray};
 use pganalytics_lake::arrow::datatypes::{Field, Schema};
-use pganalytics_lake::{IngestError, Lake, LakeOptions, ServerRole};
+use pganalytics_lake::{IngestError, Lake, LakeOptions, RowsError, ServerRole};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -127,7 +127,7 @@ async fn a_batch_that_is_wrong_is_refused_whole() {
 
     let unknown_view = [good.clone(), ("pg_stat_nothing".to_owned(), good.1.clone())];
     let error = world.ingest(batch_of(COLLECTOR, 1, &unknown_view)).await.unwrap_err();
-    assert!(matches!(&error, IngestError::UnknownView { view, .. } if view == "pg_stat_nothing"), "{error}");
+    assert!(matches!(&error, IngestError::Rows(RowsError::UnknownView { view, .. }) if view == "pg_stat_nothing"), "{error}");
 
     let unknown_column = changed(&|rows| {
         let mut fields: Vec<_> = rows.schema().fields().iter().cloned().collect();
@@ -137,7 +137,7 @@ async fn a_batch_that_is_wrong_is_refused_whole() {
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
     });
     let error = world.ingest(batch_of(COLLECTOR, 1, &[unknown_column])).await.unwrap_err();
-    assert!(matches!(&error, IngestError::UnknownColumn { column, .. } if column == "surprise"), "{error}");
+    assert!(matches!(&error, IngestError::Rows(RowsError::UnknownColumn { column, .. }) if column == "surprise"), "{error}");
 
     let other_type = changed(&|rows| {
         let mut fields: Vec<_> = rows.schema().fields().iter().cloned().collect();
@@ -147,7 +147,7 @@ async fn a_batch_that_is_wrong_is_refused_whole() {
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
     });
     let error = world.ingest(batch_of(COLLECTOR, 1, &[good.clone(), other_type])).await.unwrap_err();
-    assert!(matches!(&error, IngestError::UnknownColumn { column, .. } if column == "calls"), "{error}");
+    assert!(matches!(&error, IngestError::Rows(RowsError::UnknownColumn { column, .. }) if column == "calls"), "{error}");
 
     let no_server = changed(&|rows| rows.project(&[0, 2, 3]).unwrap());
     let error = world.ingest(batch_of(COLLECTOR, 1, &[no_server])).await.unwrap_err();
