@@ -6,7 +6,7 @@ use super::files::paths;
 use crate::meta::database::statement;
 use crate::meta::{Meta, explain};
 use crate::model::LiveFile;
-use crate::store::Store;
+use crate::store::{PROBE, Store};
 
 /// A file that no catalog names is left alone this long: it may be about to be registered, and clocks may differ by hours.
 const ORPHAN_AFTER: TimeDelta = TimeDelta::hours(24);
@@ -36,7 +36,7 @@ pub(crate) async fn delete_orphans(meta: &Meta, store: &Store, now: DateTime<Utc
     let known = paths(meta).await?;
     let mut orphans = 0;
     for file in listed {
-        let is_ours = file.path.starts_with("table=") || file.path.starts_with("pganalytics-probe");
+        let is_ours = file.path.starts_with("table=") || file.path.starts_with(PROBE);
         if is_ours && !known.contains(&file.path) && file.modified < now - ORPHAN_AFTER {
             store.delete(&file.path).await?;
             orphans += 1;

@@ -8,7 +8,7 @@ use sqlx::SqlStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 use super::database::{Database, statement};
-use super::explain;
+use super::remedy::explain;
 
 type Known = &'static [(i64, &'static str, &'static str)];
 

@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::database::statement;
+use super::error::MetaError;
+use super::handle::Meta;
+use super::time::{micros, time};
 use super::users::{Row, User};
-use super::{Meta, MetaError, micros, time};
 
 /// A login that has not expired, of a user who is not disabled.
 #[derive(Debug, Clone, PartialEq, Eq)]

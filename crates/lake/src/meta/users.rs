@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::database::{Transaction, statement};
-use super::{Meta, MetaError, Role, micros, time};
+use super::error::MetaError;
+use super::handle::Meta;
+use super::role::{Role, UnknownWord};
+use super::time::{micros, time};
 
 /// A person who may log in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -142,7 +145,7 @@ async fn keep_an_admin(transaction: &mut Transaction, name: &str, changed: u64) 
 
 /// A role from the store.
 pub(super) fn role(word: &str) -> Result<Role, MetaError> {
-    word.parse().map_err(|error: super::UnknownWord| MetaError::Store(error.into()))
+    word.parse().map_err(|error: UnknownWord| MetaError::Store(error.into()))
 }
 
 /// A user as the store has it.

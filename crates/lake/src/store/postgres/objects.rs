@@ -1,38 +1,31 @@
-//! History in the meta store's PostgreSQL, for who has no object store: an [`ObjectStore`] over two tables.
-//!
-//! An object is a row of `objects` and its content in rows of `object_pieces`, [`PIECE`] bytes each but the last, so that a range is read
-//! without the rest. An object is written in one transaction, in parts too: it appears whole with the commit, or never.
+//! The object store over the two tables.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{
     Attributes, CopyOptions, Error, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use sqlx::PgPool;
-use tokio::sync::Mutex;
 
-use crate::meta::micros;
+use super::pieces::{NAME, PIECE, add_pieces, begin_object, failed};
+use super::upload::Upload;
 
-/// Bytes of a piece: large enough that a day's file is hundreds of rows, small enough that a page's bytes do not read much more.
-const PIECE: u64 = 256 << 10;
-/// What errors say they come from.
-const NAME: &str = "PostgreSQL";
+/// The objects of a database.
 
 #[derive(Debug, Clone)]
-pub(super) struct Objects {
+pub(crate) struct Objects {
     pool: PgPool,
 }
 
 impl Objects {
-    pub(super) fn new(pool: PgPool) -> Self {
+    pub(crate) fn new(pool: PgPool) -> Self {
         Self { pool }
     }
 
@@ -49,15 +42,7 @@ impl Objects {
 
     async fn write(&self, location: &Path, content: &[u8]) -> Result<()> {
         let mut transaction = begin_object(&self.pool, location, content.len() as u64).await?;
-        for (piece, body) in content.chunks(PIECE as usize).enumerate() {
-            sqlx::query("insert into object_pieces (path, piece, body) values ($1, $2, $3)")
-                .bind(location.as_ref())
-                .bind(piece as i64)
-                .bind(body)
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed)?;
-        }
+        add_pieces(&mut transaction, location, 0, content).await?;
         transaction.commit().await.map_err(failed)
     }
 
@@ -87,24 +72,6 @@ impl Objects {
     }
 }
 
-/// A transaction in which an object is new and has no pieces yet.
-async fn begin_object(pool: &PgPool, location: &Path, size: u64) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
-    let mut transaction = pool.begin().await.map_err(failed)?;
-    sqlx::query("delete from objects where path = $1").bind(location.as_ref()).execute(&mut *transaction).await.map_err(failed)?;
-    sqlx::query("insert into objects (path, size, modified) values ($1, $2, $3)")
-        .bind(location.as_ref())
-        .bind(size.cast_signed())
-        .bind(micros(Utc::now()))
-        .execute(&mut *transaction)
-        .await
-        .map_err(failed)?;
-    Ok(transaction)
-}
-
-fn failed(error: sqlx::Error) -> Error {
-    Error::Generic { store: NAME, source: Box::new(error) }
-}
-
 fn meta(location: Path, size: i64, modified: i64) -> ObjectMeta {
     let last_modified = DateTime::from_timestamp_micros(modified).unwrap_or_default();
     ObjectMeta { location, last_modified, size: size.unsigned_abs(), e_tag: None, version: None }
@@ -128,8 +95,7 @@ impl ObjectStore for Objects {
 
     async fn put_multipart_opts(&self, location: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
         let transaction = begin_object(&self.pool, location, 0).await?;
-        let state = Sending { transaction: Some(transaction), part: None, size: 0 };
-        Ok(Box::new(Upload { state: Arc::new(Mutex::new(state)), location: location.clone(), next: 0 }))
+        Ok(Box::new(Upload::new(transaction, location.clone())))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -204,75 +170,5 @@ impl ObjectStore for Objects {
 
     async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
         Err(Error::NotImplemented { operation: "copy".into(), implementer: NAME.into() })
-    }
-}
-
-/// An upload in parts: one transaction, which ends with the last part. All parts but the last are of one size, in whole pieces.
-#[derive(Debug)]
-struct Upload {
-    state: Arc<Mutex<Sending>>,
-    location: Path,
-    next: u64,
-}
-
-#[derive(Debug)]
-struct Sending {
-    transaction: Option<sqlx::Transaction<'static, sqlx::Postgres>>,
-    /// Bytes of a part; none until the first has come.
-    part: Option<u64>,
-    size: u64,
-}
-
-fn uneven() -> Error {
-    Error::Generic { store: NAME, source: "parts of an upload must be of one size, in whole pieces".into() }
-}
-
-#[async_trait]
-impl MultipartUpload for Upload {
-    fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        let (state, location, at) = (Arc::clone(&self.state), self.location.clone(), self.next);
-        self.next += 1;
-        let length = data.content_length() as u64;
-        Box::pin(async move {
-            let mut state = state.lock().await;
-            // The first part is put first, and says what a part is.
-            let part = *state.part.get_or_insert(length);
-            if at > 0 && (part % PIECE != 0 || length > part) {
-                return Err(uneven());
-            }
-            state.size = state.size.max(at * part + length);
-            let transaction = state.transaction.as_mut().ok_or_else(uneven)?;
-            for (piece, body) in Bytes::from(data).chunks(PIECE as usize).enumerate() {
-                sqlx::query("insert into object_pieces (path, piece, body) values ($1, $2, $3)")
-                    .bind(location.as_ref())
-                    .bind((at * part / PIECE + piece as u64).cast_signed())
-                    .bind(body)
-                    .execute(&mut **transaction)
-                    .await
-                    .map_err(failed)?;
-            }
-            Ok(())
-        })
-    }
-
-    async fn complete(&mut self) -> Result<PutResult> {
-        let mut state = self.state.lock().await;
-        let size = state.size;
-        let mut transaction = state.transaction.take().ok_or_else(uneven)?;
-        sqlx::query("update objects set size = $2 where path = $1")
-            .bind(self.location.as_ref())
-            .bind(size.cast_signed())
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed)?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(PutResult { e_tag: None, version: None })
-    }
-
-    async fn abort(&mut self) -> Result<()> {
-        match self.state.lock().await.transaction.take() {
-            Some(transaction) => transaction.rollback().await.map_err(failed),
-            None => Ok(()),
-        }
     }
 }
