@@ -13,6 +13,18 @@
 //! lake/table=<view>/date=<YYYY-MM-DD>/<id>.parquet   sorted by (server, labels…, ts); plain Parquet for any reader
 //! spill/                                          what queries put on disk while they run; see `spill`
 //! ```
+//! # The rooms
+//! From top to bottom; a room uses only rooms that stand below it, which a test proves (`tests/lake/rooms.rs`).
+//! ```text
+//! lake        opened, fed, asked, closed         options     what it is opened with
+//! query       a question's way                   maintain    the work in the background
+//! write       a batch's way
+//! present     what is readable at one moment
+//! catalog     which files and batches are live   parquet     how files are written and read
+//! store       where files lie                    decode      batches as rows     rollup   sums over bins
+//! meta        users, tokens, servers, statements model       plain values
+//! threads     threads apart from requests
+//! ```
 //! DataFusion's generic code is named in this crate only; what others need of Arrow is re-exported as [`arrow`].
 
 mod catalog;

@@ -1,4 +1,4 @@
-//! Which files are the history, and who may change that.
+//! What the meta store says of the history: its files, its hot batches, its version, and the lease under which it changes.
 //! Uses: `store`, `meta`, `model`.
 //! Used by: `present`, `write`, `maintain`, `lake`.
 

@@ -1,6 +1,6 @@
-//! A batch's bytes as rows in the tables' shapes, checked.
+//! Batches as rows in the tables' shapes, checked. It stands below `present`, which decodes batches that other replicas took.
 //! Uses: `model`.
-//! Used by: `write`, `present`, `maintain`.
+//! Used by: `present`, `write`, `maintain`.
 
 mod error;
 mod shaped;

@@ -156,7 +156,7 @@ impl Lake {
             stats.duplicates = intake.duplicates.load(Ordering::Relaxed);
         }
         stats.queries = self.0.engine.queries.load(Ordering::Relaxed);
-        stats.kept_answers = self.0.engine.kept.load(Ordering::Relaxed);
+        stats.kept_answers = self.0.engine.kept();
         stats.failed_queries = self.0.engine.failed.load(Ordering::Relaxed);
         stats.running_queries = self.0.engine.running();
         stats

@@ -1,5 +1,5 @@
-//! The lake as its users see it: opened, fed, asked, closed.
-//! Uses: every room below. Used by: nobody here; it is what the crate hands out.
+//! The lake as its users hold it: opened, fed, asked, closed.
+//! Uses: every room below. Used by: other crates, through `lib.rs`.
 
 mod facade;
 mod folder;

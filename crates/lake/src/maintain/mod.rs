@@ -1,5 +1,5 @@
-//! What runs behind: hot rows become files, files become larger, old days leave, and the whole is verified.
-//! Uses: everything below it: `write`, `present`, `catalog`, `parquet`, `rollup`, `store`, `meta`, `model`; never `query`.
+//! The work in the background: hot rows become files, small files become larger ones, old days leave, and the whole is verified.
+//! Uses: `write`, `present`, `catalog`, `parquet`, `store`, `decode`, `rollup`, `meta`, `model`, `threads`. Never `query`.
 //! Used by: `lake`.
 
 mod compaction;

@@ -4,7 +4,7 @@
 //! What a method has returned is durable. The store is one SQLite file in the data folder, or a PostgreSQL that replicas share; the
 //! statements are the same ([`database`]). Nothing here knows HTTP or how a hash is made.
 //!
-//! Uses: no other room. Used by: every room but `model`.
+//! Uses: no other room. Used by: every room above it but `decode`, `rollup` and `parquet`.
 
 mod address;
 mod attempts;

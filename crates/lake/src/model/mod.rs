@@ -1,6 +1,6 @@
-//! The nouns: plain values, no I/O.
+//! The nouns: plain values without I/O.
 //! Uses: no other room.
-//! Used by: every room but `meta` and `store`.
+//! Used by: every room above it.
 
 mod change;
 pub(crate) mod day;

@@ -1,6 +1,6 @@
-//! The history's files as they are written and read.
+//! The history's Parquet files: their format, how one is written, how they are read.
 //! Uses: `store`, `model`.
-//! Used by: `query`, `maintain`, `present`.
+//! Used by: `present`, `query`, `maintain`, `lake`.
 
 mod blame;
 mod draft;

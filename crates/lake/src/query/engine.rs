@@ -12,31 +12,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use datafusion::catalog::SchemaProvider;
-use datafusion::common::utils::memory::RecordBatchMemoryCounter;
-use datafusion::error::Result;
-use datafusion::execution::TaskContext;
-use datafusion::execution::context::SQLOptions;
-use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, TrackConsumersPool};
-use datafusion::execution::runtime_env::RuntimeEnv;
-use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
-use datafusion::sql::parser::Statement;
-use futures::StreamExt as _;
+use datafusion::error::DataFusionError;
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::answers::{Answers, Rows};
-use super::dictionary::dictionary;
+use super::answers::Answers;
+use super::executor::Executor;
 use super::failure::{failure, is_reading};
-use super::guard::{one_statement, parameters};
+use super::guard::one_statement;
 use super::question::{Answer, Query, QueryError, QueryErrorKind};
-use super::reads::Reads;
-use super::session::session;
-use super::settled::is_settled;
 use super::spill::Spill;
-use super::tables::{Tables, catalog};
 use crate::meta::Remedy;
 use crate::model::{LiveFile, Shapes};
 use crate::parquet::{Blame, Files};
@@ -49,12 +34,6 @@ const AWAY: &str = "see that the object store is up, and that its bucket and the
 pub const QUERIES_AT_ONCE: usize = 4;
 /// Stack of a query's thread, for statements that nest as deep as [`super::guard::MAX_TOKENS`] allows; untouched pages cost nothing.
 const STACK: usize = 64 << 20;
-/// Bytes of an answer's rows in memory, whatever their number: longer answers are cut like those of too many rows.
-const MAX_ANSWER: usize = 64 << 20;
-/// Consumers of memory that are named when it does not suffice.
-const NAMED_CONSUMERS: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN;
-/// Rows in an answer to a question that does not say how many: more than any person reads.
-const UNASKED_ROWS: usize = 10_000;
 
 /// What queries may use.
 #[derive(Debug, Clone, Copy)]
@@ -70,25 +49,16 @@ pub(crate) struct Limits {
 /// Answers queries.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    template: SessionState,
-    dictionary: Arc<dyn SchemaProvider>,
     shapes: Arc<Shapes>,
     present: Arc<Present>,
     follower: Arc<Follower>,
     files: Files,
-    answers: Option<Answers>,
-    /// The memory and disk of queries.
-    runtime: Arc<RuntimeEnv>,
-    /// Held while a query may put something there.
-    _spill: Spill,
+    executor: Executor,
     deadline: Duration,
-    max_rows: usize,
     turns: Arc<Semaphore>,
     threads: Threads,
     pub(crate) queries: AtomicU64,
     pub(crate) failed: AtomicU64,
-    /// Answers that were kept, among [`Self::queries`].
-    pub(crate) kept: AtomicU64,
 }
 
 impl Engine {
@@ -101,27 +71,25 @@ impl Engine {
         spill: Spill,
         answers: Option<Answers>,
     ) -> anyhow::Result<Self> {
-        let template = session(limits.memory)?;
-        let memory = Arc::new(TrackConsumersPool::new(FairSpillPool::new(limits.memory), NAMED_CONSUMERS));
-        let runtime = files.runtime(memory, Arc::new(spill.disk().build()?));
+        let limited = (limits.memory, limits.max_rows);
+        let executor = Executor::new(limited, Arc::clone(&shapes), Arc::clone(&present), files.clone(), spill, answers)?;
         Ok(Self {
-            template,
-            dictionary: dictionary(&shapes)?,
             shapes,
             present,
             follower,
-            runtime,
             files,
-            _spill: spill,
-            answers,
+            executor,
             deadline: limits.deadline,
-            max_rows: limits.max_rows,
             turns: Arc::new(Semaphore::new(QUERIES_AT_ONCE)),
             threads: Threads::of_queries(STACK).context("for queries")?,
             queries: AtomicU64::new(0),
             failed: AtomicU64::new(0),
-            kept: AtomicU64::new(0),
         })
+    }
+
+    /// Answers that were kept, among [`Self::queries`].
+    pub(crate) fn kept(&self) -> u64 {
+        self.executor.kept.load(Ordering::Relaxed)
     }
 
     /// Queries that run at this moment.
@@ -165,91 +133,30 @@ impl Engine {
             return Err(QueryError::new(QueryErrorKind::Store, "the store does not answer at the moment").hint(hint));
         }
         let snapshot = self.present.snapshot();
-        match self.execute(statement, &query, snapshot.clone()).await {
+        match self.executor.execute(statement, &query, snapshot.clone()).await {
             Ok((schema, batches, truncated)) => Ok(Answer { schema, batches, truncated, elapsed: began.elapsed() }),
-            Err(error) => {
-                let failure = failure(&error, &self.shapes);
-                if is_reading(&error) {
-                    let files: Vec<Arc<LiveFile>> = snapshot.values().flat_map(|contents| contents.files.iter().cloned()).collect();
-                    match self.files.blame(&error, &files).await {
-                        Some(Blame::Damaged { file, remedy }) => {
-                            tracing::error!(error = file, remedy, "read files for a query");
-                            let message = format!("{file}: {}", failure.message);
-                            return Err(QueryError::new(QueryErrorKind::Damaged, message).hint(remedy));
-                        }
-                        Some(Blame::Away(reason)) => {
-                            tracing::warn!(error = reason, "read files for a query");
-                            return Err(
-                                QueryError::new(QueryErrorKind::Store, "the history's files cannot be read at the moment").hint(AWAY)
-                            );
-                        }
-                        None => {}
-                    }
-                }
-                Err(failure)
-            }
+            Err(error) => Err(self.explained(&error, &snapshot).await),
         }
     }
 
-    async fn execute(&self, statement: Statement, query: &Query, snapshot: Snapshot) -> Result<Rows> {
-        let began = Instant::now();
-        let reads = Arc::new(Reads::default());
-        let max_rows = query.max_rows.unwrap_or(UNASKED_ROWS).min(self.max_rows);
-        let mut state = self.template.clone();
-        state.register_catalog_list(catalog(self.tables(snapshot, Arc::clone(&reads)), Arc::clone(&self.dictionary))?);
-        state.mark_start_execution();
-        let plan = state.statement_to_plan(statement).await?;
-        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(&plan)?;
-        let plan = plan.with_param_values(parameters(query)?)?;
-        let answers = self.answers.as_ref().filter(|_| is_settled(&plan).unwrap_or_default());
-        let plan = match plan {
-            LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) => plan,
-            // One row more than may be given, to know whether there are more.
-            plan => LogicalPlanBuilder::from(plan).limit(0, Some(max_rows.saturating_add(1)))?.build()?,
-        };
-        let plan = state.create_physical_plan(&plan).await?;
-        // What is read is known by now, and nothing of it was read yet.
-        let kept = answers.and_then(|answers| Some((answers, answers.name(query, max_rows, &plan.schema(), &reads)?)));
-        if let Some((answers, name)) = &kept
-            && let Some(rows) = answers.get(name).await
-        {
-            self.kept.fetch_add(1, Ordering::Relaxed);
-            return Ok(rows);
+    /// What an error means; of one from reading files, which file or store it comes from.
+    async fn explained(&self, error: &DataFusionError, snapshot: &Snapshot) -> QueryError {
+        let failure = failure(error, &self.shapes);
+        if !is_reading(error) {
+            return failure;
         }
-        let rows = self.rows(&state, plan, max_rows).await?;
-        if let Some((answers, name)) = kept {
-            answers.put(name, &rows, began.elapsed());
-        }
-        Ok(rows)
-    }
-
-    /// Runs a plan, up to so many rows.
-    async fn rows(&self, state: &SessionState, plan: Arc<dyn ExecutionPlan>, max_rows: usize) -> Result<Rows> {
-        let context = TaskContext::from(state).with_runtime(Arc::clone(&self.runtime));
-        let held = MemoryConsumer::new("the answer").register(&self.runtime.memory_pool);
-        let mut counter = RecordBatchMemoryCounter::new();
-        let mut rows = execute_stream(plan, Arc::new(context))?;
-        let schema = rows.schema();
-        let (mut batches, mut count) = (Vec::new(), 0);
-        while let Some(batch) = rows.next().await {
-            let batch = batch?;
-            let left = max_rows - count;
-            if batch.num_rows() > left {
-                batches.push(batch.slice(0, left));
-                return Ok((schema, batches, true));
+        let files: Vec<Arc<LiveFile>> = snapshot.values().flat_map(|contents| contents.files.iter().cloned()).collect();
+        match self.files.blame(error, &files).await {
+            Some(Blame::Damaged { file, remedy }) => {
+                tracing::error!(error = file, remedy, "read files for a query");
+                let message = format!("{file}: {}", failure.message);
+                QueryError::new(QueryErrorKind::Damaged, message).hint(remedy)
             }
-            if held.size() > MAX_ANSWER && batch.num_rows() > 0 {
-                return Ok((schema, batches, true));
+            Some(Blame::Away(reason)) => {
+                tracing::warn!(error = reason, "read files for a query");
+                QueryError::new(QueryErrorKind::Store, "the history's files cannot be read at the moment").hint(AWAY)
             }
-            count += batch.num_rows();
-            held.try_grow(counter.count_batch(&batch))?;
-            batches.push(batch);
+            None => failure,
         }
-        Ok((schema, batches, false))
-    }
-
-    fn tables(&self, snapshot: Snapshot, reads: Arc<Reads>) -> Tables {
-        let (shapes, files, present) = (Arc::clone(&self.shapes), self.files.clone(), Arc::clone(&self.present));
-        Tables { shapes, files, present, snapshot, reads }
     }
 }

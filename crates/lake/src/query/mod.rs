@@ -1,11 +1,12 @@
-//! A question's way: from its text to the rows of its answer.
-//! Uses: everything below it: `present`, `parquet`, `rollup`, `meta`, `model`; never `maintain` or `write`.
-//! Used by: `lake`.
+//! A question's way: what may be asked, the tables it reads, the plan that answers it, and answers that were kept.
+//! Uses: `present`, `parquet`, `rollup`, `meta`, `model`, `threads`. Never `maintain` or `write`: a question changes nothing.
+//! Used by: `options`, `lake`.
 
 mod answers;
 mod cache;
 mod dictionary;
 mod engine;
+mod executor;
 mod failure;
 mod functions;
 mod guard;

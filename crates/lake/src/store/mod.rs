@@ -5,7 +5,7 @@
 //! is the catalog's to say. Credentials come from where each provider's own tools take them (environment, files they name, the machine's
 //! or the workload's identity), never from the URL.
 //!
-//! Uses: `meta`, for the PostgreSQL that may hold the files. Used by: `catalog`, `parquet`, `maintain`, `lake`.
+//! Uses: `meta`, for the PostgreSQL that may hold the files. Used by: `catalog`, `parquet`, `maintain`, `options`, `lake`.
 
 mod cloud;
 mod files;
@@ -14,5 +14,5 @@ mod postgres;
 mod publish;
 mod url;
 
+pub use self::url::{StoreUrl, StoreUrlError};
 pub(crate) use files::{Listed, PROBE, Store, UNFINISHED};
-pub use url::{StoreUrl, StoreUrlError};

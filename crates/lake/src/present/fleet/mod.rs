@@ -1,7 +1,7 @@
 //! The newest state of every server, apart from the history.
 //!
 //! # Promise
-//! `pganalytics_fleet` and `pganalytics_fleet_minutes` are what the history's rows of the last hour say (of the last [`FACTS`] for sizes and
+//! `pganalytics_fleet` and `pganalytics_fleet_minutes` are what the history's rows of the last hour say (of the last [`state::FACTS`] for sizes and
 //! ages, which rest for long), and asking for them reads no file and no hot row: their cost follows the number of servers alone.
 //!
 //! # How

@@ -18,7 +18,6 @@ use super::pieces::{NAME, PIECE, add_pieces, begin_object, failed};
 use super::upload::Upload;
 
 /// The objects of a database.
-
 #[derive(Debug, Clone)]
 pub(crate) struct Objects {
     pool: PgPool,
