@@ -19,7 +19,7 @@ use crate::present::{Follower, Present, note_fleet};
 use crate::query::{Answers, Engine, Limits, Spill};
 use crate::store::Store;
 use crate::threads::Threads;
-use crate::write::{Intake, Rooms};
+use crate::write::{HotMemory, Intake};
 
 /// The part of their memory that hot rows fill before they are written early: what comes while they are written needs room, too.
 const EARLY: u64 = 2;
@@ -52,9 +52,9 @@ impl Lake {
             "opened"
         );
 
-        let rooms = Arc::new(Rooms::new(Arc::clone(&present), hot, Arc::clone(&early)));
+        let hot_memory = Arc::new(HotMemory::new(Arc::clone(&present), hot, Arc::clone(&early)));
         let (intake, writer) =
-            Intake::start(meta.clone(), Arc::clone(&shapes), Arc::clone(&rooms), Arc::clone(&follower), Arc::clone(&lock)).await?;
+            Intake::start(meta.clone(), Arc::clone(&shapes), Arc::clone(&hot_memory), Arc::clone(&follower), Arc::clone(&lock)).await?;
         let spill = Spill::open(options.spill_folder.as_deref(), &options.folder, options.spill_disk)?;
         let files = Files::open(&store)?;
         let compactor = Compactor {
@@ -79,7 +79,7 @@ impl Lake {
         let upkeep = Upkeep {
             compactor,
             lease: Lease::new(meta.clone()),
-            rooms,
+            hot_memory,
             times: Times { compact_every: options.compact_every, retention: options.retention, query_deadline: options.query_deadline },
             early,
             written: Notify::new(),

@@ -28,7 +28,7 @@ impl Upkeep {
         let mut tick = self.tick().await;
         while let Some(turn) = self.turn(&mut tick, &self.early, stop).await {
             // A call may have come while the rows that it was for were being written.
-            let is_due = turn == Turn::Due || self.compactor.follower.is_enough() || self.rooms.is_full();
+            let is_due = turn == Turn::Due || self.compactor.follower.is_enough() || self.hot_memory.is_full();
             if is_due {
                 self.write().await;
                 self.written.notify_one();

@@ -13,7 +13,7 @@ use super::retention::{self, Retention, RetentionError, RetentionSetting};
 use crate::catalog::{Fence, Lease, files, removal};
 use crate::meta::explain;
 use crate::model::{Compaction, Expiry};
-use crate::write::Rooms;
+use crate::write::HotMemory;
 
 /// How much longer than a query's deadline a replaced file is kept.
 const GRACE_FACTOR: u32 = 2;
@@ -34,7 +34,7 @@ pub(crate) struct Times {
 pub(crate) struct Upkeep {
     pub(crate) compactor: Compactor,
     pub(crate) lease: Lease,
-    pub(crate) rooms: Arc<Rooms>,
+    pub(crate) hot_memory: Arc<HotMemory>,
     pub(crate) times: Times,
     /// Hot rows are to be written before their time.
     pub(crate) early: Arc<Notify>,

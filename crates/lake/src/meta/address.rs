@@ -26,12 +26,12 @@ const PARAMETERS: [&str; 9] = ["sslmode", "sslrootcert", "sslcert", "sslkey", "h
 pub struct DatabaseUrl {
     pub(super) hosts: Vec<PgConnectOptions>,
     shown: String,
-    pub(super) files: Files,
+    pub(super) files: AddressFiles,
 }
 
 /// The files that an address was read from, and what was in them.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct Files {
+pub(super) struct AddressFiles {
     url: Option<PathBuf>,
     password: Option<PathBuf>,
     contents: Vec<String>,
@@ -81,7 +81,7 @@ impl FromStr for DatabaseUrl {
         let user = account.split([':', '@']).next().unwrap_or_default();
         let at = if user.is_empty() { "" } else { "@" };
         let shown = format!("postgresql://{user}{at}{hosts}/{database}");
-        Ok(Self { hosts: options.collect::<Result<_, _>>()?, shown, files: Files::default() })
+        Ok(Self { hosts: options.collect::<Result<_, _>>()?, shown, files: AddressFiles::default() })
     }
 }
 
@@ -119,7 +119,7 @@ impl DatabaseUrl {
     pub fn from_file(file: &Path) -> anyhow::Result<Self> {
         let text = read(file)?;
         let mut url: Self = text.parse().with_context(|| format!("read {}", file.display()))?;
-        url.files = Files { url: Some(file.to_owned()), password: None, contents: vec![text] };
+        url.files = AddressFiles { url: Some(file.to_owned()), password: None, contents: vec![text] };
         Ok(url)
     }
 
@@ -139,7 +139,7 @@ impl DatabaseUrl {
     pub(super) fn renewed(&self) -> anyhow::Result<Self> {
         let url = match &self.files.url {
             Some(file) => Self::from_file(file)?,
-            None => Self { files: Files::default(), ..self.clone() },
+            None => Self { files: AddressFiles::default(), ..self.clone() },
         };
         match &self.files.password {
             Some(file) => url.with_password_file(file),
@@ -149,7 +149,7 @@ impl DatabaseUrl {
 
     /// Whether any of it was read from a file.
     pub(super) fn is_from_files(&self) -> bool {
-        self.files != Files::default()
+        self.files != AddressFiles::default()
     }
 }
 

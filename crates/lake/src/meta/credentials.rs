@@ -101,7 +101,7 @@ impl Meta {
             "select credentials.hash, credentials.collector, credentials.used, credentials.replaced, collectors.name, collectors.revoked
              from credentials join collectors on collectors.id = credentials.collector where credentials.hash = $1",
         );
-        let found: Option<Used> = self.database().optional(select.bind(hash)).await?;
+        let found: Option<CredentialRow> = self.database().optional(select.bind(hash)).await?;
         let found = found.ok_or(CredentialError::Unknown)?;
         match (found.revoked, found.replaced) {
             (Some(_), _) => return Err(CredentialError::CollectorRevoked),
@@ -117,7 +117,7 @@ impl Meta {
         Ok(Credential { collector, name: found.name, hash: found.hash })
     }
 
-    async fn note_first_use(&self, credential: &Used, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    async fn note_first_use(&self, credential: &CredentialRow, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
         let mut transaction = self.database().begin().await?;
         let (id, hash) = (credential.collector.as_slice(), credential.hash.as_slice());
         let lock = statement("update collectors set revoked = revoked where id = $1").bind(id);
@@ -134,7 +134,7 @@ impl Meta {
 }
 
 /// The credential of a hash, whoever has it.
-pub(super) async fn find(transaction: &mut Transaction, hash: &[u8]) -> Result<Option<Known>, sqlx::Error> {
+pub(super) async fn find(transaction: &mut Transaction, hash: &[u8]) -> Result<Option<StoredCredential>, sqlx::Error> {
     transaction.optional(statement("select collector, replaced from credentials where hash = $1").bind(hash)).await
 }
 
@@ -156,12 +156,12 @@ fn uuid(bytes: &[u8]) -> Result<Uuid, MetaError> {
 }
 
 #[derive(sqlx::FromRow)]
-pub(super) struct Known {
+pub(super) struct StoredCredential {
     collector: Vec<u8>,
     replaced: Option<i64>,
 }
 
-impl Known {
+impl StoredCredential {
     /// Whether it is this collector's, and the newest.
     pub(super) fn is_of(&self, collector: Uuid) -> Result<(), CredentialError> {
         match self.replaced {
@@ -173,7 +173,7 @@ impl Known {
 }
 
 #[derive(sqlx::FromRow)]
-struct Used {
+struct CredentialRow {
     hash: Vec<u8>,
     collector: Vec<u8>,
     used: Option<i64>,

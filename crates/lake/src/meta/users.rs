@@ -48,7 +48,7 @@ impl Meta {
     /// When the store fails.
     pub async fn credentials(&self, name: &str) -> Result<Option<Credentials>, MetaError> {
         let sql = "select id, name, role, created, disabled, password_hash from users where name = $1";
-        let found: Option<WithHash> = self.database().optional(statement(sql).bind(name)).await?;
+        let found: Option<RowWithHash> = self.database().optional(statement(sql).bind(name)).await?;
         found.map(|found| Ok(Credentials { user: found.row.user()?, password_hash: found.password_hash })).transpose()
     }
 
@@ -159,7 +159,7 @@ pub(super) struct Row {
 }
 
 #[derive(sqlx::FromRow)]
-struct WithHash {
+struct RowWithHash {
     #[sqlx(flatten)]
     row: Row,
     password_hash: String,

@@ -19,14 +19,14 @@ use anyhow::Context as _;
 use arrow::array::RecordBatch;
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::checksum::ChecksumWriter;
 use super::properties::properties;
-use super::summed::Summed;
 use crate::model::{Extent, LiveFile, Shape, path};
 use crate::store::Store;
 
 /// A file that is being written. Dropped before [`Draft::finish`], it is removed.
 pub(crate) struct Draft {
-    writer: Option<ArrowWriter<Summed<BufWriter<File>>>>,
+    writer: Option<ArrowWriter<ChecksumWriter<BufWriter<File>>>>,
     store: Store,
     unfinished: PathBuf,
     target: String,
@@ -45,7 +45,7 @@ impl Draft {
         let unfinished = store.unfinished(&target)?;
         let file = File::create(&unfinished).with_context(|| format!("create {}", unfinished.display()))?;
         let options = ArrowWriterOptions::new().with_properties(properties(shape)?).with_skip_arrow_metadata(true);
-        let sink = Summed { sink: BufWriter::new(file), hasher: crc32fast::Hasher::new(), bytes: 0 };
+        let sink = ChecksumWriter { sink: BufWriter::new(file), hasher: crc32fast::Hasher::new(), bytes: 0 };
         let writer = ArrowWriter::try_new_with_options(sink, Arc::clone(&shape.stored), options)?;
         Ok(Self {
             writer: Some(writer),

@@ -3,12 +3,12 @@
 //! Used by: `present`, `query`, `maintain`, `lake`.
 
 mod blame;
+mod checksum;
 mod draft;
 mod properties;
 mod pruning;
 mod reader;
 mod sorted;
-mod summed;
 
 pub(crate) use blame::Blame;
 pub(crate) use draft::Draft;

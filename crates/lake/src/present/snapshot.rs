@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::array::RecordBatch;
 use tokio::sync::Notify;
 
-use super::fleet::{FLEET, Fleet, Sums};
+use super::fleet::{FLEET, Fleet, SnapshotSums};
 use crate::model::{Change, Hot, LiveFile, Shape, Stats, TableStats};
 
 /// One table's rows at one moment.
@@ -52,12 +52,12 @@ impl Present {
     }
 
     /// Notes rows of files for the fleet's tables; see [`Fleet::gather`].
-    pub(crate) fn gather(&self, view: &str, rows: &RecordBatch, sums: &mut Sums) {
+    pub(crate) fn gather(&self, view: &str, rows: &RecordBatch, sums: &mut SnapshotSums) {
         self.fleet_lock().gather(view, rows, sums);
     }
 
     /// Counts what was gathered of servers whose rows are all read.
-    pub(crate) fn add(&self, view: &str, sums: Sums) {
+    pub(crate) fn add(&self, view: &str, sums: SnapshotSums) {
         self.fleet_lock().add(view, sums);
     }
 

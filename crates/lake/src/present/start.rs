@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
 
-use super::fleet::{NOTED, Sums};
+use super::fleet::{NOTED, SnapshotSums};
 use super::snapshot::Present;
 use crate::model::Shapes;
 use crate::parquet::Files;
@@ -19,7 +19,7 @@ pub(crate) async fn note_fleet(shapes: &Shapes, present: &Present, files: &Files
         }
         let noted = async {
             let mut rows = files.since(shape, &newest, since)?;
-            let mut sums = Sums::default();
+            let mut sums = SnapshotSums::default();
             while let Some(batch) = rows.next().await {
                 present.gather(view, &batch?, &mut sums);
                 // Rows come by server, so all but the last server's are there.

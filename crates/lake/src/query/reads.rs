@@ -7,10 +7,10 @@ use crate::model::{Hot, LiveFile};
 
 /// What a query reads, noted as it is planned.
 #[derive(Debug, Default)]
-pub(crate) struct Reads(Mutex<Read>);
+pub(crate) struct Reads(Mutex<ReadParts>);
 
 #[derive(Debug, Default)]
-struct Read {
+struct ReadParts {
     /// Files by "", hot batches by their table: a batch has rows of many.
     parts: BTreeSet<(String, i64)>,
     fresh: bool,

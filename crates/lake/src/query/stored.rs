@@ -28,7 +28,7 @@ const HOT_PARTITION_ROWS: usize = 64 << 10;
 
 /// A table's rows as they are held.
 #[derive(Debug)]
-pub(crate) struct Stored {
+pub(crate) struct StoredTable {
     pub(crate) shape: Arc<Shape>,
     pub(crate) contents: Contents,
     /// Of a rollup, the rows that its files do not hold yet.
@@ -39,7 +39,7 @@ pub(crate) struct Stored {
 }
 
 #[async_trait]
-impl TableProvider for Stored {
+impl TableProvider for StoredTable {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.shape.stored)
     }

@@ -1,6 +1,6 @@
 //! The tables of SQL: one for each view, over its hot rows and its files of one moment.
 //!
-//! A table is [`Stored`] rows under a projection that shows nanoseconds as milliseconds. The projection is a plain logical plan,
+//! A table is [`StoredTable`] rows under a projection that shows nanoseconds as milliseconds. The projection is a plain logical plan,
 //! so DataFusion's optimizer sees through it: filters, columns and limits reach the files, and a duration's sum divides once a row of
 //! the columns it needs and no others.
 
@@ -18,7 +18,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::reads::Reads;
 use super::recent::Unsummed;
-use super::stored::Stored;
+use super::stored::StoredTable;
 use crate::model::{NANOSECONDS, Shape};
 use crate::parquet::Files;
 use crate::present::Contents;
@@ -41,20 +41,20 @@ pub(crate) fn table(
     });
     let columns: Vec<Expr> = columns.collect();
     let shows_all_as_stored = (0..columns.len()).all(|at| !shape.is_duration(at));
-    let stored = Arc::new(Stored { shape: Arc::clone(shape), contents, unsummed, files: files.clone(), reads: Arc::clone(reads) });
+    let stored = Arc::new(StoredTable { shape: Arc::clone(shape), contents, unsummed, files: files.clone(), reads: Arc::clone(reads) });
     if shows_all_as_stored {
         return Ok(stored);
     }
     let plan = LogicalPlanBuilder::scan(name, provider_as_source(stored), None)?.project(columns)?.build()?;
-    Ok(Arc::new(Shown(ViewTable::new(plan, None))))
+    Ok(Arc::new(ShownTable(ViewTable::new(plan, None))))
 }
 
 /// A table to whoever asks, and a plan to the optimizer.
 #[derive(Debug)]
-struct Shown(ViewTable);
+struct ShownTable(ViewTable);
 
 #[async_trait]
-impl TableProvider for Shown {
+impl TableProvider for ShownTable {
     fn get_logical_plan(&self) -> Option<Cow<'_, LogicalPlan>> {
         self.0.get_logical_plan()
     }

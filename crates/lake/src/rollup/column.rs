@@ -2,7 +2,7 @@
 
 /// What becomes of the values of one column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Take {
+pub(crate) enum Aggregate {
     /// Part of the key, `ts` included: alike in all.
     Key,
     Sum,
@@ -22,8 +22,8 @@ pub(crate) enum Take {
 
 /// One column of the rollup: how it is made, and of what.
 #[derive(Debug, Clone)]
-pub(crate) struct Made {
-    pub(crate) take: Take,
+pub(crate) struct RollupColumn {
+    pub(crate) aggregate: Aggregate,
     /// Where the view's rows have its values.
     pub(crate) raw: usize,
     /// Where partial rows have the weight of a mean.

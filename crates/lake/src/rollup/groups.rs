@@ -9,7 +9,7 @@ use arrow::array::{Array as _, ArrayRef, ArrowPrimitiveType, Int64Array, Primiti
 use arrow::compute::{partition, take};
 use arrow::datatypes::DataType;
 
-use super::column::Take;
+use super::column::Aggregate;
 
 /// Ranges of rows of one key, and when each row was.
 pub(crate) struct Groups<'a> {
@@ -35,19 +35,19 @@ impl<'a> Groups<'a> {
     }
 
     /// One value of each range's.
-    pub(crate) fn aggregated(&self, take: Take, values: &ArrayRef, r#type: &DataType) -> anyhow::Result<ArrayRef> {
-        Ok(match (take, r#type) {
-            (Take::Key, _) => self.chosen(values, |range| range.start)?,
-            (Take::Last, _) => self.chosen(values, |range| self.latest(range))?,
-            (Take::Sum, DataType::Int64) => self.folded::<Int64Type>(values, i64::wrapping_add),
-            (Take::Sum, DataType::Float64) => self.folded::<Float64Type>(values, |a, b| a + b),
-            (Take::Min, DataType::Int64) => self.folded::<Int64Type>(values, i64::min),
-            (Take::Max, DataType::Int64) => self.folded::<Int64Type>(values, i64::max),
-            (Take::Min, DataType::Float64) => self.folded::<Float64Type>(values, |a, b| if b.total_cmp(&a).is_lt() { b } else { a }),
-            (Take::Max, DataType::Float64) => self.folded::<Float64Type>(values, |a, b| if b.total_cmp(&a).is_gt() { b } else { a }),
-            (Take::Min, DataType::Timestamp(..)) => self.folded::<TimestampMicrosecondType>(values, i64::min),
-            (Take::Max | Take::LastTs, DataType::Timestamp(..)) => self.folded::<TimestampMicrosecondType>(values, i64::max),
-            (take, r#type) => anyhow::bail!("no way to make {take:?} of {type}"),
+    pub(crate) fn aggregated(&self, aggregate: Aggregate, values: &ArrayRef, r#type: &DataType) -> anyhow::Result<ArrayRef> {
+        Ok(match (aggregate, r#type) {
+            (Aggregate::Key, _) => self.chosen(values, |range| range.start)?,
+            (Aggregate::Last, _) => self.chosen(values, |range| self.latest(range))?,
+            (Aggregate::Sum, DataType::Int64) => self.folded::<Int64Type>(values, i64::wrapping_add),
+            (Aggregate::Sum, DataType::Float64) => self.folded::<Float64Type>(values, |a, b| a + b),
+            (Aggregate::Min, DataType::Int64) => self.folded::<Int64Type>(values, i64::min),
+            (Aggregate::Max, DataType::Int64) => self.folded::<Int64Type>(values, i64::max),
+            (Aggregate::Min, DataType::Float64) => self.folded::<Float64Type>(values, |a, b| if b.total_cmp(&a).is_lt() { b } else { a }),
+            (Aggregate::Max, DataType::Float64) => self.folded::<Float64Type>(values, |a, b| if b.total_cmp(&a).is_gt() { b } else { a }),
+            (Aggregate::Min, DataType::Timestamp(..)) => self.folded::<TimestampMicrosecondType>(values, i64::min),
+            (Aggregate::Max | Aggregate::LastTs, DataType::Timestamp(..)) => self.folded::<TimestampMicrosecondType>(values, i64::max),
+            (aggregate, r#type) => anyhow::bail!("no way to make {aggregate:?} of {type}"),
         })
     }
 

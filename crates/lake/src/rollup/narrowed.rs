@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::binning::Binning;
-use super::column::Made;
+use super::column::RollupColumn;
 
 /// A [`Binning`] of fewer columns.
 #[derive(Debug)]
@@ -29,13 +29,13 @@ impl Binning {
         let needed: BTreeSet<usize> = wanted.iter().copied().chain(weights).chain(self.key.iter().copied()).chain([self.last_ts]).collect();
         let rollup_columns: Vec<usize> = needed.into_iter().collect();
         let of = |at: &usize| self.columns.get(*at).context("a column that the rollup has not");
-        let made: Vec<&Made> = rollup_columns.iter().map(of).collect::<anyhow::Result<_>>()?;
+        let made: Vec<&RollupColumn> = rollup_columns.iter().map(of).collect::<anyhow::Result<_>>()?;
         let raw: BTreeSet<usize> = made.iter().map(|made| made.raw).chain([self.raw_ts]).collect();
         let raw_columns: Vec<usize> = raw.into_iter().collect();
         let place = |columns: &[usize], at: usize| columns.binary_search(&at).ok().context("a column that was left out");
         let columns = made.into_iter().map(|made| {
             let weight = made.weight.map(|weight| place(&rollup_columns, weight)).transpose()?;
-            Ok(Made { raw: place(&raw_columns, made.raw)?, weight, ..made.clone() })
+            Ok(RollupColumn { raw: place(&raw_columns, made.raw)?, weight, ..made.clone() })
         });
         let binning = Self {
             schema: Arc::new(self.schema.project(&rollup_columns)?),

@@ -8,7 +8,7 @@ use arrow::array::types::{Int64Type, TimestampMicrosecondType};
 use arrow::array::{ArrayRef, RecordBatch, TimestampMicrosecondArray};
 
 use super::binning::Binning;
-use super::column::{Made, Take};
+use super::column::{Aggregate, RollupColumn};
 use super::groups::Groups;
 
 impl Binning {
@@ -17,16 +17,18 @@ impl Binning {
         let moments = raw.column(self.raw_ts).as_primitive::<TimestampMicrosecondType>();
         let starts: TimestampMicrosecondArray = moments.unary(|ts: i64| ts.div_euclid(self.bin) * self.bin);
         let starts: ArrayRef = Arc::new(starts.with_timezone("UTC"));
-        let source = |made: &Made| if made.take == Take::Key && made.raw == self.raw_ts { &starts } else { raw.column(made.raw) };
-        let keys: Vec<ArrayRef> = self.key.iter().filter_map(|at| self.columns.get(*at)).map(|made| Arc::clone(source(made))).collect();
+        let source = |column: &RollupColumn| {
+            if column.aggregate == Aggregate::Key && column.raw == self.raw_ts { &starts } else { raw.column(column.raw) }
+        };
+        let keys: Vec<ArrayRef> = self.key.iter().filter_map(|at| self.columns.get(*at)).map(|column| Arc::clone(source(column))).collect();
         let groups = Groups::of(&keys, moments)?;
-        let columns = self.columns.iter().zip(self.schema.fields()).map(|(made, field)| {
-            let values = source(made);
-            match made.take {
-                Take::Rows => Ok(groups.lengths()),
-                Take::Count => Ok(groups.counts(values)),
-                Take::Mean => Ok(groups.means(values, made.whole)),
-                _ => groups.aggregated(made.take, values, field.data_type()),
+        let columns = self.columns.iter().zip(self.schema.fields()).map(|(column, field)| {
+            let values = source(column);
+            match column.aggregate {
+                Aggregate::Rows => Ok(groups.lengths()),
+                Aggregate::Count => Ok(groups.counts(values)),
+                Aggregate::Mean => Ok(groups.means(values, column.whole)),
+                _ => groups.aggregated(column.aggregate, values, field.data_type()),
             }
         });
         let columns = columns.collect::<anyhow::Result<Vec<_>>>()?;
@@ -40,14 +42,15 @@ impl Binning {
         if groups.ranges.len() == rows.num_rows() {
             return Ok(rows);
         }
-        let columns = self.columns.iter().zip(rows.columns()).zip(self.schema.fields()).map(|((made, values), field)| match made.take {
-            Take::Rows | Take::Count => groups.aggregated(Take::Sum, values, field.data_type()),
-            Take::Mean => {
-                let weights = rows.column(made.weight.context("a mean without its weight")?);
-                Ok(groups.weighted(values, weights.as_primitive::<Int64Type>(), made.whole))
-            }
-            take => groups.aggregated(take, values, field.data_type()),
-        });
+        let columns =
+            self.columns.iter().zip(rows.columns()).zip(self.schema.fields()).map(|((column, values), field)| match column.aggregate {
+                Aggregate::Rows | Aggregate::Count => groups.aggregated(Aggregate::Sum, values, field.data_type()),
+                Aggregate::Mean => {
+                    let weights = rows.column(column.weight.context("a mean without its weight")?);
+                    Ok(groups.weighted(values, weights.as_primitive::<Int64Type>(), column.whole))
+                }
+                take => groups.aggregated(take, values, field.data_type()),
+            });
         let columns = columns.collect::<anyhow::Result<Vec<_>>>()?;
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
     }

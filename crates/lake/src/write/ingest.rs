@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::error::IngestError;
 use super::marks::Marks;
 use super::prepare::{bytes, prepare, rows};
-use super::room::Rooms;
+use super::room::HotMemory;
 use super::skew::Skewed;
 use super::writer::{Waiting, Writer};
 use crate::meta::Meta;
@@ -66,7 +66,7 @@ pub(crate) struct Intake {
     queue: mpsc::Sender<Waiting>,
     decoders: Arc<Semaphore>,
     shapes: Arc<Shapes>,
-    rooms: Arc<Rooms>,
+    hot_memory: Arc<HotMemory>,
     marks: Arc<Marks>,
     pub(crate) batches: AtomicU64,
     pub(crate) duplicates: AtomicU64,
@@ -77,7 +77,7 @@ impl Intake {
     pub(crate) async fn start(
         meta: Meta,
         shapes: Arc<Shapes>,
-        rooms: Arc<Rooms>,
+        hot_memory: Arc<HotMemory>,
         follower: Arc<Follower>,
         keep: impl Send + 'static,
     ) -> anyhow::Result<(Self, tokio::task::JoinHandle<()>)> {
@@ -96,7 +96,7 @@ impl Intake {
         });
         let decoders = Arc::new(Semaphore::new(DECODERS));
         let (batches, duplicates) = (AtomicU64::new(0), AtomicU64::new(0));
-        Ok((Self { meta, queue, decoders, shapes, rooms, marks, batches, duplicates }, task))
+        Ok((Self { meta, queue, decoders, shapes, hot_memory, marks, batches, duplicates }, task))
     }
 
     pub(crate) async fn ingest(&self, sender: &Sender, body: Bytes) -> Result<Ack, IngestError> {
@@ -124,7 +124,7 @@ impl Intake {
         if self.marks.has(header.collector, header.sequence) {
             return Ok(ack(true));
         }
-        let room = self.rooms.take(bytes(&header)).await?;
+        let room = self.hot_memory.take(bytes(&header)).await?;
         let permit = Arc::clone(&self.decoders).acquire_owned().await.map_err(|_| closed())?;
         let mut prepared = if body.len() < INLINE_BYTES {
             prepare(&body, &limits, &self.shapes)?
@@ -143,7 +143,7 @@ impl Intake {
         self.queue.send(Waiting { body, prepared, sequence: header.sequence, room, answer }).await.map_err(|_| closed())?;
         match answered.await {
             Ok(Ok(new)) => Ok(ack(!new)),
-            Ok(Err(trouble)) => Err(trouble.into()),
+            Ok(Err(failure)) => Err(failure.into()),
             Err(_) => Err(closed()),
         }
     }

@@ -9,10 +9,10 @@ mod prepare;
 mod room;
 mod sighting;
 mod skew;
-mod trouble;
+mod store_failure;
 mod writer;
 
 pub use error::IngestError;
 pub(crate) use ingest::Intake;
 pub use ingest::{Ack, Sender};
-pub(crate) use room::Rooms;
+pub(crate) use room::HotMemory;

@@ -22,7 +22,7 @@ const ROOM: Duration = Duration::from_secs(10);
 
 /// The memory for rows that are in no file yet.
 #[derive(Debug)]
-pub(crate) struct Rooms {
+pub(crate) struct HotMemory {
     present: Arc<Present>,
     /// Bytes of hot rows.
     limit: u64,
@@ -37,11 +37,11 @@ pub(crate) struct Rooms {
 /// Room for rows that will be hot; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Room {
-    rooms: Arc<Rooms>,
+    memory: Arc<HotMemory>,
     bytes: u64,
 }
 
-impl Rooms {
+impl HotMemory {
     pub(crate) fn new(present: Arc<Present>, limit: u64, early: Arc<Notify>) -> Self {
         Self { present, limit, early, promised: Mutex::default(), waiting: AtomicUsize::new(0) }
     }
@@ -77,10 +77,10 @@ impl Rooms {
                 let taken = self.present.hot_bytes() + *promised;
                 if taken == 0 || taken.saturating_add(bytes) <= self.limit {
                     *promised += bytes;
-                    return Room { rooms: Arc::clone(self), bytes };
+                    return Room { memory: Arc::clone(self), bytes };
                 }
             }
-            waits.get_or_insert_with(|| Waits::new(self));
+            waits.get_or_insert_with(|| WaitingBatch::new(self));
             self.early.notify_one();
             freed.await;
         }
@@ -94,25 +94,25 @@ impl Rooms {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        let mut promised = self.rooms.lock();
+        let mut promised = self.memory.lock();
         *promised = promised.saturating_sub(self.bytes);
         drop(promised);
-        self.rooms.present.freed().notify_waiters();
+        self.memory.present.freed().notify_waiters();
     }
 }
 
 /// A batch that waits, counted until it does no more.
 #[derive(Debug)]
-struct Waits<'a>(&'a Rooms);
+struct WaitingBatch<'a>(&'a HotMemory);
 
-impl<'a> Waits<'a> {
-    fn new(rooms: &'a Rooms) -> Self {
-        rooms.waiting.fetch_add(1, Ordering::Relaxed);
-        Self(rooms)
+impl<'a> WaitingBatch<'a> {
+    fn new(memory: &'a HotMemory) -> Self {
+        memory.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(memory)
     }
 }
 
-impl Drop for Waits<'_> {
+impl Drop for WaitingBatch<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }

@@ -11,7 +11,7 @@ use super::marks::Marks;
 use super::prepare::Prepared;
 use super::room::Room;
 use super::skew::Skewed;
-use super::trouble::Trouble;
+use super::store_failure::StoreFailure;
 use crate::catalog::{batches, next_version};
 use crate::meta::{Meta, Progress};
 use crate::model::{Change, Hot};
@@ -33,7 +33,7 @@ pub(crate) struct Waiting {
     /// Held until the rows are counted as hot.
     pub(crate) room: Room,
     /// Whether it was new; or why the store did not take it.
-    pub(crate) answer: oneshot::Sender<Result<bool, Trouble>>,
+    pub(crate) answer: oneshot::Sender<Result<bool, StoreFailure>>,
 }
 
 /// What the writer task works on.
@@ -58,10 +58,10 @@ impl Writer {
             match self.commit_in_time(&group).await {
                 Ok((version, ids)) => self.publish(group, version, ids).await,
                 Err(error) => {
-                    let trouble = Trouble::from(error);
+                    let failure = StoreFailure::from(error);
                     for batch in group {
                         // A caller that has gone away asks again.
-                        let _ = batch.answer.send(Err(trouble.clone()));
+                        let _ = batch.answer.send(Err(failure.clone()));
                     }
                 }
             }

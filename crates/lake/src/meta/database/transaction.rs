@@ -14,32 +14,32 @@ pub(crate) enum Transaction {
 }
 
 /// What a transaction runs on.
-enum On<'a> {
+enum Connection<'a> {
     Sqlite(&'a mut SqliteConnection),
     Postgres(&'a mut PgConnection),
 }
 
 impl Transaction {
-    fn on(&mut self) -> On<'_> {
+    fn on(&mut self) -> Connection<'_> {
         match self {
-            Self::Sqlite(transaction) => On::Sqlite(transaction),
-            Self::Postgres(transaction) => On::Postgres(transaction),
+            Self::Sqlite(transaction) => Connection::Sqlite(transaction),
+            Self::Postgres(transaction) => Connection::Postgres(transaction),
         }
     }
 
     /// All rows.
     pub(crate) async fn all<T: Record>(&mut self, statement: Statement) -> Result<Vec<T>, sqlx::Error> {
         match self.on() {
-            On::Sqlite(connection) => sqlite::all(connection, statement).await,
-            On::Postgres(connection) => in_time(postgres::all(connection, statement)).await,
+            Connection::Sqlite(connection) => sqlite::all(connection, statement).await,
+            Connection::Postgres(connection) => in_time(postgres::all(connection, statement)).await,
         }
     }
 
     /// The row, if there is one.
     pub(crate) async fn optional<T: Record>(&mut self, statement: Statement) -> Result<Option<T>, sqlx::Error> {
         match self.on() {
-            On::Sqlite(connection) => sqlite::optional(connection, statement).await,
-            On::Postgres(connection) => in_time(postgres::optional(connection, statement)).await,
+            Connection::Sqlite(connection) => sqlite::optional(connection, statement).await,
+            Connection::Postgres(connection) => in_time(postgres::optional(connection, statement)).await,
         }
     }
 
@@ -51,8 +51,8 @@ impl Transaction {
     /// How many rows it changed.
     pub(crate) async fn execute(&mut self, statement: Statement) -> Result<u64, sqlx::Error> {
         match self.on() {
-            On::Sqlite(connection) => sqlite::execute(connection, statement).await,
-            On::Postgres(connection) => in_time(postgres::execute(connection, statement)).await,
+            Connection::Sqlite(connection) => sqlite::execute(connection, statement).await,
+            Connection::Postgres(connection) => in_time(postgres::execute(connection, statement)).await,
         }
     }
 

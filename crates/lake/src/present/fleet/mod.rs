@@ -17,5 +17,5 @@ mod sums;
 mod tables;
 
 pub(crate) use newest::{Fleet, NOTED};
-pub(crate) use sums::Sums;
+pub(crate) use sums::SnapshotSums;
 pub(crate) use tables::FLEET;

@@ -6,8 +6,8 @@ use arrow::array::cast::AsArray as _;
 use arrow::array::{Array as _, RecordBatch};
 
 use super::columns::{Numbers, Texts, keys};
-use super::state::{Database, FACTS, HOUR, State};
-use super::sums::{Sums, sum_snapshots};
+use super::state::{Database, FACTS, HOUR, ServerState};
+use super::sums::{SnapshotSums, sum_snapshots};
 
 /// The views that are noted, and how far back a start reads them, in microseconds.
 pub(crate) const NOTED: [(&str, i64); 4] = [(SERVERS_VIEW, HOUR), (ACTIVITY_VIEW, HOUR), (WORK_VIEW, HOUR), (DATABASES_VIEW, FACTS)];
@@ -20,18 +20,18 @@ const SERVERS: usize = 100_000;
 
 /// The newest state.
 #[derive(Debug, Default)]
-pub(crate) struct Fleet(BTreeMap<String, State>);
+pub(crate) struct Fleet(BTreeMap<String, ServerState>);
 
 impl Fleet {
     /// Notes rows that have become visible, and with them each snapshot whole. Views other than [`NOTED`] say nothing here.
     pub(crate) fn note(&mut self, view: &str, rows: &RecordBatch) {
-        let mut sums = Sums::default();
+        let mut sums = SnapshotSums::default();
         self.gather(view, rows, &mut sums);
         self.add(view, sums);
     }
 
     /// Notes rows of which other batches may hold more of the same snapshots; what they sum to is for [`Fleet::add`].
-    pub(crate) fn gather(&mut self, view: &str, rows: &RecordBatch, sums: &mut Sums) {
+    pub(crate) fn gather(&mut self, view: &str, rows: &RecordBatch, sums: &mut SnapshotSums) {
         match view {
             SERVERS_VIEW => self.note_servers(rows),
             DATABASES_VIEW => self.note_databases(rows),
@@ -58,7 +58,7 @@ impl Fleet {
     }
 
     /// Counts whole snapshots that are not counted yet.
-    pub(crate) fn add(&mut self, view: &str, sums: Sums) {
+    pub(crate) fn add(&mut self, view: &str, sums: SnapshotSums) {
         for (server, snapshots) in sums {
             for (ts, sum) in snapshots {
                 let state = self.state(&server, ts);
@@ -81,7 +81,7 @@ impl Fleet {
         }
     }
 
-    fn state(&mut self, server: &str, ts: i64) -> &mut State {
+    fn state(&mut self, server: &str, ts: i64) -> &mut ServerState {
         if !self.0.contains_key(server) && self.0.len() >= SERVERS {
             let silent = self.0.iter().min_by_key(|(_, state)| state.newest).map(|(name, _)| name.clone());
             if let Some(silent) = silent {
@@ -119,7 +119,7 @@ impl Fleet {
     }
 
     /// The states by the servers' names.
-    pub(crate) fn servers(&self) -> &BTreeMap<String, State> {
+    pub(crate) fn servers(&self) -> &BTreeMap<String, ServerState> {
         &self.0
     }
 }

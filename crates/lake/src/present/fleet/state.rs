@@ -12,18 +12,18 @@ const SLOTS: i64 = 65;
 const MOMENTS: usize = 65 * 60;
 
 #[derive(Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct ServerState {
     /// The newest snapshot of any noted view.
     pub(crate) newest: i64,
     /// When the server was last tried, and whether it answered.
     pub(crate) up: Option<(i64, bool)>,
     pub(crate) databases: BTreeMap<String, Database>,
     pub(crate) minutes: VecDeque<Minute>,
-    pub(crate) sampled: Moments,
-    pub(crate) worked: Moments,
+    pub(crate) sampled: CountedSnapshots,
+    pub(crate) worked: CountedSnapshots,
 }
 
-impl State {
+impl ServerState {
     /// The slot of a moment; none if it is older than what is kept.
     pub(crate) fn minute(&mut self, ts: i64) -> Option<&mut Minute> {
         let start = ts.div_euclid(MINUTE) * MINUTE;
@@ -67,9 +67,9 @@ pub(crate) struct Minute {
 
 /// The moments of the snapshots that are counted.
 #[derive(Debug, Default)]
-pub(crate) struct Moments(VecDeque<i64>);
+pub(crate) struct CountedSnapshots(VecDeque<i64>);
 
-impl Moments {
+impl CountedSnapshots {
     /// Whether a snapshot is new, and then it is remembered.
     pub(crate) fn take(&mut self, ts: i64) -> bool {
         match self.0.binary_search(&ts) {

@@ -9,7 +9,7 @@ use super::columns::{Numbers, keys};
 
 /// What one snapshot of one server adds.
 #[derive(Debug, Default)]
-pub(crate) struct Sum {
+pub(crate) struct SnapshotSum {
     pub(crate) ms: i64,
     pub(crate) first: i64,
     pub(crate) hit: i64,
@@ -17,10 +17,10 @@ pub(crate) struct Sum {
 }
 
 /// Snapshots' sums, by server and moment.
-pub(crate) type Sums = BTreeMap<String, BTreeMap<i64, Sum>>;
+pub(crate) type SnapshotSums = BTreeMap<String, BTreeMap<i64, SnapshotSum>>;
 
 /// Adds rows to the sums of their snapshots.
-pub(crate) fn sum_snapshots(rows: &RecordBatch, sums: &mut Sums, sum: impl Fn(usize, &mut Sum)) {
+pub(crate) fn sum_snapshots(rows: &RecordBatch, sums: &mut SnapshotSums, sum: impl Fn(usize, &mut SnapshotSum)) {
     let interval = Numbers::of(rows, INTERVAL_MS);
     for (row, ts, server) in keys(rows) {
         let Some(ms) = interval.at(row).filter(|ms| *ms > 0) else { continue };

@@ -14,13 +14,13 @@ use super::pieces::{NAME, PIECE, add_pieces, failed};
 /// An upload in parts: one transaction, which ends with the last part. All parts but the last are of one size, in whole pieces.
 #[derive(Debug)]
 pub(crate) struct Upload {
-    state: Arc<Mutex<Sending>>,
+    state: Arc<Mutex<UploadState>>,
     location: Path,
     next: u64,
 }
 
 #[derive(Debug)]
-struct Sending {
+struct UploadState {
     transaction: Option<Transaction<'static, Postgres>>,
     /// Bytes of a part; none until the first has come.
     part: Option<u64>,
@@ -34,7 +34,7 @@ fn uneven() -> Error {
 impl Upload {
     /// An upload in the transaction in which the object is new.
     pub(crate) fn new(transaction: Transaction<'static, Postgres>, location: Path) -> Self {
-        let state = Sending { transaction: Some(transaction), part: None, size: 0 };
+        let state = UploadState { transaction: Some(transaction), part: None, size: 0 };
         Self { state: Arc::new(Mutex::new(state)), location, next: 0 }
     }
 }

@@ -3,13 +3,13 @@
 use std::io::Write;
 
 /// Counts and sums what passes.
-pub(crate) struct Summed<W> {
+pub(crate) struct ChecksumWriter<W> {
     pub(crate) sink: W,
     pub(crate) hasher: crc32fast::Hasher,
     pub(crate) bytes: u64,
 }
 
-impl<W: Write> Write for Summed<W> {
+impl<W: Write> Write for ChecksumWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let written = self.sink.write(bytes)?;
         self.hasher.update(&bytes[..written]);

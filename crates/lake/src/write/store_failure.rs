@@ -5,19 +5,19 @@ use crate::meta::{Remedy, remedy};
 
 /// Why a whole group of batches was not taken.
 #[derive(Debug, Clone)]
-pub(crate) struct Trouble {
+pub(crate) struct StoreFailure {
     problem: String,
     remedy: Option<Remedy>,
 }
 
-impl From<sqlx::Error> for Trouble {
+impl From<sqlx::Error> for StoreFailure {
     fn from(error: sqlx::Error) -> Self {
         Self { remedy: remedy(&error), problem: format!("{:#}", anyhow::Error::new(error)) }
     }
 }
 
-impl From<Trouble> for IngestError {
-    fn from(Trouble { problem, remedy }: Trouble) -> Self {
+impl From<StoreFailure> for IngestError {
+    fn from(StoreFailure { problem, remedy }: StoreFailure) -> Self {
         let error = anyhow::anyhow!(problem);
         Self::Store(match remedy {
             Some(remedy) => error.context(remedy),
