@@ -76,7 +76,7 @@ impl Answers {
             part(kind.as_bytes());
             part(&id.to_le_bytes());
         }
-        Some(name.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
+        Some(hex::encode(name.finalize().into_bytes()))
     }
 
     /// The answer of a name, if one is kept.
