@@ -13,54 +13,48 @@
 //! lake/table=<view>/date=<YYYY-MM-DD>/<id>.parquet   sorted by (server, labels…, ts); plain Parquet for any reader
 //! spill/                                          what queries put on disk while they run; see `spill`
 //! ```
+//! # The rooms
+//! From top to bottom; a room uses only rooms that stand below it, which a test proves (`tests/lake/rooms.rs`).
+//! ```text
+//! lake        opened, fed, asked, closed         options     what it is opened with
+//! query       a question's way                   maintain    the work in the background
+//! write       a batch's way
+//! present     what is readable at one moment
+//! catalog     which files and batches are live   parquet     how files are written and read
+//! store       where files lie                    decode      batches as rows     rollup   sums over bins
+//! meta        users, tokens, servers, statements model       plain values
+//! threads     threads apart from requests
+//! ```
 //! DataFusion's generic code is named in this crate only; what others need of Arrow is re-exported as [`arrow`].
 
-mod answers;
 mod catalog;
-mod compaction;
-mod dictionary;
-mod failure;
-mod fleet;
-mod follow;
-mod functions;
-mod ingest;
+mod decode;
 mod lake;
-mod lease;
+mod maintain;
 mod meta;
+mod model;
 mod options;
 mod parquet;
+mod present;
 mod query;
-mod recent;
-mod retention;
 mod rollup;
-mod rows;
-mod scan;
-mod shape;
-mod skew;
-mod snapshot;
-mod spill;
-mod sql;
-mod stats;
 mod store;
-mod table;
 mod threads;
-mod verify;
+mod write;
 
-pub use answers::{AnswerCache, MAX_KEPT};
 pub use arrow;
-pub use ingest::{Ack, IngestError, Sender};
+pub use decode::RowsError;
 pub use lake::Lake;
+pub use maintain::{Depth, MAX_RETENTION_DAYS, Retention, RetentionDays, RetentionError, RetentionSetting, Verified};
 pub use meta::{
     Applicant, Attempts, Collector, Credential, CredentialError, CredentialState, Credentials, DatabaseUrl, DatabaseUrlError, Enrolled,
     Enrolment, Meta, MetaError, NewToken, Remedy, Role, SchemaState, Server, ServerRole, Session, Token, TokenKind, UnknownWord, User,
 };
+pub use model::{Compaction, Expiry, Stats, TableStats};
 pub use options::{
     DEFAULT_COMPACT_EVERY, DEFAULT_HOT_MEMORY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION,
     DEFAULT_SPILL_DISK, LakeOptions,
 };
-pub use query::{Answer, Position, Query, QueryError, QueryErrorKind};
-pub use retention::{MAX_RETENTION_DAYS, Retention, RetentionDays, RetentionError, RetentionSetting};
-pub use sql::QUERIES_AT_ONCE;
-pub use stats::{Compaction, Expiry, Stats, TableStats};
+pub use query::{Answer, AnswerCache, MAX_KEPT, Position, QUERIES_AT_ONCE, Query, QueryError, QueryErrorKind};
 pub use store::{StoreUrl, StoreUrlError};
-pub use verify::{Depth, Verified};
+pub use write::{Ack, IngestError, Sender};

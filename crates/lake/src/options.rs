@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use pganalytics_views::ViewSet;
 
-use crate::answers::AnswerCache;
 use crate::meta::DatabaseUrl;
+use crate::query::AnswerCache;
 use crate::store::StoreUrl;
 
 /// Memory for rows that are in no file yet. A fleet of 1,000 servers at default intervals ships some 4 MiB of them a second, so it writes
@@ -21,8 +21,6 @@ pub const DEFAULT_SPILL_DISK: usize = 4 << 30;
 pub const DEFAULT_QUERY_DEADLINE: Duration = Duration::from_secs(30);
 /// Rows in one answer: a sparkline for each of 3,000 servers. Who does not say how many gets 10,000.
 pub const DEFAULT_MAX_ROWS: usize = 100_000;
-/// Rows in an answer to a question that does not say how many: more than any person reads.
-pub(crate) const UNASKED_ROWS: usize = 10_000;
 /// Hot rows become Parquet this often: often enough that a restart replays little, rarely enough that files are not tiny.
 pub const DEFAULT_COMPACT_EVERY: Duration = Duration::from_secs(300);
 /// How long rows are kept as they were collected, where no setting says otherwise: a month to look into; rollups go back for years.

@@ -8,20 +8,11 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use sqlx::ConnectOptions as _;
-use sqlx::postgres::{PgConnectOptions, PgPool};
+use sqlx::postgres::PgConnectOptions;
 
-use super::{explain, takes_writes};
-
-/// One host gets this long to answer before the next is tried.
-const CONNECT: Duration = Duration::from_secs(3);
-/// How often the hosts are asked which of them takes writes, where there are several, and files with URL or password are read again.
-const LOOK: Duration = Duration::from_secs(1);
-/// The oldest server: 14 brought what the collector needs anyway, and is the oldest that is maintained.
-const OLDEST: i32 = 140_000;
 /// What the sessions say they are, in `pg_stat_activity`.
 const APPLICATION: &str = "pganalytics-backend";
 /// Limits that the server itself keeps. Synchronous commits, whatever the server's default: an acknowledgement rests on them.
@@ -33,14 +24,14 @@ const PARAMETERS: [&str; 9] = ["sslmode", "sslrootcert", "sslcert", "sslkey", "h
 /// Hosts, user, password, database; shown without the password.
 #[derive(Clone)]
 pub struct DatabaseUrl {
-    hosts: Vec<PgConnectOptions>,
+    pub(super) hosts: Vec<PgConnectOptions>,
     shown: String,
-    files: Files,
+    pub(super) files: AddressFiles,
 }
 
 /// The files that an address was read from, and what was in them.
 #[derive(Clone, Default, PartialEq, Eq)]
-struct Files {
+pub(super) struct AddressFiles {
     url: Option<PathBuf>,
     password: Option<PathBuf>,
     contents: Vec<String>,
@@ -90,7 +81,7 @@ impl FromStr for DatabaseUrl {
         let user = account.split([':', '@']).next().unwrap_or_default();
         let at = if user.is_empty() { "" } else { "@" };
         let shown = format!("postgresql://{user}{at}{hosts}/{database}");
-        Ok(Self { hosts: options.collect::<Result<_, _>>()?, shown, files: Files::default() })
+        Ok(Self { hosts: options.collect::<Result<_, _>>()?, shown, files: AddressFiles::default() })
     }
 }
 
@@ -114,6 +105,12 @@ impl std::fmt::Debug for DatabaseUrl {
     }
 }
 
+/// A small file, without the end of its line.
+fn read(file: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
 impl DatabaseUrl {
     /// The address in a file, which is read again while the backend runs.
     ///
@@ -122,7 +119,7 @@ impl DatabaseUrl {
     pub fn from_file(file: &Path) -> anyhow::Result<Self> {
         let text = read(file)?;
         let mut url: Self = text.parse().with_context(|| format!("read {}", file.display()))?;
-        url.files = Files { url: Some(file.to_owned()), password: None, contents: vec![text] };
+        url.files = AddressFiles { url: Some(file.to_owned()), password: None, contents: vec![text] };
         Ok(url)
     }
 
@@ -139,10 +136,10 @@ impl DatabaseUrl {
     }
 
     /// What the files say now.
-    fn renewed(&self) -> anyhow::Result<Self> {
+    pub(super) fn renewed(&self) -> anyhow::Result<Self> {
         let url = match &self.files.url {
             Some(file) => Self::from_file(file)?,
-            None => Self { files: Files::default(), ..self.clone() },
+            None => Self { files: AddressFiles::default(), ..self.clone() },
         };
         match &self.files.password {
             Some(file) => url.with_password_file(file),
@@ -150,83 +147,9 @@ impl DatabaseUrl {
         }
     }
 
-    /// The first host that takes writes.
-    pub(super) async fn writable(&self) -> anyhow::Result<PgConnectOptions> {
-        let mut last = None;
-        for host in &self.hosts {
-            match look(host).await {
-                Ok(version) if version < OLDEST => {
-                    anyhow::bail!("the meta store's PostgreSQL is of version {}: it must be 14 or later", version / 10_000)
-                }
-                Ok(_) => return Ok(host.clone()),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| anyhow::anyhow!("no host is named"))).with_context(|| format!("connect to the meta store {self}"))
-    }
-
-    /// Keeps a pool at the host that takes writes, with what the files say, until the pool is closed.
-    pub(super) fn follow(&self, pool: &PgPool) {
-        let from_files = self.files != Files::default();
-        if self.hosts.len() < 2 && !from_files {
-            return;
-        }
-        let (mut url, pool) = (self.clone(), pool.clone());
-        tokio::spawn(async move {
-            let mut tick = tokio::time::interval(LOOK);
-            tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                tokio::select! {
-                    () = pool.close_event() => return,
-                    _ = tick.tick() => {}
-                }
-                let current = pool.connect_options();
-                // A file that cannot be read just now, or holds nonsense, changes nothing.
-                if from_files
-                    && let Ok(renewed) = url.renewed()
-                    && renewed.files != url.files
-                {
-                    tracing::info!("the meta store's user or password was changed");
-                    url = renewed;
-                    let same = |host: &&PgConnectOptions| (host.get_host(), host.get_port()) == (current.get_host(), current.get_port());
-                    if let Some(host) = url.hosts.iter().find(same).or(url.hosts.first()) {
-                        pool.set_connect_options(host.clone());
-                    }
-                    continue;
-                }
-                if url.hosts.len() < 2 || look(&current).await.is_ok() {
-                    continue;
-                }
-                if let Ok(other) = url.writable().await {
-                    tracing::warn!(database.host = other.get_host(), "the meta store's primary is another host now");
-                    pool.set_connect_options(other);
-                }
-            }
-        });
-    }
-}
-
-/// A small file, without the end of its line.
-fn read(file: &Path) -> anyhow::Result<String> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-/// The version of a server that takes writes.
-async fn look(host: &PgConnectOptions) -> anyhow::Result<i32> {
-    let asked = async {
-        let mut connection = host.connect().await?;
-        let writes = takes_writes(&mut connection).await?;
-        let version: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int").fetch_one(&mut connection).await?;
-        let _ = sqlx::Connection::close(connection).await;
-        Ok::<_, sqlx::Error>((writes, version))
-    };
-    let where_it_is = || format!("{}:{}", host.get_host(), host.get_port());
-    match tokio::time::timeout(CONNECT, asked).await {
-        Ok(Ok((true, version))) => Ok(version),
-        Ok(Ok((false, _))) => Err(anyhow::anyhow!("{} takes no writes: it is a standby, or read-only", where_it_is())),
-        Ok(Err(error)) => Err(explain(error).context(where_it_is())),
-        Err(_) => Err(anyhow::anyhow!("{} did not answer within {} s", where_it_is(), CONNECT.as_secs())),
+    /// Whether any of it was read from a file.
+    pub(super) fn is_from_files(&self) -> bool {
+        self.files != AddressFiles::default()
     }
 }
 

@@ -4,7 +4,9 @@
 use chrono::{DateTime, Utc};
 
 use super::database::statement;
-use super::{Meta, MetaError, micros, time};
+use super::error::MetaError;
+use super::handle::Meta;
+use super::time::{micros, time};
 
 /// What is remembered under one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,29 +14,12 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::database::{Transaction, statement};
-use super::tokens::{COLUMNS, Row as TokenRow};
-use super::{Meta, MetaError, micros};
+use super::error::MetaError;
+use super::handle::Meta;
+use super::time::micros;
 
 /// Replaced credentials that are kept of a collector, so that one of them is told what it is.
 const REPLACED_KEPT: i64 = 4;
-
-/// What shows that a collector may be enrolled. Each way of showing it is a variant here and a check in the server.
-#[derive(Debug, Clone, Copy)]
-pub enum Enrolment<'a> {
-    /// An enrolment token, by its hash; it counts as used.
-    Token(&'a [u8]),
-    /// What somebody else vouches for, and the server has asked: a Kubernetes ServiceAccount, by what it is called. Nothing is used up.
-    Vouched(&'a str),
-}
-
-/// A collector is enrolled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Enrolled {
-    /// It was before, with the same credential; nothing changed.
-    pub again: bool,
-    /// What it was enrolled by, for the log.
-    pub by: String,
-}
 
 /// A credential that is good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,81 +62,7 @@ impl From<sqlx::Error> for CredentialError {
     }
 }
 
-/// A collector that asks to be enrolled: its id, its name, its version, the hash of the credential it made.
-#[derive(Debug, Clone, Copy)]
-pub struct Applicant<'a> {
-    pub collector: Uuid,
-    pub name: &'a str,
-    pub version: &'a str,
-    pub hash: &'a [u8],
-}
-
 impl Meta {
-    /// Enrols a collector; with `dry_run` only says whether it would.
-    ///
-    /// # Errors
-    /// What stands against it: the token, the collector's id, the store.
-    pub async fn enrol(
-        &self,
-        by: Enrolment<'_>,
-        applicant: Applicant<'_>,
-        now: DateTime<Utc>,
-        dry_run: bool,
-    ) -> Result<Enrolled, CredentialError> {
-        let mut transaction = self.database().begin().await?;
-        let (token, by) = match by {
-            Enrolment::Token(hash) => {
-                // Changes nothing but takes the row's lock.
-                let lock = statement(sqlx::AssertSqlSafe(format!(
-                    "update tokens set uses = uses where hash = $1 and uses is not null returning {COLUMNS}"
-                )));
-                let token = transaction.optional::<TokenRow>(lock.bind(hash)).await?.ok_or(CredentialError::TokenUnknown)?.token()?;
-                let name = token.name.clone();
-                (Some(token), name)
-            }
-            Enrolment::Vouched(name) => (None, name.to_owned()),
-        };
-        let id = applicant.collector.as_bytes().as_slice();
-        let seen = statement(
-            "insert into collectors (id, name, version, first_seen, last_seen, sequence, rows, dropped_rows)
-             values ($1, $2, $3, $4, $4, 0, 0, 0)
-             on conflict (id) do update set name = excluded.name, version = excluded.version, last_seen = excluded.last_seen
-             returning revoked",
-        );
-        let seen = seen.bind(id).bind(applicant.name).bind(applicant.version).bind(micros(now));
-        let (revoked,): (Option<i64>,) = transaction.one(seen).await?;
-        if revoked.is_some() {
-            return Err(CredentialError::CollectorRevoked);
-        }
-        if let Some(known) = find(&mut transaction, applicant.hash).await? {
-            known.is_of(applicant.collector)?;
-            return Ok(Enrolled { again: true, by });
-        }
-        let others = statement("select count(*) from credentials where collector = $1 and replaced is null").bind(id);
-        let (others,): (i64,) = transaction.one(others).await?;
-        if others > 0 {
-            return Err(CredentialError::EnrolledOtherwise);
-        }
-        if let Some(token) = &token {
-            match (token.revoked, token.expires, token.max_uses) {
-                (Some(_), ..) => return Err(CredentialError::TokenRevoked),
-                (None, Some(expires), _) if expires <= now => return Err(CredentialError::TokenExpired(expires)),
-                (None, _, Some(max)) if token.uses.unwrap_or_default() >= max => return Err(CredentialError::TokenUsedUp(max)),
-                _ => {}
-            }
-        }
-        if dry_run {
-            return Ok(Enrolled { again: false, by });
-        }
-        if let Some(token) = &token {
-            let used = statement("update tokens set uses = uses + 1, last_used = $2 where id = $1").bind(token.id).bind(micros(now));
-            transaction.execute(used).await?;
-        }
-        insert(&mut transaction, applicant.hash, applicant.collector, token.map(|token| token.id), now).await?;
-        transaction.commit().await?;
-        Ok(Enrolled { again: false, by })
-    }
-
     /// Gives the collector of a good credential a fresh one beside it. Asked again with the same one it says yes again.
     ///
     /// # Errors
@@ -192,7 +101,7 @@ impl Meta {
             "select credentials.hash, credentials.collector, credentials.used, credentials.replaced, collectors.name, collectors.revoked
              from credentials join collectors on collectors.id = credentials.collector where credentials.hash = $1",
         );
-        let found: Option<Used> = self.database().optional(select.bind(hash)).await?;
+        let found: Option<CredentialRow> = self.database().optional(select.bind(hash)).await?;
         let found = found.ok_or(CredentialError::Unknown)?;
         match (found.revoked, found.replaced) {
             (Some(_), _) => return Err(CredentialError::CollectorRevoked),
@@ -208,7 +117,7 @@ impl Meta {
         Ok(Credential { collector, name: found.name, hash: found.hash })
     }
 
-    async fn note_first_use(&self, credential: &Used, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    async fn note_first_use(&self, credential: &CredentialRow, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
         let mut transaction = self.database().begin().await?;
         let (id, hash) = (credential.collector.as_slice(), credential.hash.as_slice());
         let lock = statement("update collectors set revoked = revoked where id = $1").bind(id);
@@ -224,11 +133,13 @@ impl Meta {
     }
 }
 
-async fn find(transaction: &mut Transaction, hash: &[u8]) -> Result<Option<Known>, sqlx::Error> {
+/// The credential of a hash, whoever has it.
+pub(super) async fn find(transaction: &mut Transaction, hash: &[u8]) -> Result<Option<StoredCredential>, sqlx::Error> {
     transaction.optional(statement("select collector, replaced from credentials where hash = $1").bind(hash)).await
 }
 
-async fn insert(
+/// Adds a credential that is not used yet.
+pub(super) async fn insert(
     transaction: &mut Transaction,
     hash: &[u8],
     collector: Uuid,
@@ -245,14 +156,14 @@ fn uuid(bytes: &[u8]) -> Result<Uuid, MetaError> {
 }
 
 #[derive(sqlx::FromRow)]
-struct Known {
+pub(super) struct StoredCredential {
     collector: Vec<u8>,
     replaced: Option<i64>,
 }
 
-impl Known {
+impl StoredCredential {
     /// Whether it is this collector's, and the newest.
-    fn is_of(&self, collector: Uuid) -> Result<(), CredentialError> {
+    pub(super) fn is_of(&self, collector: Uuid) -> Result<(), CredentialError> {
         match self.replaced {
             _ if uuid(&self.collector)? != collector => Err(CredentialError::Taken),
             Some(_) => Err(CredentialError::Replaced),
@@ -262,7 +173,7 @@ impl Known {
 }
 
 #[derive(sqlx::FromRow)]
-struct Used {
+struct CredentialRow {
     hash: Vec<u8>,
     collector: Vec<u8>,
     used: Option<i64>,

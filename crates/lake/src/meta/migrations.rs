@@ -8,18 +8,18 @@ use sqlx::SqlStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 use super::database::{Database, statement};
-use super::explain;
+use super::remedy::explain;
 
-type Known = &'static [(i64, &'static str, &'static str)];
+type Migrations = &'static [(i64, &'static str, &'static str)];
 
-const SQLITE: Known = &[
+const SQLITE: Migrations = &[
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "versions", include_str!("../../migrations/sqlite/0002_versions.sql")),
     (3, "rollups", include_str!("../../migrations/sqlite/0003_rollups.sql")),
     (4, "attempts", include_str!("../../migrations/sqlite/0004_attempts.sql")),
     (5, "enrolment", include_str!("../../migrations/sqlite/0005_enrolment.sql")),
 ];
-const POSTGRES: Known = &[
+const POSTGRES: Migrations = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
     (2, "rollups", include_str!("../../migrations/postgres/0002_rollups.sql")),
     (3, "attempts", include_str!("../../migrations/postgres/0003_attempts.sql")),
@@ -65,7 +65,7 @@ pub(super) fn sqlite() -> Migrator {
     migrator(SQLITE)
 }
 
-fn migrator(known: Known) -> Migrator {
+fn migrator(known: Migrations) -> Migrator {
     let migrations = known
         .iter()
         .map(|(version, name, sql)| Migration::new(*version, (*name).into(), MigrationType::Simple, SqlStr::from_static(sql), false));
@@ -77,7 +77,7 @@ pub(super) fn nothing_yet() -> SchemaState {
     SchemaState::Behind(0, newest(SQLITE))
 }
 
-fn newest(known: Known) -> i64 {
+fn newest(known: Migrations) -> i64 {
     known.last().map_or(0, |(version, _, _)| *version)
 }
 

@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::database::statement;
+use super::error::MetaError;
+use super::handle::Meta;
+use super::time::{micros, time};
 use super::users::{Row, User};
-use super::{Meta, MetaError, micros, time};
 
 /// A login that has not expired, of a user who is not disabled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +36,7 @@ impl Meta {
              from sessions join users on users.id = sessions.\"user\"
              where sessions.hash = $1 and sessions.expires > $2 and not users.disabled",
         );
-        let found: Option<Found> = self.database().optional(select.bind(hash).bind(micros(now))).await?;
+        let found: Option<SessionRow> = self.database().optional(select.bind(hash).bind(micros(now))).await?;
         found.map(|found| Ok(Session { user: found.row.user()?, expires: time(found.expires) })).transpose()
     }
 
@@ -56,7 +58,7 @@ impl Meta {
 }
 
 #[derive(sqlx::FromRow)]
-struct Found {
+struct SessionRow {
     #[sqlx(flatten)]
     row: Row,
     expires: i64,

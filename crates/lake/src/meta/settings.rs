@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use super::database::statement;
-use super::{Meta, MetaError, micros};
+use super::error::MetaError;
+use super::handle::Meta;
+use super::time::micros;
 
 impl Meta {
     /// A setting's JSON, if it was ever set.

@@ -7,8 +7,11 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::database::statement;
+use super::error::MetaError;
+use super::handle::Meta;
+use super::role::{Role, UnknownWord};
+use super::time::{micros, time};
 use super::users::role;
-use super::{Meta, MetaError, Role, UnknownWord, micros, time};
 
 /// `last_used` is written at most this often, so that authentication does not cost a commit each time.
 const LAST_USED_STEP: Duration = Duration::minutes(1);

@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::database::{Transaction, statement};
-use super::{Meta, MetaError, Role, micros, time};
+use super::error::MetaError;
+use super::handle::Meta;
+use super::role::{Role, UnknownWord};
+use super::time::{micros, time};
 
 /// A person who may log in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -45,7 +48,7 @@ impl Meta {
     /// When the store fails.
     pub async fn credentials(&self, name: &str) -> Result<Option<Credentials>, MetaError> {
         let sql = "select id, name, role, created, disabled, password_hash from users where name = $1";
-        let found: Option<WithHash> = self.database().optional(statement(sql).bind(name)).await?;
+        let found: Option<RowWithHash> = self.database().optional(statement(sql).bind(name)).await?;
         found.map(|found| Ok(Credentials { user: found.row.user()?, password_hash: found.password_hash })).transpose()
     }
 
@@ -142,7 +145,7 @@ async fn keep_an_admin(transaction: &mut Transaction, name: &str, changed: u64) 
 
 /// A role from the store.
 pub(super) fn role(word: &str) -> Result<Role, MetaError> {
-    word.parse().map_err(|error: super::UnknownWord| MetaError::Store(error.into()))
+    word.parse().map_err(|error: UnknownWord| MetaError::Store(error.into()))
 }
 
 /// A user as the store has it.
@@ -156,7 +159,7 @@ pub(super) struct Row {
 }
 
 #[derive(sqlx::FromRow)]
-struct WithHash {
+struct RowWithHash {
     #[sqlx(flatten)]
     row: Row,
     password_hash: String,

@@ -11,7 +11,8 @@ use chrono::TimeDelta;
 use pganalytics_lake::{AnswerCache, Query};
 use tokio::sync::Notify;
 
-use crate::world::{Row, World, batch, noon};
+use crate::rows::{Row, batch, noon};
+use crate::world::World;
 
 /// The longest that an answer may take to be kept.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -5,7 +5,9 @@ use std::fs;
 use chrono::{TimeDelta, Utc};
 use pganalytics_lake::{Lake, QueryErrorKind};
 
-use crate::world::{Row, World, batch, copy, files, noon, one, options, query};
+use crate::folders::{copy, files};
+use crate::rows::{Row, batch, noon};
+use crate::world::{World, one, options, query};
 
 async fn opened(folder: &std::path::Path) -> Lake {
     Lake::open(options(folder)).await.unwrap()

@@ -7,7 +7,8 @@ use pganalytics_lake::arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordB
 use pganalytics_lake::{Lake, LakeOptions};
 use pganalytics_views::ViewSet;
 
-use crate::world::{COLLECTOR, World, batch_of, one, query};
+use crate::rows::{COLLECTOR, batch_of};
+use crate::world::{World, one, query};
 
 const SESSIONS: usize = 4_000;
 
@@ -119,7 +120,7 @@ async fn the_fleets_tables_do_not_open_a_file() {
     let world = World::with(|options: &mut LakeOptions| options.views = ViewSet::builtin().unwrap()).await;
     world.ingest(batch_of(COLLECTOR, 1, &snapshots(Utc::now(), "a"))).await.unwrap();
     world.lake.compact().await.unwrap();
-    for file in crate::world::files(world.folder.path()) {
+    for file in crate::folders::files(world.folder.path()) {
         std::fs::remove_file(file).unwrap();
     }
     assert_eq!(world.one("select sum(size) from pganalytics_fleet").await, "150");

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pganalytics_lake::{Query, QueryErrorKind};
 
-use crate::world::{Row, World, batch, noon};
+use crate::rows::{Row, batch, noon};
+use crate::world::World;
 
 #[tokio::test]
 async fn memory() {

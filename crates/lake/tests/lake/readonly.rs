@@ -2,7 +2,9 @@
 
 use pganalytics_lake::QueryErrorKind;
 
-use crate::world::{Row, World, batch, files, noon};
+use crate::folders::files;
+use crate::rows::{Row, batch, noon};
+use crate::world::World;
 
 #[tokio::test]
 async fn what_does_not_read_is_forbidden() {

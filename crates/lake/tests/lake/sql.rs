@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 use pganalytics_lake::{Position, Query, QueryErrorKind};
 use serde_json::json;
 
-use crate::world::{Row, World, batch, noon};
+use crate::rows::{Row, batch, noon};
+use crate::world::World;
 
 #[tokio::test]
 async fn every_view_is_a_table_even_without_rows() {

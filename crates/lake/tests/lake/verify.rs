@@ -4,7 +4,9 @@ use std::path::Path;
 
 use pganalytics_lake::{Depth, Lake, Verified};
 
-use crate::world::{Row, World, batch, files, noon, options};
+use crate::folders::files;
+use crate::rows::{Row, batch, noon};
+use crate::world::{World, options};
 
 async fn verify(folder: &Path, depth: Depth) -> Verified {
     Lake::verify(&options(folder), depth, |_, _| {}).await.unwrap()

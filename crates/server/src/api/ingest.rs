@@ -5,7 +5,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use pganalytics_lake::{Ack, CredentialError, IngestError, Sender};
+use pganalytics_lake::{Ack, CredentialError, IngestError, RowsError, Sender};
 use pganalytics_views::{clock, wire};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -88,9 +88,9 @@ async fn ingest(
 
 fn refusal(error: IngestError) -> (&'static str, ApiError) {
     match error {
-        IngestError::Wire(_) | IngestError::Rows { .. } => ("malformed", ApiError::BadBatch(error.to_string())),
-        IngestError::UnknownView { .. } => ("unknown", ApiError::UnknownView(error.to_string())),
-        IngestError::UnknownColumn { .. } => ("unknown", ApiError::UnknownColumn(error.to_string())),
+        IngestError::Wire(_) | IngestError::Rows(RowsError::Malformed { .. }) => ("malformed", ApiError::BadBatch(error.to_string())),
+        IngestError::Rows(RowsError::UnknownView { .. }) => ("unknown", ApiError::UnknownView(error.to_string())),
+        IngestError::Rows(RowsError::UnknownColumn { .. }) => ("unknown", ApiError::UnknownColumn(error.to_string())),
         IngestError::Foreign { .. } => ("foreign", ApiError::ForeignCollector(error.to_string())),
         IngestError::Renamed { ref own, .. } => {
             let remedy = format!(

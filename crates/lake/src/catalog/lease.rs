@@ -1,0 +1,262 @@
+//! Leases: what must be done by one replica only is done by the one that holds the lease.
+//!
+//! # Promise
+//! At most one holder's changes are committed at any time: a change under a lease names the lease's fence in its own transaction
+//! ([`Fence::check`]), and a new holder has a new fence. So a holder that was paused, cut off or is slow to notice does no harm.
+//! A holder that died is followed within [`LASTS`] + [`TICK`]; one that stops hands over at once. One that cannot do the work, because it alone does
+//! not reach the files, steps aside ([`Lease::step_aside`]): others come first then, for [`ASIDE`]. Where all others are aside, a holder that
+//! died is still followed, within [`TAKEOVER`], by one of them. All times of the lease are the database's.
+//!
+//! # How
+//! One who is aside asks only for a lease that nobody took although it was free for [`BEHIND`], longer than it takes others to ask. It does not ask for
+//! one that was laid down by stepping aside ([`LAID_DOWN`]): who laid it down has just failed as this one did, so trying at once would only be trying in
+//! a circle. Where nobody can do the work each replica so tries once in [`ASIDE`].
+//!
+//! A store of one process has no leases: its folder is locked.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::meta::database::{Transaction, statement};
+use crate::meta::{Meta, explain};
+
+/// How long a lease lasts without being renewed.
+const LASTS: Duration = Duration::from_millis(1_300);
+/// How often it is renewed, or tried for.
+const TICK: Duration = Duration::from_millis(250);
+/// For so long one who stepped aside lets others come first.
+const ASIDE: Duration = Duration::from_secs(10);
+/// For so long a lease lies free before one who is aside asks for it: all others have asked by then.
+const BEHIND: Duration = Duration::from_millis(350);
+/// The promise: a holder that died is followed within this time, whoever is left.
+const TAKEOVER: Duration = Duration::from_secs(2);
+const _: () =
+    assert!(TICK.as_millis() < BEHIND.as_millis() && LASTS.as_millis() + BEHIND.as_millis() + TICK.as_millis() <= TAKEOVER.as_millis());
+/// When a lease expired that was laid down by one who stepped aside: long ago, as for everybody who is not aside.
+const LAID_DOWN: i64 = 0;
+/// The lease of compaction, merging, retention and cleaning.
+const LAKE: &str = "lake";
+
+/// What a change is committed under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fence {
+    /// Nobody else has the store.
+    Alone,
+    Holder(i64),
+}
+
+impl Fence {
+    /// Sees, within the transaction of a change, that the lease is still held; it then is until the commit.
+    pub(crate) async fn check(self, transaction: &mut Transaction) -> anyhow::Result<()> {
+        let Self::Holder(fence) = self else { return Ok(()) };
+        let held = statement("update leases set fence = fence where name = $1 and fence = $2").bind(LAKE).bind(fence);
+        anyhow::ensure!(transaction.execute(held).await? == 1, "another replica holds the lease by now; it does this work");
+        Ok(())
+    }
+}
+
+/// One replica's part in the leases.
+#[derive(Debug, Clone)]
+pub(crate) struct Lease {
+    meta: Meta,
+    holder: String,
+    held: watch::Sender<Option<i64>>,
+    /// Until when others come first. Locked while the lease is asked for or laid down, so that neither crosses the other.
+    aside: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Lease {
+    pub(crate) fn new(meta: Meta) -> Self {
+        Self { meta, holder: Uuid::new_v4().to_string(), held: watch::Sender::new(None), aside: Arc::default() }
+    }
+
+    /// The fence, if it is held at this moment as far as this process knows.
+    pub(crate) fn fence(&self) -> Option<Fence> {
+        if !self.meta.database().is_shared() {
+            return Some(Fence::Alone);
+        }
+        self.held.borrow().map(Fence::Holder)
+    }
+
+    /// Waits until it is held.
+    pub(crate) async fn until_held(&self) {
+        if self.meta.database().is_shared() {
+            let mut held = self.held.subscribe();
+            // The sender is this lease's own, so it does not end before.
+            let _ = held.wait_for(Option::is_some).await;
+        }
+    }
+
+    /// Takes it where it is free, and keeps it where it is held.
+    pub(crate) async fn renew(&self) -> Result<(), sqlx::Error> {
+        match self.meta.database().is_shared() {
+            true => self.ask(Instant::now(), self.meta.database().clock()).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Asks for it at a moment of this process's, and one of the database's in SQL.
+    async fn ask(&self, now: Instant, clock: &str) -> Result<(), sqlx::Error> {
+        let mut aside = self.aside.lock().await;
+        if aside.is_some_and(|until| now >= until) {
+            *aside = None;
+        }
+        let may_be_taken = match *aside {
+            None => format!("leases.holder = excluded.holder or leases.expires < {clock} - $4"),
+            Some(_) => format!("leases.expires > {LAID_DOWN} and leases.expires < {clock} - $4"),
+        };
+        let sql = format!(
+            "insert into leases (name, holder, fence, expires) values ($1, $2, 1, {clock} + $3)
+             on conflict (name) do update set
+                 holder = excluded.holder, expires = excluded.expires,
+                 fence = leases.fence + case when leases.holder = excluded.holder then 0 else 1 end
+             where {may_be_taken}
+             returning fence"
+        );
+        let behind = if aside.is_some() { BEHIND } else { Duration::ZERO };
+        let upsert =
+            statement(sqlx::AssertSqlSafe(sql)).bind(LAKE).bind(self.holder.as_str()).bind(microseconds(LASTS)).bind(microseconds(behind));
+        let fence: Option<(i64,)> = self.meta.database().returning(upsert).await?;
+        if fence.is_some() {
+            *aside = None;
+        }
+        self.note(fence.map(|(fence,)| fence));
+        Ok(())
+    }
+
+    /// Lets another replica do what this one could not. Where there is none, it is this one's turn again after [`ASIDE`]. False where it does
+    /// not hold the lease.
+    pub(crate) async fn step_aside(&self) -> bool {
+        let mut aside = self.aside.lock().await;
+        if self.held.borrow().is_none() {
+            return false;
+        }
+        tracing::warn!("steps aside: another replica may reach what this one does not");
+        *aside = Some(Instant::now() + ASIDE);
+        self.free(&LAID_DOWN.to_string()).await;
+        true
+    }
+
+    /// Keeps trying, renewing, and at last gives it back, so that another replica goes on at once.
+    pub(crate) async fn keep(&self, stop: &CancellationToken) {
+        if !self.meta.database().is_shared() {
+            return;
+        }
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut failing = false;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = tick.tick() => {}
+            }
+            match tokio::time::timeout(LASTS, self.renew()).await {
+                Ok(Ok(())) => failing = false,
+                Ok(Err(error)) => {
+                    self.note(None);
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::warn!(error = format!("{:#}", explain(error)), "renew the lease");
+                    }
+                }
+                Err(_) => self.note(None),
+            }
+        }
+        self.free(self.meta.database().clock()).await;
+    }
+
+    /// Ends this one's term, as of a moment in SQL.
+    async fn free(&self, expired: &str) {
+        self.note(None);
+        let clock = self.meta.database().clock();
+        let sql = format!("update leases set expires = {expired} where name = $1 and holder = $2 and expires > {clock}");
+        let release = statement(sqlx::AssertSqlSafe(sql)).bind(LAKE).bind(self.holder.as_str());
+        if let Ok(Err(error)) = tokio::time::timeout(LASTS, self.meta.database().execute(release)).await {
+            tracing::warn!(error = format!("{:#}", explain(error)), "hand over the lease");
+        }
+    }
+
+    fn note(&self, fence: Option<i64>) {
+        let changed = self.held.send_if_modified(|held| std::mem::replace(held, fence) != fence);
+        if changed {
+            match fence {
+                Some(fence) => tracing::info!(lease.fence = fence, "holds the lease: this replica compacts"),
+                None => tracing::info!("holds the lease no more"),
+            }
+        }
+    }
+}
+
+fn microseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A moment of the database's clock that is not reached while a test runs.
+    const THEN: Duration = Duration::from_secs(4_102_444_800);
+
+    /// Two replicas of a store, the first of which holds the lease since [`THEN`].
+    async fn replicas(folder: &tempfile::TempDir) -> anyhow::Result<(Lease, Lease)> {
+        let meta = Meta::open_folder(folder.path()).await?;
+        let (one, other) = (Lease::new(meta.clone()), Lease::new(meta));
+        assert!(takes(&one, THEN).await? && !takes(&other, THEN).await?);
+        Ok((one, other))
+    }
+
+    /// Whether it holds the lease after it asked at that moment of the database's clock.
+    async fn takes(lease: &Lease, at: Duration) -> anyhow::Result<bool> {
+        takes_at(lease, Instant::now(), at).await
+    }
+
+    async fn takes_at(lease: &Lease, now: Instant, at: Duration) -> anyhow::Result<bool> {
+        lease.ask(now, &microseconds(at).to_string()).await?;
+        Ok(lease.held.borrow().is_some())
+    }
+
+    #[tokio::test]
+    async fn one_who_is_aside_leaves_a_free_lease_to_others_and_takes_one_that_is_left_lying() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (one, other) = replicas(&folder).await?;
+        assert!(one.step_aside().await);
+        assert!(takes(&other, THEN).await?, "what was laid down is free at once");
+        // It dies.
+        let free = THEN + LASTS;
+        assert!(!takes(&one, free + TICK).await?, "others come first");
+        assert!(takes(&one, free + BEHIND + TICK).await?, "there is no other");
+        let fence = *one.held.borrow();
+        // By now it holds the lease as any other does.
+        assert!(takes(&one, free + BEHIND + TICK * 2).await?);
+        assert_eq!(*one.held.borrow(), fence);
+        assert!(!takes(&other, free + BEHIND + TICK * 3).await?);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn where_nobody_can_do_the_work_each_tries_once_in_a_while() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (one, other) = replicas(&folder).await?;
+        assert!(one.step_aside().await);
+        assert!(takes(&other, THEN).await?);
+        assert!(other.step_aside().await);
+        let long_after = THEN + ASIDE * 100;
+        assert!(!takes(&one, long_after).await? && !takes(&other, long_after).await?, "they try in a circle");
+        assert!(takes_at(&one, Instant::now() + ASIDE, long_after).await?);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn one_who_is_aside_does_not_keep_what_it_could_not_lay_down() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (one, other) = replicas(&folder).await?;
+        *one.aside.lock().await = Some(Instant::now() + ASIDE);
+        assert!(!takes(&one, THEN + TICK).await?);
+        assert!(takes(&other, THEN + LASTS + TICK).await?);
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! The lake itself: opened once, shared by cloning.
+
+use std::fs::File;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use pganalytics_views::ViewSet;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::maintain::{Retention, RetentionError, RetentionSetting, Upkeep};
+use crate::meta::Meta;
+use crate::model::{Compaction, Expiry, Shapes, Stats};
+use crate::options::LakeOptions;
+use crate::present::Present;
+use crate::query::{Answer, Engine, Query, QueryError};
+use crate::store::{Store, UNFINISHED};
+use crate::write::{Ack, IngestError, Intake, Sender};
+
+/// The history and its SQL. Clones share one lake.
+#[derive(Debug, Clone)]
+pub struct Lake(pub(super) Arc<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) options: LakeOptions,
+    pub(super) meta: Meta,
+    pub(super) store: Store,
+    pub(super) shapes: Arc<Shapes>,
+    pub(super) present: Arc<Present>,
+    /// None once closed.
+    pub(super) intake: RwLock<Option<Arc<Intake>>>,
+    pub(super) writer: Mutex<Option<JoinHandle<()>>>,
+    pub(super) upkeep: Upkeep,
+    pub(super) engine: Arc<Engine>,
+    pub(super) _lock: Arc<File>,
+}
+
+impl Lake {
+    /// Takes a batch. `Ok` means it is on disk and visible to SQL.
+    ///
+    /// # Errors
+    /// See [`IngestError`]; then nothing of the batch was taken.
+    pub async fn ingest(&self, body: Bytes) -> Result<Ack, IngestError> {
+        self.ingest_from(&Sender::default(), body).await
+    }
+
+    /// Takes a batch, with what the request around it told.
+    ///
+    /// # Errors
+    /// See [`IngestError`]; then nothing of the batch was taken.
+    pub async fn ingest_from(&self, sender: &Sender, body: Bytes) -> Result<Ack, IngestError> {
+        match self.intake() {
+            Some(intake) => intake.ingest(sender, body).await,
+            None => Err(IngestError::Store(anyhow::anyhow!("the lake is closed"))),
+        }
+    }
+
+    /// The tables.
+    #[must_use]
+    pub fn views(&self) -> &ViewSet {
+        &self.0.options.views
+    }
+
+    /// What it was opened with.
+    #[must_use]
+    pub fn options(&self) -> &LakeOptions {
+        &self.0.options
+    }
+
+    /// Users, sessions, tokens, collectors, servers.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        &self.0.meta
+    }
+
+    /// Answers a question.
+    ///
+    /// # Errors
+    /// See [`crate::QueryErrorKind`].
+    pub async fn query(&self, request: Query) -> Result<Answer, QueryError> {
+        self.0.engine.answer(request).await
+    }
+
+    /// Turns hot rows into Parquet, and small files into larger ones.
+    ///
+    /// # Errors
+    /// When a file or the store fails, or another replica holds the lease; what was done so far stands, and nothing is lost.
+    pub async fn compact(&self) -> anyhow::Result<Compaction> {
+        self.compact_at(self.0.meta.now().await?).await
+    }
+
+    /// [`Lake::compact`] as of a moment, which decides what days are over.
+    ///
+    /// # Errors
+    /// As of [`Lake::compact`].
+    pub async fn compact_at(&self, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
+        self.0.upkeep.compact(now).await
+    }
+
+    /// How long each table's history is kept.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn retention(&self) -> anyhow::Result<Retention> {
+        self.0.upkeep.retention().await
+    }
+
+    /// Changes how long history is kept, from the next run on and in every backend.
+    ///
+    /// # Errors
+    /// When a table is unknown, days are none, or the store fails; then nothing changed.
+    pub async fn set_retention(&self, setting: &RetentionSetting, now: DateTime<Utc>) -> Result<(), RetentionError> {
+        self.0.upkeep.set_retention(setting, now).await
+    }
+
+    /// Removes the days that are older than the retention.
+    ///
+    /// # Errors
+    /// When the store fails, or another replica holds the lease.
+    pub async fn expire(&self, now: DateTime<Utc>) -> anyhow::Result<Expiry> {
+        self.0.upkeep.expire(now).await
+    }
+
+    /// Deletes files that were replaced so long ago that no query reads them.
+    ///
+    /// # Errors
+    /// When a file cannot be deleted, or the store fails.
+    pub async fn remove_replaced(&self, now: DateTime<Utc>) -> anyhow::Result<u64> {
+        self.0.upkeep.remove_replaced(now).await
+    }
+
+    /// Deletes what crashes left in a shared store. In a folder of one process the next start does it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn remove_orphans(&self, now: DateTime<Utc>) -> anyhow::Result<u64> {
+        self.0.upkeep.remove_orphans(now).await
+    }
+
+    /// Follows the other replicas; and, while it holds the lease, compaction, retention and the removal of replaced files; until stopped.
+    /// A step that fails is logged and tried again next time.
+    pub async fn run(&self, stop: CancellationToken) {
+        self.0.upkeep.run(&stop).await;
+    }
+
+    /// Figures for `/metrics`.
+    pub async fn stats(&self) -> Stats {
+        let mut stats = self.0.present.stats(self.0.shapes.iter().map(|shape| shape.name().to_owned()));
+        if let Some(intake) = self.intake() {
+            stats.batches = intake.batches.load(Ordering::Relaxed);
+            stats.duplicates = intake.duplicates.load(Ordering::Relaxed);
+        }
+        stats.queries = self.0.engine.queries.load(Ordering::Relaxed);
+        stats.kept_answers = self.0.engine.kept();
+        stats.failed_queries = self.0.engine.failed.load(Ordering::Relaxed);
+        stats.running_queries = self.0.engine.running();
+        stats
+    }
+
+    /// Readiness: the meta store answers, and a folder of files can be written. An object store that is away makes no replica unready: what
+    /// comes is taken without it, and waits.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do about it.
+    pub async fn check(&self) -> anyhow::Result<()> {
+        self.0.meta.check().await?;
+        let Some(root) = self.0.store.root() else { return Ok(()) };
+        let probe = root.join(format!("ready-{}.{UNFINISHED}", std::process::id()));
+        let written = async {
+            tokio::fs::write(&probe, b"ready").await?;
+            tokio::fs::remove_file(&probe).await
+        };
+        written.await.with_context(|| format!("write to {}; free space there, or make it writable", probe.display()))
+    }
+
+    /// Waits for what is being written, then lets go of the store. Later calls fail.
+    pub async fn close(&self) {
+        self.0.intake.write().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = self.0.writer.lock().await.take()
+            && let Err(error) = writer.await
+        {
+            tracing::error!(error = %error, "the writer broke off");
+        }
+        self.0.upkeep.finish_and(self.0.meta.close()).await;
+    }
+
+    fn intake(&self) -> Option<Arc<Intake>> {
+        self.0.intake.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,31 @@
+//! The data folder: of its owner, and of one process at a time.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+/// The file whose lock says that a process has the folder open.
+const LOCK: &str = "lock";
+
+/// Makes the folder, for its owner only: it holds password hashes and what statements look like.
+pub(crate) fn create(folder: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder.create(folder).with_context(|| format!("create the data folder {}; name one that this user may write", folder.display()))
+}
+
+/// Locks the folder for this process; the lock is held as long as the file.
+pub(crate) fn lock(folder: &Path) -> anyhow::Result<File> {
+    let path: PathBuf = folder.join(LOCK);
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.with_context(|| format!("open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("the data folder {} is open in another process; stop it, or name another folder", folder.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("lock {}", path.display())),
+    }
+}

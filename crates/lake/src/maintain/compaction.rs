@@ -1,0 +1,120 @@
+//! Compaction: hot rows become Parquet, and small files become larger ones.
+//!
+//! # Promise
+//! Files are complete and durable before one transaction makes them live and removes what they replace; a crash at any moment leaves
+//! either the old or the new, and orphans that the next start removes. A query that began before goes on with the old.
+//!
+//! # How
+//! All hot batches up to an id are cut by table and by the date of `ts`, sorted, and written. Beside that, so that rows never wait in
+//! memory for a long merge, files of one table and day are merged by size: as soon as [`super::due::FAN_IN`] files are within the same power of [`super::due::FAN_IN`] in rows, they become one, so a row is rewritten a
+//! few times a day however small the batches are. When the day is over, its files become one. The merge streams: its
+//! memory is a row group and a few batches of each input.
+//!
+//! New files gather until there are [`super::due::FAN_IN`] of a day or the first is [`super::due::SETTLE`] old. Their merge is where rollups are made: as the rows
+//! pass, they are summed into a file of each rollup (see [`crate::rollup`]), and the same transaction makes all of them live and retires
+//! the new ones. So a row is in the rollups exactly once, however late it came and wherever a crash fell; what is not in them yet
+//! is what lies in new files and hot rows, which a query sums itself. Files of a rollup are merged like others, and equal keys with them.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use arrow::array::{BooleanArray, RecordBatch, cast::AsArray as _, types::TimestampMicrosecondType};
+use arrow::compute::filter_record_batch;
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+use super::compactor::{Compacted, Compactor};
+use crate::catalog::Fence;
+use crate::model::day::{date, days, span};
+use crate::model::{Change, Compaction, Hot, LiveFile, Shape, TS_AT};
+use crate::parquet::{Draft, Sorted};
+use crate::present::LOOK;
+
+/// From the moment that rows are seen until they are in files, at least: by then each replica has seen them too. The fleet's newest rows are noted
+/// of batches as they come, and replicas look for those every [`LOOK`].
+const SEEN: Duration = LOOK.saturating_mul(3);
+
+impl Compactor {
+    /// Hot rows to files.
+    pub(crate) async fn write(&self, fence: Fence, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
+        let _turn = self.writing.lock().await;
+        // What the holder before has done is known before anything is begun.
+        self.follower.refresh().await?;
+        let began = Instant::now();
+        let snapshot = self.present.snapshot();
+        let hot = |view: &str| snapshot.get(view).map(|contents| Arc::clone(&contents.hot)).unwrap_or_default();
+        let Some(up_to) = snapshot.values().flat_map(|contents| contents.hot.last()).map(|hot| hot.batch).max() else {
+            return Ok(Compaction::default());
+        };
+        let batches: HashSet<i64> = snapshot.values().flat_map(|contents| contents.hot.iter().map(|hot| hot.batch)).collect();
+        let mut written = Vec::new();
+        for shape in self.shapes.iter() {
+            let rows = hot(shape.name());
+            if rows.is_empty() {
+                continue;
+            }
+            match self.write_table(shape, rows, now).await {
+                Ok(files) => written.extend(files),
+                Err(error) => {
+                    self.discard(&written).await;
+                    return Err(error);
+                }
+            }
+        }
+        if self.meta.database().is_shared() {
+            tokio::time::sleep_until(began + SEEN).await;
+        }
+        let compacted = Compacted { up_to, batches: batches.len() as u64 };
+        let version = self.commit(fence, &written, &[], Some(compacted), now).await?;
+        let done = Compaction {
+            batches: batches.len() as u64,
+            rows: written.iter().map(|file| file.rows).sum(),
+            files: written.len() as u64,
+            bytes: written.iter().map(|file| file.bytes).sum(),
+            merged: 0,
+        };
+        self.follower.publish(version, Change { compacted: Some(up_to), added: written, ..Change::default() }).await?;
+        // The rows' last holder: giving back a million buffers would keep this thread's other tasks waiting.
+        tokio::task::spawn_blocking(move || drop(snapshot));
+        Ok(done)
+    }
+
+    /// One file a day of a table's hot rows, on a thread of its own.
+    async fn write_table(&self, shape: &Arc<Shape>, hot: Arc<Vec<Arc<Hot>>>, now: DateTime<Utc>) -> anyhow::Result<Vec<LiveFile>> {
+        let (store, shape) = (self.store.clone(), Arc::clone(shape));
+        let mut ids = BTreeMap::new();
+        for day in hot.iter().flat_map(|hot| days(&hot.rows)) {
+            if let std::collections::btree_map::Entry::Vacant(entry) = ids.entry(day) {
+                entry.insert(self.next_id().await?);
+            }
+        }
+        let write = move || {
+            let mut files = Vec::new();
+            for (day, id) in ids {
+                let rows: Vec<RecordBatch> = hot.iter().filter_map(|hot| of_day(hot, day).transpose()).collect::<anyhow::Result<_>>()?;
+                let mut draft = Draft::create(&store, &shape, date(day), id)?;
+                for sorted in Sorted::of(&shape, &rows)?.pieces() {
+                    draft.write(&sorted?)?;
+                }
+                files.push(draft.finish(now)?);
+            }
+            Ok(files)
+        };
+        self.threads.handle().spawn_blocking(write).await.context("write hot rows")?
+    }
+}
+
+fn of_day(hot: &Hot, day: i64) -> anyhow::Result<Option<RecordBatch>> {
+    let (first, last) = span(day);
+    if hot.extent.max_ts < first || last < hot.extent.min_ts {
+        return Ok(None);
+    }
+    if first <= hot.extent.min_ts && hot.extent.max_ts <= last {
+        return Ok(Some(hot.rows.clone()));
+    }
+    let ts = hot.rows.column(TS_AT).as_primitive::<TimestampMicrosecondType>();
+    let of_day: BooleanArray = ts.values().iter().map(|ts| Some((first..=last).contains(ts))).collect();
+    Ok(Some(filter_record_batch(&hot.rows, &of_day)?).filter(|rows| rows.num_rows() > 0))
+}

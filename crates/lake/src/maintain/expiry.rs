@@ -1,0 +1,54 @@
+//! How days leave the history: whole, and once no rollup needs them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+use super::compactor::Compactor;
+use super::retention::retention;
+use crate::catalog::{Fence, files, next_version};
+use crate::meta::explain;
+use crate::model::{Change, Expiry, LiveFile};
+
+/// Retires the files of days that ended before their table's retention began.
+pub(crate) async fn expire(compactor: &Compactor, fence: Fence, raw: Duration, now: DateTime<Utc>) -> anyhow::Result<Expiry> {
+    let _turn = compactor.tending.lock().await;
+    let retention = retention(&compactor.meta, raw).await?;
+    let shapes = &compactor.shapes;
+    let mut expired: Vec<Arc<LiveFile>> = Vec::new();
+    for (table, contents) in compactor.present.snapshot() {
+        let Some(first_kept) = first_kept(retention.of(&table, shapes), now) else { continue };
+        let waits = |file: &LiveFile| !file.rolled_up && shapes.get(&table).is_some_and(|shape| shapes.has_rollups(shape));
+        expired.extend(contents.files.iter().filter(|file| file.date < first_kept && !waits(file)).cloned());
+    }
+    if expired.is_empty() {
+        return Ok(Expiry::default());
+    }
+    let retire = async {
+        let mut transaction = compactor.meta.database().begin().await.map_err(explain)?;
+        let version = next_version(&mut transaction).await.map_err(explain)?;
+        fence.check(&mut transaction).await?;
+        for file in &expired {
+            files::retire(&mut transaction, file.id, now, version).await.map_err(explain)?;
+        }
+        transaction.commit().await.map_err(explain)?;
+        anyhow::Ok(version)
+    };
+    let version = retire.await.context("retire expired files")?;
+    let done = Expiry {
+        files: expired.len() as u64,
+        rows: expired.iter().map(|file| file.rows).sum(),
+        bytes: expired.iter().map(|file| file.bytes).sum(),
+    };
+    let retired: HashSet<i64> = expired.iter().map(|file| file.id).collect();
+    compactor.follower.publish(version, Change { retired, ..Change::default() }).await?;
+    Ok(done)
+}
+
+/// The first day of which something is not too old; none where the calendar does not reach that far back.
+fn first_kept(days: u32, now: DateTime<Utc>) -> Option<NaiveDate> {
+    now.checked_sub_signed(TimeDelta::days(i64::from(days))).map(|moment| moment.date_naive())
+}

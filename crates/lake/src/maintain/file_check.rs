@@ -1,0 +1,60 @@
+//! One file, held against what the catalog says of it.
+
+use ::parquet::file::FOOTER_SIZE;
+use ::parquet::file::metadata::{FooterTail, ParquetMetaData, ParquetMetaDataReader};
+use anyhow::Context as _;
+use object_store::ObjectStoreExt as _;
+use object_store::path::Path as ObjectPath;
+
+use crate::model::{LiveFile, Shapes};
+use crate::store::{Listed, Store};
+
+/// How much of a file is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Its name and size, by listing the store.
+    Names,
+    /// All of it: its sum and its footer too.
+    Contents,
+}
+
+/// One file, as the catalog has it.
+pub(crate) async fn look(store: &Store, file: &LiveFile, listed: Option<&Listed>, shapes: &Shapes, depth: Depth) -> anyhow::Result<()> {
+    let listed = listed.context("it is not there")?;
+    anyhow::ensure!(listed.bytes == file.bytes, "it has {} bytes, and was written with {}", listed.bytes, file.bytes);
+    if depth == Depth::Names {
+        return Ok(());
+    }
+    let sum = store.checksum(&file.path()).await.context("read it")?;
+    anyhow::ensure!(sum == file.crc32, "its CRC-32 is {sum:08x}, and was written as {:08x}", file.crc32);
+    let footer = footer(store, file).await.context("read its footer")?;
+    agrees(&footer, file, shapes)
+}
+
+async fn footer(store: &Store, file: &LiveFile) -> anyhow::Result<ParquetMetaData> {
+    let objects = store.objects();
+    let path = ObjectPath::from(file.path());
+    let end = file.bytes.checked_sub(FOOTER_SIZE as u64).context("it is too short for a Parquet file")?;
+    let tail = objects.get_range(&path, end..file.bytes).await?;
+    let length = FooterTail::try_from(tail.as_ref())?.metadata_length() as u64;
+    let start = end.checked_sub(length).context("its footer is longer than itself")?;
+    Ok(ParquetMetaDataReader::decode_metadata(&objects.get_range(&path, start..end).await?)?)
+}
+
+/// Whether a footer says what the catalog does.
+fn agrees(footer: &ParquetMetaData, file: &LiveFile, shapes: &Shapes) -> anyhow::Result<()> {
+    let metadata = footer.file_metadata();
+    let rows = metadata.num_rows();
+    anyhow::ensure!(u64::try_from(rows).ok() == Some(file.rows), "it has {rows} rows, and the catalog says {}", file.rows);
+    let of = metadata.key_value_metadata().into_iter().flatten().find(|pair| pair.key == "pganalytics.view");
+    let of = of.and_then(|pair| pair.value.as_deref()).unwrap_or_default();
+    anyhow::ensure!(of == file.view, "it is a file of table '{of}', and the catalog says {}", file.view);
+    // A file may lack columns that its table got later; it has none that its table has not.
+    if let Some(shape) = shapes.get(&file.view) {
+        for column in metadata.schema_descr().columns() {
+            let name = column.path().parts().first().map_or("", String::as_str);
+            anyhow::ensure!(shape.stored.field_with_name(name).is_ok(), "its column {name} is none of table {}", file.view);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! Small files become larger ones; as new files are first merged, their rows are summed into the rollups.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use futures::StreamExt as _;
+
+use super::compactor::Compactor;
+use super::due::due;
+use crate::catalog::Fence;
+use crate::model::{Change, Compaction, LiveFile, Shape};
+use crate::parquet::{Blame, Draft};
+use crate::rollup::{Binning, Combiner};
+
+impl Compactor {
+    /// Small files to larger ones.
+    pub(crate) async fn merge(&self, fence: Fence, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
+        let _turn = self.tending.lock().await;
+        self.follower.refresh().await?;
+        let mut done = Compaction::default();
+        // A view before its rollups, whose names come after its own: what it adds to them is merged in the same turn.
+        for shape in self.shapes.iter() {
+            loop {
+                let files = self.present.contents(shape.name()).files;
+                let Some(inputs) = due(&files, now) else { break };
+                let merged = self.merge_files(shape, &inputs, now).await.with_context(|| {
+                    let paths: Vec<_> = inputs.iter().map(|file| file.path()).collect();
+                    format!("merge {}", paths.join(", "))
+                })?;
+                done.files += merged.len() as u64;
+                done.bytes += merged.iter().map(|file| file.bytes).sum::<u64>();
+                done.merged += inputs.len() as u64;
+                let version = self.commit(fence, &merged, &inputs, None, now).await?;
+                let retired = inputs.iter().map(|file| file.id).collect();
+                self.follower.publish(version, Change { added: merged, retired, ..Change::default() }).await?;
+            }
+        }
+        Ok(done)
+    }
+
+    /// One file of several, streamed in their order; of new files, a file of each rollup beside.
+    async fn merge_files(&self, shape: &Arc<Shape>, inputs: &[Arc<LiveFile>], now: DateTime<Utc>) -> anyhow::Result<Vec<LiveFile>> {
+        let day = inputs.first().context("nothing to merge")?.date;
+        let expected: u64 = inputs.iter().map(|file| file.rows).sum();
+        let are_new = inputs.iter().all(|file| !file.rolled_up);
+        let mut rows = {
+            // Reading begins here already, on the threads of whoever begins it.
+            let _here = self.threads.handle().enter();
+            self.files.merged(shape, inputs)?
+        };
+        let own = match &shape.view.rollup {
+            Some(origin) => {
+                let raw = self.shapes.get(&origin.view.name).with_context(|| format!("{} without its table", shape.name()))?;
+                Some(Combiner::new(Arc::new(Binning::new(shape, raw)?)))
+            }
+            None => None,
+        };
+        let mut outputs = vec![(self.next_id().await?, Arc::clone(shape), own)];
+        let mut binnings = Vec::new();
+        for (rollup, _) in self.shapes.rollups(shape.name()).filter(|_| are_new) {
+            let binning = Arc::new(Binning::new(rollup, shape)?);
+            outputs.push((self.next_id().await?, Arc::clone(rollup), Some(Combiner::new(Arc::clone(&binning)))));
+            binnings.push(binning);
+        }
+        let store = self.store.clone();
+        let runtime = self.threads.handle().clone();
+        let write = move || {
+            let mut read = 0;
+            let mut drafts = Vec::new();
+            for (id, shape, combiner) in outputs {
+                drafts.push((Draft::create(&store, &shape, day, id)?.rolled_up(), combiner));
+            }
+            while let Some(batch) = runtime.block_on(rows.next()) {
+                let batch = batch?;
+                read += batch.num_rows() as u64;
+                for (at, (draft, combiner)) in drafts.iter_mut().enumerate() {
+                    // The first is the table's own; those after it are its rollups.
+                    let partials = match at.checked_sub(1).and_then(|at| binnings.get(at)) {
+                        Some(binning) => &binning.partials(&batch)?,
+                        None => &batch,
+                    };
+                    match combiner {
+                        Some(combiner) => draft.write(&combiner.push(partials)?)?,
+                        None => draft.write(partials)?,
+                    }
+                }
+            }
+            let mut files = Vec::new();
+            for (mut draft, combiner) in drafts {
+                if let Some(last) = combiner.and_then(|mut combiner| combiner.finish()) {
+                    draft.write(&last)?;
+                }
+                files.push(draft.finish(now)?);
+            }
+            anyhow::Ok((read, files))
+        };
+        let merged = self.threads.handle().spawn_blocking(write).await.context("merge files")?;
+        let (read, merged) = match merged {
+            Ok(merged) => merged,
+            Err(error) => {
+                return Err(match self.files.blame(error.as_ref(), inputs).await {
+                    Some(Blame::Damaged { file, remedy }) => error.context(format!("{file}: {remedy}")),
+                    Some(Blame::Away(_)) | None => error,
+                });
+            }
+        };
+        if read != expected {
+            self.discard(&merged).await;
+            anyhow::bail!("{read} rows were read, {expected} are in the catalog; the inputs are kept");
+        }
+        Ok(merged)
+    }
+}

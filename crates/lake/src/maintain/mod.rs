@@ -1,0 +1,21 @@
+//! The work in the background: hot rows become files, small files become larger ones, old days leave, and the whole is verified.
+//! Uses: `write`, `present`, `catalog`, `parquet`, `store`, `decode`, `rollup`, `meta`, `model`, `threads`. Never `query`.
+//! Used by: `lake`.
+
+mod compaction;
+mod compactor;
+mod due;
+mod expiry;
+mod file_check;
+mod merge;
+mod retention;
+mod schedule;
+mod upkeep;
+mod verify;
+
+pub(crate) use compactor::Compactor;
+pub use file_check::Depth;
+pub use retention::{MAX_RETENTION_DAYS, Retention, RetentionDays, RetentionError, RetentionSetting};
+pub(crate) use upkeep::{Times, Upkeep};
+pub use verify::Verified;
+pub(crate) use verify::verify;

@@ -1,0 +1,147 @@
+//! When the work behind is done: what comes is written as often as is set and whenever it fills its memory, the rest follows.
+
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::upkeep::Upkeep;
+use crate::model::{Compaction, Expiry};
+
+/// How often a shared store is searched for orphans: listing it costs, and they do no harm.
+const ORPHANS_EVERY: Duration = Duration::from_secs(6 * 3600);
+
+impl Upkeep {
+    /// Follows the other replicas; and, while it holds the lease, compaction, retention and the removal of replaced files; until stopped.
+    /// A step that fails is logged and tried again next time.
+    pub(crate) async fn run(&self, stop: &CancellationToken) {
+        // On the heap: together they are too large for a caller's future.
+        Box::pin(async {
+            tokio::join!(self.compactor.follower.run(stop), self.lease.keep(stop), self.write_until(stop), self.tend_until(stop))
+        })
+        .await;
+    }
+
+    /// Writes hot rows, as often as is set and whenever they fill their memory.
+    async fn write_until(&self, stop: &CancellationToken) {
+        let mut tick = self.tick().await;
+        while let Some(turn) = self.turn(&mut tick, &self.early, stop).await {
+            // A call may have come while the rows that it was for were being written.
+            let is_due = turn == Turn::Due || self.compactor.follower.is_enough() || self.hot_memory.is_full();
+            if is_due {
+                self.write().await;
+                self.written.notify_one();
+            }
+        }
+    }
+
+    /// Merges files, as new ones come; and removes what is to go.
+    async fn tend_until(&self, stop: &CancellationToken) {
+        let mut tick = self.tick().await;
+        let mut orphans = Instant::now();
+        while self.turn(&mut tick, &self.written, stop).await.is_some() {
+            self.tend().await;
+            if orphans.elapsed() >= ORPHANS_EVERY {
+                orphans = Instant::now();
+                match self.remove_orphans(Utc::now()).await {
+                    Ok(0) => {}
+                    Ok(files) => tracing::info!(orphans.files = files, "deleted what a crash left"),
+                    Err(error) => tracing::error!(error = format!("{error:#}"), "delete orphans"),
+                }
+            }
+        }
+    }
+
+    async fn tick(&self) -> tokio::time::Interval {
+        let mut tick = tokio::time::interval(self.times.compact_every);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        tick.tick().await;
+        tick
+    }
+
+    /// Waits for the next turn; none at the end. The caller does its work outside of this: a step that has begun is finished, and the
+    /// next start need not clean up.
+    async fn turn(&self, tick: &mut tokio::time::Interval, called: &Notify, stop: &CancellationToken) -> Option<Turn> {
+        if self.lease.fence().is_none() {
+            // A new holder begins at once: the one before may have left something undone.
+            return tokio::select! {
+                () = stop.cancelled() => None,
+                () = self.lease.until_held() => Some(Turn::Due),
+            };
+        }
+        tokio::select! {
+            () = stop.cancelled() => None,
+            _ = tick.tick() => Some(Turn::Due),
+            () = called.notified() => Some(Turn::Called),
+        }
+    }
+
+    async fn write(&self) {
+        let began = Instant::now();
+        let written = async { self.compactor.write(self.fence().await?, self.compactor.meta.now().await?).await };
+        match written.await {
+            Ok(done) => log(began, done, "compacted"),
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "compact");
+                self.lease.step_aside().await;
+            }
+        }
+    }
+
+    async fn tend(&self) {
+        let began = Instant::now();
+        let now = match self.compactor.meta.now().await {
+            Ok(now) => now,
+            Err(error) => return tracing::error!(error = format!("{error:#}"), "ask the store for the time"),
+        };
+        let merged = async { self.compactor.merge(self.fence().await?, now).await };
+        match merged.await {
+            Ok(done) => log(began, done, "merged"),
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "merge");
+                // Expiry goes on where this is the only process: it may be what frees the room that is missing.
+                if self.lease.step_aside().await {
+                    return;
+                }
+            }
+        }
+        match self.expire(now).await {
+            Ok(done) if done == Expiry::default() => {}
+            Ok(done) => tracing::info!(expiry.files = done.files, expiry.rows = done.rows, expiry.bytes = done.bytes, "expired"),
+            Err(error) => tracing::error!(error = format!("{error:#}"), "remove what is older than the retention"),
+        }
+        if let Err(error) = self.remove_replaced(now).await {
+            tracing::error!(error = format!("{error:#}"), "delete replaced files");
+        }
+        if let Err(error) = self.compactor.meta.delete_expired_sessions(now).await {
+            tracing::error!(error = format!("{error:#}"), "forget expired sessions");
+        }
+        if let Err(error) = self.compactor.meta.delete_expired_attempts(now).await {
+            tracing::error!(error = format!("{error:#}"), "forget old attempts to log in");
+        }
+    }
+}
+
+/// Why it is a step's turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Its time has come.
+    Due,
+    Called,
+}
+
+/// What a step of compaction did, where it did anything.
+fn log(began: Instant, done: Compaction, what: &str) {
+    if done != Compaction::default() {
+        tracing::info!(
+            compaction.duration_ms = began.elapsed().as_millis(),
+            compaction.batches = done.batches,
+            compaction.rows = done.rows,
+            compaction.files = done.files,
+            compaction.bytes = done.bytes,
+            compaction.merged = done.merged,
+            "{what}"
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! The two databases, behind one set of methods.
+
+use sqlx::postgres::PgPool;
+use sqlx::sqlite::SqlitePool;
+
+use super::run::{Record, in_time, postgres, sqlite};
+use super::statement::Statement;
+use super::transaction::Transaction;
+
+/// Begins a transaction that may write. Replicas wait for each other's writes, so one that was cut off or stopped in the middle of its own must
+/// not keep the others waiting: the server ends it when it hears nothing for so long.
+const BEGIN_WRITING: &str = "begin; set local idle_in_transaction_session_timeout = '5s'";
+
+/// One of the two.
+#[derive(Debug, Clone)]
+pub(crate) enum Database {
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Postgres(PgPool),
+}
+
+impl Database {
+    /// All rows of a reading statement.
+    pub(crate) async fn all<T: Record>(&self, statement: Statement) -> Result<Vec<T>, sqlx::Error> {
+        match self {
+            Self::Sqlite { readers, .. } => sqlite::all(readers, statement).await,
+            Self::Postgres(pool) => in_time(postgres::all(pool, statement)).await,
+        }
+    }
+
+    /// The row of a reading statement, if there is one.
+    pub(crate) async fn optional<T: Record>(&self, statement: Statement) -> Result<Option<T>, sqlx::Error> {
+        match self {
+            Self::Sqlite { readers, .. } => sqlite::optional(readers, statement).await,
+            Self::Postgres(pool) => in_time(postgres::optional(pool, statement)).await,
+        }
+    }
+
+    /// The one row of a reading statement.
+    pub(crate) async fn one<T: Record>(&self, statement: Statement) -> Result<T, sqlx::Error> {
+        self.optional(statement).await?.ok_or(sqlx::Error::RowNotFound)
+    }
+
+    /// Runs a changing statement by itself; how many rows it changed.
+    pub(crate) async fn execute(&self, statement: Statement) -> Result<u64, sqlx::Error> {
+        match self {
+            Self::Sqlite { writer, .. } => sqlite::execute(writer, statement).await,
+            Self::Postgres(pool) => in_time(postgres::execute(pool, statement)).await,
+        }
+    }
+
+    /// Runs a changing statement by itself and answers the row it returns, if any.
+    pub(crate) async fn returning<T: Record>(&self, statement: Statement) -> Result<Option<T>, sqlx::Error> {
+        match self {
+            Self::Sqlite { writer, .. } => sqlite::optional(writer, statement).await,
+            Self::Postgres(pool) => in_time(postgres::optional(pool, statement)).await,
+        }
+    }
+
+    /// Begins a transaction that may write.
+    pub(crate) async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Transaction::Sqlite(writer.begin().await?),
+            Self::Postgres(pool) => Transaction::Postgres(in_time(pool.begin_with(BEGIN_WRITING)).await?),
+        })
+    }
+
+    /// Begins a transaction that reads one moment.
+    pub(crate) async fn begin_reading(&self) -> Result<Transaction, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Transaction::Sqlite(readers.begin().await?),
+            Self::Postgres(pool) => {
+                Transaction::Postgres(in_time(pool.begin_with("begin isolation level repeatable read, read only")).await?)
+            }
+        })
+    }
+
+    /// Whether other processes work on it too.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
+    /// SQL for the microseconds of the database's own clock: replicas' clocks may differ, and this one is the same for all.
+    pub(crate) fn clock(&self) -> &'static str {
+        match self {
+            Self::Sqlite { .. } => "cast(unixepoch('subsec') * 1000000 as integer)",
+            Self::Postgres(_) => "cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)",
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}

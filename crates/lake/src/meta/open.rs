@@ -1,0 +1,123 @@
+//! How the meta store is opened: a SQLite file, or the connections to a PostgreSQL.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sqlx::Connection as _;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::address::DatabaseUrl;
+use super::database::Database;
+use super::handle::Meta;
+use super::hosts::takes_writes;
+use super::migrations::{self, SchemaState};
+use super::remedy::explain;
+
+/// The name of the SQLite file in the data folder.
+pub(crate) const FILE: &str = "meta.db";
+/// Readers beside SQLite's one writer: reads are short, and SQLite serves them from the page cache.
+const READERS: u32 = 4;
+/// What the write-ahead log shrinks to after a large commit, in bytes.
+const WAL_BYTES: &str = "67108864";
+/// How long a statement on SQLite waits for another process (a backup, a person with sqlite3) to let go.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections of one replica to PostgreSQL: three replicas then take 30 of the 100 that a server has by default.
+const CONNECTIONS: u32 = 10;
+/// How long a request waits for a connection: a collector or a browser tries again sooner than it would wait longer.
+const ACQUIRE: Duration = Duration::from_secs(5);
+/// A connection that rested so long is looked at before it is used: its server may have become a standby meanwhile.
+const RESTED: Duration = Duration::from_secs(1);
+/// How long a connection may take to show that somebody is at its other end. Shorter than [`ACQUIRE`], so that a request outlives a look at a
+/// dead one.
+const LOOK: Duration = Duration::from_secs(2);
+
+impl Meta {
+    /// Opens or creates the SQLite file in a folder and migrates it.
+    pub(crate) async fn open_folder(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join(FILE);
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .pragma("journal_size_limit", WAL_BYTES)
+            .busy_timeout(BUSY_TIMEOUT);
+        let keep = SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None);
+        let writer = keep
+            .clone()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await
+            .with_context(|| format!("open the meta store {}", path.display()))?;
+        migrations::sqlite()
+            .run(&writer)
+            .await
+            .with_context(|| format!("migrate the meta store {}; a newer version may have written it", path.display()))?;
+        let readers = keep.max_connections(READERS).connect_with(options.read_only(true).create_if_missing(false)).await;
+        let readers = readers.with_context(|| format!("open the meta store {} for reading", path.display()))?;
+        Ok(Self::of(Database::Sqlite { writer, readers }))
+    }
+
+    /// Connects to a PostgreSQL, whatever its schema.
+    ///
+    /// # Errors
+    /// When none of its hosts answers and takes writes, or it is older than 14; with what to do about it.
+    pub(crate) async fn connect(url: &DatabaseUrl) -> anyhow::Result<Self> {
+        let first = url.writable().await?;
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(ACQUIRE)
+            // Looked at here, and in time: the pool's own look waits for as long as TCP does.
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(in_time(async move {
+                    if meta.idle_for < RESTED {
+                        return connection.ping().await.map(|()| true);
+                    }
+                    takes_writes(connection).await
+                }))
+            })
+            // A connection is also looked at when it is given back, and keeps its place in the pool until it has answered.
+            .after_release(|connection, _| Box::pin(in_time(async move { connection.ping().await.map(|()| true) })))
+            .connect_with(first)
+            .await
+            .map_err(explain)
+            .with_context(|| format!("connect to the meta store {url}"))?;
+        url.follow(&pool);
+        Ok(Self::of(Database::Postgres(pool)))
+    }
+
+    /// Opens the SQLite file in a folder for reading, as it is; a backend may have it open.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) async fn read_folder(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join(FILE);
+        let options = SqliteConnectOptions::new().filename(&path).read_only(true).busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await;
+        let pool = pool.with_context(|| format!("open the meta store {}", path.display()))?;
+        Ok(Self::of(Database::Sqlite { writer: pool.clone(), readers: pool }))
+    }
+
+    /// How the schema of a folder's store stands, without changing or making anything.
+    ///
+    /// # Errors
+    /// When the file is there and is no store.
+    pub(crate) async fn schema_of_folder(folder: &Path) -> anyhow::Result<SchemaState> {
+        if !folder.join(FILE).exists() {
+            return Ok(migrations::nothing_yet());
+        }
+        let meta = Self::read_folder(folder).await?;
+        let state = meta.schema().await;
+        meta.close().await;
+        state
+    }
+}
+
+/// Gives a look at a connection up where its other end says nothing: packets to it are lost, or its machine is gone.
+async fn in_time(look: impl Future<Output = Result<bool, sqlx::Error>>) -> Result<bool, sqlx::Error> {
+    tokio::time::timeout(LOOK, look).await.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
+}

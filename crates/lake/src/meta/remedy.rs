@@ -1,0 +1,68 @@
+//! What to do about trouble with the store.
+
+/// What to do about trouble with the store. It names no host, user or value, so whoever asked the backend may read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remedy(pub(crate) &'static str);
+
+impl std::fmt::Display for Remedy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// The database's complaint with what to do about it, a [`Remedy`].
+pub(crate) fn explain(error: sqlx::Error) -> anyhow::Error {
+    let remedy = remedy(&error);
+    let error = anyhow::Error::new(error);
+    match remedy {
+        Some(remedy) => error.context(remedy),
+        None => error,
+    }
+}
+
+/// What helps against a complaint of the database, where that is known.
+pub(crate) fn remedy(error: &sqlx::Error) -> Option<Remedy> {
+    let remedy = match error {
+        sqlx::Error::Database(database) => {
+            let code = database.code();
+            let code = code.as_deref().unwrap_or_default();
+            match code.parse::<i32>() {
+                Ok(code) if code.to_string().len() < 5 => of_sqlite(code & 0xff),
+                _ => of_postgres(code),
+            }
+        }
+        sqlx::Error::PoolTimedOut => {
+            Some("no connection to the meta store's PostgreSQL in time: is it up, and are its max_connections enough?")
+        }
+        sqlx::Error::Io(_) => Some("the meta store's PostgreSQL does not answer: is it up, and is the address right?"),
+        sqlx::Error::Tls(_) => Some("TLS with the meta store's PostgreSQL failed: see sslmode and sslrootcert in the database URL"),
+        _ => None,
+    };
+    remedy.map(Remedy)
+}
+
+fn of_sqlite(code: i32) -> Option<&'static str> {
+    match code {
+        13 => Some("the disk is full: free space in the data folder, shorten the retention, or grow the volume"),
+        10 => Some("reading or writing the data folder failed (disk full, a file size limit, or a broken disk): see the system's log"),
+        8 => Some("the data folder is read-only: mount it writable"),
+        11 | 26 => Some("meta.db is damaged: restore the data folder from a backup"),
+        _ => None,
+    }
+}
+
+fn of_postgres(code: &str) -> Option<&'static str> {
+    match code {
+        "53100" => {
+            Some("the meta store's PostgreSQL has no disk left: grow its volume; nothing is lost meanwhile, collectors keep their batches")
+        }
+        "25006" => Some("the meta store's PostgreSQL is read-only: name the primary, or all hosts with target_session_attrs=read-write"),
+        "53300" => Some("the meta store's PostgreSQL has no connection left: raise max_connections"),
+        "28P01" | "28000" => Some("the meta store's PostgreSQL does not take this user and password: see the database URL"),
+        "3D000" => Some("the database does not exist: create it, or name another in the database URL"),
+        "42501" => Some("the user lacks a right in the meta store's database: let it own the schema"),
+        "42P01" | "42703" => Some("the meta store is not at this version: run pganalytics migrate"),
+        "57P01" | "57P02" | "57P03" => Some("the meta store's PostgreSQL is stopping or starting; it is tried again"),
+        _ => None,
+    }
+}

@@ -1,0 +1,162 @@
+//! SQL: one read-only statement over one moment of the history.
+//!
+//! # Promise
+//! - Only statements that read are planned: `SELECT`, `WITH`, `VALUES`, `EXPLAIN`, `SHOW`, `DESCRIBE`. There is no way from here to a file, a
+//!   URL or a setting.
+//! - All queries together take no more than their memory; what they sort and group beyond it goes to disk, no more than is set, and what
+//!   cannot go there is an error. A query ends at its deadline, wherever it is. It answers no more than its rows.
+//! - Queries run on threads of their own, so none delays ingest or an answer that needs no query.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use datafusion::error::DataFusionError;
+use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::answers::Answers;
+use super::executor::Executor;
+use super::failure::{failure, is_reading};
+use super::guard::one_statement;
+use super::question::{Answer, Query, QueryError, QueryErrorKind};
+use super::spill::Spill;
+use crate::meta::Remedy;
+use crate::model::{LiveFile, Shapes};
+use crate::parquet::{Blame, Files};
+use crate::present::{Follower, Present, Snapshot};
+use crate::threads::Threads;
+
+/// What to do where the store gives no files.
+const AWAY: &str = "see that the object store is up, and that its bucket and the credentials are right (the backend's log says what it answered); then try again";
+/// Queries that run at once; more wait for their turn within their deadline.
+pub const QUERIES_AT_ONCE: usize = 4;
+/// Stack of a query's thread, for statements that nest as deep as [`super::guard::MAX_TOKENS`] allows; untouched pages cost nothing.
+const STACK: usize = 64 << 20;
+
+/// What queries may use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Bytes that all of them share.
+    pub(crate) memory: usize,
+    /// The longest that one may run.
+    pub(crate) deadline: Duration,
+    /// Rows in one answer.
+    pub(crate) max_rows: usize,
+}
+
+/// Answers queries.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    shapes: Arc<Shapes>,
+    present: Arc<Present>,
+    follower: Arc<Follower>,
+    files: Files,
+    executor: Executor,
+    deadline: Duration,
+    turns: Arc<Semaphore>,
+    threads: Threads,
+    pub(crate) queries: AtomicU64,
+    pub(crate) failed: AtomicU64,
+}
+
+impl Engine {
+    pub(crate) fn new(
+        limits: Limits,
+        shapes: Arc<Shapes>,
+        present: Arc<Present>,
+        follower: Arc<Follower>,
+        files: Files,
+        spill: Spill,
+        answers: Option<Answers>,
+    ) -> anyhow::Result<Self> {
+        let limited = (limits.memory, limits.max_rows);
+        let executor = Executor::new(limited, Arc::clone(&shapes), Arc::clone(&present), files.clone(), spill, answers)?;
+        Ok(Self {
+            shapes,
+            present,
+            follower,
+            files,
+            executor,
+            deadline: limits.deadline,
+            turns: Arc::new(Semaphore::new(QUERIES_AT_ONCE)),
+            threads: Threads::of_queries(STACK).context("for queries")?,
+            queries: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        })
+    }
+
+    /// Answers that were kept, among [`Self::queries`].
+    pub(crate) fn kept(&self) -> u64 {
+        self.executor.kept.load(Ordering::Relaxed)
+    }
+
+    /// Queries that run at this moment.
+    pub(crate) fn running(&self) -> u64 {
+        QUERIES_AT_ONCE.saturating_sub(self.turns.available_permits()) as u64
+    }
+
+    pub(crate) async fn answer(self: &Arc<Self>, query: Query) -> Result<Answer, QueryError> {
+        let began = Instant::now();
+        let answer = tokio::time::timeout(self.deadline, self.in_turn(query, began)).await.unwrap_or_else(|_| {
+            let message = format!("the query ran longer than the {} s it may", self.deadline.as_secs_f64());
+            let hint = "ask for a shorter time or fewer servers, or aggregate more coarsely";
+            Err(QueryError::new(QueryErrorKind::Deadline, message).hint(hint))
+        });
+        let counter = if answer.is_ok() { &self.queries } else { &self.failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+        answer
+    }
+
+    /// Waits for a turn and runs on the query threads. Dropped, at the deadline or because the caller went away, it stops them.
+    async fn in_turn(self: &Arc<Self>, query: Query, began: Instant) -> Result<Answer, QueryError> {
+        let broken = |what: &str| QueryError::new(QueryErrorKind::Execution, what);
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| broken("the lake is closing"))?;
+        let engine = Arc::clone(self);
+        let task = self.threads.handle().spawn(async move {
+            let _turn = turn;
+            engine.run(query, began).await
+        });
+        AbortOnDropHandle::new(task).await.map_err(|error| {
+            tracing::error!(error = %error, "a query broke off");
+            broken("the query broke off; see the log")
+        })?
+    }
+
+    async fn run(&self, query: Query, began: Instant) -> Result<Answer, QueryError> {
+        let statement = one_statement(&query.sql, &self.shapes)?;
+        // What any replica acknowledged before this question is part of its answer.
+        if let Err(error) = self.follower.refresh().await {
+            tracing::warn!(error = format!("{error:#}"), "follow the other replicas for a query");
+            let hint = error.downcast_ref::<Remedy>().map_or_else(|| "try again".to_owned(), ToString::to_string);
+            return Err(QueryError::new(QueryErrorKind::Store, "the store does not answer at the moment").hint(hint));
+        }
+        let snapshot = self.present.snapshot();
+        match self.executor.execute(statement, &query, snapshot.clone()).await {
+            Ok((schema, batches, truncated)) => Ok(Answer { schema, batches, truncated, elapsed: began.elapsed() }),
+            Err(error) => Err(self.explained(&error, &snapshot).await),
+        }
+    }
+
+    /// What an error means; of one from reading files, which file or store it comes from.
+    async fn explained(&self, error: &DataFusionError, snapshot: &Snapshot) -> QueryError {
+        let failure = failure(error, &self.shapes);
+        if !is_reading(error) {
+            return failure;
+        }
+        let files: Vec<Arc<LiveFile>> = snapshot.values().flat_map(|contents| contents.files.iter().cloned()).collect();
+        match self.files.blame(error, &files).await {
+            Some(Blame::Damaged { file, remedy }) => {
+                tracing::error!(error = file, remedy, "read files for a query");
+                let message = format!("{file}: {}", failure.message);
+                QueryError::new(QueryErrorKind::Damaged, message).hint(remedy)
+            }
+            Some(Blame::Away(reason)) => {
+                tracing::warn!(error = reason, "read files for a query");
+                QueryError::new(QueryErrorKind::Store, "the history's files cannot be read at the moment").hint(AWAY)
+            }
+            None => failure,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! One statement from its plan to its rows, or to an answer that was kept.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use datafusion::catalog::SchemaProvider;
+use datafusion::common::utils::memory::RecordBatchMemoryCounter;
+use datafusion::error::Result;
+use datafusion::execution::TaskContext;
+use datafusion::execution::context::SQLOptions;
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::sql::parser::Statement;
+use futures::StreamExt as _;
+
+use super::answers::{Answers, Rows};
+use super::dictionary::dictionary;
+use super::guard::parameters;
+use super::question::Query;
+use super::reads::Reads;
+use super::session::session;
+use super::settled::is_settled;
+use super::spill::Spill;
+use super::tables::{Tables, catalog};
+use crate::model::Shapes;
+use crate::parquet::Files;
+use crate::present::{Present, Snapshot};
+
+/// Bytes of an answer's rows in memory, whatever their number: longer answers are cut like those of too many rows.
+const MAX_ANSWER: usize = 64 << 20;
+/// Consumers of memory that are named when it does not suffice.
+const NAMED_CONSUMERS: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN;
+/// Rows in an answer to a question that does not say how many: more than any person reads.
+const UNASKED_ROWS: usize = 10_000;
+
+/// What statements are planned with and run on.
+#[derive(Debug)]
+pub(crate) struct Executor {
+    template: SessionState,
+    dictionary: Arc<dyn SchemaProvider>,
+    shapes: Arc<Shapes>,
+    present: Arc<Present>,
+    files: Files,
+    answers: Option<Answers>,
+    /// The memory and disk of queries.
+    runtime: Arc<RuntimeEnv>,
+    /// Held while a query may put something there.
+    _spill: Spill,
+    max_rows: usize,
+    /// Answers that were kept.
+    pub(crate) kept: AtomicU64,
+}
+
+impl Executor {
+    /// With so many bytes of memory for all statements, and so many rows in one answer.
+    pub(crate) fn new(
+        (memory, max_rows): (usize, usize),
+        shapes: Arc<Shapes>,
+        present: Arc<Present>,
+        files: Files,
+        spill: Spill,
+        answers: Option<Answers>,
+    ) -> anyhow::Result<Self> {
+        let template = session(memory)?;
+        let pool = Arc::new(TrackConsumersPool::new(FairSpillPool::new(memory), NAMED_CONSUMERS));
+        let runtime = files.runtime(pool, Arc::new(spill.disk().build()?));
+        let dictionary = dictionary(&shapes)?;
+        Ok(Self { template, dictionary, shapes, present, files, answers, runtime, _spill: spill, max_rows, kept: AtomicU64::new(0) })
+    }
+
+    /// Plans a statement over one moment, and runs it unless its answer was kept.
+    pub(crate) async fn execute(&self, statement: Statement, query: &Query, snapshot: Snapshot) -> Result<Rows> {
+        let began = Instant::now();
+        let reads = Arc::new(Reads::default());
+        let max_rows = query.max_rows.unwrap_or(UNASKED_ROWS).min(self.max_rows);
+        let mut state = self.template.clone();
+        state.register_catalog_list(catalog(self.tables(snapshot, Arc::clone(&reads)), Arc::clone(&self.dictionary))?);
+        state.mark_start_execution();
+        let plan = state.statement_to_plan(statement).await?;
+        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(&plan)?;
+        let plan = plan.with_param_values(parameters(query)?)?;
+        let answers = self.answers.as_ref().filter(|_| is_settled(&plan).unwrap_or_default());
+        let plan = match plan {
+            LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) => plan,
+            // One row more than may be given, to know whether there are more.
+            plan => LogicalPlanBuilder::from(plan).limit(0, Some(max_rows.saturating_add(1)))?.build()?,
+        };
+        let plan = state.create_physical_plan(&plan).await?;
+        // What is read is known by now, and nothing of it was read yet.
+        let kept = answers.and_then(|answers| Some((answers, answers.name(query, max_rows, &plan.schema(), &reads)?)));
+        if let Some((answers, name)) = &kept
+            && let Some(rows) = answers.get(name).await
+        {
+            self.kept.fetch_add(1, Ordering::Relaxed);
+            return Ok(rows);
+        }
+        let rows = self.rows(&state, plan, max_rows).await?;
+        if let Some((answers, name)) = kept {
+            answers.put(name, &rows, began.elapsed());
+        }
+        Ok(rows)
+    }
+
+    /// Runs a plan, up to so many rows.
+    async fn rows(&self, state: &SessionState, plan: Arc<dyn ExecutionPlan>, max_rows: usize) -> Result<Rows> {
+        let context = TaskContext::from(state).with_runtime(Arc::clone(&self.runtime));
+        let held = MemoryConsumer::new("the answer").register(&self.runtime.memory_pool);
+        let mut counter = RecordBatchMemoryCounter::new();
+        let mut rows = execute_stream(plan, Arc::new(context))?;
+        let schema = rows.schema();
+        let (mut batches, mut count) = (Vec::new(), 0);
+        while let Some(batch) = rows.next().await {
+            let batch = batch?;
+            let left = max_rows - count;
+            if batch.num_rows() > left {
+                batches.push(batch.slice(0, left));
+                return Ok((schema, batches, true));
+            }
+            if held.size() > MAX_ANSWER && batch.num_rows() > 0 {
+                return Ok((schema, batches, true));
+            }
+            count += batch.num_rows();
+            held.try_grow(counter.count_batch(&batch))?;
+            batches.push(batch);
+        }
+        Ok((schema, batches, false))
+    }
+
+    fn tables(&self, snapshot: Snapshot, reads: Arc<Reads>) -> Tables {
+        let (shapes, files, present) = (Arc::clone(&self.shapes), self.files.clone(), Arc::clone(&self.present));
+        Tables { shapes, files, present, snapshot, reads }
+    }
+}

@@ -1,0 +1,13 @@
+//! SQL functions that differ from DataFusion's own.
+//!
+//! - Functions that can make much text of little (`repeat`, `lpad`, `||`, …) are bounded: their results are not in DataFusion's account of
+//!   memory, and `repeat('x', 10000000000)` would take the process with it. The most a call can make is reckoned before it is made.
+//! - `now()` is to the microsecond, as in PostgreSQL and as `ts` is. DataFusion's nanoseconds would cast `ts` in every comparison.
+
+mod bound;
+mod bounded;
+mod concatenation;
+mod now;
+mod register;
+
+pub(crate) use register::register;

@@ -1,0 +1,24 @@
+//! The functions, in the place of DataFusion's.
+
+use std::sync::Arc;
+
+use datafusion::error::Result;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::registry::FunctionRegistry as _;
+
+use super::bounded::{BOUNDED, Bounded};
+use super::concatenation::BoundedConcatenation;
+use super::now::Now;
+
+/// Puts these functions in the place of DataFusion's.
+pub(crate) fn register(state: &mut SessionState) -> Result<()> {
+    state.register_udf(Arc::new(ScalarUDF::from(Now::new())))?;
+    for name in BOUNDED {
+        if let Some(inner) = state.scalar_functions().get(*name).map(Arc::clone) {
+            state.register_udf(Arc::new(ScalarUDF::from(Bounded { inner })))?;
+        }
+    }
+    state.register_function_rewrite(Arc::new(BoundedConcatenation::new()))?;
+    Ok(())
+}

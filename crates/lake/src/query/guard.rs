@@ -1,0 +1,114 @@
+//! What may be asked: one statement of bounded size that reads.
+//!
+//! # Promise
+//! Only statements that read are let through: `SELECT`, `WITH`, `VALUES`, `EXPLAIN`, `SHOW`, `DESCRIBE`. The engine checks once more when it plans.
+
+use std::collections::HashMap;
+
+use datafusion::common::ScalarValue;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::tokenizer::Tokenizer;
+
+use super::failure::failure;
+use super::question::{Query, QueryError, QueryErrorKind};
+use crate::model::Shapes;
+
+/// Bytes of a statement: room for any that a person or a dashboard writes.
+const MAX_SQL: usize = 256 << 10;
+/// Words and signs of a statement. A chain of operators nests as deep as it is long, and not all of DataFusion minds its stack.
+pub(crate) const MAX_TOKENS: usize = 5_000;
+/// How deep expressions and subqueries may nest: DataFusion's own default.
+const NESTING: usize = 50;
+
+/// The one statement of a text, if it reads.
+pub(crate) fn one_statement(sql: &str, shapes: &Shapes) -> Result<Statement, QueryError> {
+    if sql.len() > MAX_SQL {
+        let message = format!("the statement has {} bytes, at most {MAX_SQL} are read", sql.len());
+        return Err(QueryError::new(QueryErrorKind::Syntax, message));
+    }
+    let dialect = PostgreSqlDialect {};
+    let tokens = Tokenizer::new(&dialect, sql)
+        .tokenize_with_location()
+        .map_err(|error| failure(&DataFusionError::SQL(Box::new(error.into()), None), shapes))?;
+    if tokens.len() > MAX_TOKENS {
+        let message = format!("the statement has {} words and signs, at most {MAX_TOKENS} are read", tokens.len());
+        return Err(QueryError::new(QueryErrorKind::Syntax, message));
+    }
+    let mut statements = DFParserBuilder::new(tokens)
+        .with_dialect(&dialect)
+        .with_recursion_limit(NESTING)
+        .build()
+        .and_then(|mut parser| parser.parse_statements())
+        .map_err(|error| failure(&error, shapes))?;
+    let Some(statement) = statements.pop_front() else {
+        return Err(QueryError::new(QueryErrorKind::Syntax, "there is no statement").hint("write a select"));
+    };
+    if !statements.is_empty() {
+        return Err(QueryError::new(QueryErrorKind::Forbidden, "there is more than one statement").hint("send them one at a time"));
+    }
+    if !reads(&statement) {
+        let hint = "use select, with, values, explain, show or describe";
+        return Err(QueryError::new(QueryErrorKind::Forbidden, "only statements that read are answered").hint(hint));
+    }
+    Ok(statement)
+}
+
+/// Whether a statement's kind is one that reads; what is inside is checked again when it is planned.
+fn reads(statement: &Statement) -> bool {
+    match statement {
+        Statement::Statement(statement) => sql_reads(statement),
+        Statement::Explain(explain) => reads(&explain.statement),
+        Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => false,
+    }
+}
+
+fn sql_reads(statement: &ast::Statement) -> bool {
+    match statement {
+        ast::Statement::Query(query) => query_reads(query),
+        ast::Statement::Explain { statement, .. } => sql_reads(statement),
+        ast::Statement::ExplainTable { .. }
+        | ast::Statement::ShowTables { .. }
+        | ast::Statement::ShowColumns { .. }
+        | ast::Statement::ShowVariable { .. }
+        | ast::Statement::ShowFunctions { .. } => true,
+        _ => false,
+    }
+}
+
+fn query_reads(query: &ast::Query) -> bool {
+    fn body_reads(body: &ast::SetExpr) -> bool {
+        match body {
+            ast::SetExpr::Select(select) => select.into.is_none(),
+            ast::SetExpr::Query(query) => query_reads(query),
+            ast::SetExpr::SetOperation { left, right, .. } => body_reads(left) && body_reads(right),
+            ast::SetExpr::Values(_) | ast::SetExpr::Table(_) => true,
+            _ => false,
+        }
+    }
+    let with = query.with.iter().flat_map(|with| &with.cte_tables);
+    body_reads(&query.body) && with.into_iter().all(|table| query_reads(&table.query))
+}
+
+/// The values of a question's placeholders.
+pub(crate) fn parameters(query: &Query) -> Result<HashMap<String, ScalarValue>> {
+    use serde_json::Value;
+    let value = |name: &str, value: &Value| {
+        Ok(match value {
+            Value::Null => ScalarValue::Null,
+            Value::Bool(value) => ScalarValue::Boolean(Some(*value)),
+            Value::String(value) => ScalarValue::Utf8(Some(value.clone())),
+            Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+                (Some(number), _) => ScalarValue::Int64(Some(number)),
+                (None, Some(number)) => ScalarValue::UInt64(Some(number)),
+                (None, None) => ScalarValue::Float64(number.as_f64()),
+            },
+            Value::Array(_) | Value::Object(_) => {
+                return Err(DataFusionError::Plan(format!("parameter '{name}' is no string, number, boolean or null")));
+            }
+        })
+    };
+    query.parameters.iter().map(|(name, json)| Ok((name.clone(), value(name, json)?))).collect()
+}

@@ -1,0 +1,30 @@
+//! A question's way: what may be asked, the tables it reads, the plan that answers it, and answers that were kept.
+//! Uses: `present`, `parquet`, `rollup`, `meta`, `model`, `threads`. Never `maintain` or `write`: a question changes nothing.
+//! Used by: `options`, `lake`.
+
+mod answers;
+mod cache;
+mod dictionary;
+mod engine;
+mod executor;
+mod failure;
+mod functions;
+mod guard;
+mod question;
+mod reads;
+mod recent;
+mod schemas;
+mod session;
+mod settled;
+mod spill;
+mod stored;
+mod summing;
+mod table;
+mod tables;
+
+pub(crate) use answers::Answers;
+pub use cache::{AnswerCache, MAX_KEPT};
+pub use engine::QUERIES_AT_ONCE;
+pub(crate) use engine::{Engine, Limits};
+pub use question::{Answer, Position, Query, QueryError, QueryErrorKind};
+pub(crate) use spill::Spill;

@@ -1,0 +1,28 @@
+//! Object stores of clouds, with the credentials that each provider's own tools take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, RetryConfig};
+use url::Url;
+
+/// For so long a request to the store is repeated: a query that cannot read its files says so before its own deadline.
+const REPEATED: Duration = Duration::from_secs(10);
+
+/// The store of a URL.
+pub(crate) fn cloud(url: &Url) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    let retry = RetryConfig { retry_timeout: REPEATED, ..RetryConfig::default() };
+    let context = || format!("set up {url}");
+    let objects: Arc<dyn ObjectStore> = match url.scheme() {
+        "s3" => Arc::new(AmazonS3Builder::from_env().with_url(url.as_str()).with_retry(retry).build().with_context(context)?),
+        "gs" => Arc::new(GoogleCloudStorageBuilder::from_env().with_url(url.as_str()).with_retry(retry).build().with_context(context)?),
+        _ => Arc::new(MicrosoftAzureBuilder::from_env().with_url(url.as_str()).with_retry(retry).build().with_context(context)?),
+    };
+    let prefix = url.path().trim_matches('/');
+    Ok(if prefix.is_empty() { objects } else { Arc::new(PrefixStore::new(objects, prefix)) })
+}

@@ -1,0 +1,18 @@
+//! A batch's way: from its bytes to a durable commit that queries see.
+//! Uses: `present`, `catalog`, `decode`, `meta`, `model`.
+//! Used by: `maintain`, `lake`.
+
+mod error;
+mod ingest;
+mod marks;
+mod prepare;
+mod room;
+mod sighting;
+mod skew;
+mod store_failure;
+mod writer;
+
+pub use error::IngestError;
+pub(crate) use ingest::Intake;
+pub use ingest::{Ack, Sender};
+pub(crate) use room::HotMemory;

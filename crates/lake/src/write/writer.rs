@@ -1,0 +1,133 @@
+//! The one writer: what waits at a moment is committed in one transaction, shown, and only then acknowledged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::Utc;
+use tokio::sync::{mpsc, oneshot};
+
+use super::marks::Marks;
+use super::prepare::Prepared;
+use super::room::Room;
+use super::skew::Skewed;
+use super::store_failure::StoreFailure;
+use crate::catalog::{batches, next_version};
+use crate::meta::{Meta, Progress};
+use crate::model::{Change, Hot};
+use crate::present::Follower;
+
+/// Batches in one commit; beyond, the fsync no longer weighs anything.
+const GROUP_BATCHES: usize = 256;
+/// Bytes in one commit, so that one transaction does not fill the write-ahead log.
+const GROUP_BYTES: usize = 64 << 20;
+/// The longest one commit may take on a shared store: longer than a statement waits for another replica's lock there, and shorter than a collector
+/// or a load balancer waits for an answer.
+const COMMIT: Duration = Duration::from_secs(15);
+
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) body: Bytes,
+    pub(crate) prepared: Prepared,
+    pub(crate) sequence: u64,
+    /// Held until the rows are counted as hot.
+    pub(crate) room: Room,
+    /// Whether it was new; or why the store did not take it.
+    pub(crate) answer: oneshot::Sender<Result<bool, StoreFailure>>,
+}
+
+/// What the writer task works on.
+pub(crate) struct Writer {
+    pub(crate) meta: Meta,
+    pub(crate) follower: Arc<Follower>,
+    pub(crate) marks: Arc<Marks>,
+    pub(crate) skewed: Skewed,
+}
+
+impl Writer {
+    /// Commits what waits until nobody can send more.
+    pub(crate) async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
+        while let Some(first) = waiting.recv().await {
+            let mut bytes = first.body.len();
+            let mut group = vec![first];
+            while group.len() < GROUP_BATCHES && bytes < GROUP_BYTES {
+                let Ok(next) = waiting.try_recv() else { break };
+                bytes += next.body.len();
+                group.push(next);
+            }
+            match self.commit_in_time(&group).await {
+                Ok((version, ids)) => self.publish(group, version, ids).await,
+                Err(error) => {
+                    let failure = StoreFailure::from(error);
+                    for batch in group {
+                        // A caller that has gone away asks again.
+                        let _ = batch.answer.send(Err(failure.clone()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where the shared store says nothing, whoever waits is told in time to ask another replica. What was committed all the same is a duplicate then.
+    async fn commit_in_time(&self, group: &[Waiting]) -> Result<(i64, Vec<Option<i64>>), sqlx::Error> {
+        if !self.meta.database().is_shared() {
+            return self.commit(group).await;
+        }
+        let silent =
+            |_| Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer to a commit of batches in time")));
+        tokio::time::timeout(COMMIT, self.commit(group)).await.unwrap_or_else(silent)
+    }
+
+    /// One transaction for all: its version, and the id of each batch, 0 for one without rows, none for a duplicate.
+    async fn commit(&self, group: &[Waiting]) -> Result<(i64, Vec<Option<i64>>), sqlx::Error> {
+        let now = Utc::now();
+        let mut transaction = self.meta.database().begin().await?;
+        // First, so that replicas wait for each other here and nowhere else: no two can wait for each other's rows.
+        let version = next_version(&mut transaction).await?;
+        let mut ids = Vec::with_capacity(group.len());
+        for batch in group {
+            if !batch.prepared.progress.record(&mut transaction, now).await? {
+                ids.push(None);
+                continue;
+            }
+            for sighting in &batch.prepared.sightings {
+                sighting.record(&mut transaction).await?;
+            }
+            if batch.prepared.hot.is_empty() {
+                ids.push(Some(0));
+                continue;
+            }
+            ids.push(Some(batches::keep(&mut transaction, version, now, batch.body.clone()).await?));
+        }
+        transaction.commit().await?;
+        Ok((version, ids))
+    }
+
+    async fn publish(&self, group: Vec<Waiting>, version: i64, ids: Vec<Option<i64>>) {
+        let mut visible = Vec::with_capacity(group.len());
+        let mut answers = Vec::with_capacity(group.len());
+        let mut rooms = Vec::with_capacity(group.len());
+        for (batch, id) in group.into_iter().zip(ids) {
+            let Progress { id: collector, ref name, skew_us, .. } = batch.prepared.progress;
+            answers.push((batch.answer, collector, batch.sequence, id.is_some()));
+            rooms.push(batch.room);
+            if let Some(id) = id {
+                self.skewed.note(collector, name, skew_us);
+                visible.push(named(batch.prepared, id));
+            }
+        }
+        if let Err(error) = self.follower.publish(version, Change { batches: visible, ..Change::default() }).await {
+            // It is committed, and a query looks again before it answers.
+            tracing::warn!(error = format!("{error:#}"), "show what other replicas took before this batch");
+        }
+        drop(rooms);
+        for (answer, collector, sequence, new) in answers {
+            self.marks.raise(collector, sequence);
+            let _ = answer.send(Ok(new));
+        }
+    }
+}
+
+fn named(prepared: Prepared, id: i64) -> Vec<(String, Hot)> {
+    prepared.hot.into_iter().map(|(shape, hot)| (shape.name().to_owned(), Hot { batch: id, ..hot })).collect()
+}
