@@ -1,6 +1,6 @@
 /** How long the backend keeps each tier of the history. */
 import { useQuery } from '@tanstack/react-query';
-import { DAY, shortestKept } from '../range/kept';
+import { DAY, shortestKept } from '../history/kept';
 import { get } from './client';
 
 export function useRetention({ enabled = true } = {}) {

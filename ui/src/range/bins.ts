@@ -1,5 +1,5 @@
 /** Bins: how a range is cut so that a chart has enough points and no more. */
-import type { Window } from '../api/sql';
+import type { Window } from '../history/sql';
 
 /** Points a chart holds at most: more than a screen can tell apart costs time and shows nothing. */
 export const MAX_POINTS = 300;

@@ -2,9 +2,9 @@
 import { Center } from '@mantine/core';
 import { Navigate, useLocation } from 'react-router';
 import { useSession } from '../api/facts';
+import { ErrorBox } from '../layout/States';
 import { RangeProvider } from '../range/RangeProvider';
 import { Shell } from './Shell';
-import { ErrorBox } from './States';
 
 export function AuthGate() {
   const session = useSession();

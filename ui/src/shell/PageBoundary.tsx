@@ -1,6 +1,6 @@
 /** Keeps a page that fails from taking the frame with it. */
 import { Component, type ReactNode } from 'react';
-import { ErrorBox } from './States';
+import { ErrorBox } from '../layout/States';
 
 interface State {
   error: Error | null;

@@ -15,11 +15,11 @@ import { IconDeviceDesktop, IconKeyboard, IconLogout, IconMoon, IconSun, IconUse
 import { useIsFetching, useQueryClient } from '@tanstack/react-query';
 import { Suspense, useCallback } from 'react';
 import { Link, Outlet, useLocation } from 'react-router';
+import { usePageHref } from '../address/links';
 import { SESSION_KEY, signOut, useSession } from '../api/facts';
 import { RangePicker } from '../range/RangePicker';
 import { Help } from './Help';
 import { useKeyboard } from './keyboard';
-import { usePageHref } from './links';
 import { NAV, navEntry } from './nav';
 import { PageBoundary } from './PageBoundary';
 import { ServerPicker } from './ServerPicker';

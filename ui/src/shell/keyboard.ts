@@ -1,7 +1,7 @@
 /** Keys for all pages: `/` goes to the page's search, `g` and a letter to a page, `?` to the list of keys. */
 import { useEffect, useRef } from 'react';
 import { useNavigate } from 'react-router';
-import { usePageHref } from './links';
+import { usePageHref } from '../address/links';
 import { NAV } from './nav';
 
 /** How long `g` waits for its letter. */

@@ -7,7 +7,7 @@ import { useClipboard } from '@mantine/hooks';
 import { IconCheck, IconCopy } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { memo, type ReactNode, type RefObject, useLayoutEffect, useMemo, useRef } from 'react';
-import { useParam } from '../shell/links';
+import { useParam } from '../address/links';
 import classes from './DataTable.module.css';
 import { type Key, readSort, sortRows, toTsv, writeSort } from './sorting';
 

@@ -1,17 +1,17 @@
 /** Is the monitor itself well? One row a collector: what it ships with, how far behind it is, and what is wrong with it. */
 import { Code, Group, SegmentedControl } from '@mantine/core';
 import { useMemo } from 'react';
+import { useParam } from '../../address/links';
 import { type Collector, useCollectors, useSession } from '../../api/facts';
 import { exact, formatBytes, formatCount, formatMs } from '../../format/numbers';
 import { formatAgo, formatMoment, parseTime } from '../../format/time';
+import { Confirm } from '../../layout/Confirm';
+import { SearchBox } from '../../layout/SearchBox';
+import { Empty, ErrorBox, Loaded, PageHeader } from '../../layout/States';
 import { useZone } from '../../range/RangeProvider';
-import { useParam } from '../../shell/links';
-import { SearchBox } from '../../shell/SearchBox';
-import { Empty, ErrorBox, Loaded, PageHeader } from '../../shell/States';
+import { matches, STATE_ORDER, type State, skewText, troubled, verdictOf } from '../../subjects/collectors';
+import dot from '../../subjects/StatusDot.module.css';
 import { DataTable, type TableColumn } from '../../table/DataTable';
-import dot from '../fleet/StatusDot.module.css';
-import { Confirm } from '../settings/Confirm';
-import { matches, STATE_ORDER, type State, skewText, troubled, verdictOf } from './collectors';
 import { useForgetCollector, useRevokeCollector } from './useCollector';
 
 export default function Collectors() {

@@ -5,13 +5,13 @@ import { IconCheck, IconChevronDown, IconDownload, IconLink, IconPlayerPlay } fr
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { useSearchParams } from 'react-router';
+import { useParam } from '../../address/links';
 import { ApiError, post } from '../../api/client';
 import { useViews } from '../../api/facts';
-import { runSql } from '../../api/run';
-import type { Parameters, SqlAnswer } from '../../api/sql';
+import { runSql } from '../../history/run';
+import type { Parameters, SqlAnswer } from '../../history/sql';
+import { ErrorBox, PageHeader } from '../../layout/States';
 import { useRange } from '../../range/RangeProvider';
-import { useParam } from '../../shell/links';
-import { ErrorBox, PageHeader } from '../../shell/States';
 import classes from './Console.module.css';
 import { Editor } from './Editor';
 import { EXAMPLES } from './examples';

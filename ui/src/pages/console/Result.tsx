@@ -1,8 +1,8 @@
 /** What a query answered: a chart where there is a time to draw over, a table always. */
 import { useMemo } from 'react';
-import type { SqlAnswer, Value } from '../../api/sql';
 import { TimeChart } from '../../charts/TimeChart';
 import { formatCount } from '../../format/numbers';
+import type { SqlAnswer, Value } from '../../history/sql';
 import { DataTable, type TableColumn } from '../../table/DataTable';
 import classes from './Console.module.css';
 import { isNumeric, toChart, toNumber } from './result';

@@ -1,8 +1,9 @@
 /** A result as something to draw: which column is time, which are numbers, which one names the series. Pure. */
-import type { SqlAnswer, Value } from '../../api/sql';
+
 import { seriesColor, WAIT_CLASSES, waitClass, waitOrder } from '../../charts/colors';
 import type { Series } from '../../charts/stack';
 import { parseTime } from '../../format/time';
+import type { SqlAnswer, Value } from '../../history/sql';
 
 export interface ResultChart {
   times: number[];

@@ -2,21 +2,21 @@
 import { Anchor, SegmentedControl } from '@mantine/core';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
+import { usePageHref, useParam } from '../../address/links';
 import { useServers } from '../../api/facts';
-import { useSql } from '../../api/useSql';
 import { Sparkline } from '../../charts/Sparkline';
 import { exact, formatBytes, formatCount, formatPercent, formatRate } from '../../format/numbers';
 import { formatAgo, formatMoment } from '../../format/time';
+import { useSql } from '../../history/useSql';
+import { SearchBox } from '../../layout/SearchBox';
+import { Loaded, PageHeader } from '../../layout/States';
 import { useRange, useZone } from '../../range/RangeProvider';
-import { usePageHref, useParam } from '../../shell/links';
-import { SearchBox } from '../../shell/SearchBox';
-import { Loaded, PageHeader } from '../../shell/States';
+import { CollectorHint } from '../../subjects/CollectorHint';
+import { StatusDot } from '../../subjects/StatusDot';
 import { DataTable, type TableColumn } from '../../table/DataTable';
-import { CollectorHint } from '../collectors/CollectorHint';
 import { NoServers, shortVersion } from '../server/ServerPage';
 import { AGE_BAD, AGE_WARNING, type FleetRow, fleetRows, matches } from './fleet';
 import { fleetSessions, fleetSize, fleetWork, SPARK_POINTS } from './fleet.sql';
-import { StatusDot } from './StatusDot';
 
 export default function Fleet() {
   const servers = useServers();

@@ -2,8 +2,8 @@
  * The fleet's SQL: a few figures a server, all servers in one query each. What is newest comes from the tables that the
  * backend keeps apart for this page, which cost no look at the history; ranges beyond come from the history or its rollups.
  */
-import { bin, defineSql, during, since, tiered, type Window } from '../../api/sql';
-import { ACTIVE } from '../activeSessions';
+import { bin, defineSql, during, since, tiered, type Window } from '../../history/sql';
+import { ACTIVE } from '../../subjects/activeSessions';
 
 /** Points of a row's sparkline. */
 export const SPARK_POINTS = 40;

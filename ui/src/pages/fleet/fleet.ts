@@ -1,8 +1,8 @@
 /** A fleet row: what /servers says, with the figures of the three queries. Pure. */
 import type { Server } from '../../api/facts';
-import type { Window } from '../../api/sql';
 import { mean } from '../../charts/stack';
 import { parseTime } from '../../format/time';
+import type { Window } from '../../history/sql';
 import { timeline } from '../../range/bins';
 import type { FleetSize, FleetWork } from './fleet.sql';
 

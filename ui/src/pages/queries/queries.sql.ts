@@ -1,9 +1,9 @@
 /** SQL of the Queries and Query pages: sums over the range, over the range before, and series. */
-import { spread } from '../../api/spread';
-import { defineSql, during, tiered, type Window } from '../../api/sql';
-import { ACTIVE, WAIT_CLASS } from '../activeSessions';
+import { spread } from '../../history/spread';
+import { defineSql, during, tiered, type Window } from '../../history/sql';
+import { ACTIVE, WAIT_CLASS } from '../../subjects/activeSessions';
+import { idList, latestTexts } from '../../subjects/statements';
 import { ACTIVITY_INTERVAL, type ClassRow } from '../server/activity.sql';
-import { idList, latestTexts } from '../statementTexts';
 
 export const STATEMENTS_INTERVAL = 60;
 

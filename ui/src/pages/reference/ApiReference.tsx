@@ -3,7 +3,7 @@ import { Code, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Fragment } from 'react';
 import { basePath, get } from '../../api/client';
-import { Loaded } from '../../shell/States';
+import { Loaded } from '../../layout/States';
 import { type Endpoint, endpoints, type OpenApi, resolve, type Schema, typeName } from './openapi';
 import classes from './Reference.module.css';
 

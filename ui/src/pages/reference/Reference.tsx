@@ -1,8 +1,8 @@
 /** The API and the tables, readable: from /api/v1/openapi.json and /api/v1/views, rendered here. */
 import { SegmentedControl } from '@mantine/core';
-import { useParam } from '../../shell/links';
-import { SearchBox } from '../../shell/SearchBox';
-import { PageHeader } from '../../shell/States';
+import { useParam } from '../../address/links';
+import { SearchBox } from '../../layout/SearchBox';
+import { PageHeader } from '../../layout/States';
 import { ApiReference } from './ApiReference';
 import { TableReference } from './TableReference';
 

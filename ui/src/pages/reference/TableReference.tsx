@@ -1,9 +1,9 @@
 /** The tables and their columns, from the same definitions the collector works by. */
 import { Anchor, Code, Stack, Text } from '@mantine/core';
 import { Link } from 'react-router';
+import { usePageHref } from '../../address/links';
 import { useViews, type ViewColumn } from '../../api/facts';
-import { usePageHref } from '../../shell/links';
-import { Loaded } from '../../shell/States';
+import { Loaded } from '../../layout/States';
 import classes from './Reference.module.css';
 
 /** What every supported version has needs no saying. */

@@ -1,12 +1,12 @@
 /** Which indexes are not used, and what do they cost? */
 import { Badge, SegmentedControl } from '@mantine/core';
-import { useSql } from '../../api/useSql';
+import { useParam } from '../../address/links';
 import { exact, formatBytes, formatCount, formatLong, formatPercent } from '../../format/numbers';
+import { useSql } from '../../history/useSql';
+import { SearchBox } from '../../layout/SearchBox';
+import { Empty, Loaded, PageHeader } from '../../layout/States';
 import { useRange } from '../../range/RangeProvider';
-import { useParam } from '../../shell/links';
-import { SearchBox } from '../../shell/SearchBox';
 import { useServer } from '../../shell/ServerPicker';
-import { Empty, Loaded, PageHeader } from '../../shell/States';
 import { DataTable, type TableColumn } from '../../table/DataTable';
 import { Growth } from './Growth';
 import { isUnused, relationMatches, relationName } from './relations';

@@ -1,13 +1,13 @@
 /** What grows, and what is not vacuumed? */
 import { useMemo } from 'react';
-import { useSql } from '../../api/useSql';
+import { useParam } from '../../address/links';
 import { exact, formatBytes, formatCount, formatPercent } from '../../format/numbers';
 import { formatAgo, formatMoment, parseTime, type Zone } from '../../format/time';
+import { useSql } from '../../history/useSql';
+import { SearchBox } from '../../layout/SearchBox';
+import { Empty, Loaded, PageHeader } from '../../layout/States';
 import { useZone } from '../../range/RangeProvider';
-import { useParam } from '../../shell/links';
-import { SearchBox } from '../../shell/SearchBox';
 import { useServer } from '../../shell/ServerPicker';
-import { Empty, Loaded, PageHeader } from '../../shell/States';
 import { DataTable, type TableColumn } from '../../table/DataTable';
 import { Growth } from './Growth';
 import { deadShare, relationMatches, relationName } from './relations';

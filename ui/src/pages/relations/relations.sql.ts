@@ -1,5 +1,5 @@
 /** SQL of Tables and Indexes: sums over the range, newest gauges, and the size when the range began. */
-import { defineSql, since, tiered } from '../../api/sql';
+import { defineSql, since, tiered } from '../../history/sql';
 
 /** Relations at rest are shipped hourly; two hours back find each one's newest size, and its size when the range began. */
 const LOOKBACK = '2 hours';

@@ -1,9 +1,9 @@
 /** The charts of panels.ts, group by group. A chart is fetched when it comes near the window. */
 import { useIntersection } from '@mantine/hooks';
 import { useMemo, useRef } from 'react';
-import { useSql } from '../../api/useSql';
 import { TimeChart } from '../../charts/TimeChart';
-import { Loaded } from '../../shell/States';
+import { useSql } from '../../history/useSql';
+import { Loaded } from '../../layout/States';
 import { panelSeries } from './panelSeries';
 import { PANELS, type Panel, type PanelGroup } from './panels';
 import { coverageQuery, panelQuery, presenceQuery } from './panels.sql';

@@ -2,15 +2,15 @@
 import { Anchor, Badge, Group, Stack } from '@mantine/core';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
+import { usePageHref } from '../../address/links';
 import { useServers } from '../../api/facts';
-import { type SqlData, useSql } from '../../api/useSql';
 import { TimeChart } from '../../charts/TimeChart';
 import { formatLong } from '../../format/numbers';
 import { formatAgo, formatMoment, parseTime } from '../../format/time';
+import { type SqlData, useSql } from '../../history/useSql';
+import { Empty, Loaded, PageHeader } from '../../layout/States';
 import { useRange, useZone } from '../../range/RangeProvider';
-import { usePageHref } from '../../shell/links';
 import { useServer } from '../../shell/ServerPicker';
-import { Empty, Loaded, PageHeader } from '../../shell/States';
 import { sampledSeconds, sessionSeries } from './activity';
 import { type ClassRow, type ServerFacts, serverFacts, sessionsByClass } from './activity.sql';
 import { PanelCharts } from './PanelCharts';

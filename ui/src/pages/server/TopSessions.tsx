@@ -1,13 +1,13 @@
 /** What the one picture is made of in this range: queries, users, applications, databases or wait events, as bars. */
 import { SegmentedControl, Select } from '@mantine/core';
 import { Link } from 'react-router';
-import { useSql } from '../../api/useSql';
+import { usePageHref, useParam } from '../../address/links';
 import { ShareBar } from '../../charts/ShareBar';
 import { exact, formatCount, formatPercent } from '../../format/numbers';
-import { usePageHref, useParam } from '../../shell/links';
-import { Loaded } from '../../shell/States';
+import { useSql } from '../../history/useSql';
+import { Loaded } from '../../layout/States';
 import { SqlLine } from '../../sqltext/SqlText';
-import { useStatementTexts } from '../statementTexts';
+import { useStatementTexts } from '../../subjects/statements';
 import { type Share, shares } from './activity';
 import { DIMENSIONS, type Dimension, topBy } from './activity.sql';
 import classes from './ServerPage.module.css';

@@ -1,7 +1,7 @@
 /** The one picture's SQL: sampled sessions by wait class over time, and who or what they were. */
-import { spread } from '../../api/spread';
-import { defineSql, during, since, tiered } from '../../api/sql';
-import { ACTIVE, WAIT_CLASS } from '../activeSessions';
+import { spread } from '../../history/spread';
+import { defineSql, during, since, tiered } from '../../history/sql';
+import { ACTIVE, WAIT_CLASS } from '../../subjects/activeSessions';
 
 export const ACTIVITY_INTERVAL = 10;
 

@@ -1,8 +1,9 @@
 /** From sampled rows to the one picture's series: sessions on average, by wait class. */
-import { enough } from '../../api/spread';
-import type { Window } from '../../api/sql';
+
 import { waitClass, waitOrder } from '../../charts/colors';
 import type { Series } from '../../charts/stack';
+import { enough } from '../../history/spread';
+import type { Window } from '../../history/sql';
 import { timeline } from '../../range/bins';
 import type { ClassRow } from './activity.sql';
 

@@ -1,7 +1,8 @@
 /** From a panel's rows to its series: sums become rates, quiet bins zero, unread bins gaps. */
-import { enough } from '../../api/spread';
-import type { Window } from '../../api/sql';
+
 import type { Series } from '../../charts/stack';
+import { enough } from '../../history/spread';
+import type { Window } from '../../history/sql';
 import { timeline } from '../../range/bins';
 import type { Panel } from './panels';
 import { isRate, type PanelRow } from './panels.sql';

@@ -1,7 +1,7 @@
 /** The SQL of a panel, and of what its bins mean: which the server was read in, and whether a table has rows at all. */
-import { spread } from '../../api/spread';
-import type { SqlQuery, Window } from '../../api/sql';
-import { bin, defineSql, during, gauge, tiered, tierOf } from '../../api/sql';
+import { spread } from '../../history/spread';
+import type { SqlQuery, Window } from '../../history/sql';
+import { bin, defineSql, during, gauge, tiered, tierOf } from '../../history/sql';
 import type { Panel } from './panels';
 
 export type PanelRow = { t: number; seconds: number } & Record<string, number | null>;

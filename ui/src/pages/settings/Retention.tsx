@@ -3,7 +3,7 @@ import { Button, Group, NumberInput, Textarea } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import type { Schemas } from '../../api/client';
 import { useRetention } from '../../api/retention';
-import { ErrorBox, Loaded } from '../../shell/States';
+import { ErrorBox, Loaded } from '../../layout/States';
 import { useSetRetention } from './accounts';
 import { parseTables, showTables } from './retention';
 

@@ -1,7 +1,7 @@
 /** For admins: users, tokens and retention. */
 import { Stack } from '@mantine/core';
 import { useSession } from '../../api/facts';
-import { Empty, PageHeader } from '../../shell/States';
+import { Empty, PageHeader } from '../../layout/States';
 import { Retention } from './Retention';
 import { Tokens } from './Tokens';
 import { Users } from './Users';

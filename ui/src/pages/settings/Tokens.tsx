@@ -3,10 +3,10 @@ import { Alert, Button, Code, CopyButton, Group, NumberInput, Select, TextInput 
 import { type FormEvent, useState } from 'react';
 import type { Schemas } from '../../api/client';
 import { formatAgo, parseTime } from '../../format/time';
-import { ErrorBox, Loaded } from '../../shell/States';
+import { Confirm } from '../../layout/Confirm';
+import { ErrorBox, Loaded } from '../../layout/States';
 import { DataTable } from '../../table/DataTable';
 import { ROLES, TOKEN_KINDS, useAddToken, useRevokeToken, useTokens } from './accounts';
-import { Confirm } from './Confirm';
 
 export function Tokens() {
   const tokens = useTokens();

@@ -2,8 +2,8 @@
 import { Anchor, Text } from '@mantine/core';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { Link } from 'react-router';
-import { useCollectors } from '../../api/facts';
-import { usePageHref } from '../../shell/links';
+import { usePageHref } from '../address/links';
+import { useCollectors } from '../api/facts';
 import classes from './CollectorHint.module.css';
 import { troubled } from './collectors';
 

@@ -2,7 +2,7 @@
  * SQL as the UI uses it: a query is data (a name, how often its tables get a row, its text for a window of time), and
  * its rows are objects. Values travel as parameters, never inside the text; only bins and column names are written in.
  */
-import type { Schemas } from './client';
+import type { Schemas } from '../api/client';
 
 export type Value = string | number | boolean | null;
 export type Parameters = Record<string, Value>;

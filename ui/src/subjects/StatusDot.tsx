@@ -1,6 +1,6 @@
 /** A server's status: a shape and a word beside the colour. */
 
-import type { Status } from './fleet';
+import type { Status } from '../pages/fleet/fleet';
 import classes from './StatusDot.module.css';
 
 const HELP: Record<Status, string> = {

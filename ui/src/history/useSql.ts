@@ -3,9 +3,9 @@
  * rows are fetched, as long as only the time has moved; another server's rows are never shown for this one's.
  */
 import { type UseQueryResult, useQuery } from '@tanstack/react-query';
+import { useShortestKept } from '../api/retention';
 import { chooseBin, MAX_POINTS } from '../range/bins';
 import { useRange } from '../range/RangeProvider';
-import { useShortestKept } from './retention';
 import { runSql } from './run';
 import { type Parameters, type SqlQuery, toObjects, type Window, windowParameters } from './sql';
 

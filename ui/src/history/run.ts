@@ -1,5 +1,5 @@
 /** Asks the backend. Apart from sql.ts, which is pure and needs no browser. */
-import { post } from './client';
+import { post } from '../api/client';
 import type { Parameters, SqlAnswer } from './sql';
 
 /** Rows the UI asks for at most where a query says nothing else: ten charts' worth, and far below the backend's cap. */

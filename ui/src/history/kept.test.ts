@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { tiered } from '../api/sql';
-import { chooseBin } from './bins';
+import { chooseBin } from '../range/bins';
 import { shortestKept } from './kept';
+import { tiered } from './sql';
 
 const DAY = 86_400;
 const NOW = 1_800_000_000;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Collector } from '../../api/facts';
+import type { Collector } from '../api/facts';
 import { matches, skewText, troubled, verdictOf } from './collectors';
 
 const NOW = 1_800_000_000;

@@ -1,7 +1,7 @@
 /** Whether a collector is well, and what is wrong with one that is not. Pure. */
-import type { Collector } from '../../api/facts';
-import { formatLong } from '../../format/numbers';
-import { parseTime } from '../../format/time';
+import type { Collector } from '../api/facts';
+import { formatLong } from '../format/numbers';
+import { parseTime } from '../format/time';
 
 export type State = 'well' | 'dropping' | 'clock' | 'behind' | 'silent' | 'revoked';
 

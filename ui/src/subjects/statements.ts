@@ -1,6 +1,6 @@
 /** Texts of statements by queryid. A text is shipped once a day while its statement is active, so two days back suffice. */
-import { defineSql, since } from '../api/sql';
-import { useSql } from '../api/useSql';
+import { defineSql, since } from '../history/sql';
+import { useSql } from '../history/useSql';
 
 const TEXT_LOOKBACK = '2 days';
 
