@@ -42,3 +42,9 @@ export function useParam(key: string, fallback = ''): [string, (value: string) =
   );
   return [search.get(key) ?? fallback, set];
 }
+
+/** The server in the address; empty without one. */
+export function useServer(): string {
+  const [search] = useSearchParams();
+  return search.get('server') ?? '';
+}

@@ -7,7 +7,7 @@ import { useComputedColorScheme } from '@mantine/core';
 import { type ReactNode, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import type uPlot from 'uplot';
 import { formatUnit, type Unit } from '../format/numbers';
-import type { Window } from '../history/sql';
+import type { Window } from '../range/bins';
 import { useRange, useZone } from '../range/RangeProvider';
 import { updateLegend, updateTip } from './cursor';
 import { Legend } from './Legend';

@@ -3,7 +3,9 @@
  * each row is divided between the bins its interval falls into, and with it the seconds it covers. Sums over seconds are
  * then honest rates, however the snapshots lie: late, rare, few at an edge, or none for a while.
  */
-import { bin, during, tiered, tierOf, type Window } from './sql';
+
+import type { Window } from '../range/bins';
+import { bin, during, tiered, tierOf } from './sql';
 
 interface Spread {
   table: string;

@@ -3,17 +3,10 @@
  * its rows are objects. Values travel as parameters, never inside the text; only bins and column names are written in.
  */
 import type { Schemas } from '../api/client';
+import type { Window } from '../range/bins';
 
 export type Value = string | number | boolean | null;
 export type Parameters = Record<string, Value>;
-
-/** The stretch of time a query is asked for, in epoch seconds, cut into bins. */
-export interface Window {
-  from: number;
-  to: number;
-  /** Seconds. */
-  bin: number;
-}
 
 export interface SqlQuery<Row, P extends Parameters = Record<never, never>> {
   /** Unique; part of the cache key and of error messages. */

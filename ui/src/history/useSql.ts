@@ -3,11 +3,13 @@
  * rows are fetched, as long as only the time has moved; another server's rows are never shown for this one's.
  */
 import { type UseQueryResult, useQuery } from '@tanstack/react-query';
-import { useShortestKept } from '../api/retention';
+import { useRetention } from '../api/retention';
+import type { Window } from '../range/bins';
 import { chooseBin, MAX_POINTS } from '../range/bins';
 import { useRange } from '../range/RangeProvider';
+import { DAY, shortestKept } from './kept';
 import { runSql } from './run';
-import { type Parameters, type SqlQuery, toObjects, type Window, windowParameters } from './sql';
+import { type Parameters, type SqlQuery, toObjects, windowParameters } from './sql';
 
 export interface SqlData<Row> {
   rows: Row[];
@@ -41,4 +43,10 @@ export function useSql<Row, P extends Parameters>(
     },
     placeholderData: (previous, previousQuery) => (previousQuery?.queryKey[2] === subject ? previous : undefined),
   });
+}
+
+/** `shortestKept` of the range's start. A range that is younger than the shortest retention needs no request. */
+function useShortestKept(from: number, now: number): number {
+  const { data } = useRetention({ enabled: now - from > DAY });
+  return shortestKept(from, now, data?.days);
 }

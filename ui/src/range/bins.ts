@@ -1,5 +1,12 @@
 /** Bins: how a range is cut so that a chart has enough points and no more. */
-import type { Window } from '../history/sql';
+
+/** A range in epoch seconds, and the length of the bins that divide the range. */
+export interface Window {
+  from: number;
+  to: number;
+  /** Seconds. */
+  bin: number;
+}
 
 /** Points a chart holds at most: more than a screen can tell apart costs time and shows nothing. */
 export const MAX_POINTS = 300;

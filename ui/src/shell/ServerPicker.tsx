@@ -5,11 +5,6 @@ import { useSearchParams } from 'react-router';
 import { useServers } from '../api/facts';
 import classes from './ServerPicker.module.css';
 
-export function useServer(): string {
-  const [search] = useSearchParams();
-  return search.get('server') ?? '';
-}
-
 export function ServerPicker() {
   const [search, setSearch] = useSearchParams();
   const { data } = useServers();

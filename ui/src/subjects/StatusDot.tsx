@@ -1,7 +1,7 @@
 /** A server's status: a shape and a word beside the colour. */
 
-import type { Status } from '../pages/fleet/fleet';
 import classes from './StatusDot.module.css';
+import type { Status } from './servers';
 
 const HELP: Record<Status, string> = {
   up: 'answers',

@@ -2,6 +2,14 @@
 import { defineSql, since } from '../history/sql';
 import { useSql } from '../history/useSql';
 
+/** PostgreSQL's block size. Servers that are built with another size are rare. */
+const BLOCK_BYTES = 8192;
+
+/** Blocks as bytes. */
+export function blockBytes(blocks: number | null): number | null {
+  return blocks === null ? null : blocks * BLOCK_BYTES;
+}
+
 const TEXT_LOOKBACK = '2 days';
 
 /** Newest text of each queryid of a server: for a `with` clause. */

@@ -12,9 +12,10 @@ import { SearchBox } from '../../layout/SearchBox';
 import { Loaded, PageHeader } from '../../layout/States';
 import { useRange, useZone } from '../../range/RangeProvider';
 import { CollectorHint } from '../../subjects/CollectorHint';
+import { NoServers } from '../../subjects/NoServers';
 import { StatusDot } from '../../subjects/StatusDot';
+import { shortVersion } from '../../subjects/servers';
 import { DataTable, type TableColumn } from '../../table/DataTable';
-import { NoServers, shortVersion } from '../server/ServerPage';
 import { AGE_BAD, AGE_WARNING, type FleetRow, fleetRows, matches } from './fleet';
 import { fleetSessions, fleetSize, fleetWork, SPARK_POINTS } from './fleet.sql';
 

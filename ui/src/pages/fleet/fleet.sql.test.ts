@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Window } from '../../history/sql';
+import type { Window } from '../../range/bins';
 import { chooseBin, MAX_POINTS } from '../../range/bins';
 import { fleetSessions, fleetSize, fleetWork, SPARK_POINTS } from './fleet.sql';
 

@@ -2,8 +2,9 @@
  * The fleet's SQL: a few figures a server, all servers in one query each. What is newest comes from the tables that the
  * backend keeps apart for this page, which cost no look at the history; ranges beyond come from the history or its rollups.
  */
-import { bin, defineSql, during, since, tiered, type Window } from '../../history/sql';
-import { ACTIVE } from '../../subjects/activeSessions';
+import { bin, defineSql, during, since, tiered } from '../../history/sql';
+import type { Window } from '../../range/bins';
+import { ACTIVE } from '../../subjects/sessions';
 
 /** Points of a row's sparkline. */
 export const SPARK_POINTS = 40;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Server } from '../../api/facts';
-import { fleetRows, matches, statusOf } from './fleet';
+import { fleetRows, matches } from './fleet';
 import { fleetSessions, fleetSize, fleetWork } from './fleet.sql';
 
 const server = (part: Partial<Server>): Server => ({
@@ -11,15 +11,6 @@ const server = (part: Partial<Server>): Server => ({
   first_seen: '1970-01-01T00:00:00Z',
   last_seen: '1970-01-01T00:01:35Z',
   ...part,
-});
-
-describe('statusOf', () => {
-  it.each([
-    [server({}), 'up'],
-    [server({ up: false }), 'down'],
-    [server({ last_seen: '1970-01-01T00:00:10Z' }), 'silent'],
-    [server({ up: null, last_seen: '1970-01-01T00:01:35Z' }), 'up'],
-  ])('%#: %s', (entry, status) => expect(statusOf(entry, 100)).toBe(status));
 });
 
 describe('the tables of a range', () => {

@@ -2,11 +2,10 @@
 import type { Server } from '../../api/facts';
 import { mean } from '../../charts/stack';
 import { parseTime } from '../../format/time';
-import type { Window } from '../../history/sql';
+import type { Window } from '../../range/bins';
 import { timeline } from '../../range/bins';
+import { type Status, statusOf } from '../../subjects/servers';
 import type { FleetSize, FleetWork } from './fleet.sql';
-
-export type Status = 'up' | 'silent' | 'down';
 
 export interface FleetRow {
   name: string;
@@ -20,15 +19,6 @@ export interface FleetRow {
   size: number | null;
   age: number | null;
   lastSeen: number | null;
-}
-
-/** A server is read every ten seconds; half a minute allows for a lost read and the way here. */
-export const SILENT_AFTER_SECONDS = 45;
-
-export function statusOf(server: Pick<Server, 'up' | 'last_seen'>, now: number): Status {
-  if (server.up === false) return 'down';
-  const seen = parseTime(server.last_seen);
-  return seen === null || now - seen > SILENT_AFTER_SECONDS ? 'silent' : 'up';
 }
 
 /** PostgreSQL freezes by force from 200 M on (autovacuum_freeze_max_age): an age well beyond says that this does not succeed. */

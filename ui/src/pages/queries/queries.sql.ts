@@ -1,9 +1,9 @@
 /** SQL of the Queries and Query pages: sums over the range, over the range before, and series. */
 import { spread } from '../../history/spread';
-import { defineSql, during, tiered, type Window } from '../../history/sql';
-import { ACTIVE, WAIT_CLASS } from '../../subjects/activeSessions';
+import { defineSql, during, tiered } from '../../history/sql';
+import type { Window } from '../../range/bins';
+import { ACTIVE, ACTIVITY_INTERVAL, type ClassRow, WAIT_CLASS } from '../../subjects/sessions';
 import { idList, latestTexts } from '../../subjects/statements';
-import { ACTIVITY_INTERVAL, type ClassRow } from '../server/activity.sql';
 
 export const STATEMENTS_INTERVAL = 60;
 

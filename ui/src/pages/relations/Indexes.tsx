@@ -1,12 +1,11 @@
 /** Which indexes are not used, and what do they cost? */
 import { Badge, SegmentedControl } from '@mantine/core';
-import { useParam } from '../../address/links';
+import { useParam, useServer } from '../../address/links';
 import { exact, formatBytes, formatCount, formatLong, formatPercent } from '../../format/numbers';
 import { useSql } from '../../history/useSql';
 import { SearchBox } from '../../layout/SearchBox';
 import { Empty, Loaded, PageHeader } from '../../layout/States';
 import { useRange } from '../../range/RangeProvider';
-import { useServer } from '../../shell/ServerPicker';
 import { DataTable, type TableColumn } from '../../table/DataTable';
 import { Growth } from './Growth';
 import { isUnused, relationMatches, relationName } from './relations';

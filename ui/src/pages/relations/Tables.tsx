@@ -1,13 +1,12 @@
 /** What grows, and what is not vacuumed? */
 import { useMemo } from 'react';
-import { useParam } from '../../address/links';
+import { useParam, useServer } from '../../address/links';
 import { exact, formatBytes, formatCount, formatPercent } from '../../format/numbers';
 import { formatAgo, formatMoment, parseTime, type Zone } from '../../format/time';
 import { useSql } from '../../history/useSql';
 import { SearchBox } from '../../layout/SearchBox';
 import { Empty, Loaded, PageHeader } from '../../layout/States';
 import { useZone } from '../../range/RangeProvider';
-import { useServer } from '../../shell/ServerPicker';
 import { DataTable, type TableColumn } from '../../table/DataTable';
 import { Growth } from './Growth';
 import { deadShare, relationMatches, relationName } from './relations';

@@ -2,7 +2,7 @@
 import { Anchor, Badge, Group, Stack } from '@mantine/core';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
-import { usePageHref } from '../../address/links';
+import { usePageHref, useServer } from '../../address/links';
 import { useServers } from '../../api/facts';
 import { TimeChart } from '../../charts/TimeChart';
 import { formatLong } from '../../format/numbers';
@@ -10,9 +10,10 @@ import { formatAgo, formatMoment, parseTime } from '../../format/time';
 import { type SqlData, useSql } from '../../history/useSql';
 import { Empty, Loaded, PageHeader } from '../../layout/States';
 import { useRange, useZone } from '../../range/RangeProvider';
-import { useServer } from '../../shell/ServerPicker';
-import { sampledSeconds, sessionSeries } from './activity';
-import { type ClassRow, type ServerFacts, serverFacts, sessionsByClass } from './activity.sql';
+import { NoServers } from '../../subjects/NoServers';
+import { shortVersion } from '../../subjects/servers';
+import { type ClassRow, sampledSeconds, sessionSeries } from '../../subjects/sessions';
+import { type ServerFacts, serverFacts, sessionsByClass } from './activity.sql';
 import { PanelCharts } from './PanelCharts';
 import classes from './ServerPage.module.css';
 import { TopSessions } from './TopSessions';
@@ -53,16 +54,6 @@ export default function ServerPage() {
         <PanelCharts server={server} />
       </Stack>
     </>
-  );
-}
-
-export function NoServers() {
-  return (
-    <Empty title="No server reports yet">
-      Start a collector with a target, for example{' '}
-      <code>pganalytics all-in-one --data ./data "host=db-1 user=monitor"</code>. A server shows up here within ten
-      seconds of its first answer.
-    </Empty>
   );
 }
 
@@ -111,9 +102,4 @@ function Facts({ facts, lastSeen }: { facts: ServerFacts | undefined; lastSeen: 
       <span title={last ? formatMoment(last, zone) : undefined}>seen {formatAgo(last, Date.now() / 1000)}</span>
     </Group>
   );
-}
-
-/** `18.1` of `PostgreSQL 18.1 (Debian …) on …`. */
-export function shortVersion(version: string | null | undefined): string {
-  return /\d+(\.\d+)?(beta\d|rc\d|devel)?/.exec(version ?? '')?.[0] ?? '–';
 }

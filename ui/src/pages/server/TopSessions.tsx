@@ -8,9 +8,9 @@ import { useSql } from '../../history/useSql';
 import { Loaded } from '../../layout/States';
 import { SqlLine } from '../../sqltext/SqlText';
 import { useStatementTexts } from '../../subjects/statements';
-import { type Share, shares } from './activity';
 import { DIMENSIONS, type Dimension, topBy } from './activity.sql';
 import classes from './ServerPage.module.css';
+import { type Share, shares } from './shares';
 
 const CHOICES = Object.entries(DIMENSIONS).map(([value, { label }]) => ({ value, label }));
 

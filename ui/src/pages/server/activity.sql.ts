@@ -1,16 +1,7 @@
 /** The one picture's SQL: sampled sessions by wait class over time, and who or what they were. */
 import { spread } from '../../history/spread';
 import { defineSql, during, since, tiered } from '../../history/sql';
-import { ACTIVE, WAIT_CLASS } from '../../subjects/activeSessions';
-
-export const ACTIVITY_INTERVAL = 10;
-
-export interface ClassRow {
-  t: number;
-  class: string | null;
-  seconds: number;
-  samples: number;
-}
+import { ACTIVE, ACTIVITY_INTERVAL, type ClassRow, WAIT_CLASS } from '../../subjects/sessions';
 
 /**
  * Every snapshot has rows of sessions that are not active (class null), be it PostgreSQL's own processes: so a bin's

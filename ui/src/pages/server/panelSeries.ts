@@ -2,7 +2,7 @@
 
 import type { Series } from '../../charts/stack';
 import { enough } from '../../history/spread';
-import type { Window } from '../../history/sql';
+import type { Window } from '../../range/bins';
 import { timeline } from '../../range/bins';
 import type { Panel } from './panels';
 import { isRate, type PanelRow } from './panels.sql';

@@ -1,7 +1,8 @@
 /** The SQL of a panel, and of what its bins mean: which the server was read in, and whether a table has rows at all. */
 import { spread } from '../../history/spread';
-import type { SqlQuery, Window } from '../../history/sql';
+import type { SqlQuery } from '../../history/sql';
 import { bin, defineSql, during, gauge, tiered, tierOf } from '../../history/sql';
+import type { Window } from '../../range/bins';
 import type { Panel } from './panels';
 
 export type PanelRow = { t: number; seconds: number } & Record<string, number | null>;

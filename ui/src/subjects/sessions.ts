@@ -1,20 +1,37 @@
-/** From sampled rows to the one picture's series: sessions on average, by wait class. */
+/**
+ * Active sessions: which sessions count, their wait class, and sampled rows as the stacked series of a chart.
+ * Used by the pages Fleet, Server and Query.
+ */
+import { waitClass, waitOrder } from '../charts/colors';
+import type { Series } from '../charts/stack';
+import { enough } from '../history/spread';
+import { timeline, type Window } from '../range/bins';
 
-import { waitClass, waitOrder } from '../../charts/colors';
-import type { Series } from '../../charts/stack';
-import { enough } from '../../history/spread';
-import type { Window } from '../../history/sql';
-import { timeline } from '../../range/bins';
-import type { ClassRow } from './activity.sql';
+/** Seconds between two snapshots of pg_stat_activity. */
+export const ACTIVITY_INTERVAL = 10;
 
-/** How long each bin was sampled, in seconds. */
+/** SQL condition of an active session. A WAL sender is always active and does no work for a client, so it does not count. */
+export const ACTIVE = `state = 'active' and coalesce(backend_type, '') <> 'walsender'`;
+
+/** SQL expression of an active session's wait class. A session that waits for nothing runs on a CPU. */
+export const WAIT_CLASS = `coalesce(wait_event_type, 'CPU')`;
+
+/** Samples of one wait class in one bin. The class is null for sessions that are not active. */
+export interface ClassRow {
+  t: number;
+  class: string | null;
+  seconds: number;
+  samples: number;
+}
+
+/** Seconds that each bin was sampled. */
 function sampledBins(rows: ClassRow[]): Map<number, number> {
   const seconds = new Map<number, number>();
   for (const row of rows) seconds.set(row.t, Math.max(seconds.get(row.t) ?? 0, row.seconds));
   return seconds;
 }
 
-/** In a bin that was sampled, a class without a row had no session. A bin that was not is a gap. */
+/** Average active sessions by wait class. A class without a row is zero in a sampled bin; a bin without samples is a gap. */
 export function sessionSeries(window: Window, rows: ClassRow[]): { times: number[]; series: Series[] } {
   const times = timeline(window);
   const index = new Map(times.map((t, i) => [t, i]));
@@ -40,28 +57,9 @@ export function sessionSeries(window: Window, rows: ClassRow[]): { times: number
   return { times, series };
 }
 
-/** How long the server was sampled within the window: what an average over it is taken over. */
+/** Seconds that the server was sampled within the window: the divisor of an average over the window. */
 export function sampledSeconds(rows: ClassRow[]): number {
   let sum = 0;
   for (const seconds of sampledBins(rows).values()) sum += seconds;
   return sum;
-}
-
-export interface Share {
-  name: string;
-  total: number;
-  parts: Record<string, number>;
-}
-
-/** Rows of (name, class, samples) as one entry a name with average sessions by class, largest first. */
-export function shares(rows: { name: string; class: string; samples: number }[], seconds: number): Share[] {
-  const entries = new Map<string, Share>();
-  for (const row of rows) {
-    const entry = entries.get(row.name) ?? { name: row.name, total: 0, parts: {} };
-    const sessions = row.samples / Math.max(seconds, 1);
-    entry.total += sessions;
-    entry.parts[row.class] = (entry.parts[row.class] ?? 0) + sessions;
-    entries.set(row.name, entry);
-  }
-  return [...entries.values()].sort((a, b) => b.total - a.total);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sampledSeconds, sessionSeries, shares } from './activity';
+import { sampledSeconds, sessionSeries } from './sessions';
 
 const window = { from: 0, to: 50, bin: 10 };
 const row = (t: number, name: string | null, seconds: number, samples: number) => ({
@@ -43,21 +43,4 @@ describe('sessionSeries', () => {
 
 describe('sampledSeconds', () => {
   it('counts each bin once', () => expect(sampledSeconds(rows)).toBe(25.5));
-});
-
-describe('shares', () => {
-  it('adds up classes and sorts by total', () => {
-    const result = shares(
-      [
-        { name: 'a', class: 'CPU', samples: 10 },
-        { name: 'b', class: 'CPU', samples: 15 },
-        { name: 'a', class: 'IO', samples: 10 },
-      ],
-      10,
-    );
-    expect(result.map((entry) => [entry.name, entry.total])).toEqual([
-      ['a', 2],
-      ['b', 1.5],
-    ]);
-  });
 });

@@ -1,0 +1,106 @@
+/** Columns of the Queries table. */
+import { useMemo } from 'react';
+import { Link } from 'react-router';
+import { usePageHref } from '../../address/links';
+import { Sparkline } from '../../charts/Sparkline';
+import { exact, formatBytes, formatChange, formatCount, formatMs, formatPercent } from '../../format/numbers';
+import { SqlLine } from '../../sqltext/SqlText';
+import { blockBytes } from '../../subjects/statements';
+import type { TableColumn } from '../../table/DataTable';
+import classes from './Queries.module.css';
+import { MEASURES, type Measure, type QueryRow } from './queries.sql';
+
+/** A change is said in colour from here on, and only where it matters: a doubling of nothing is nothing. */
+const NOTABLE_CHANGE = 1.5;
+
+export function useColumns(
+  measure: Measure,
+  totalTime: number,
+  sparks: Map<string, (number | null)[]>,
+): TableColumn<QueryRow>[] {
+  const href = usePageHref();
+  return useMemo(() => {
+    const number = (
+      key: Measure | 'hits',
+      label: string,
+      format: (value: number | null) => string,
+      unit: 'count' | 'ms' | 'bytes' | 'percent',
+      value: (row: QueryRow) => number | null = (row) => row[key],
+    ): TableColumn<QueryRow> => ({
+      key,
+      label,
+      numeric: true,
+      sort: value,
+      cell: (row) => format(value(row)),
+      title: (row) => exact(value(row), unit),
+    });
+    return [
+      {
+        key: 'query',
+        label: 'Query',
+        cell: (row) => (
+          <Link to={href('query', { id: row.queryid })} className={classes.query} title={row.query ?? undefined}>
+            {row.query ? <SqlLine sql={row.query} /> : <span>text not read yet ({row.queryid})</span>}
+          </Link>
+        ),
+        text: (row) => row.query ?? row.queryid,
+        sort: (row) => row.query,
+      },
+      number('time', 'Total time', formatMs, 'ms'),
+      {
+        key: 'spark',
+        label: 'Time',
+        help: 'Execution time per second, each row with its own scale',
+        cell: (row) => <Sparkline values={sparks.get(row.queryid) ?? []} unit="ms" width={80} />,
+        text: () => '',
+        width: 104,
+      },
+      {
+        key: 'share',
+        label: 'Share',
+        help: 'Share of the execution time of all statements',
+        numeric: true,
+        sort: (row) => (totalTime > 0 && row.time !== null ? row.time / totalTime : null),
+        cell: (row) => formatPercent(totalTime > 0 && row.time !== null ? row.time / totalTime : null),
+      },
+      {
+        key: 'change',
+        label: 'Change',
+        help: `${MEASURES[measure].label} against the range before, of the same length`,
+        numeric: true,
+        sort: (row) => growth(row[measure], row.before),
+        cell: (row) => <Change now={row[measure]} before={row.before} />,
+        text: (row) => formatChange(row[measure], row.before),
+        title: (row) =>
+          row.before === null
+            ? 'The range before was not collected, or not whole'
+            : `${exact(row.before)} in the range before`,
+      },
+      number('calls', 'Calls', formatCount, 'count'),
+      number('mean', 'Mean', formatMs, 'ms'),
+      number('rows', 'Rows', formatCount, 'count'),
+      number('hits', 'Hits', formatPercent, 'percent'),
+      number('io', 'Read', formatBytes, 'bytes', (row) => blockBytes(row.io)),
+      number('wal', 'WAL', formatBytes, 'bytes'),
+      number('temp', 'Temp', formatBytes, 'bytes', (row) => blockBytes(row.temp)),
+      {
+        key: 'database',
+        label: 'Database',
+        sort: (row) => row.database,
+        cell: (row) => (row.databases > 1 ? `${row.databases} databases` : row.database),
+      },
+    ];
+  }, [href, measure, totalTime, sparks]);
+}
+
+/** What the change sorts by: a statement that is new comes before any that grew. */
+function growth(now: number | null, before: number | null): number | null {
+  if (now === null || before === null) return null;
+  if (before > 0) return now / before;
+  return now > 0 ? Number.MAX_VALUE : 1;
+}
+
+function Change({ now, before }: { now: number | null; before: number | null }) {
+  const grown = now !== null && before !== null && now > before * NOTABLE_CHANGE;
+  return <span className={grown ? classes.grown : classes.calm}>{formatChange(now, before)}</span>;
+}
