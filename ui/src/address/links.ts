@@ -1,10 +1,10 @@
-/** Links that keep what all pages share: the range and the server. */
+/** State in the query string: links that keep the range and the server, single parameters, and the server itself. */
 import { useCallback } from 'react';
 import { useSearchParams } from 'react-router';
 
 const SHARED = ['range', 'from', 'to', 'server'];
 
-/** The address of a page with the shared parameters of the current one and its own on top. */
+/** The address of a page: shared parameters of the current address, overridden by the page's own parameters. */
 export function pageHref(path: string, current: URLSearchParams, own: Record<string, string | undefined> = {}): string {
   const search = new URLSearchParams();
   for (const key of SHARED) {
@@ -24,7 +24,7 @@ export function usePageHref(): (path: string, own?: Record<string, string | unde
   return useCallback((path, own) => pageHref(path, search, own), [search]);
 }
 
-/** One page-own parameter of the URL. Empty is absent. */
+/** One parameter of the page. An empty value is removed from the address. */
 export function useParam(key: string, fallback = ''): [string, (value: string) => void] {
   const [search, setSearch] = useSearchParams();
   const set = useCallback(

@@ -1,4 +1,4 @@
-/** How long the backend keeps each tier of the history. */
+/** The retention of each tier of the history. */
 import { useQuery } from '@tanstack/react-query';
 import { get } from './client';
 

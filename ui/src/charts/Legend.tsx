@@ -1,4 +1,4 @@
-/** A chart's legend: a swatch, a name, the mean (or the value at the cursor). A click isolates, another brings all back. */
+/** A chart's legend: colour, name, and the mean or the value at the cursor. A click isolates a series, a second click shows all. */
 import { UnstyledButton } from '@mantine/core';
 import type { Ref } from 'react';
 import { formatUnit, type Unit } from '../format/numbers';

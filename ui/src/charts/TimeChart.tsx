@@ -1,7 +1,6 @@
 /**
- * The one chart: lines or a stack over time, on uPlot. It has a title, a unit, axes, a legend whose entries isolate a
- * series, a cursor shared with the page's other charts, a tooltip with values, and a brush that sets the page's range.
- * Gaps stay gaps; a chart without data says so.
+ * The chart of all pages: lines or a stack over time, drawn by uPlot. A legend entry isolates its series, the cursor is shared
+ * with the page's other charts, and a brush sets the page's range. Gaps stay gaps, and a chart without data says so.
  */
 import { useComputedColorScheme } from '@mantine/core';
 import { type ReactNode, useLayoutEffect, useMemo, useRef, useState } from 'react';
@@ -19,22 +18,22 @@ import { createPlot } from './uplot';
 export interface TimeChartProps {
   title: string;
   unit: Unit;
-  /** Said after the title where the unit needs words. */
+  /** Words after the title, such as an explanation of the unit. */
   subtitle?: string | undefined;
   times: number[];
   series: Series[];
   window: Window;
   stack?: boolean;
-  /** A horizontal line with a name: the number of CPUs, a limit. */
+  /** A horizontal line with a name, such as the number of CPUs. */
   limit?: Limit | undefined;
   height?: number;
-  /** The y axis ends here at least. */
+  /** The least upper end of the y axis. */
   atLeast?: number;
-  /** Level of the title in the page's outline. */
+  /** Heading level of the title. */
   level?: 2 | 3;
-  /** The y axis need not start at zero. */
+  /** The y axis can start above zero. */
   floating?: boolean;
-  /** Counts hold to the end of their bin instead of leading to the next. */
+  /** Draws each value as a step over its whole bin. For counts. */
   steps?: boolean;
   action?: ReactNode;
   emptyText?: string | undefined;
@@ -73,7 +72,7 @@ export function TimeChart(props: TimeChartProps) {
     [times, shown, stack],
   );
 
-  // What the cursor needs while it moves; read through a ref so that new data does not rebuild the plot.
+  // The cursor reads this through a ref, so that new data does not rebuild the plot.
   const live = useRef({ shown, series, times, unit, zone, bin: window.bin });
   live.current = { shown, series, times, unit, zone, bin: window.bin };
 
@@ -82,7 +81,7 @@ export function TimeChart(props: TimeChartProps) {
 
   const shape = shown.map((entry) => `${entry.name}:${entry.color[scheme]}`).join('|');
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the plot is rebuilt when its shape changes; data and size are set below
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a change of shape rebuilds the plot; data and size are set below
   useLayoutEffect(() => {
     const target = canvas.current;
     if (!target || !filled || width === 0) return undefined;
@@ -94,7 +93,7 @@ export function TimeChart(props: TimeChartProps) {
       scheme,
       stack,
       limit,
-      // One series alone is looked at closely: its own scale serves it best.
+      // An isolated series gets its own scale.
       atLeast: shown.length < series.length ? undefined : atLeast,
       floating,
       steps,
@@ -137,7 +136,7 @@ export function TimeChart(props: TimeChartProps) {
 
   useLayoutEffect(() => plot.current?.setSize({ width, height }), [width, height]);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a rebuilt plot needs its scale too; a mere update keeps the cursor
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a rebuilt plot needs its data and scale again
   useLayoutEffect(() => {
     const chart = plot.current;
     if (!chart) return;
@@ -177,7 +176,7 @@ export function TimeChart(props: TimeChartProps) {
   );
 }
 
-/** The element's width, known before the first paint: a chart is never seen empty. */
+/** The element's width, measured before the first paint, so that the first frame has the chart. */
 function useWidth() {
   const ref = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);

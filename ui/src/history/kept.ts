@@ -1,12 +1,12 @@
-/** What is left of a range that began long ago: rows as collected go first, rollups stay. */
+/** The finest tier that still has the rows of an old range. Rows as collected expire first, rollups stay longer. */
 import type { Schemas } from '../api/client';
 
 export const DAY = 86_400;
 
-/** Where the backend has not answered yet: its defaults. */
+/** The backend's defaults, used until the backend answers. */
 const USUAL: Schemas['RetentionDays'] = { raw: 30, '5m': 400, '1h': 1827, facts: 1827 };
 
-/** The shortest bin, in seconds, of which there still are rows at a moment; 0 where rows are there as collected. */
+/** The bin length of the finest tier that still has rows at `from`, in seconds; 0 for rows as collected. */
 export function shortestKept(from: number, now: number, days: Schemas['RetentionDays'] = USUAL): number {
   const age = now - from;
   if (age <= days.raw * DAY) return 0;

@@ -1,8 +1,8 @@
-/** Asks the backend. Apart from sql.ts, which is pure and needs no browser. */
+/** Sends SQL to the backend. A file of its own, so that sql.ts stays pure and its tests need no browser. */
 import { post } from '../api/client';
 import type { Parameters, SqlAnswer } from './sql';
 
-/** Rows the UI asks for at most where a query says nothing else: ten charts' worth, and far below the backend's cap. */
+/** The default row limit of a query: enough for ten charts, and far below the backend's limit. */
 export const DEFAULT_MAX_ROWS = 20_000;
 
 export async function runSql(

@@ -1,7 +1,7 @@
 /**
- * Counters on bins. A row's counters are what its interval added, and intervals neither begin nor end with the bins: so
- * each row is divided between the bins its interval falls into, and with it the seconds it covers. Sums over seconds are
- * then honest rates, however the snapshots lie: late, rare, few at an edge, or none for a while.
+ * Counters divided over bins. A row's counters are the increase during its interval, and an interval can cross the border of
+ * two bins. So each row's counters and seconds are divided between both bins. Sums divided by seconds are then correct rates,
+ * also for late or rare snapshots and at the edges of gaps.
  */
 
 import type { Window } from '../range/bins';
@@ -9,24 +9,24 @@ import { bin, during, tiered, tierOf } from './sql';
 
 interface Spread {
   table: string;
-  /** Further condition on rows. */
+  /** Additional condition on rows. */
   where?: string;
-  /** Name and expression of what the bins are kept apart by. */
+  /** Name and expression of each grouping column. */
   keys?: Record<string, string>;
-  /** Name and expression of what is summed. */
+  /** Name and expression of each summed column. */
   sums: Record<string, string>;
 }
 
-/** Common table expressions, the last of them `binned (t, keys…, seconds, sums…)`; without `with`. */
+/** Common table expressions without the word `with`. The last one is `binned (t, keys…, seconds, sums…)`. */
 export function spread(window: Window, { table, where, keys = {}, sums }: Spread): string {
   const names = { keys: Object.keys(keys).map(quote), sums: Object.keys(sums).map(quote) };
   const list = (...items: string[][]) => items.flat().join(', ');
   const expressions = (of: Record<string, string>) =>
     Object.entries(of).map(([name, value]) => `${value} as ${quote(name)}`);
   const totals = Object.entries(sums).map(([name, value]) => `sum(cast(${value} as double)) as ${quote(name)}`);
-  // A bin is no shorter than the usual interval, so a row reaches back into one earlier bin at most; of a longer one, what
-  // reaches further back is counted there too, with its seconds.
-  // A rollup's row stands at the start of what it sums, and a window's bin holds whole rows of it.
+  // The share of a row that belongs to the bin before. A bin is at least as long as the usual interval, so a row reaches into
+  // one earlier bin. The rest of a longer interval counts in that bin too, together with its seconds.
+  // A rollup's row never crosses a border: its `ts` is the start of its bin, and a window's bin holds whole rollup rows.
   const earlier = tierOf(window)
     ? '0.0'
     : `least(1.0, greatest(0.0, (${bin(window)} - cast(extract(epoch from ts) as double) + seconds) / seconds))`;
@@ -63,10 +63,10 @@ export function spread(window: Window, { table, where, keys = {}, sums }: Spread
 
 const quote = (name: string) => `"${name}"`;
 
-/** Less of a bin than this is no ground for a rate. */
+/** Below this share of a bin, its rate is not shown. */
 const LEAST_SHARE = 0.1;
 
-/** What of a bin was covered, in seconds; null where it is too little. */
+/** The covered seconds of a bin; null if too few for a rate. */
 export function enough(seconds: number | null | undefined, window: Window): number | null {
   return seconds != null && seconds >= window.bin * LEAST_SHARE ? seconds : null;
 }

@@ -1,6 +1,6 @@
 /**
- * SQL as the UI uses it: a query is data (a name, how often its tables get a row, its text for a window of time), and
- * its rows are objects. Values travel as parameters, never inside the text; only bins and column names are written in.
+ * SQL as data: a query has a name, the interval of its tables and a text for a window of time; its rows are objects. Values
+ * travel as parameters. Only bins and column names are part of the text.
  */
 import type { Schemas } from '../api/client';
 import type { Window } from '../range/bins';
@@ -11,12 +11,12 @@ export type Parameters = Record<string, Value>;
 export interface SqlQuery<Row, P extends Parameters = Record<never, never>> {
   /** Unique; part of the cache key and of error messages. */
   name: string;
-  /** Seconds between two snapshots of the slowest table it reads: no bin is shorter. */
+  /** Seconds between two snapshots of the slowest table in the query. No bin is shorter. */
   interval: number;
   text: (window: Window, parameters: P) => string;
-  /** More rows than this are cut by the backend; the default suits charts and top lists. */
+  /** The backend cuts the result at this many rows. The default suits charts and top lists. */
   maxRows?: number;
-  /** Only a type: what a row holds. */
+  /** Carries the row type only; never set. */
   row?: Row;
 }
 
@@ -27,12 +27,12 @@ export function defineSql<Row, P extends Parameters = Record<never, never>>(quer
   return query;
 }
 
-/** Cells are scalars in every query of the UI; what a reader writes may have lists too. */
+/** Cells are scalars in every query of the UI. A user's own SQL can return lists too. */
 export type SqlAnswer = Omit<Schemas['Rows'], 'rows'> & { rows: Value[][] };
 
 const NUMERIC = /^(u?int|float|double|decimal|numeric|bigint|real)[^[]*$/i;
 
-/** Rows as objects. Integers too big for JSON come as strings; where the column is numeric they become numbers here. */
+/** Rows as objects. The API sends large integers as strings; in numeric columns they become numbers here. */
 export function toObjects<Row>(answer: SqlAnswer): Row[] {
   const numeric = answer.columns.map((column) => NUMERIC.test(column.type));
   return answer.rows.map((cells) => {
@@ -45,42 +45,42 @@ export function toObjects<Row>(answer: SqlAnswer): Row[] {
   });
 }
 
-/** `ts` within the window. The backend prunes files and pages by it, so every query on a table has it. */
+/** Condition: `ts` is within the window. Every query on a table has it, since the backend prunes files and pages by `ts`. */
 export const during = 'ts >= cast($from as timestamptz) and ts < cast($to as timestamptz)';
 
-/** `ts` within the window or the time before it, for facts that are shipped rarely. */
+/** Condition: `ts` is within the window or within `lookback` before the window. For facts that are shipped rarely. */
 export function since(lookback: string): string {
   return `ts >= cast($from as timestamptz) - interval '${lookback}' and ts < cast($to as timestamptz)`;
 }
 
-/** The start of the bin a row falls in, epoch seconds. */
+/** The start of the row's bin, in epoch seconds. */
 export function bin(window: Window): string {
   return `cast(extract(epoch from date_bin(interval '${window.bin} seconds', ts)) as bigint)`;
 }
 
-/** Rollups, the coarsest first: rows of a table summed over bins of so many seconds. */
+/** Rollup tiers with their bin length in seconds, the coarsest first. */
 const TIERS = [
   { seconds: 3600, name: '1h' },
   { seconds: 300, name: '5m' },
 ] as const;
 
-/** The rollup that answers for a window: the coarsest whose bins fill the window's. Null is the rows as collected. */
+/** The coarsest rollup tier whose bins divide the window's bins evenly. Null means the rows as collected. */
 export function tierOf(window: Pick<Window, 'bin'>): (typeof TIERS)[number] | null {
   return TIERS.find((tier) => window.bin % tier.seconds === 0) ?? null;
 }
 
-/** The table to ask for a window: the one place that chooses between rows as collected and rollups. */
+/** The table to query for a window. No other place chooses between rows as collected and rollups. */
 export function tiered(table: string, window: Pick<Window, 'bin'>): string {
   const tier = tierOf(window);
   return tier ? `${table}_${tier.name}` : table;
 }
 
-/** A gauge's column for a window: in a rollup the plain name is its last value in a bin. */
+/** A gauge's column for a window. In a rollup the plain name is the last value in the bin. */
 export function gauge(name: string, take: 'avg' | 'max', window: Pick<Window, 'bin'>): string {
   return tierOf(window) ? `${name}_${take}` : name;
 }
 
-/** The parameters `during` and `since` need. A rollup's row stands at its bin's start, which the window must not cut off. */
+/** The parameters of `during` and `since`. A rollup row's `ts` is the start of its bin, so `from` moves back to a bin's start. */
 export function windowParameters(window: Window): Parameters {
   const step = tierOf(window)?.seconds ?? 0;
   const from = step > 0 ? Math.floor(window.from / step) * step : window.from;

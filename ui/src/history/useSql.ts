@@ -1,6 +1,6 @@
 /**
- * The one hook for data: a query, its parameters, and the page's range. What is on the screen stays there while newer
- * rows are fetched, as long as only the time has moved; another server's rows are never shown for this one's.
+ * The hook for all SQL of the pages: a query, its parameters and the page's range. While newer rows load, the old rows stay on
+ * the screen if only the range has changed. If a parameter has changed, such as the server, no old rows are shown.
  */
 import { type UseQueryResult, useQuery } from '@tanstack/react-query';
 import { useRetention } from '../api/retention';
@@ -13,14 +13,14 @@ import { type Parameters, type SqlQuery, toObjects, windowParameters } from './s
 
 export interface SqlData<Row> {
   rows: Row[];
-  /** The window these rows are for; while newer rows are fetched it is not the page's. */
+  /** The window of these rows. While newer rows load, it differs from the page's range. */
   window: Window;
   truncated: boolean;
 }
 
 interface Options {
   enabled?: boolean;
-  /** Points wanted; sparklines need fewer. */
+  /** The most points per line. Sparklines need fewer than charts. */
   points?: number;
 }
 

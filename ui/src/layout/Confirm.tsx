@@ -1,4 +1,4 @@
-/** A small button that asks once more before it does what can't be undone. */
+/** A small button with a confirmation, for actions that cannot be undone. */
 import { Button, Group, Popover, Text } from '@mantine/core';
 import { useState } from 'react';
 

@@ -1,4 +1,4 @@
-/** The page's search: `/` focuses it. What is typed reaches the URL a moment later, so that typing stays smooth. */
+/** The page's search box; the key `/` focuses it. The URL changes 200 ms after the last key, so that typing stays smooth. */
 import { CloseButton, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
 import { IconSearch } from '@tabler/icons-react';
@@ -20,7 +20,7 @@ export function SearchBox({ value, onChange, label }: SearchBoxProps) {
     onChange(next);
   }, DELAY_MS);
 
-  // Back and links change the value from outside.
+  // Back and links can change the value.
   useEffect(() => {
     if (value !== sent.current) {
       sent.current = value;

@@ -1,4 +1,4 @@
-/** What a page shows when it has nothing to show yet: a skeleton, an error with retry, or what would fill it. */
+/** The header of a page, and its states without data: skeleton, error with retry, and empty with the way to fill it. */
 import { Alert, Button, Group, Skeleton, Stack, Text, Title } from '@mantine/core';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import type { UseQueryResult } from '@tanstack/react-query';
@@ -7,7 +7,7 @@ import { ApiError } from '../api/client';
 import classes from './States.module.css';
 
 interface ErrorBoxProps {
-  /** What was tried, as in "read the queries". */
+  /** The attempted action, such as "read the queries". */
   what: string;
   error: Error;
   retry?: () => void;
@@ -41,7 +41,7 @@ export function ErrorBox({ what, error, retry }: ErrorBoxProps) {
 
 interface EmptyProps {
   title: string;
-  /** Where it is all the page has, its title is the page's. */
+  /** Set if the page shows nothing else. The title is then the page's main heading. */
   whole?: boolean;
   children?: ReactNode;
 }
@@ -62,17 +62,17 @@ export function Empty({ title, whole = false, children }: EmptyProps) {
 interface LoadedProps<T> {
   query: UseQueryResult<T, Error>;
   what: string;
-  /** Height of the skeleton: that of what will stand there, so that nothing jumps. */
+  /** Height of the skeleton in px. The same height as the content, so that nothing jumps. */
   height?: number;
   children: (data: T) => ReactNode;
 }
 
-/** A query's data, or the state it is in. Data that is there stays there, also when a refresh fails. */
+/** A query's data, or its state. Data stays on the screen when a refresh fails. */
 export function Loaded<T>({ query, what, height = 180, children }: LoadedProps<T>) {
   if (query.data === undefined) {
     if (query.isError) return <ErrorBox what={what} error={query.error} retry={() => void query.refetch()} />;
     return (
-      <div role="status" aria-label={`Busy: ${what}`}>
+      <div role="status" aria-label={`Loading: ${what}`}>
         <Skeleton height={height} radius="sm" />
       </div>
     );

@@ -1,4 +1,4 @@
-/** Lets the signed-in through; the others sign in first and come back to the same place. */
+/** Shows the pages to signed-in users. Others sign in first and then return to the same address. */
 import { Center } from '@mantine/core';
 import { Navigate, useLocation } from 'react-router';
 import { useSession } from '../api/facts';

@@ -1,4 +1,4 @@
-/** Chooses the server the page is about. It is in the URL; without one, the first by name is taken. */
+/** The server selection in the header. The server is in the URL; without one, the first server by name is used. */
 import { Select } from '@mantine/core';
 import { useEffect } from 'react';
 import { useSearchParams } from 'react-router';

@@ -1,24 +1,24 @@
-/** A line on the fleet's page when what watches the fleet is not well itself. */
+/** A warning on the fleet page while a collector is unhealthy. */
 import { Anchor, Text } from '@mantine/core';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { Link } from 'react-router';
 import { usePageHref } from '../address/links';
 import { useCollectors } from '../api/facts';
 import classes from './CollectorHint.module.css';
-import { troubled } from './collectors';
+import { unhealthy } from './collectors';
 
 export function CollectorHint() {
   const collectors = useCollectors();
   const href = usePageHref();
   const all = collectors.data ?? [];
-  const [worst, ...others] = troubled(all, Date.now() / 1000);
+  const [worst, ...others] = unhealthy(all, Date.now() / 1000);
   if (!worst) return null;
   return (
     <Text size="sm" mb="sm" className={classes.hint} role="status">
       <IconAlertTriangle size={16} aria-hidden />
       <span>
-        Collector <b>{worst.collector.name}</b>: {worst.verdict.said}
-        {others.length > 0 ? `; and ${others.length} more of ${all.length}` : ''}.{' '}
+        Collector <b>{worst.collector.name}</b>: {worst.verdict.message}
+        {others.length > 0 ? ` ${others.length} more of ${all.length} collectors need attention.` : ''}{' '}
         <Anchor component={Link} size="sm" underline="always" to={href('collectors', { which: 'trouble' })}>
           Collectors
         </Anchor>

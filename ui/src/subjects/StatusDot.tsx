@@ -1,12 +1,11 @@
-/** A server's status: a shape and a word beside the colour. */
-
+/** A server's status as colour, shape and word. */
 import classes from './StatusDot.module.css';
 import type { Status } from './servers';
 
 const HELP: Record<Status, string> = {
-  up: 'answers',
-  silent: 'nothing has arrived for a while: is its collector running?',
-  down: 'refuses the collector’s connection',
+  up: 'answers the collector',
+  silent: 'no data for more than 45 s; check that its collector runs',
+  down: 'does not answer the collector',
 };
 
 export function StatusDot({ status }: { status: Status }) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Collector } from '../api/facts';
-import { matches, skewText, troubled, verdictOf } from './collectors';
+import { matches, skewText, unhealthy, verdictOf } from './collectors';
 
 const NOW = 1_800_000_000;
 const at = (ago: number) => new Date((NOW - ago) * 1000).toISOString();
@@ -23,8 +23,8 @@ const collector = (part: Partial<Collector>): Collector => ({
 
 describe('verdictOf', () => {
   it.each([
-    ['well', {}],
-    ['well', { last_dropped: at(7200), dropped_rows: 5 }],
+    ['healthy', {}],
+    ['healthy', { last_dropped: at(7200), dropped_rows: 5 }],
     ['silent', { last_seen: at(60), clock_wrong: true }],
     ['dropping', { last_dropped: at(60), dropped_rows: 5, lag_ms: 900_000 }],
     ['behind', { lag_ms: 900_000, clock_wrong: true }],
@@ -34,34 +34,34 @@ describe('verdictOf', () => {
     expect(verdictOf(collector(part), NOW).state).toBe(state);
   });
 
-  it('tells how far a clock is off and how late batches are', () => {
-    expect(verdictOf(collector({ clock_wrong: true, clock_skew_ms: -3_600_000 }), NOW).said).toContain('1 h behind');
-    expect(verdictOf(collector({ lag_ms: 900_000 }), NOW).said).toContain('15 min late');
+  it('gives the clock’s offset and the batches’ delay', () => {
+    expect(verdictOf(collector({ clock_wrong: true, clock_skew_ms: -3_600_000 }), NOW).message).toContain('1 h behind');
+    expect(verdictOf(collector({ lag_ms: 900_000 }), NOW).message).toContain('15 min late');
   });
 });
 
 describe('skewText', () => {
   it.each([
-    [{ clock_skew_ms: 12 }, 'right'],
+    [{ clock_skew_ms: 12 }, 'correct'],
     [{ clock_skew_ms: 300_000 }, '5 min ahead'],
     [{}, '–'],
   ])('%o: %s', (part, text) => expect(skewText(part)).toBe(text));
 });
 
-describe('troubled', () => {
-  it('has the worst first, and nobody who is well or was shut out on purpose', () => {
+describe('unhealthy', () => {
+  it('has the worst first, without healthy and revoked collectors', () => {
     const all = [
       collector({ name: 'clock', clock_wrong: true }),
-      collector({ name: 'well' }),
+      collector({ name: 'healthy' }),
       collector({ name: 'silent', last_seen: at(600) }),
       collector({ name: 'out', credential: { kind: 'revoked' } }),
     ];
-    expect(troubled(all, NOW).map(({ collector: { name } }) => name)).toEqual(['silent', 'clock']);
+    expect(unhealthy(all, NOW).map(({ collector: { name } }) => name)).toEqual(['silent', 'clock']);
   });
 });
 
 describe('matches', () => {
-  it('needs every word', () => {
+  it('requires every word', () => {
     expect(matches(collector({}), 'DB-1 own')).toBe(true);
     expect(matches(collector({}), 'db-1 revoked')).toBe(false);
   });

@@ -1,24 +1,24 @@
-/** Whether a collector is well, and what is wrong with one that is not. Pure. */
+/** The state of a collector, and the reason if it is unhealthy. Pure. */
 import type { Collector } from '../api/facts';
 import { formatLong } from '../format/numbers';
 import { parseTime } from '../format/time';
 
-export type State = 'well' | 'dropping' | 'clock' | 'behind' | 'silent' | 'revoked';
+export type State = 'healthy' | 'dropping' | 'clock' | 'behind' | 'silent' | 'revoked';
 
-/** The worst first. */
-export const STATE_ORDER: readonly State[] = ['silent', 'dropping', 'behind', 'clock', 'revoked', 'well'];
+/** All states, the worst first. */
+export const STATE_ORDER: readonly State[] = ['silent', 'dropping', 'behind', 'clock', 'revoked', 'healthy'];
 
-/** A batch leaves every ten seconds; half a minute allows for a lost one and the way here. */
+/** A batch leaves every ten seconds. The limit allows for lost batches and the time in transit. */
 export const SILENT_AFTER_SECONDS = 45;
-/** Seconds a batch waits for the next flush and its turn; a minute is a backlog. */
+/** A batch usually waits seconds for its turn. A minute means a backlog. */
 export const BEHIND_AFTER_MS = 60_000;
-/** What was dropped yesterday is for the table, not for the alarm. */
+/** Rows that were dropped earlier than this count in the table only, not in the state. */
 export const DROPPING_FOR_SECONDS = 3600;
 
 export interface Verdict {
   state: State;
-  /** One sentence for people. */
-  said: string;
+  /** The reason as a sentence. */
+  message: string;
 }
 
 export function verdictOf(collector: Collector, now: number): Verdict {
@@ -28,39 +28,42 @@ export function verdictOf(collector: Collector, now: number): Verdict {
   if (collector.credential.kind === 'revoked') {
     return {
       state: 'revoked',
-      said: 'shut out by an admin: it keeps its batches until it is forgotten and enrols anew',
+      message: 'An admin revoked its credential. It keeps its batches until it is forgotten and enrols again.',
     };
   }
   if (seen === null || now - seen > SILENT_AFTER_SECONDS) {
-    return { state: 'silent', said: 'nothing has arrived for a while; see whether it runs and reaches the backend' };
+    return { state: 'silent', message: 'No batch for more than 45 s. Check that it runs and reaches the backend.' };
   }
   if (dropped !== null && now - dropped < DROPPING_FOR_SECONDS) {
-    return { state: 'dropping', said: 'it had to drop rows within the hour: its spool is full, or rows are too large' };
+    return {
+      state: 'dropping',
+      message: 'It dropped rows within the last hour: its spool was full, or rows were too large.',
+    };
   }
   if ((collector.lag_ms ?? 0) >= BEHIND_AFTER_MS) {
     const lag = formatLong((collector.lag_ms ?? 0) / 1000);
-    return { state: 'behind', said: `its batches arrive ${lag} late; ${waiting} waited in its spool` };
+    return { state: 'behind', message: `Its batches arrive ${lag} late. ${waiting} are waiting in its spool.` };
   }
   if (collector.clock_wrong) {
-    return { state: 'clock', said: `its machine’s clock is ${skewText(collector)}: set it (NTP)` };
+    return { state: 'clock', message: `Its host’s clock is ${skewText(collector)}. Synchronise it with NTP.` };
   }
-  return { state: 'well', said: 'ships' };
+  return { state: 'healthy', message: 'Ships its batches.' };
 }
 
-/** `5 min ahead`, `1 h behind`; nothing where it cannot be told. */
+/** The clock's offset: `5 min ahead`, `1 h behind`; a dash if unknown. */
 export function skewText(collector: Pick<Collector, 'clock_skew_ms'>): string {
   const skew = collector.clock_skew_ms;
   if (skew == null) return '–';
   const seconds = Math.abs(skew) / 1000;
-  if (seconds < 1) return 'right';
+  if (seconds < 1) return 'correct';
   return `${formatLong(seconds)} ${skew > 0 ? 'ahead' : 'behind'}`;
 }
 
-/** Those a person should look at, the worst first. Who was shut out on purpose is no news. */
-export function troubled(collectors: Collector[], now: number): { collector: Collector; verdict: Verdict }[] {
+/** Unhealthy collectors, the worst first, without those whose credential was revoked on purpose. */
+export function unhealthy(collectors: Collector[], now: number): { collector: Collector; verdict: Verdict }[] {
   return collectors
     .map((collector) => ({ collector, verdict: verdictOf(collector, now) }))
-    .filter(({ verdict }) => verdict.state !== 'well' && verdict.state !== 'revoked')
+    .filter(({ verdict }) => verdict.state !== 'healthy' && verdict.state !== 'revoked')
     .sort((a, b) => STATE_ORDER.indexOf(a.verdict.state) - STATE_ORDER.indexOf(b.verdict.state));
 }
 

@@ -24,18 +24,18 @@ describe('sessionSeries', () => {
   const { times, series } = sessionSeries(window, rows);
   const values = (name: string) => series.find((entry) => entry.name === name)?.values;
 
-  it('is samples over the seconds the bin was sampled', () => {
+  it('divides samples by the sampled seconds of the bin', () => {
     expect(values('Lock')?.[0]).toBe(2);
     expect(values('CPU')?.[0]).toBe(0.5);
     expect(values('CPU')?.[3]).toBe(2);
   });
-  it('an idle bin is zero, an unsampled one a gap, a splinter of one too', () => {
+  it('shows zero for an idle bin, and a gap for a bin with no or few samples', () => {
     expect(times).toEqual([0, 10, 20, 30, 40]);
     expect(values('CPU')).toEqual([0.5, 0, null, 2, null]);
     expect(values('Lock')).toEqual([2, 0, null, 0, null]);
   });
   it('stacks CPU first', () => expect(series.map((entry) => entry.name)).toEqual(['CPU', 'Lock']));
-  it('shows a zero line for a server that was idle throughout', () => {
+  it('shows a zero line for an idle server', () => {
     const idle = sessionSeries(window, [row(0, null, 10, 1)]);
     expect(idle.series[0]?.values).toEqual([0, null, null, null, null]);
   });

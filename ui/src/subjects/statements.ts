@@ -1,4 +1,4 @@
-/** Texts of statements by queryid. A text is shipped once a day while its statement is active, so two days back suffice. */
+/** Statement texts by queryid, and block sizes. */
 import { defineSql, since } from '../history/sql';
 import { useSql } from '../history/useSql';
 
@@ -10,9 +10,10 @@ export function blockBytes(blocks: number | null): number | null {
   return blocks === null ? null : blocks * BLOCK_BYTES;
 }
 
+/** A text is shipped once a day while its statement is active, so two days contain it. */
 const TEXT_LOOKBACK = '2 days';
 
-/** Newest text of each queryid of a server: for a `with` clause. */
+/** The newest text of each queryid of a server, for a `with` clause. */
 export const latestTexts = `
   select queryid, last_value(query order by ts) as query
   from pg_stat_statements_text
@@ -21,7 +22,7 @@ export const latestTexts = `
 
 const INTEGER = /^-?\d{1,19}$/;
 
-/** Ids as an SQL list. They are written into the text, since a list is no parameter; anything but integers is left out. */
+/** Ids as an SQL list. A parameter cannot be a list, so the ids are part of the text. Only integers are accepted. */
 export function idList(ids: string[]): string {
   const checked = ids.filter((id) => INTEGER.test(id));
   return checked.length > 0 ? checked.join(', ') : 'null';

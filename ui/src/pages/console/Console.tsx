@@ -1,4 +1,4 @@
-/** Anything else: SQL over all tables, as a table or a chart. The query is in the URL, so the address is the link. */
+/** The SQL page: any question, answered as a table or a chart. The query is in the URL, so the address is a link to it. */
 import { ActionIcon, Button, Group, Kbd, Menu, SegmentedControl, Stack, Text } from '@mantine/core';
 import { useClipboard } from '@mantine/hooks';
 import { IconCheck, IconChevronDown, IconDownload, IconLink, IconPlayerPlay } from '@tabler/icons-react';
@@ -17,7 +17,7 @@ import { Editor } from './Editor';
 import { EXAMPLES } from './examples';
 import { Result } from './Result';
 
-/** Rows that are shown; the download has all that the backend gives. */
+/** The most rows of the table. The CSV has more. */
 const SHOWN_ROWS = 2000;
 
 export default function Console() {
@@ -38,7 +38,7 @@ export default function Console() {
     placeholderData: (previous) => previous,
   });
 
-  // Back and links change the query from outside.
+  // Back and links can change the query.
   useEffect(() => {
     if (run) setText(run);
   }, [run]);
@@ -91,7 +91,7 @@ export default function Console() {
           </Button>
           <Text size="xs" c="dimmed" visibleFrom="sm">
             <Kbd size="xs">Ctrl</Kbd> <Kbd size="xs">Enter</Kbd> · <code>$from</code>, <code>$to</code> and{' '}
-            <code>$server</code> are the page’s
+            <code>$server</code> are the page’s range and server
           </Text>
           <Group gap={6} ml="auto">
             <SegmentedControl
@@ -124,8 +124,8 @@ export default function Console() {
           <Result answer={result.data} as={as} />
         ) : (
           <Text size="sm" c="dimmed">
-            Every collected view is a table of the same name, with ts and server in front. The complete list is on the
-            page API.
+            Every collected view is a table of the same name. Each has the additional columns ts and server. The API
+            page lists all tables.
           </Text>
         )}
       </Stack>
@@ -133,7 +133,7 @@ export default function Console() {
   );
 }
 
-/** The page's range and server, as far as the query names them: the backend refuses parameters it has no use for. */
+/** The range and the server as parameters. Only those in the query, since the backend refuses unused parameters. */
 function useParameters(sql: string): Parameters {
   const { from, to } = useRange();
   const [search] = useSearchParams();

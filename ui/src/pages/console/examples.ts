@@ -1,4 +1,4 @@
-/** Where to start: queries a DBA would write first. They use the page's range and server as $from, $to and $server. */
+/** Example queries. They use the page's range and server as $from, $to and $server. */
 export const EXAMPLES: { title: string; sql: string }[] = [
   {
     title: 'Active sessions by wait event',
@@ -12,7 +12,7 @@ group by 1, 2
 order by 1`,
   },
   {
-    title: 'Statements that took most time',
+    title: 'Statements with the most execution time',
     sql: `select server, cast(queryid as varchar) as queryid,
   sum(calls) as calls,
   sum(total_exec_time) as total_ms,
@@ -33,7 +33,7 @@ group by 1, 2
 order by 1`,
   },
   {
-    title: 'What pgAnalytics costs each server',
+    title: 'Cost of pgAnalytics on each server',
     sql: `select server, "view", sum(polls) as polls, sum(duration) as total_ms,
   sum(duration) / nullif(sum(polls), 0) as mean_ms, sum(rows_shipped) as rows_shipped
 from pganalytics_cost

@@ -1,4 +1,4 @@
-/** Is something wrong? One row a server. */
+/** The Fleet page: is something wrong? One row per server. */
 import { Anchor, SegmentedControl } from '@mantine/core';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
@@ -38,7 +38,7 @@ export default function Fleet() {
       ),
     [servers.data, sessions.data, work.data, size.data],
   );
-  const troubled = rows.filter((row) => row.status !== 'up').length;
+  const notUp = rows.filter((row) => row.status !== 'up').length;
   const shown = rows.filter((row) => matches(row, search) && (status === 'all' || row.status !== 'up'));
 
   return (
@@ -69,7 +69,7 @@ export default function Fleet() {
                     onChange={setStatus}
                     data={[
                       { value: 'all', label: `All ${rows.length}` },
-                      { value: 'trouble', label: `Not answering ${troubled}` },
+                      { value: 'trouble', label: `Not up ${notUp}` },
                     ]}
                   />
                 </>
@@ -92,7 +92,7 @@ function useColumns(now: number): TableColumn<FleetRow>[] {
       {
         key: 'status',
         label: 'Status',
-        // Among equals the busier one first: that is where trouble starts.
+        // Within a status, the busiest server comes first.
         sort: (row) => STATUS_ORDER[row.status] * 1e6 - (row.sessions ?? 0),
         text: (row) => row.status,
         cell: (row) => <StatusDot status={row.status} />,
@@ -164,7 +164,7 @@ function useColumns(now: number): TableColumn<FleetRow>[] {
       {
         key: 'age',
         label: 'Oldest xid',
-        help: 'Age of the oldest database’s frozen transaction id; 2.1 G is the end',
+        help: 'Age of the oldest unfrozen transaction id; PostgreSQL stops at 2.1 G',
         numeric: true,
         sort: (row) => row.age,
         cell: (row) => <span style={{ color: ageColor(row.age) }}>{formatCount(row.age)}</span>,

@@ -27,7 +27,7 @@ describe('the tables of a range', () => {
 });
 
 describe('fleetRows', () => {
-  it('joins the figures and keeps what is unknown unknown', () => {
+  it('joins the figures, and keeps unknown figures null', () => {
     const [row] = fleetRows(
       [server({})],
       {
@@ -46,7 +46,7 @@ describe('fleetRows', () => {
 
 describe('matches', () => {
   const [row] = fleetRows([server({})], { sessions: undefined, work: undefined, size: undefined }, 100);
-  it('needs every word', () => {
+  it('requires every word', () => {
     if (!row) throw new Error('no row');
     expect(matches(row, 'DB-1 primary')).toBe(true);
     expect(matches(row, 'db-1 standby')).toBe(false);

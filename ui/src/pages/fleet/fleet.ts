@@ -1,4 +1,4 @@
-/** A fleet row: what /servers says, with the figures of the three queries. Pure. */
+/** A row of the Fleet page: a server of /api/v1/servers with the figures of three queries. Pure. */
 import type { Server } from '../../api/facts';
 import { mean } from '../../charts/stack';
 import { parseTime } from '../../format/time';
@@ -21,7 +21,7 @@ export interface FleetRow {
   lastSeen: number | null;
 }
 
-/** PostgreSQL freezes by force from 200 M on (autovacuum_freeze_max_age): an age well beyond says that this does not succeed. */
+/** Ages of the oldest xid. PostgreSQL forces a freeze at 200 M (autovacuum_freeze_max_age); far higher ages mean that it fails. */
 export const AGE_WARNING = 400_000_000;
 export const AGE_BAD = 1_000_000_000;
 

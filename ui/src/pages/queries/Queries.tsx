@@ -1,4 +1,4 @@
-/** Which work? The statements that took most of what was chosen, against the range before. */
+/** The Queries page: which statements cause the load? The top statements by a measure, compared with the range before. */
 import { Select } from '@mantine/core';
 import { useMemo } from 'react';
 import { useParam, useServer } from '../../address/links';
@@ -63,8 +63,9 @@ export default function Queries() {
         {(data) =>
           data.rows.length === 0 && !search && !database ? (
             <Empty title="No statements in this range">
-              They come from pg_stat_statements, each minute. If the server works and nothing shows up, check that the
-              extension is in shared_preload_libraries and created in the collector’s database.
+              The collector reads pg_stat_statements every minute. If the server runs queries and the list stays empty,
+              check that shared_preload_libraries contains pg_stat_statements and that the extension exists in the
+              collector’s database.
             </Empty>
           ) : (
             <DataTable
@@ -75,7 +76,7 @@ export default function Queries() {
               rowKey={(row) => row.queryid}
               defaultSort={`-${measure}`}
               fill
-              empty="No statement matches. Search looks into texts and query ids."
+              empty="No statement matches. The search covers texts and query ids."
               toolbar={
                 <>
                   <SearchBox value={search} onChange={setSearch} label="Search texts" />

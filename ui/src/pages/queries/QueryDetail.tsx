@@ -1,4 +1,4 @@
-/** Why? One statement: its text, its figures over the range, its series, its waits, who runs it. */
+/** The Query page: why is one statement slow? Its text, figures, waits and charts, and its databases and users. */
 import { Anchor, Stack, Text } from '@mantine/core';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
@@ -30,7 +30,7 @@ export default function QueryDetail() {
   if (id === '')
     return (
       <Empty whole title="No query chosen">
-        Choose one on the page Queries.
+        Choose a query on the page Queries.
       </Empty>
     );
   return (
@@ -52,14 +52,14 @@ export default function QueryDetail() {
                 <SqlBlock sql={rows[0].query} />
                 {rows[0].cut ? (
                   <Text size="xs" c="dimmed" mt={4}>
-                    Cut: the whole text has {formatBytes(rows[0].query_bytes)}.
+                    Truncated. The whole text has {formatBytes(rows[0].query_bytes)}.
                   </Text>
                 ) : null}
               </div>
             ) : (
               <Empty title="No text for this query id">
-                Texts are read a minute after a statement first shows up. Its server may differ from the one chosen
-                above.
+                The collector reads a text within a minute after the statement first runs. The statement may belong to
+                another server than the selected one.
               </Empty>
             )
           }
@@ -71,7 +71,7 @@ export default function QueryDetail() {
           {(data) => <Waits data={data} />}
         </Loaded>
         {series.data ? <SeriesCharts data={series.data} all={all.data?.rows ?? []} /> : null}
-        <Loaded query={by} what="read who runs it" height={120}>
+        <Loaded query={by} what="read databases and users" height={120}>
           {({ rows }) => (
             <DataTable
               label="By database and user"
@@ -79,7 +79,7 @@ export default function QueryDetail() {
               columns={BY_COLUMNS}
               rowKey={(row) => `${row.database}/${row.username}`}
               defaultSort="-time"
-              empty="Nobody ran it in this range."
+              empty="The statement did not run in this range."
               toolbar={<h2 style={{ margin: 0, fontSize: 15 }}>By database and user</h2>}
             />
           )}

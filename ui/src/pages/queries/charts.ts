@@ -8,7 +8,7 @@ export interface Chart {
   subtitle?: string;
   unit: Unit;
   lines: { name: string; value: (row: QuerySeriesRow, seconds: number) => number | null }[];
-  /** Means do not exist where nothing ran; rates are zero there. */
+  /** A mean has no value in a bin without calls. A rate is zero there. */
   mean?: boolean;
 }
 
@@ -27,14 +27,14 @@ export const CHARTS: Chart[] = [
     lines: [
       { name: 'execution', value: (row) => (row.calls && row.time !== null ? row.time / row.calls : null) },
       {
-        name: 'of it reading blocks',
+        name: 'reading blocks',
         value: (row) => (row.calls && row.read_time !== null ? row.read_time / row.calls : null),
       },
     ],
   },
   {
     title: 'Total time',
-    subtitle: 'seconds spent per second: sessions kept busy',
+    subtitle: 'busy sessions: execution seconds per second',
     unit: 'sessions',
     lines: [{ name: 'execution', value: rate((row) => (row.time === null ? null : row.time / 1000)) }],
   },

@@ -1,4 +1,4 @@
-/** SQL of the Queries and Query pages: sums over the range, over the range before, and series. */
+/** SQL of the pages Queries and Query: sums over the range, sums over the range before, and series. */
 import { spread } from '../../history/spread';
 import { defineSql, during, tiered } from '../../history/sql';
 import type { Window } from '../../range/bins';
@@ -7,10 +7,10 @@ import { idList, latestTexts } from '../../subjects/statements';
 
 export const STATEMENTS_INTERVAL = 60;
 
-/** Statements that are listed. Beyond these, search. */
+/** The length of the list. The search finds other statements. */
 export const TOP_QUERIES = 100;
 
-/** What "top" can mean: how the list is cut, and each a column. */
+/** Measures of the list. The list has the top statements by one of them, and a column for each. */
 export const MEASURES = {
   time: { label: 'Total time', sum: 'sum(total_exec_time)' },
   calls: { label: 'Calls', sum: 'cast(sum(calls) as double)' },
@@ -38,7 +38,7 @@ export interface QueryRow {
   wal: number | null;
   temp: number | null;
   hits: number | null;
-  /** The measure in the range before, of the same length; null where that was not collected nearly whole. */
+  /** The measure in the range before, of the same length; null if less than 80 % of that range was collected. */
   before: number | null;
 }
 
@@ -46,7 +46,7 @@ const SUMS = Object.entries(MEASURES)
   .map(([name, { sum }]) => `${sum} as "${name}"`)
   .join(',\n    ');
 
-/** A range of which less was collected is no ground for a comparison: everything would seem to have grown. */
+/** The least collected share of the range before. With less, the comparison has no value. */
 const LEAST_COMPARABLE = 0.8;
 
 /** The range before, of the same length. */
@@ -94,7 +94,7 @@ order by "${measure}" desc nulls last
 limit ${TOP_QUERIES}`,
 });
 
-/** Execution time of each listed statement over time: for the sparklines. */
+/** Execution time of each listed statement over time, for the sparklines. */
 export const querySparks = defineSql<{ queryid: string; t: number; time: number }, { server: string; ids: string }>({
   name: 'query-sparks',
   interval: STATEMENTS_INTERVAL,
@@ -110,12 +110,12 @@ select cast(queryid as varchar) as queryid, t, "time" from binned order by 1, 2`
 
 export interface StatementsRow {
   t: number;
-  /** How long the statements were read in the bin. */
+  /** Seconds of the bin that were collected. */
   seconds: number;
   time: number | null;
 }
 
-/** What all statements took in each bin: what a share is of, and what a rate is divided by. */
+/** Execution time of all statements in each bin, and the collected seconds: divisors of shares and rates. */
 export const allStatements = defineSql<StatementsRow, { server: string; database: string }>({
   name: 'all-statements',
   interval: STATEMENTS_INTERVAL,
@@ -189,7 +189,7 @@ export interface QueryTextRow {
   cut: boolean | null;
 }
 
-/** Of all time: a link to a statement that has not run for long still shows its text. */
+/** The newest text, also from before the range, so that a link to an old statement shows its text. */
 export const queryText = defineSql<QueryTextRow, { server: string; id: string }>({
   name: 'query-text',
   interval: STATEMENTS_INTERVAL,
@@ -202,7 +202,7 @@ order by ts desc
 limit 1`,
 });
 
-/** What sessions that ran the statement waited for. */
+/** Wait classes of the sessions that ran the statement. */
 export const queryWaits = defineSql<ClassRow, { server: string; id: string }>({
   name: 'query-waits',
   interval: ACTIVITY_INTERVAL,

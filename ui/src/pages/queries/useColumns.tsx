@@ -10,7 +10,7 @@ import type { TableColumn } from '../../table/DataTable';
 import classes from './Queries.module.css';
 import { MEASURES, type Measure, type QueryRow } from './queries.sql';
 
-/** A change is said in colour from here on, and only where it matters: a doubling of nothing is nothing. */
+/** From this growth on, the change is coloured. */
 const NOTABLE_CHANGE = 1.5;
 
 export function useColumns(
@@ -40,7 +40,7 @@ export function useColumns(
         label: 'Query',
         cell: (row) => (
           <Link to={href('query', { id: row.queryid })} className={classes.query} title={row.query ?? undefined}>
-            {row.query ? <SqlLine sql={row.query} /> : <span>text not read yet ({row.queryid})</span>}
+            {row.query ? <SqlLine sql={row.query} /> : <span>text not yet read ({row.queryid})</span>}
           </Link>
         ),
         text: (row) => row.query ?? row.queryid,
@@ -50,7 +50,7 @@ export function useColumns(
       {
         key: 'spark',
         label: 'Time',
-        help: 'Execution time per second, each row with its own scale',
+        help: 'Execution time per second. Each row has its own scale',
         cell: (row) => <Sparkline values={sparks.get(row.queryid) ?? []} unit="ms" width={80} />,
         text: () => '',
         width: 104,
@@ -73,7 +73,7 @@ export function useColumns(
         text: (row) => formatChange(row[measure], row.before),
         title: (row) =>
           row.before === null
-            ? 'The range before was not collected, or not whole'
+            ? 'Less than 80 % of the range before was collected'
             : `${exact(row.before)} in the range before`,
       },
       number('calls', 'Calls', formatCount, 'count'),
@@ -93,7 +93,7 @@ export function useColumns(
   }, [href, measure, totalTime, sparks]);
 }
 
-/** What the change sorts by: a statement that is new comes before any that grew. */
+/** The sort value of a change. New statements come before grown ones. */
 function growth(now: number | null, before: number | null): number | null {
   if (now === null || before === null) return null;
   if (before > 0) return now / before;

@@ -1,4 +1,4 @@
-/** The API and the tables, readable: from /api/v1/openapi.json and /api/v1/views, rendered here. */
+/** The API page: requests from /api/v1/openapi.json, and tables from /api/v1/views. */
 import { SegmentedControl } from '@mantine/core';
 import { useParam } from '../../address/links';
 import { SearchBox } from '../../layout/SearchBox';
@@ -15,7 +15,7 @@ export default function Reference() {
       <PageHeader title="API">
         <SegmentedControl
           size="xs"
-          aria-label="What to read about"
+          aria-label="Section"
           value={what}
           onChange={setWhat}
           data={[

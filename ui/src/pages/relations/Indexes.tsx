@@ -1,4 +1,4 @@
-/** Which indexes are not used, and what do they cost? */
+/** The Indexes page: which indexes are unused, and how large are they? */
 import { Badge, SegmentedControl } from '@mantine/core';
 import { useParam, useServer } from '../../address/links';
 import { exact, formatBytes, formatCount, formatLong, formatPercent } from '../../format/numbers';
@@ -27,8 +27,8 @@ export default function Indexes() {
           const wasted = unused.reduce((sum, row) => sum + (row.size ?? 0), 0);
           return rows.length === 0 ? (
             <Empty title="No indexes in this range">
-              Indexes of user tables in every database that the collector may connect to show up within minutes of its
-              start.
+              The collector reads the indexes of user tables in every database that it can connect to. They appear
+              within minutes of its start.
             </Empty>
           ) : (
             <DataTable
@@ -54,8 +54,8 @@ export default function Indexes() {
                   />
                   {which === 'unused' ? (
                     <span style={{ fontSize: 12, color: 'var(--mantine-color-dimmed)' }}>
-                      {formatBytes(wasted)} not scanned for {formatLong(to - from)}, constraints left out. Choose a
-                      range that covers month ends, and ask the standbys, before dropping one.
+                      {formatBytes(wasted)} not scanned for {formatLong(to - from)}, without constraints. Before you
+                      drop an index, choose a range with a month’s end, and check the standbys.
                     </span>
                   ) : null}
                 </>
@@ -77,7 +77,7 @@ const COLUMNS: TableColumn<IndexRow>[] = [
       <>
         <strong style={{ fontWeight: 500 }}>{row.indexrelname}</strong>
         {row.is_valid === false ? (
-          <Badge ml={8} size="xs" color="red" variant="light" title="A concurrent build failed, or is still under way">
+          <Badge ml={8} size="xs" color="red" variant="light" title="A concurrent build failed or is still running">
             invalid
           </Badge>
         ) : null}

@@ -1,4 +1,4 @@
-/** What grows, and what is not vacuumed? */
+/** The Tables page: which tables grow, and which are not vacuumed? */
 import { useMemo } from 'react';
 import { useParam, useServer } from '../../address/links';
 import { exact, formatBytes, formatCount, formatPercent } from '../../format/numbers';
@@ -12,7 +12,7 @@ import { Growth } from './Growth';
 import { deadShare, relationMatches, relationName } from './relations';
 import { type TableRow, tables } from './relations.sql';
 
-/** autovacuum_vacuum_scale_factor's default: above it autovacuum should have come. */
+/** The default of autovacuum_vacuum_scale_factor. Above this share, autovacuum is late. */
 const DEAD_NOTABLE = 0.2;
 
 export default function Tables() {
@@ -29,7 +29,8 @@ export default function Tables() {
         {({ rows }) =>
           rows.length === 0 ? (
             <Empty title="No tables in this range">
-              User tables of every database that the collector may connect to show up within minutes of its start.
+              The collector reads user tables in every database that it can connect to. They appear within minutes of
+              its start.
             </Empty>
           ) : (
             <DataTable
@@ -66,7 +67,7 @@ function tableColumns(zone: Zone): TableColumn<TableRow>[] {
   const time = (key: 'vacuumed' | 'analyzed', label: string): TableColumn<TableRow> => ({
     key,
     label,
-    help: `${label}, by hand or by autovacuum`,
+    help: `${label}, manual or automatic`,
     numeric: true,
     sort: (row) => parseTime(row[key]),
     cell: (row) => formatAgo(parseTime(row[key]), Date.now() / 1000),
@@ -87,7 +88,7 @@ function tableColumns(zone: Zone): TableColumn<TableRow>[] {
     {
       key: 'size',
       label: 'Size',
-      help: 'With indexes and TOAST',
+      help: 'Including indexes and TOAST',
       numeric: true,
       sort: (row) => row.size,
       cell: (row) => formatBytes(row.size),
@@ -109,7 +110,7 @@ function tableColumns(zone: Zone): TableColumn<TableRow>[] {
     {
       key: 'hot',
       label: 'HOT',
-      help: 'Share of updates that needed no index entry',
+      help: 'Share of updates without new index entries',
       numeric: true,
       sort: (row) => row.hot,
       cell: (row) => formatPercent(row.hot),
@@ -117,18 +118,18 @@ function tableColumns(zone: Zone): TableColumn<TableRow>[] {
     {
       key: 'hits',
       label: 'Hits',
-      help: 'Share of heap block reads answered by shared buffers',
+      help: 'Share of heap blocks that were found in shared buffers',
       numeric: true,
       firstDescending: false,
       sort: (row) => row.hits,
       cell: (row) => formatPercent(row.hits),
       title: (row) => exact(row.hits, 'percent'),
     },
-    count('live', 'Live rows', 'Estimate'),
+    count('live', 'Live rows', 'Estimated'),
     {
       key: 'dead',
       label: 'Dead rows',
-      help: 'Share of rows that are dead: estimate',
+      help: 'Share of dead rows, estimated',
       numeric: true,
       sort: (row) => deadShare(row.live, row.dead),
       cell: (row) => {

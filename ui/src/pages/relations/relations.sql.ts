@@ -1,17 +1,17 @@
-/** SQL of Tables and Indexes: sums over the range, newest gauges, and the size when the range began. */
+/** SQL of the pages Tables and Indexes: sums over the range, newest gauges, and the size at the start of the range. */
 import { defineSql, since, tiered } from '../../history/sql';
 
-/** Relations at rest are shipped hourly; two hours back find each one's newest size, and its size when the range began. */
+/** An idle relation is shipped hourly, so two hours before the range contain its size at the start of the range. */
 const LOOKBACK = '2 hours';
 
 const RELATIONS_INTERVAL = 60;
 
-/** Relations that are listed: enough for nearly every server, and what a browser sorts at once. */
+/** The most relations in the list. A browser sorts this many without delay. */
 export const MAX_RELATIONS = 5000;
 
-/** The newest value of a gauge, skipping rows in which the size was not read because the relation was locked. */
+/** The newest value of a gauge. Skips nulls, such as the size of a locked relation. */
 const newest = (column: string) => `last_value(${column} order by ts) filter (where ${column} is not null)`;
-/** Its value when the range began; of a relation that is younger, the first one known. */
+/** The value at the start of the range; for a newer relation its first value. */
 const atStart = (column: string) =>
   `coalesce(last_value(${column} order by ts) filter (where ${column} is not null and ts < cast($from as timestamptz)),
     first_value(${column} order by ts) filter (where ${column} is not null))`;

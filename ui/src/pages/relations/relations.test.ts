@@ -4,11 +4,11 @@ import { deadShare, isUnused, relationMatches, relationName } from './relations'
 const relation = { datname: 'shop', schemaname: 'public', relname: 'orders', indexrelname: 'orders_pkey' };
 
 describe('relations', () => {
-  it('are named without public', () => {
+  it('are named without the schema public', () => {
     expect(relationName(relation)).toBe('orders');
     expect(relationName({ ...relation, schemaname: 'audit' })).toBe('audit.orders');
   });
-  it('match on every word', () => {
+  it('match if every word matches', () => {
     expect(relationMatches(relation, 'shop PKEY')).toBe(true);
     expect(relationMatches(relation, 'shop customers')).toBe(false);
   });
@@ -20,7 +20,7 @@ describe('relations', () => {
 
 describe('isUnused', () => {
   const index = { scans: 0, is_unique: false, is_primary: false, is_constraint: false };
-  it('an index that was not scanned is', () => expect(isUnused(index)).toBe(true));
-  it('one that was scanned is not', () => expect(isUnused({ ...index, scans: 1 })).toBe(false));
-  it('one that guards uniqueness is not', () => expect(isUnused({ ...index, is_unique: true })).toBe(false));
+  it('an index without scans is unused', () => expect(isUnused(index)).toBe(true));
+  it('an index with scans is used', () => expect(isUnused({ ...index, scans: 1 })).toBe(false));
+  it('a unique index is used', () => expect(isUnused({ ...index, is_unique: true })).toBe(false));
 });

@@ -1,4 +1,4 @@
-/** Searching relations and names for them. */
+/** Names of relations, search, and shares of their rows. Pure. */
 
 interface Relation {
   datname: string;
@@ -7,7 +7,7 @@ interface Relation {
   indexrelname?: string;
 }
 
-/** `schema.table`, without the schema where it is `public`. */
+/** `schema.table`, without the schema `public`. */
 export function relationName(relation: Relation): string {
   return relation.schemaname === 'public' ? relation.relname : `${relation.schemaname}.${relation.relname}`;
 }
@@ -21,7 +21,7 @@ export function relationMatches(relation: Relation, search: string): boolean {
     .every((word) => text.includes(word));
 }
 
-/** Share of rows that are dead; null where there are none at all. */
+/** Share of dead rows; null without rows. */
 export function deadShare(live: number | null, dead: number | null): number | null {
   if (live === null || dead === null || live + dead === 0) return null;
   return dead / (live + dead);
@@ -34,7 +34,7 @@ interface Index {
   is_constraint: boolean | null;
 }
 
-/** Not read in the range, and no constraint rests on it: a unique index serves even when it is never scanned. */
+/** Whether an index has no scans in the range and enforces nothing. A unique index has a use without scans. */
 export function isUnused(index: Index): boolean {
   return (index.scans ?? 0) === 0 && !index.is_unique && !index.is_primary && !index.is_constraint;
 }

@@ -1,4 +1,4 @@
-/** The charts of panels.ts, group by group. A chart is fetched when it comes near the window. */
+/** The charts of panels.ts, group by group. A chart loads when it comes near the visible area. */
 import { useIntersection } from '@mantine/hooks';
 import { useMemo, useRef } from 'react';
 import { TimeChart } from '../../charts/TimeChart';

@@ -1,4 +1,4 @@
-/** Where is it wrong? The one picture, who and what it is made of, then the charts from panels.ts. */
+/** The Server page: where is the problem? Active sessions over time, their top sources, then the charts of panels.ts. */
 import { Anchor, Badge, Group, Stack } from '@mantine/core';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
@@ -32,7 +32,8 @@ export default function ServerPage() {
   if (servers.data && !servers.data.some((entry) => entry.name === server)) {
     return (
       <Empty whole title={`No server is named ${server}`}>
-        It may have been renamed, or the link is of another pgAnalytics. Choose one above, or on the page{' '}
+        The server may have a new name, or the link belongs to another pgAnalytics. Choose a server above, or on the
+        page{' '}
         <Anchor component={Link} size="sm" underline="always" to={href('fleet', { server: undefined })}>
           Fleet
         </Anchor>

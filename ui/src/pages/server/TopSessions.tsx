@@ -1,4 +1,4 @@
-/** What the one picture is made of in this range: queries, users, applications, databases or wait events, as bars. */
+/** The active sessions of the range as bars, grouped by query, user, application, database or wait event. */
 import { SegmentedControl, Select } from '@mantine/core';
 import { Link } from 'react-router';
 import { usePageHref, useParam } from '../../address/links';
@@ -16,7 +16,7 @@ const CHOICES = Object.entries(DIMENSIONS).map(([value, { label }]) => ({ value,
 
 interface TopSessionsProps {
   server: string;
-  /** How long the server was sampled in the range; the range's length until that is known. */
+  /** Sampled seconds of the range; null while unknown, then the range's length is used. */
   seconds: number | null;
 }
 
@@ -65,7 +65,8 @@ function Shares({ server, dimension, entries }: { server: string; dimension: Dim
   const texts = useStatementTexts(server, dimension === 'query' ? entries.map((entry) => entry.name) : []);
   const largest = entries[0]?.total ?? 0;
   const sum = entries.reduce((total, entry) => total + entry.total, 0);
-  if (entries.length === 0) return <p style={{ margin: '12px 0', fontSize: 13 }}>No session was active.</p>;
+  if (entries.length === 0)
+    return <p style={{ margin: '12px 0', fontSize: 13 }}>No session was active in this range.</p>;
   return (
     <table className={classes.shares}>
       <caption className={classes.hidden}>
@@ -102,6 +103,6 @@ function Shares({ server, dimension, entries }: { server: string; dimension: Dim
 function Name({ dimension, name, text }: { dimension: Dimension; name: string; text: string | undefined }) {
   const href = usePageHref();
   if (dimension !== 'query') return name || '(none)';
-  if (name === '') return <span title="Utility commands and sessions without compute_query_id">(no query id)</span>;
+  if (name === '') return <span title="Utility commands, and sessions without compute_query_id">(no query id)</span>;
   return <Link to={href('query', { id: name })}>{text ? <SqlLine sql={text} /> : <code>{name}</code>}</Link>;
 }

@@ -1,11 +1,11 @@
-/** The one picture's SQL: sampled sessions by wait class over time, and who or what they were. */
+/** SQL of the active sessions: samples by wait class over time, and by dimension. Facts about the server. */
 import { spread } from '../../history/spread';
 import { defineSql, during, since, tiered } from '../../history/sql';
 import { ACTIVE, ACTIVITY_INTERVAL, type ClassRow, WAIT_CLASS } from '../../subjects/sessions';
 
 /**
- * Every snapshot has rows of sessions that are not active (class null), be it PostgreSQL's own processes: so a bin's
- * longest `seconds` is how long it was sampled, and a bin without rows is a gap, not zero.
+ * Every snapshot has rows of sessions that are not active (class null), at least of PostgreSQL's own processes. So the largest
+ * `seconds` of a bin is its sampled time, and a bin without rows is a gap, not zero.
  */
 export const sessionsByClass = defineSql<ClassRow, { server: string }>({
   name: 'sessions-by-class',
@@ -32,7 +32,7 @@ export const DIMENSIONS = {
 
 export type Dimension = keyof typeof DIMENSIONS;
 
-/** Entries of a dimension that are listed. */
+/** The length of the list. */
 const TOP = 12;
 
 export interface ShareRow {

@@ -26,7 +26,7 @@ const values = (part: Partial<Panel>, rows: Row[], read: [number, number][]) =>
 const all: [number, number][] = [0, 10, 20, 30, 40, 50, 60].map((t) => [t, 10]);
 
 describe('panelSeries', () => {
-  it('rates: a read bin without a row is zero, an unread one a gap, before the first row unknown', () => {
+  it('rates: a read bin without a row is zero, a bin without reads is a gap, bins before the first row are unknown', () => {
     const read = all.filter(([t]) => t !== 30);
     const rows: Row[] = [
       [10, 10, 50],
@@ -35,19 +35,19 @@ describe('panelSeries', () => {
     expect(values({}, rows, read)).toEqual([null, 5, 0, null, 2, 0, null]);
   });
 
-  it('what may still be on its way is not zero yet', () => {
+  it('rates: a bin is not zero while its row can still arrive', () => {
     expect(values({}, [[10, 10, 50]], all).at(-1)).toBeNull();
   });
 
-  it('time in which nothing changed counts, in a bin in which something did', () => {
+  it('rates: seconds without a change count in the divisor', () => {
     expect(values({}, [[10, 4, 20]], all)[1]).toBe(2);
   });
 
-  it('the newest bin is divided by what has arrived of it', () => {
+  it('rates: the newest bin is divided by its arrived seconds', () => {
     expect(values({}, [[60, 4, 20]], all)[6]).toBe(5);
   });
 
-  it('a first snapshot, without a baseline, is no zero', () => {
+  it('rates: a first snapshot without a baseline is not zero', () => {
     const rows: Row[] = [
       [10, 10, null],
       [20, 10, 30],
@@ -69,11 +69,11 @@ describe('panelSeries', () => {
     ).toEqual([null, 50, 50, null, 20, 20, 20]);
   });
 
-  it('ratios are never made up', () => {
+  it('ratios: a bin without a row has no value', () => {
     expect(values({ unit: 'percent' }, [[10, 10, 0.5]], all)).toEqual([null, 0.5, null, null, null, null, null]);
   });
 
-  it('counts stay whole', () => {
+  it('counts are not divided', () => {
     expect(values({ unit: 'count' }, [[10, 10, 2]], all).slice(0, 3)).toEqual([null, 2, 0]);
   });
 });

@@ -1,4 +1,4 @@
-/** From a panel's rows to its series: sums become rates, quiet bins zero, unread bins gaps. */
+/** The series of a panel: sums become rates, bins without a change are zero, and bins without reads are gaps. */
 
 import type { Series } from '../../charts/stack';
 import { enough } from '../../history/spread';
@@ -7,10 +7,10 @@ import { timeline } from '../../range/bins';
 import type { Panel } from './panels';
 import { isRate, type PanelRow } from './panels.sql';
 
-/** Seconds the server was read in each bin, by the bin's start. */
+/** Seconds that the server was read in each bin, by the bin's start. */
 export type Coverage = ReadonlyMap<number, number>;
 
-/** A snapshot may take this many intervals to arrive; what is younger is not yet known to be missing. */
+/** A snapshot arrives within this many intervals. A younger one is not missing yet. */
 const ARRIVAL_INTERVALS = 1.5;
 
 export function panelSeries(
@@ -32,7 +32,7 @@ type ValuesOf = (series: number) => (number | null)[];
 
 function counters(panel: Panel, times: number[], window: Window, rows: PanelRow[], read: Coverage): ValuesOf {
   const byTime = new Map(rows.map((row) => [row.t, row]));
-  // Counters of a first snapshot are null: nothing to subtract from yet. Before it nothing is known.
+  // The counters of a first snapshot are null, since they have no baseline. Bins before it are unknown.
   const first = rows.find((row) => row.v0 !== null)?.t ?? Number.POSITIVE_INFINITY;
   const settled = window.to - panel.interval * ARRIVAL_INTERVALS;
   return (s) =>
@@ -41,16 +41,16 @@ function counters(panel: Panel, times: number[], window: Window, rows: PanelRow[
       const value = row?.[`v${s}`] ?? null;
       const isSettled = t + window.bin <= settled;
       const readFor = enough(read.get(t), window);
-      // Nothing shipped by a server that was read is nothing done, once it must have arrived. A ratio of nothing is none.
+      // A bin of a read server without a row is zero once the row must have arrived. A ratio has no value there.
       if (value === null) return panel.unit !== 'percent' && t >= first && isSettled && readFor !== null ? 0 : null;
       if (!isRate(panel) || panel.unit === 'percent') return value;
-      // Snapshots in which nothing changed were not shipped, but their time has passed too.
+      // A snapshot without a change is not shipped, but its seconds count.
       const seconds = Math.max(enough(row?.seconds, window) ?? 0, isSettled ? (readFor ?? 0) : 0);
       return seconds > 0 ? value / seconds : null;
     });
 }
 
-/** A gauge that did not change was not shipped: where the server was read, the last value still holds. */
+/** A gauge without a change is not shipped. Its last value holds while the server is read. */
 function gauges(times: number[], window: Window, rows: PanelRow[], read: Coverage): ValuesOf {
   const byTime = new Map(rows.map((row) => [row.t, row]));
   return (s) => {

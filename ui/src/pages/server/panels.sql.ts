@@ -1,4 +1,4 @@
-/** The SQL of a panel, and of what its bins mean: which the server was read in, and whether a table has rows at all. */
+/** SQL of the panels: the sums of a panel, the read seconds of each bin, and whether a table has rows. */
 import { spread } from '../../history/spread';
 import type { SqlQuery } from '../../history/sql';
 import { bin, defineSql, during, gauge, tiered, tierOf } from '../../history/sql';
@@ -10,11 +10,11 @@ export type PanelRow = { t: number; seconds: number } & Record<string, number | 
 const named = (column: Panel['columns'][number]) =>
   typeof column === 'string' ? ([column, `"${column}"`] as const) : column;
 
-/** The same of a gauge, whose mean or greatest value is a column of its own in a rollup. What an expression says is taken at each bin's end. */
+/** `named` for a gauge. A rollup has separate columns for mean and maximum. An expression uses the last value of the bin. */
 const namedGauge = (window: Window, take: 'avg' | 'max') => (column: Panel['columns'][number]) =>
   typeof column === 'string' ? ([column, `"${gauge(column, take, window)}"`] as const) : column;
 
-/** One row a bin: the seconds its rows cover, and `v0`, `v1`, … in the order of the panel's series, over the bin's sums. */
+/** One row per bin: the covered seconds, and the panel's series in order as `v0`, `v1`, …. */
 export function panelQuery(panel: Panel): SqlQuery<PanelRow, { server: string }> {
   const { table, where, columns } = panel;
   const sums = Object.fromEntries(columns.map(named));
@@ -29,12 +29,12 @@ order by t`,
   });
 }
 
-/** Rates and ratios are divided between bins; gauges are not, and neither is what is counted one by one. */
+/** Whether the panel's rows are divided between bins. Rates and ratios are; gauges and counts are not. */
 export function isRate(panel: Panel): boolean {
   return panel.kind === 'counter' && panel.unit !== 'count';
 }
 
-/** Each snapshot in the bin it ends in: summed if counted, else the mean or what the panel says. */
+/** Each snapshot counts in the bin of its end: counts are summed, gauges are averaged or taken as the panel says. */
 function whole(window: Window, { kind, table, where, columns, take }: Panel): string {
   const inSnapshot = columns
     .map(kind === 'gauge' ? namedGauge(window, take ?? 'avg') : named)
@@ -54,7 +54,7 @@ function whole(window: Window, { kind, table, where, columns, take }: Panel): st
 )`;
 }
 
-/** Whether a table has any row of the server in the range. */
+/** Whether the table has a row of the server in the range. */
 export function presenceQuery(table: string): SqlQuery<{ present: boolean }, { server: string }> {
   return defineSql<{ present: boolean }, { server: string }>({
     name: `presence-${table}`,
@@ -64,7 +64,7 @@ export function presenceQuery(table: string): SqlQuery<{ present: boolean }, { s
   });
 }
 
-/** How long the server was read in each bin: there, a table without a row means that nothing changed. */
+/** Seconds that the server was read in each bin. In them, a table without a row had no change. */
 export function coverageQuery(interval: number): SqlQuery<{ t: number; seconds: number }, { server: string }> {
   return defineSql<{ t: number; seconds: number }, { server: string }>({
     name: `coverage-${interval}`,

@@ -1,4 +1,4 @@
-/** For admins: users, tokens and retention. */
+/** The Settings page, for admins: users, tokens and retention. */
 import { Stack } from '@mantine/core';
 import { useSession } from '../../api/facts';
 import { Empty, PageHeader } from '../../layout/States';
@@ -19,7 +19,7 @@ export default function Settings() {
           <Retention />
         </Stack>
       ) : (
-        <Empty title="Nothing to set">Users, tokens and retention are set by an admin.</Empty>
+        <Empty title="Only for admins">An admin manages users, tokens and retention here.</Empty>
       )}
     </>
   );

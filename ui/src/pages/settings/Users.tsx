@@ -91,7 +91,7 @@ function AddUser() {
           size="xs"
           w={180}
           label="Password"
-          placeholder="12 characters at least"
+          placeholder="at least 12 characters"
           minLength={12}
           autoComplete="new-password"
           required
