@@ -11,7 +11,7 @@ import { useRange, useZone } from '../range/RangeProvider';
 import { updateLegend, updateTip } from './cursor';
 import { Legend } from './Legend';
 import { buildOptions, type Limit } from './options';
-import { hasData, mean, peak, type Series, stacked, visible } from './stack';
+import { hasData, OVERALL_NAMES, type Overall, peak, type Series, stacked, visible } from './stack';
 import classes from './TimeChart.module.css';
 import { createPlot } from './uplot';
 
@@ -23,6 +23,8 @@ export interface TimeChartProps {
   times: number[];
   series: Series[];
   window: Window;
+  /** The kind of the legend's figures. */
+  overall: Overall;
   stack?: boolean;
   /** A horizontal line with a name, such as the number of CPUs. */
   limit?: Limit | undefined;
@@ -47,6 +49,7 @@ export function TimeChart(props: TimeChartProps) {
     times,
     series,
     window,
+    overall,
     stack = false,
     limit,
     height = 180,
@@ -73,8 +76,8 @@ export function TimeChart(props: TimeChartProps) {
   );
 
   // The cursor reads this through a ref, so that new data does not rebuild the plot.
-  const live = useRef({ shown, series, times, unit, zone, bin: window.bin });
-  live.current = { shown, series, times, unit, zone, bin: window.bin };
+  const live = useRef({ shown, series, times, unit, zone, overall });
+  live.current = { shown, series, times, unit, zone, overall };
 
   const handlers = useRef({ brush, back });
   handlers.current = { brush, back };
@@ -101,8 +104,8 @@ export function TimeChart(props: TimeChartProps) {
       onBrush: (from, to) => handlers.current.brush(from, to),
       onBack: () => handlers.current.back(),
       onCursor: (index, left, over) => {
-        const { shown: drawn, series: all, times: at, unit: u, zone: z } = live.current;
-        updateLegend(legend.current, all, index, u);
+        const { shown: drawn, times: at, unit: u, zone: z } = live.current;
+        updateLegend(legend.current, live.current, index);
         updateTip(
           tip.current,
           { series: drawn, times: at, unit: u, zone: z, scheme, stack },
@@ -149,7 +152,7 @@ export function TimeChart(props: TimeChartProps) {
   const Heading = props.level === 2 ? 'h2' : 'h3';
   const max = peak(series, stack);
   const description = filled
-    ? `${title}: ${series.map((entry) => `${entry.name} ${formatUnit(mean(entry.values), unit)} on average`).join(', ')}; peak ${formatUnit(max, unit)}.`
+    ? `${title}: ${series.map((entry) => `${entry.name} ${formatUnit(entry.overall, unit)}`).join(', ')} (${OVERALL_NAMES[overall]}); peak ${formatUnit(max, unit)}.`
     : `${title}: no data in this range.`;
 
   return (
@@ -170,7 +173,15 @@ export function TimeChart(props: TimeChartProps) {
         )}
       </div>
       {filled ? (
-        <Legend ref={legend} series={series} unit={unit} scheme={scheme} isolated={isolated} onIsolate={setIsolated} />
+        <Legend
+          ref={legend}
+          series={series}
+          unit={unit}
+          overall={overall}
+          scheme={scheme}
+          isolated={isolated}
+          onIsolate={setIsolated}
+        />
       ) : null}
     </div>
   );

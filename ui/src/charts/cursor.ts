@@ -2,16 +2,22 @@
 import { exactNumber, formatUnit, UNIT_NAMES, type Unit } from '../format/numbers';
 import { formatMoment, type Zone } from '../format/time';
 import type { Scheme } from './colors';
-import { mean, type Series } from './stack';
+import { OVERALL_NAMES, type Overall, type Series } from './stack';
 
-/** Writes the values at the cursor into the legend, or the means without a cursor. */
-export function updateLegend(list: HTMLUListElement | null, series: Series[], index: number | null, unit: Unit): void {
+/** Writes the values at the cursor into the legend; without a cursor, the figures of the range. The caption names which. */
+export function updateLegend(
+  list: HTMLUListElement | null,
+  { series, unit, overall }: { series: Series[]; unit: Unit; overall: Overall },
+  index: number | null,
+): void {
   if (!list) return;
+  const caption = list.querySelector<HTMLElement>('[data-caption]');
+  if (caption) caption.textContent = index === null ? OVERALL_NAMES[overall] : 'at the cursor';
   const cells = list.querySelectorAll<HTMLElement>('[data-value]');
   series.forEach((entry, i) => {
     const cell = cells[i];
     if (!cell) return;
-    const value = index === null ? mean(entry.values) : (entry.values[index] ?? null);
+    const value = index === null ? entry.overall : (entry.values[index] ?? null);
     cell.textContent = formatUnit(value, unit);
   });
 }

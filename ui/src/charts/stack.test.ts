@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { hasData, mean, peak, type Series, stacked, visible } from './stack';
+import { hasData, newest, peak, type Series, stacked, visible } from './stack';
 
 const color = { light: '#000000', dark: '#ffffff' };
-const series = (name: string, values: (number | null)[]): Series => ({ name, color, values });
+const series = (name: string, values: (number | null)[]): Series => ({ name, color, values, overall: null });
 
 describe('stacked', () => {
   it('sums from the first series up', () => {
@@ -31,9 +31,9 @@ describe('summaries', () => {
     expect(hasData([series('a', [null, 0])])).toBe(true);
     expect(hasData([series('a', [null, null])])).toBe(false);
   });
-  it('means and peaks skip gaps', () => {
-    expect(mean([1, null, 3])).toBe(2);
-    expect(mean([null])).toBeNull();
+  it('newest values and peaks skip gaps', () => {
+    expect(newest([1, 3, null])).toBe(3);
+    expect(newest([null])).toBeNull();
     expect(peak([series('a', [1, null]), series('b', [2, 5])], true)).toBe(5);
     expect(peak([series('a', [1, 7]), series('b', [2, 5])], false)).toBe(7);
   });

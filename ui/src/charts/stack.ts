@@ -7,9 +7,24 @@ export interface Series {
   color: Color;
   /** One value per time; null is a gap. */
   values: (number | null)[];
+  /**
+   * The legend's figure for the whole range; null if unknown. A mean is a sum divided by a sum. It is never the mean of `values`,
+   * since bins differ in their number of calls, blocks or covered seconds.
+   */
+  overall: number | null;
   /** The explanation on the legend's hover. */
   help?: string;
 }
+
+/** The kinds of `overall`, as the legend names them. */
+export const OVERALL_NAMES = {
+  mean: 'mean of the range',
+  total: 'total of the range',
+  highest: 'highest of the range',
+  newest: 'newest',
+} as const;
+
+export type Overall = keyof typeof OVERALL_NAMES;
 
 /** The drawn series: the isolated one, or all. A name without a series isolates nothing. */
 export function visible(series: Series[], isolated: string | null): Series[] {
@@ -38,15 +53,9 @@ export function hasData(series: Series[]): boolean {
   return series.some((entry) => entry.values.some((value) => value !== null));
 }
 
-export function mean(values: (number | null)[]): number | null {
-  let sum = 0;
-  let count = 0;
-  for (const value of values) {
-    if (value === null) continue;
-    sum += value;
-    count += 1;
-  }
-  return count > 0 ? sum / count : null;
+/** The newest value of a line; null without values. */
+export function newest(values: (number | null)[]): number | null {
+  return values.findLast((value) => value !== null) ?? null;
 }
 
 /** The largest value, or the largest stacked sum. Used in the chart's description. */

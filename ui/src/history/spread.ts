@@ -11,6 +11,8 @@ interface Spread {
   table: string;
   /** Additional condition on rows. */
   where?: string;
+  /** Covered milliseconds of a row; its interval by default. */
+  milliseconds?: string;
   /** Name and expression of each grouping column. */
   keys?: Record<string, string>;
   /** Name and expression of each summed column. */
@@ -18,7 +20,10 @@ interface Spread {
 }
 
 /** Common table expressions without the word `with`. The last one is `binned (t, keys…, seconds, sums…)`. */
-export function spread(window: Window, { table, where, keys = {}, sums }: Spread): string {
+export function spread(
+  window: Window,
+  { table, where, milliseconds = 'interval_ms', keys = {}, sums }: Spread,
+): string {
   const names = { keys: Object.keys(keys).map(quote), sums: Object.keys(sums).map(quote) };
   const list = (...items: string[][]) => items.flat().join(', ');
   const expressions = (of: Record<string, string>) =>
@@ -38,7 +43,7 @@ export function spread(window: Window, { table, where, keys = {}, sums }: Spread
       names.sums.map((name) => `${name} * (${share}) as ${name}`),
     )} from placed`;
   return `snapshots as (
-  select ${list(['ts'], expressions(keys), ['max(interval_ms) / 1000.0 as seconds'], totals)}
+  select ${list(['ts'], expressions(keys), [`max(${milliseconds}) / 1000.0 as seconds`], totals)}
   from ${tiered(table, window)}
   where server = $server and ${during} and interval_ms > 0${where ? ` and ${where}` : ''}
   group by ${list(['ts'], Object.values(keys))}

@@ -3,6 +3,7 @@
  * the screen if only the range has changed. If a parameter has changed, such as the server, no old rows are shown.
  */
 import { type UseQueryResult, useQuery } from '@tanstack/react-query';
+import { useRef } from 'react';
 import { useRetention } from '../api/retention';
 import type { Window } from '../range/bins';
 import { chooseBin, MAX_POINTS } from '../range/bins';
@@ -49,4 +50,22 @@ export function useSql<Row, P extends Parameters>(
 function useShortestKept(from: number, now: number): number {
   const { data } = useRetention({ enabled: now - from > DAY });
   return shortestKept(from, now, data?.days);
+}
+
+/**
+ * Two results of the same window, for figures that need both. While only one of them has newer rows, the earlier pair stays, so
+ * that no sum of one window is divided by a sum of another.
+ */
+export function usePair<A, B>(
+  a: SqlData<A> | undefined,
+  b: SqlData<B> | undefined,
+): { a: SqlData<A>; b: SqlData<B> } | undefined {
+  const kept = useRef<{ a: SqlData<A>; b: SqlData<B> }>(undefined);
+  if (!a || !b) kept.current = undefined;
+  else if (sameWindow(a.window, b.window) && (kept.current?.a !== a || kept.current.b !== b)) kept.current = { a, b };
+  return kept.current;
+}
+
+function sameWindow(a: Window, b: Window): boolean {
+  return a.from === b.from && a.to === b.to && a.bin === b.bin;
 }

@@ -34,6 +34,13 @@ describe('sessionSeries', () => {
     expect(values('CPU')).toEqual([0.5, 0, null, 2, null]);
     expect(values('Lock')).toEqual([2, 0, null, 0, null]);
   });
+  it('has an overall figure of all samples over all sampled seconds', () => {
+    // The mean of the bins would be (0.5 + 0 + 2) / 3 for CPU.
+    expect(series.map((entry) => [entry.name, entry.overall])).toEqual([
+      ['CPU', 16 / 25.5],
+      ['Lock', 20 / 25.5],
+    ]);
+  });
   it('stacks CPU first', () => expect(series.map((entry) => entry.name)).toEqual(['CPU', 'Lock']));
   it('shows a zero line for an idle server', () => {
     const idle = sessionSeries(window, [row(0, null, 10, 1)]);

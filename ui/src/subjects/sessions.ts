@@ -31,7 +31,10 @@ function sampledBins(rows: ClassRow[]): Map<number, number> {
   return seconds;
 }
 
-/** Average active sessions by wait class. A class without a row is zero in a sampled bin; a bin without samples is a gap. */
+/**
+ * Average active sessions by wait class. A class without a row is zero in a sampled bin; a bin without samples is a gap. The
+ * overall figure is all samples divided by all sampled seconds.
+ */
 export function sessionSeries(window: Window, rows: ClassRow[]): { times: number[]; series: Series[] } {
   const times = timeline(window);
   const index = new Map(times.map((t, i) => [t, i]));
@@ -41,11 +44,15 @@ export function sessionSeries(window: Window, rows: ClassRow[]): { times: number
     (a, b) => waitOrder(a) - waitOrder(b),
   );
   if (classes.length === 0 && sampled.size > 0) classes.push('CPU');
+  const total = sampledSeconds(rows);
+  const overall = (name: string) =>
+    total > 0 ? rows.reduce((sum, row) => sum + (row.class === name ? row.samples : 0), 0) / total : null;
   const series: Series[] = classes.map((name) => ({
     name,
     color: waitClass(name).color,
     help: waitClass(name).help,
     values: seconds.map((length) => (length === null ? null : 0)),
+    overall: overall(name),
   }));
   const byName = new Map(series.map((entry) => [entry.name, entry.values]));
   for (const row of rows) {

@@ -1,6 +1,5 @@
-/** Statement texts by queryid, and block sizes. */
+/** SQL of statement texts by queryid, and block sizes. Pure. */
 import { defineSql, since } from '../history/sql';
-import { useSql } from '../history/useSql';
 
 /** PostgreSQL's block size. Servers that are built with another size are rare. */
 const BLOCK_BYTES = 8192;
@@ -28,7 +27,7 @@ export function idList(ids: string[]): string {
   return checked.length > 0 ? checked.join(', ') : 'null';
 }
 
-const statementTexts = defineSql<{ queryid: string; query: string }, { server: string; ids: string }>({
+export const statementTexts = defineSql<{ queryid: string; query: string }, { server: string; ids: string }>({
   name: 'statement-texts',
   interval: 60,
   text: (_window, { ids }) => `
@@ -37,9 +36,3 @@ from pg_stat_statements_text
 where server = $server and ${since(TEXT_LOOKBACK)} and $ids <> '' and queryid in (${idList(ids.split(','))})
 group by queryid`,
 });
-
-export function useStatementTexts(server: string, ids: string[]): Map<string, string> {
-  const list = [...ids].sort().join(',');
-  const { data } = useSql(statementTexts, { server, ids: list }, { enabled: server !== '' && list !== '' });
-  return new Map(data?.rows.map((row) => [row.queryid, row.query]));
-}

@@ -27,6 +27,7 @@ export function Result({ answer, as }: { answer: SqlAnswer; as: string }) {
             times={chart.times}
             series={chart.series}
             window={{ from: chart.from, to: chart.to, bin: 1 }}
+            overall="newest"
             height={280}
           />
         </div>

@@ -1,7 +1,7 @@
 /** A result as a chart: finds the time column, the number columns and the series' names. Pure. */
 
 import { seriesColor, WAIT_CLASSES, waitClass, waitOrder } from '../../charts/colors';
-import type { Series } from '../../charts/stack';
+import { newest, type Series } from '../../charts/stack';
 import { parseTime } from '../../format/time';
 import type { SqlAnswer, Value } from '../../history/sql';
 
@@ -80,6 +80,8 @@ export function toChart(answer: SqlAnswer): ResultChart | null {
   const series = entries.map(([name, values], i) => ({
     name,
     values,
+    // Whether a column is a count, a ratio or a gauge is unknown, so a mean or a sum could be wrong.
+    overall: newest(values),
     color: waits ? waitClass(name).color : seriesColor(i),
   }));
   return { times, series, from: times[0] ?? 0, to: times[times.length - 1] ?? 0 };

@@ -44,6 +44,29 @@ describe('fleetRows', () => {
   });
 });
 
+describe('the average of active sessions', () => {
+  it('is all samples over all sampled seconds, however the bins differ', () => {
+    const [row] = fleetRows(
+      [server({})],
+      {
+        sessions: {
+          window: { from: 0, to: 120, bin: 60 },
+          rows: [
+            { server: 'db-1:5432', t: 0, seconds: 60, samples: 60 },
+            { server: 'db-1:5432', t: 60, seconds: 3, samples: 30 },
+          ],
+        },
+        work: undefined,
+        size: undefined,
+      },
+      100,
+    );
+    expect(row?.sessions).toBe(90 / 63);
+    // Three seconds of a minute are too few for a point.
+    expect(row?.spark).toEqual([1, null]);
+  });
+});
+
 describe('matches', () => {
   const [row] = fleetRows([server({})], { sessions: undefined, work: undefined, size: undefined }, 100);
   it('requires every word', () => {

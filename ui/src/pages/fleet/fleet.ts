@@ -1,7 +1,7 @@
 /** A row of the Fleet page: a server of /api/v1/servers with the figures of three queries. Pure. */
 import type { Server } from '../../api/facts';
-import { mean } from '../../charts/stack';
 import { parseTime } from '../../format/time';
+import { enough } from '../../history/spread';
 import type { Window } from '../../range/bins';
 import { timeline } from '../../range/bins';
 import { type Status, statusOf } from '../../subjects/servers';
@@ -35,25 +35,33 @@ export function fleetRows(servers: Server[], sources: Sources, now: number): Fle
   const { sessions } = sources;
   const times = sessions ? timeline(sessions.window) : [];
   const index = new Map(times.map((t, i) => [t, i]));
-  const sparks = new Map<string, (number | null)[]>();
+  const sampled = new Map<string, { spark: (number | null)[]; samples: number; seconds: number }>();
   for (const row of sessions?.rows ?? []) {
-    const spark = sparks.get(row.server) ?? new Array<number | null>(times.length).fill(null);
+    const entry = sampled.get(row.server) ?? {
+      spark: new Array<number | null>(times.length).fill(null),
+      samples: 0,
+      seconds: 0,
+    };
     const i = index.get(row.t);
-    if (i !== undefined && row.seconds > 0) spark[i] = row.samples / row.seconds;
-    sparks.set(row.server, spark);
+    if (sessions && i !== undefined && enough(row.seconds, sessions.window) !== null) {
+      entry.spark[i] = row.samples / row.seconds;
+    }
+    entry.samples += row.samples;
+    entry.seconds += row.seconds;
+    sampled.set(row.server, entry);
   }
   const work = new Map(sources.work?.map((row) => [row.server, row]));
   const size = new Map(sources.size?.map((row) => [row.server, row]));
   return servers.map((server) => {
-    const spark = sparks.get(server.name) ?? [];
+    const samples = sampled.get(server.name);
     const figures = work.get(server.name);
     return {
       name: server.name,
       status: statusOf(server, now),
       role: server.role ?? null,
       version: server.version ?? null,
-      sessions: mean(spark),
-      spark,
+      sessions: samples && samples.seconds > 0 ? samples.samples / samples.seconds : null,
+      spark: samples?.spark ?? [],
       tps: figures?.transactions != null && figures.ms ? (figures.transactions * 1000) / figures.ms : null,
       hits: figures?.hits ?? null,
       size: size.get(server.name)?.size ?? null,

@@ -2,14 +2,13 @@
 import { Select } from '@mantine/core';
 import { useMemo } from 'react';
 import { useParam, useServer } from '../../address/links';
-import { enough } from '../../history/spread';
-import { useSql } from '../../history/useSql';
+import { usePair, useSql } from '../../history/useSql';
 import { SearchBox } from '../../layout/SearchBox';
 import { Empty, Loaded, PageHeader } from '../../layout/States';
-import { timeline } from '../../range/bins';
 import { DataTable } from '../../table/DataTable';
 import classes from './Queries.module.css';
 import { allStatements, MEASURES, type Measure, querySparks, TOP_QUERIES, topQueries } from './queries.sql';
+import { sparkLines } from './series';
 import { useColumns } from './useColumns';
 
 const SPARK_POINTS = 40;
@@ -26,34 +25,17 @@ export default function Queries() {
   const ids = useMemo(
     () =>
       (top.data?.rows ?? [])
-        .map((row) => row.queryid)
+        .flatMap((row) => row.queryid ?? [])
         .sort()
         .join(','),
     [top.data],
   );
   const sparks = useSql(querySparks, { server, ids }, { enabled: enabled && ids !== '', points: SPARK_POINTS });
 
-  const series = useMemo(() => {
-    const lines = new Map<string, (number | null)[]>();
-    if (!sparks.data || !all.data) return lines;
-    const { window } = sparks.data;
-    const times = timeline(window);
-    const index = new Map(times.map((t, i) => [t, i]));
-    const read = new Map(all.data.rows.map((row) => [row.t, row.seconds]));
-    const seconds = times.map((t) => enough(read.get(t), window));
-    const quiet = seconds.map((length) => (length === null ? null : 0));
-    for (const row of sparks.data.rows) {
-      const line = lines.get(row.queryid) ?? [...quiet];
-      const i = index.get(row.t);
-      const length = i === undefined ? null : seconds[i];
-      if (i !== undefined && length) line[i] = row.time / length;
-      lines.set(row.queryid, line);
-    }
-    return lines;
-  }, [sparks.data, all.data]);
-
-  const totalTime = (all.data?.rows ?? []).reduce((sum, row) => sum + (row.time ?? 0), 0);
-  const columns = useColumns(measure, totalTime, series);
+  const both = usePair(sparks.data, all.data);
+  const lines = useMemo(() => (both ? sparkLines(both.a.window, both.a.rows, both.b.rows) : new Map()), [both]);
+  const { from, to } = top.data?.window ?? { from: 0, to: 0 };
+  const columns = useColumns(measure, to - from, lines);
 
   return (
     <>
@@ -73,7 +55,7 @@ export default function Queries() {
               label="Queries"
               rows={data.rows}
               columns={columns}
-              rowKey={(row) => row.queryid}
+              rowKey={(row) => row.queryid ?? 'other'}
               defaultSort={`-${measure}`}
               fill
               empty="No statement matches. The search covers texts and query ids."

@@ -5,7 +5,7 @@ import { Link } from 'react-router';
 import { usePageHref, useParam, useServer } from '../../address/links';
 import { TimeChart } from '../../charts/TimeChart';
 import { formatBytes } from '../../format/numbers';
-import { type SqlData, useSql } from '../../history/useSql';
+import { type SqlData, usePair, useSql } from '../../history/useSql';
 import { Empty, Loaded, PageHeader } from '../../layout/States';
 import { SqlBlock } from '../../sqltext/SqlText';
 import { type ClassRow, sessionSeries } from '../../subjects/sessions';
@@ -15,6 +15,7 @@ import { Figures } from './Figures';
 import classes from './Queries.module.css';
 import { allStatements, queryBy, querySeries, queryText, queryWaits } from './queries.sql';
 import { SeriesCharts } from './SeriesCharts';
+import { statementFigures } from './series';
 
 export default function QueryDetail() {
   const server = useServer();
@@ -25,6 +26,7 @@ export default function QueryDetail() {
   const series = useSql(querySeries, { server, id }, { enabled });
   const all = useSql(allStatements, { server, database: '' }, { enabled });
   const by = useSql(queryBy, { server, id }, { enabled });
+  const both = usePair(series.data, all.data);
   const waits = useSql(queryWaits, { server, id }, { enabled });
 
   if (id === '')
@@ -65,12 +67,16 @@ export default function QueryDetail() {
           }
         </Loaded>
         <Loaded query={series} what="read the series" height={44}>
-          {(data) => <Figures rows={data.rows} all={all.data?.rows ?? []} />}
+          {() => (
+            <Loaded query={all} what="read all statements" height={44}>
+              {() => (both ? <Figures figures={statementFigures(both.a.rows, both.b.rows)} /> : null)}
+            </Loaded>
+          )}
         </Loaded>
         <Loaded query={waits} what="read the waits" height={240}>
           {(data) => <Waits data={data} />}
         </Loaded>
-        {series.data ? <SeriesCharts data={series.data} all={all.data?.rows ?? []} /> : null}
+        {both ? <SeriesCharts window={both.a.window} rows={both.a.rows} collected={both.b.rows} /> : null}
         <Loaded query={by} what="read databases and users" height={120}>
           {({ rows }) => (
             <DataTable
@@ -100,6 +106,7 @@ function Waits({ data }: { data: SqlData<ClassRow> }) {
         times={times}
         series={series}
         window={data.window}
+        overall="mean"
         stack
         level={2}
         height={170}

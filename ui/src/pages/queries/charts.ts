@@ -1,59 +1,60 @@
-/** The charts of the Query page as data: title, unit and the value of each line. */
+/** The charts of the Query page as data: title, unit, and for each line its sum and the divisor. */
 import type { Unit } from '../../format/numbers';
-import { blockBytes as blocks } from '../../subjects/statements';
+import { blockBytes } from '../../subjects/statements';
 import type { QuerySeriesRow } from './queries.sql';
+
+export interface Line {
+  name: string;
+  /** The summed column, in the chart's unit. */
+  sum: (row: QuerySeriesRow) => number | null;
+}
 
 export interface Chart {
   title: string;
   subtitle?: string;
   unit: Unit;
-  lines: { name: string; value: (row: QuerySeriesRow, seconds: number) => number | null }[];
-  /** A mean has no value in a bin without calls. A rate is zero there. */
-  mean?: boolean;
+  /** The divisor of all lines: covered seconds, or calls. A line per call has no value in a bin without calls. */
+  per: 'second' | 'call';
+  lines: Line[];
 }
 
-const rate = (pick: (row: QuerySeriesRow) => number | null) => (row: QuerySeriesRow, seconds: number) => {
-  const value = pick(row);
-  return value === null ? null : value / seconds;
-};
-
 export const CHARTS: Chart[] = [
-  { title: 'Calls', unit: 'per_second', lines: [{ name: 'calls', value: rate((row) => row.calls) }] },
+  { title: 'Calls', unit: 'per_second', per: 'second', lines: [{ name: 'calls', sum: (row) => row.calls }] },
   {
     title: 'Mean time',
     subtitle: 'per call',
     unit: 'ms',
-    mean: true,
+    per: 'call',
     lines: [
-      { name: 'execution', value: (row) => (row.calls && row.time !== null ? row.time / row.calls : null) },
-      {
-        name: 'reading blocks',
-        value: (row) => (row.calls && row.read_time !== null ? row.read_time / row.calls : null),
-      },
+      { name: 'execution', sum: (row) => row.time },
+      { name: 'reading blocks', sum: (row) => row.read_time },
     ],
   },
   {
     title: 'Total time',
     subtitle: 'busy sessions: execution seconds per second',
     unit: 'sessions',
-    lines: [{ name: 'execution', value: rate((row) => (row.time === null ? null : row.time / 1000)) }],
+    per: 'second',
+    lines: [{ name: 'execution', sum: (row) => (row.time === null ? null : row.time / 1000) }],
   },
-  { title: 'Rows', unit: 'per_second', lines: [{ name: 'rows', value: rate((row) => row.rows) }] },
+  { title: 'Rows', unit: 'per_second', per: 'second', lines: [{ name: 'rows', sum: (row) => row.rows }] },
   {
     title: 'Blocks',
     unit: 'bytes_per_second',
+    per: 'second',
     lines: [
-      { name: 'hit', value: rate((row) => blocks(row.hit)) },
-      { name: 'read', value: rate((row) => blocks(row.read)) },
-      { name: 'dirtied', value: rate((row) => blocks(row.dirtied)) },
+      { name: 'hit', sum: (row) => blockBytes(row.hit) },
+      { name: 'read', sum: (row) => blockBytes(row.read) },
+      { name: 'dirtied', sum: (row) => blockBytes(row.dirtied) },
     ],
   },
   {
     title: 'WAL and temporary files',
     unit: 'bytes_per_second',
+    per: 'second',
     lines: [
-      { name: 'WAL', value: rate((row) => row.wal) },
-      { name: 'temp written', value: rate((row) => blocks(row.temp)) },
+      { name: 'WAL', sum: (row) => row.wal },
+      { name: 'temp written', sum: (row) => blockBytes(row.temp) },
     ],
   },
 ];

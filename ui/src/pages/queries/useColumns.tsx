@@ -7,19 +7,24 @@ import { exact, formatBytes, formatChange, formatCount, formatMs, formatPercent 
 import { SqlLine } from '../../sqltext/SqlText';
 import { blockBytes } from '../../subjects/statements';
 import type { TableColumn } from '../../table/DataTable';
+import { comparable, growth } from './change';
 import classes from './Queries.module.css';
 import { MEASURES, type Measure, type QueryRow } from './queries.sql';
+
+const OTHER_STATEMENTS = '(other statements)';
 
 /** From this growth on, the change is coloured. */
 const NOTABLE_CHANGE = 1.5;
 
+/** `length`: the range's length in seconds. */
 export function useColumns(
   measure: Measure,
-  totalTime: number,
+  length: number,
   sparks: Map<string, (number | null)[]>,
 ): TableColumn<QueryRow>[] {
   const href = usePageHref();
   return useMemo(() => {
+    const before = (row: QueryRow) => comparable(measure, row, length);
     const number = (
       key: Measure | 'hits',
       label: string,
@@ -38,12 +43,15 @@ export function useColumns(
       {
         key: 'query',
         label: 'Query',
-        cell: (row) => (
-          <Link to={href('query', { id: row.queryid })} className={classes.query} title={row.query ?? undefined}>
-            {row.query ? <SqlLine sql={row.query} /> : <span>text not yet read ({row.queryid})</span>}
-          </Link>
-        ),
-        text: (row) => row.query ?? row.queryid,
+        cell: (row) =>
+          row.queryid === null ? (
+            <span>{OTHER_STATEMENTS}</span>
+          ) : (
+            <Link to={href('query', { id: row.queryid })} className={classes.query} title={row.query ?? undefined}>
+              {row.query ? <SqlLine sql={row.query} /> : <span>text not yet read ({row.queryid})</span>}
+            </Link>
+          ),
+        text: (row) => row.query ?? row.queryid ?? OTHER_STATEMENTS,
         sort: (row) => row.query,
       },
       number('time', 'Total time', formatMs, 'ms'),
@@ -51,7 +59,7 @@ export function useColumns(
         key: 'spark',
         label: 'Time',
         help: 'Execution time per second. Each row has its own scale',
-        cell: (row) => <Sparkline values={sparks.get(row.queryid) ?? []} unit="ms" width={80} />,
+        cell: (row) => <Sparkline values={sparks.get(row.queryid ?? '') ?? []} unit="ms" width={80} />,
         text: () => '',
         width: 104,
       },
@@ -60,19 +68,20 @@ export function useColumns(
         label: 'Share',
         help: 'Share of the execution time of all statements',
         numeric: true,
-        sort: (row) => (totalTime > 0 && row.time !== null ? row.time / totalTime : null),
-        cell: (row) => formatPercent(totalTime > 0 && row.time !== null ? row.time / totalTime : null),
+        sort: share,
+        cell: (row) => formatPercent(share(row)),
+        title: (row) => exact(share(row), 'percent'),
       },
       {
         key: 'change',
         label: 'Change',
-        help: `${MEASURES[measure].label} against the range before, of the same length`,
+        help: `${MEASURES[measure].label} compared with the range before, of the same length${measure === 'mean' ? '' : ', per collected second'}`,
         numeric: true,
-        sort: (row) => growth(row[measure], row.before),
-        cell: (row) => <Change now={row[measure]} before={row.before} />,
-        text: (row) => formatChange(row[measure], row.before),
+        sort: (row) => growth(row[measure], before(row)),
+        cell: (row) => <Change now={row[measure]} before={before(row)} />,
+        text: (row) => formatChange(row[measure], before(row)),
         title: (row) =>
-          row.before === null
+          before(row) === null
             ? 'Less than 80 % of the range before was collected'
             : `${exact(row.before)} in the range before`,
       },
@@ -90,14 +99,12 @@ export function useColumns(
         cell: (row) => (row.databases > 1 ? `${row.databases} databases` : row.database),
       },
     ];
-  }, [href, measure, totalTime, sparks]);
+  }, [href, measure, length, sparks]);
 }
 
-/** The sort value of a change. New statements come before grown ones. */
-function growth(now: number | null, before: number | null): number | null {
-  if (now === null || before === null) return null;
-  if (before > 0) return now / before;
-  return now > 0 ? Number.MAX_VALUE : 1;
+/** Share of the execution time of all statements. */
+function share(row: QueryRow): number | null {
+  return row.time !== null && row.all_time ? row.time / row.all_time : null;
 }
 
 function Change({ now, before }: { now: number | null; before: number | null }) {

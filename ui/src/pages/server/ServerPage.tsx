@@ -12,7 +12,7 @@ import { Empty, Loaded, PageHeader } from '../../layout/States';
 import { useRange, useZone } from '../../range/RangeProvider';
 import { NoServers } from '../../subjects/NoServers';
 import { shortVersion } from '../../subjects/servers';
-import { type ClassRow, sampledSeconds, sessionSeries } from '../../subjects/sessions';
+import { type ClassRow, sessionSeries } from '../../subjects/sessions';
 import { type ServerFacts, serverFacts, sessionsByClass } from './activity.sql';
 import { PanelCharts } from './PanelCharts';
 import classes from './ServerPage.module.css';
@@ -51,7 +51,7 @@ export default function ServerPage() {
         <Loaded query={sessions} what="read the sessions" height={340}>
           {(data) => <Picture data={data} cpus={row?.cpus ?? null} />}
         </Loaded>
-        <TopSessions server={server} seconds={sessions.data ? sampledSeconds(sessions.data.rows) : null} />
+        <TopSessions server={server} />
         <PanelCharts server={server} />
       </Stack>
     </>
@@ -69,6 +69,7 @@ function Picture({ data, cpus }: { data: SqlData<ClassRow>; cpus: number | null 
         times={times}
         series={series}
         window={data.window}
+        overall="mean"
         stack
         level={2}
         height={280}

@@ -7,20 +7,14 @@ import { exact, formatCount, formatPercent } from '../../format/numbers';
 import { useSql } from '../../history/useSql';
 import { Loaded } from '../../layout/States';
 import { SqlLine } from '../../sqltext/SqlText';
-import { useStatementTexts } from '../../subjects/statements';
+import { useStatementTexts } from '../../subjects/useStatementTexts';
 import { DIMENSIONS, type Dimension, topBy } from './activity.sql';
 import classes from './ServerPage.module.css';
 import { type Share, shares } from './shares';
 
 const CHOICES = Object.entries(DIMENSIONS).map(([value, { label }]) => ({ value, label }));
 
-interface TopSessionsProps {
-  server: string;
-  /** Sampled seconds of the range; null while unknown, then the range's length is used. */
-  seconds: number | null;
-}
-
-export function TopSessions({ server, seconds }: TopSessionsProps) {
+export function TopSessions({ server }: { server: string }) {
   const [text, setDimension] = useParam('by', 'query');
   const dimension: Dimension = text in DIMENSIONS ? (text as Dimension) : 'query';
   const query = useSql(topBy, { server, dimension });
@@ -49,13 +43,7 @@ export function TopSessions({ server, seconds }: TopSessionsProps) {
         />
       </div>
       <Loaded query={query} what="read the top sessions" height={240}>
-        {(data) => (
-          <Shares
-            server={server}
-            dimension={dimension}
-            entries={shares(data.rows, seconds ?? data.window.to - data.window.from)}
-          />
-        )}
+        {(data) => <Shares server={server} dimension={dimension} entries={shares(data.rows)} />}
       </Loaded>
     </section>
   );
@@ -64,13 +52,12 @@ export function TopSessions({ server, seconds }: TopSessionsProps) {
 function Shares({ server, dimension, entries }: { server: string; dimension: Dimension; entries: Share[] }) {
   const texts = useStatementTexts(server, dimension === 'query' ? entries.map((entry) => entry.name) : []);
   const largest = entries[0]?.total ?? 0;
-  const sum = entries.reduce((total, entry) => total + entry.total, 0);
   if (entries.length === 0)
     return <p style={{ margin: '12px 0', fontSize: 13 }}>No session was active in this range.</p>;
   return (
     <table className={classes.shares}>
       <caption className={classes.hidden}>
-        {DIMENSIONS[dimension].label}: share by wait class, average active sessions, share of what is listed
+        {DIMENSIONS[dimension].label}: share by wait class, average active sessions, share of all active sessions
       </caption>
       <colgroup>
         <col className={classes.bar} />
@@ -87,8 +74,8 @@ function Shares({ server, dimension, entries }: { server: string; dimension: Dim
             <td className={classes.sum} title={exact(entry.total, 'sessions')}>
               {formatCount(entry.total)}
             </td>
-            <td className={classes.share} title="Share of what is listed">
-              {formatPercent(sum > 0 ? entry.total / sum : null)}
+            <td className={classes.share} title="Share of all active sessions">
+              {formatPercent(entry.share)}
             </td>
             <td className={classes.name}>
               <Name dimension={dimension} name={entry.name} text={texts.get(entry.name)} />

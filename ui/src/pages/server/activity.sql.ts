@@ -39,13 +39,22 @@ export interface ShareRow {
   name: string;
   class: string;
   samples: number;
+  /** Samples of all active sessions in the range, listed or not. */
+  all_samples: number;
+  /** Sampled seconds of the range. */
+  seconds: number;
 }
 
 export const topBy = defineSql<ShareRow, { server: string; dimension: Dimension }>({
   name: 'sessions-top',
   interval: ACTIVITY_INTERVAL,
   text: (window, { dimension }) => `
-with sampled as (
+with snapshots as (
+  select ts, max(interval_ms) as ms
+  from ${tiered('pg_stat_activity', window)}
+  where server = $server and ${during} and interval_ms > 0
+  group by ts
+), sampled as (
   select coalesce(${DIMENSIONS[dimension].column}, '') as name, ${WAIT_CLASS} as class, sum(samples) as samples
   from ${tiered('pg_stat_activity', window)}
   where server = $server and ${during} and ${ACTIVE} and $dimension is not null
@@ -53,7 +62,8 @@ with sampled as (
 ), top as (
   select name, sum(samples) as total from sampled group by name order by total desc limit ${TOP}
 )
-select sampled.name as name, sampled.class as class, sampled.samples as samples
+select sampled.name as name, sampled.class as class, sampled.samples as samples,
+  (select sum(samples) from sampled) as all_samples, (select sum(ms) / 1000.0 from snapshots) as seconds
 from sampled join top on top.name = sampled.name
 order by top.total desc, sampled.samples desc`,
 });

@@ -47,6 +47,12 @@ const FAINT: Color = { light: '#dfe4e9', dark: '#3a424b' };
 /** A column with the samples of sessions that meet the condition. */
 const state = (name: string, condition: string) => [name, `case when ${condition} then samples else 0 end`] as const;
 
+/** A column with the part of a ratio. A row counts only if the whole is known too, so that both sums have the same rows. */
+const part = (name: string, expression: string, whole: string) =>
+  [name, `case when ${whole} is not null then ${expression} end`] as const;
+
+const CPU_TIME = '"user" + nice + system + idle + iowait + irq + softirq + steal';
+
 export const PANELS: PanelGroup[] = [
   {
     title: 'Work',
@@ -141,9 +147,9 @@ export const PANELS: PanelGroup[] = [
         table: 'pg_stat_database',
         interval: 10,
         kind: 'counter',
-        columns: ['blks_hit', 'blks_read'],
+        columns: [part('hit', 'blks_hit', 'blks_hit + blks_read'), ['fetched', 'blks_hit + blks_read']],
         floating: true,
-        series: [{ name: 'hits', value: 'blks_hit / nullif(blks_hit + blks_read, 0)', color: s(0) }],
+        series: [{ name: 'hits', value: 'hit / nullif(fetched, 0)', color: s(0) }],
       },
       {
         title: 'I/O',
@@ -208,13 +214,19 @@ export const PANELS: PanelGroup[] = [
         table: 'host_cpu',
         interval: 10,
         kind: 'counter',
-        columns: ['user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal'],
+        columns: [
+          part('users', '"user" + nice', CPU_TIME),
+          part('kernel', 'system + irq + softirq', CPU_TIME),
+          part('waiting', 'iowait', CPU_TIME),
+          part('stolen', 'steal', CPU_TIME),
+          ['all_time', CPU_TIME],
+        ],
         stack: true,
         series: [
-          { name: 'user', value: cpuShare('"user" + nice'), color: s(0) },
-          { name: 'system', value: cpuShare('system + irq + softirq'), color: s(1) },
-          { name: 'iowait', value: cpuShare('iowait'), color: s(3) },
-          { name: 'steal', value: cpuShare('steal'), color: s(4) },
+          { name: 'user', value: 'users / nullif(all_time, 0)', color: s(0) },
+          { name: 'system', value: 'kernel / nullif(all_time, 0)', color: s(1) },
+          { name: 'iowait', value: 'waiting / nullif(all_time, 0)', color: s(3) },
+          { name: 'steal', value: 'stolen / nullif(all_time, 0)', color: s(4) },
         ],
       },
       {
@@ -272,7 +284,3 @@ export const PANELS: PanelGroup[] = [
     ],
   },
 ];
-
-function cpuShare(part: string): string {
-  return `(${part}) / nullif("user" + nice + system + idle + iowait + irq + softirq + steal, 0)`;
-}
