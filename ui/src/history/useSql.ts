@@ -23,14 +23,17 @@ interface Options {
   enabled?: boolean;
   /** The most points per line. Sparklines need fewer than charts. */
   points?: number;
+  /** Seconds that the range has at least; a shorter range begins earlier. */
+  atLeast?: number;
 }
 
 export function useSql<Row, P extends Parameters>(
   query: SqlQuery<Row, P>,
   parameters: P,
-  { enabled = true, points = MAX_POINTS }: Options = {},
+  { enabled = true, points = MAX_POINTS, atLeast = 0 }: Options = {},
 ): UseQueryResult<SqlData<Row>, Error> {
-  const { from, to, now } = useRange();
+  const { from: chosen, to, now } = useRange();
+  const from = Math.min(chosen, to - atLeast);
   const interval = Math.max(query.interval, useShortestKept(from, now));
   const window: Window = { from, to, bin: chooseBin(to - from, interval, points) };
   const subject = JSON.stringify(parameters);

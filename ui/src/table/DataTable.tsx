@@ -9,7 +9,8 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { memo, type ReactNode, type RefObject, useLayoutEffect, useMemo, useRef } from 'react';
 import { useParam } from '../address/links';
 import classes from './DataTable.module.css';
-import { type Key, readSort, sortRows, toTsv, writeSort } from './sorting';
+import { type Nesting, nestedRows } from './nesting';
+import { type Key, readSort, toTsv, writeSort } from './sorting';
 
 export interface TableColumn<Row> {
   key: string;
@@ -39,6 +40,8 @@ interface DataTableProps<Row> {
   defaultSort: string;
   /** The URL parameter of the order. Two tables on one page need two names. */
   sortParam?: string;
+  /** Rows below rows. Open rows show their children in the same order. */
+  nesting?: Nesting<Row> | undefined;
   /** Takes the rest of the window's height and scrolls there. */
   fill?: boolean;
   toolbar?: ReactNode;
@@ -51,11 +54,25 @@ const ROW_HEIGHT = 34;
 const VIRTUAL_FROM = 150;
 
 export function DataTable<Row>(props: DataTableProps<Row>) {
-  const { label, rows, columns, rowKey, defaultSort, sortParam = 'sort', fill = false, toolbar, empty } = props;
+  const {
+    label,
+    rows,
+    columns,
+    rowKey,
+    defaultSort,
+    sortParam = 'sort',
+    nesting,
+    fill = false,
+    toolbar,
+    empty,
+  } = props;
   const [sortText, setSortText] = useParam(sortParam, defaultSort);
   const sort = readSort(sortText);
   const sortKey = columns.find((column) => column.key === sort.key)?.sort;
-  const sorted = useMemo(() => sortRows(rows, sortKey, sort.descending), [rows, sortKey, sort.descending]);
+  const sorted = useMemo(
+    () => nestedRows(rows, sortKey, sort.descending, nesting),
+    [rows, sortKey, sort.descending, nesting],
+  );
 
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = sorted.length >= VIRTUAL_FROM;

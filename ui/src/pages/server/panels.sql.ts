@@ -3,6 +3,7 @@ import { spread } from '../../history/spread';
 import type { SqlQuery } from '../../history/sql';
 import { bin, defineSql, during, gauge, tiered, tierOf } from '../../history/sql';
 import type { Window } from '../../range/bins';
+import { upMilliseconds } from '../../subjects/servers.sql';
 import type { Panel } from './panels';
 
 /** The sums of one bin; of the whole range if `t` is null. */
@@ -104,8 +105,7 @@ export function coverageQuery(interval: number): SqlQuery<{ t: number; seconds: 
 with ${spread(window, {
       table: 'pganalytics_server',
       where: tierOf(window) ? 'up_avg > 0' : 'up',
-      // A rollup's row also has the seconds in which the server was down.
-      ...(tierOf(window) ? { milliseconds: 'interval_ms * up_avg' } : {}),
+      milliseconds: upMilliseconds(window),
       sums: {},
     })}
 select t, seconds from binned`,
