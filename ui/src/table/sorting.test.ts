@@ -17,4 +17,5 @@ describe('sorting', () => {
 
 describe('toTsv', () => {
   it('keeps each cell on one line', () => expect(toTsv([['a\nb', 'c\td']])).toBe('a b\tc d'));
+  it('makes no cell a formula', () => expect(toTsv([['=1+1', '\n-- x', '-5']])).toBe("'=1+1\t'-- x\t-5"));
 });

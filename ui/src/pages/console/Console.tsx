@@ -1,18 +1,19 @@
 /** The SQL page: any question, answered as a table or a chart. The query is in the URL, so the address is a link to it. */
 import { ActionIcon, Button, Group, Kbd, Menu, SegmentedControl, Stack, Text } from '@mantine/core';
 import { useClipboard } from '@mantine/hooks';
-import { IconCheck, IconChevronDown, IconDownload, IconLink, IconPlayerPlay } from '@tabler/icons-react';
+import { IconCheck, IconChevronDown, IconLink, IconPlayerPlay } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { useSearchParams } from 'react-router';
 import { useParam } from '../../address/links';
-import { ApiError, post } from '../../api/client';
+import { ApiError } from '../../api/client';
 import { useViews } from '../../api/facts';
 import { runSql } from '../../history/run';
 import type { Parameters, SqlAnswer } from '../../history/sql';
 import { ErrorBox, PageHeader } from '../../layout/States';
 import { useRange } from '../../range/RangeProvider';
 import classes from './Console.module.css';
+import { Download } from './Download';
 import { Editor } from './Editor';
 import { EXAMPLES } from './examples';
 import { Result } from './Result';
@@ -115,7 +116,7 @@ export default function Console() {
             >
               {link.copied ? <IconCheck size={15} /> : <IconLink size={15} />}
             </ActionIcon>
-            <Download sql={run} parameters={parameters} />
+            <Download key={run} sql={run} parameters={parameters} />
           </Group>
         </Group>
         {error ? (
@@ -143,40 +144,4 @@ function useParameters(sql: string): Parameters {
     server: search.get('server') ?? '',
   };
   return Object.fromEntries(Object.entries(all).filter(([name]) => new RegExp(`\\$${name}\\b`).test(sql)));
-}
-
-function Download({ sql, parameters }: { sql: string; parameters: Parameters }) {
-  const [busy, setBusy] = useState(false);
-  const [failed, setFailed] = useState<string | null>(null);
-  const save = async () => {
-    setBusy(true);
-    setFailed(null);
-    try {
-      const response = await post('/api/v1/sql', { query: sql, format: 'csv', parameters });
-      const url = URL.createObjectURL(await response.blob());
-      const anchor = document.createElement('a');
-      anchor.href = url;
-      anchor.download = 'pganalytics.csv';
-      anchor.click();
-      URL.revokeObjectURL(url);
-    } catch (error) {
-      setFailed(error instanceof Error ? error.message : String(error));
-    } finally {
-      setBusy(false);
-    }
-  };
-  return (
-    <Button
-      size="xs"
-      variant="default"
-      leftSection={<IconDownload size={14} />}
-      loading={busy}
-      disabled={!sql}
-      onClick={() => void save()}
-      title={failed ?? 'Download the whole result as CSV'}
-      color={failed ? 'red' : undefined}
-    >
-      {failed ? 'CSV failed' : 'CSV'}
-    </Button>
-  );
 }

@@ -67,6 +67,21 @@ describe('the average of active sessions', () => {
   });
 });
 
+describe('a server that is down', () => {
+  const down = server({ up: false, error: 'too many connections for role "monitor"' });
+  const [row] = fleetRows(
+    [down],
+    { sessions: undefined, work: undefined, size: undefined, answers: [{ server: 'db-1:5432', last_up: 20 }] },
+    100,
+  );
+
+  it('was last seen when it was last up', () => expect(row?.lastSeen).toBe(20));
+  it('has the reason and the remedy', () => {
+    expect(row?.status).toBe('full');
+    expect(row?.trouble).toContain('ALTER ROLE monitor CONNECTION LIMIT');
+  });
+});
+
 describe('matches', () => {
   const [row] = fleetRows([server({})], { sessions: undefined, work: undefined, size: undefined }, 100);
   it('requires every word', () => {

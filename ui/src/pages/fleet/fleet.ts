@@ -1,10 +1,9 @@
 /** A row of the Fleet page: a server of /api/v1/servers with the figures of three queries. Pure. */
 import type { Server } from '../../api/facts';
-import { parseTime } from '../../format/time';
 import { enough } from '../../history/spread';
 import type { Window } from '../../range/bins';
 import { timeline } from '../../range/bins';
-import { type Status, statusOf } from '../../subjects/servers';
+import { connectionLimit, lastAnswer, type Status, statusOf } from '../../subjects/servers';
 import type { FleetSize, FleetWork } from './fleet.sql';
 
 export interface FleetRow {
@@ -18,7 +17,10 @@ export interface FleetRow {
   hits: number | null;
   size: number | null;
   age: number | null;
+  /** When the server last answered. */
   lastSeen: number | null;
+  /** Why the server does not answer, with the remedy if it is known. */
+  trouble: string | null;
 }
 
 /** Ages of the oldest xid. PostgreSQL forces a freeze at 200 M (autovacuum_freeze_max_age); far higher ages mean that it fails. */
@@ -29,6 +31,8 @@ interface Sources {
   sessions: { window: Window; rows: { server: string; t: number; seconds: number; samples: number }[] } | undefined;
   work: FleetWork[] | undefined;
   size: FleetSize[] | undefined;
+  /** Last answers of servers, in epoch seconds. */
+  answers?: { server: string; last_up: number }[] | undefined;
 }
 
 export function fleetRows(servers: Server[], sources: Sources, now: number): FleetRow[] {
@@ -51,6 +55,7 @@ export function fleetRows(servers: Server[], sources: Sources, now: number): Fle
     sampled.set(row.server, entry);
   }
   const work = new Map(sources.work?.map((row) => [row.server, row]));
+  const answers = new Map(sources.answers?.map((row) => [row.server, row.last_up]));
   const size = new Map(sources.size?.map((row) => [row.server, row]));
   return servers.map((server) => {
     const samples = sampled.get(server.name);
@@ -66,9 +71,16 @@ export function fleetRows(servers: Server[], sources: Sources, now: number): Fle
       hits: figures?.hits ?? null,
       size: size.get(server.name)?.size ?? null,
       age: size.get(server.name)?.age ?? null,
-      lastSeen: parseTime(server.last_seen),
+      lastSeen: lastAnswer(server, answers.get(server.name)),
+      trouble: troubleOf(server),
     };
   });
+}
+
+function troubleOf(server: Server): string | null {
+  if (server.up !== false) return null;
+  const limit = connectionLimit(server.error);
+  return limit ? `${limit.message} ${limit.remedy}` : (server.error ?? null);
 }
 
 export function matches(row: FleetRow, search: string): boolean {

@@ -1,6 +1,6 @@
 /** SQL of the active sessions: samples by wait class over time, and by dimension. Facts about the server. */
 import { spread } from '../../history/spread';
-import { defineSql, during, since, tiered } from '../../history/sql';
+import { defineSql, during, tiered } from '../../history/sql';
 import { ACTIVE, ACTIVITY_INTERVAL, type ClassRow, WAIT_CLASS } from '../../subjects/sessions';
 
 /**
@@ -72,20 +72,19 @@ export interface ServerFacts {
   up: boolean | null;
   in_recovery: boolean | null;
   version: string | null;
-  version_num: number | null;
   cpus: number | null;
-  max_connections: number | null;
-  error: string | null;
   postmaster_start_time: string | null;
 }
 
+/** The newest known facts in the last hour of the range. A server that is down reports none, so its earlier facts hold. */
 export const serverFacts = defineSql<ServerFacts, { server: string }>({
   name: 'server-facts',
   interval: 10,
   text: () => `
-select up, in_recovery, version, version_num, cpus, max_connections, error, postmaster_start_time
+select last_value(up order by ts) as up, ${['in_recovery', 'version', 'cpus', 'postmaster_start_time']
+    .map((column) => `last_value(${column} order by ts) filter (where ${column} is not null) as ${column}`)
+    .join(', ')}
 from pganalytics_server
-where server = $server and ${since('1 hour')}
-order by ts desc
-limit 1`,
+where server = $server and ts >= cast($to as timestamptz) - interval '1 hour' and ts < cast($to as timestamptz)
+  and cast($from as timestamptz) is not null`,
 });
