@@ -177,7 +177,7 @@ test('every page of the sidebar is whole', { timeout: PATIENCE_MS * 3 }, async (
 test('the collectors page says that the collector ships, and with what', async () => {
   await visit('collectors');
   const row = page.locator('section[aria-label="Collectors"] tbody tr').first();
-  await row.filter({ hasText: 'well' }).filter({ hasText: 'token' }).filter({ hasText: /[1-9]\d* of \d+/ }).waitFor();
+  await row.filter({ hasText: 'healthy' }).filter({ hasText: 'token' }).filter({ hasText: /[1-9]\d* of \d+/ }).waitFor();
   await row.getByRole('button', { name: 'Revoke' }).waitFor();
 });
 

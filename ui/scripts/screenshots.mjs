@@ -1,5 +1,5 @@
-// Drives a running pgAnalytics with Chromium: signs in, visits every page of the sidebar and one query, at two sizes and in
-// both schemes, writes a picture of each, and lists what axe, the console and failed requests have to say.
+// Visits a running pgAnalytics with Chromium: signs in and opens every page of the sidebar and one query, at two sizes and in both
+// schemes. Writes a screenshot of each page, and lists violations of axe, console errors and failed requests.
 //
 //   node scripts/screenshots.mjs URL USER PASSWORD [--out DIR] [--only fleet,server] [--range 1h] [--sizes desktop,phone]
 //                                                  [--schemes light,dark] [--server NAME] [--full] [--no-axe]
@@ -49,12 +49,12 @@ const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGS }
 let problems = 0;
 mkdirSync(values.out, { recursive: true });
 
-const complain = (where, what) => {
+const report = (where, what) => {
   problems += 1;
   console.log(`! ${where}: ${what}`);
 };
 
-/** Waits until nothing is fetched any more: no skeleton, no progress line, and a quiet moment. */
+/** Waits until the page has loaded: no request, no skeleton, no progress line. */
 async function settle(page) {
   await page.locator('h1').first().waitFor();
   await page.waitForLoadState('networkidle').catch(() => {});
@@ -84,14 +84,14 @@ for (const size of values.sizes.split(',')) {
     page.on('console', (message) => {
       if (message.type() !== 'error') return;
       const expected = where === 'signin' && /401/.test(message.text());
-      if (!expected) complain(`${where} ${size} ${scheme}`, `console: ${message.text()}`);
+      if (!expected) report(`${where} ${size} ${scheme}`, `console: ${message.text()}`);
     });
-    page.on('pageerror', (error) => complain(`${where} ${size} ${scheme}`, `uncaught: ${error.message}`));
+    page.on('pageerror', (error) => report(`${where} ${size} ${scheme}`, `uncaught: ${error.message}`));
 
     const shoot = async (name) => {
       await settle(page);
       if (values.full) {
-        // Charts are fetched when they come near the window.
+        // A chart loads when it comes near the visible area.
         for (let y = 0; y < (await page.evaluate(() => document.body.scrollHeight)); y += 600) {
           await page.evaluate((top) => window.scrollTo(0, top), y);
           await settle(page);
@@ -100,13 +100,13 @@ for (const size of values.sizes.split(',')) {
       }
       await page.screenshot({ path: `${values.out}/${name}-${size}-${scheme}.png`, fullPage: values.full });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      if (wide > 0) complain(`${name} ${size}`, `the page is ${wide} px wider than the window`);
+      if (wide > 0) report(`${name} ${size}`, `the page is ${wide} px wider than the window`);
       if (!axe) return;
-      // Through the debugger's world, so that the content security policy stays as it is served.
+      // Runs axe in the debugger's world, so that the served content security policy stays active.
       const found = await page.evaluate(`${axe}; axe.run(document, { resultTypes: ['violations'] })`);
       for (const violation of found.violations) {
         const nodes = violation.nodes.slice(0, 3).map((node) => node.html.slice(0, 140));
-        complain(
+        report(
           `${name} ${size} ${scheme}`,
           `axe ${violation.impact} ${violation.id}: ${violation.help}\n    ${nodes.join('\n    ')}`,
         );
@@ -122,7 +122,7 @@ for (const size of values.sizes.split(',')) {
     await page.waitForURL(/fleet/);
     await settle(page);
 
-    // What the sidebar links to are the pages.
+    // The sidebar's links are the pages.
     const hrefs = await page
       .locator('nav[aria-label="Pages"] a')
       .evaluateAll((links) => links.map((link) => link.href));
@@ -160,7 +160,7 @@ for (const size of values.sizes.split(',')) {
 await browser.close();
 console.log(
   problems === 0
-    ? `pictures are in ${values.out}; nothing to complain about`
-    : `pictures are in ${values.out}; ${problems} complaints`,
+    ? `screenshots are in ${values.out}; no problems`
+    : `screenshots are in ${values.out}; ${problems} problems`,
 );
 process.exit(problems === 0 ? 0 : 1);

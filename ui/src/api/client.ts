@@ -1,7 +1,7 @@
 /**
- * The one way to the backend. Paths are relative to where the UI is served, so a path prefix costs nothing.
- * The session is an HttpOnly cookie; nothing secret is kept here. What a path takes and answers is known from the API's
- * own description (schema.d.ts is generated from docs/openapi.json).
+ * The HTTP client for the backend; no other file calls fetch. Paths are relative to the UI's own address, so the UI works
+ * under any path prefix. The session is an HttpOnly cookie; the client holds no secret. Request and response types come from
+ * the API's description: schema.d.ts is generated from docs/openapi.json.
  */
 import type { components, paths } from './schema';
 
@@ -22,12 +22,12 @@ type PathsWith<Method extends string> = {
 type GetPath = PathsWith<'get'>;
 type PostPath = PathsWith<'post'>;
 
-/** Where the UI lives: every page is one path segment deep, so this is the document's folder. */
+/** The UI's own path. Every page is one path segment deep, so this is the document's folder. */
 export const basePath = new URL('.', document.baseURI).pathname;
 
 export type Position = Schemas['ErrorPosition'];
 
-/** What the backend said no with, or that it could not be reached. */
+/** An error response of the backend, or a backend that cannot be reached (status 0). */
 export class ApiError extends Error {
   readonly status: number;
   readonly code: string;
@@ -49,19 +49,19 @@ async function toError(response: Response): Promise<ApiError> {
   try {
     body = (await response.json()) as Schemas['ErrorBody'];
   } catch {
-    // A proxy answered with a page of its own; the status says enough.
+    // The body is not JSON, for example a proxy's error page. The status is enough.
   }
   const { code, message, remedy, position }: Partial<Schemas['ErrorDetail']> = body.error ?? {};
   return new ApiError(
     response.status,
     code ?? 'http',
-    message ?? `The server answered ${response.status} ${response.statusText}`.trim(),
+    message ?? `The backend answered ${response.status} ${response.statusText}`.trim(),
     remedy ?? undefined,
     position ?? undefined,
   );
 }
 
-/** Sends a request and hands back the response if it is a success; every other outcome is an ApiError. */
+/** Sends a request and returns a successful response. Throws an ApiError for every other outcome. */
 export async function send(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
@@ -71,8 +71,8 @@ export async function send(path: string, init: RequestInit = {}): Promise<Respon
     throw new ApiError(
       0,
       'unreachable',
-      'The backend can’t be reached.',
-      'Check that pgAnalytics runs, and the network.',
+      'The backend cannot be reached.',
+      'Check that pgAnalytics runs and that the network reaches it.',
     );
   }
   if (!response.ok) throw await toError(response);
@@ -87,7 +87,7 @@ export async function get<Path extends GetPath>(
   return (await response.json()) as AnswerOf<paths[Path]['get']>;
 }
 
-/** The response itself: not every answer is JSON. */
+/** Returns the response itself, since not every response is JSON. */
 export async function post<Path extends PostPath>(
   path: Path,
   body: BodyOf<paths[Path]['post']>,
@@ -101,7 +101,7 @@ export async function post<Path extends PostPath>(
   return send(path, signal ? { ...init, signal } : init);
 }
 
-/** For answers that are JSON. */
+/** `post` for responses that are JSON. */
 export async function postForJson<Path extends PostPath>(
   path: Path,
   body: BodyOf<paths[Path]['post']>,
@@ -110,7 +110,7 @@ export async function postForJson<Path extends PostPath>(
   return (await response.json()) as AnswerOf<paths[Path]['post']>;
 }
 
-/** Replaces what the path names, and answers what holds then. */
+/** Replaces the resource and returns its new state. */
 export async function put<Path extends PathsWith<'put'>>(
   path: Path,
   body: BodyOf<paths[Path]['put']>,
@@ -123,7 +123,7 @@ export async function put<Path extends PathsWith<'put'>>(
   return (await response.json()) as AnswerOf<paths[Path]['put']>;
 }
 
-/** `path` is one of the description's, its last part replaced by what is to go. */
+/** Deletes the resource. `which` replaces the placeholder in `path`. */
 export async function remove(
   path: '/api/v1/users/{name}' | '/api/v1/tokens/{id}' | '/api/v1/collectors/{id}',
   which: string | number,
@@ -131,7 +131,7 @@ export async function remove(
   await send(path.replace(/\{\w+\}$/, encodeURIComponent(String(which))), { method: 'DELETE' });
 }
 
-/** Does something to what the path names, that needs no more words. */
+/** Posts an action that needs no body. `which` replaces the placeholder in `path`. */
 export async function postTo(path: '/api/v1/collectors/{id}/revoke', which: string): Promise<void> {
   const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
   await send(path.replace(/\{\w+\}/, encodeURIComponent(which)), init);

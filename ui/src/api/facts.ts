@@ -1,4 +1,4 @@
-/** The few things that are not SQL: who is signed in, which servers, views and collectors there are. */
+/** Requests that are not SQL: the session, and the lists of servers, views and collectors. */
 import { useQuery } from '@tanstack/react-query';
 import { ApiError, get, post, postForJson, type Schemas } from './client';
 
@@ -10,7 +10,7 @@ export type Collector = Schemas['CollectorInfo'];
 
 export const SESSION_KEY = ['session'];
 
-/** Who is signed in; null is nobody. */
+/** The signed-in user; null if nobody is signed in. */
 export function useSession() {
   return useQuery<User | null>({
     queryKey: SESSION_KEY,

@@ -1,9 +1,9 @@
-/** TanStack Query for all pages: a lost session ends at the sign-in page, errors that will repeat are not retried. */
+/** TanStack Query for all pages. A lost session leads to the sign-in page. Only network and server errors are retried. */
 import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query';
 import { ApiError } from './client';
 import { SESSION_KEY } from './facts';
 
-/** How long an answer that no page shows any more is kept, for Back. */
+/** Cached responses stay this long after their page is left, so that Back is fast. */
 const KEEP_MS = 120_000;
 
 function onError(error: Error): void {

@@ -1,6 +1,5 @@
-/** How long the backend keeps each tier of the history. */
+/** The retention of each tier of the history. */
 import { useQuery } from '@tanstack/react-query';
-import { DAY, shortestKept } from '../range/kept';
 import { get } from './client';
 
 export function useRetention({ enabled = true } = {}) {
@@ -9,10 +8,4 @@ export function useRetention({ enabled = true } = {}) {
     queryFn: ({ signal }) => get('/api/v1/settings/retention', signal),
     enabled,
   });
-}
-
-/** `shortestKept` for a range's start. What is younger than the shortest retention needs no question. */
-export function useShortestKept(from: number, now: number): number {
-  const { data } = useRetention({ enabled: now - from > DAY });
-  return shortestKept(from, now, data?.days);
 }

@@ -1,21 +1,22 @@
-/** A chart's legend: a swatch, a name, the mean (or the value at the cursor). A click isolates, another brings all back. */
+/** A chart's legend: colour, name, and the figure of the range or at the cursor. A click isolates a series, a second click shows all. */
 import { UnstyledButton } from '@mantine/core';
 import type { Ref } from 'react';
 import { formatUnit, type Unit } from '../format/numbers';
 import type { Scheme } from './colors';
-import { mean, type Series } from './stack';
+import { OVERALL_NAMES, type Overall, type Series } from './stack';
 import classes from './TimeChart.module.css';
 
 interface LegendProps {
   ref: Ref<HTMLUListElement>;
   series: Series[];
   unit: Unit;
+  overall: Overall;
   scheme: Scheme;
   isolated: string | null;
   onIsolate: (name: string | null) => void;
 }
 
-export function Legend({ ref, series, unit, scheme, isolated, onIsolate }: LegendProps) {
+export function Legend({ ref, series, unit, overall, scheme, isolated, onIsolate }: LegendProps) {
   const effective = series.some((entry) => entry.name === isolated) ? isolated : null;
   return (
     <ul ref={ref} className={classes.legend}>
@@ -33,11 +34,14 @@ export function Legend({ ref, series, unit, scheme, isolated, onIsolate }: Legen
             <span className={classes.swatch} style={{ background: entry.color[scheme] }} />
             {entry.name}
             <span className={classes.value} data-value>
-              {formatUnit(mean(entry.values), unit)}
+              {formatUnit(entry.overall, unit)}
             </span>
           </UnstyledButton>
         </li>
       ))}
+      <li className={classes.caption} data-caption>
+        {OVERALL_NAMES[overall]}
+      </li>
     </ul>
   );
 }

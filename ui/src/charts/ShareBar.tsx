@@ -1,4 +1,4 @@
-/** A bar cut into wait classes, as long as its share of the largest: the one picture's colours, row by row. */
+/** A bar of one row, divided by wait class. Its length is relative to the largest row. */
 import { useComputedColorScheme } from '@mantine/core';
 import { formatPercent } from '../format/numbers';
 import { waitClass, waitOrder } from './colors';
@@ -6,7 +6,7 @@ import classes from './ShareBar.module.css';
 
 interface ShareBarProps {
   parts: Record<string, number>;
-  /** The value of the longest bar beside it. */
+  /** The total of the longest bar in the list. */
   largest: number;
 }
 

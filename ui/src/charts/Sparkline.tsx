@@ -1,4 +1,4 @@
-/** A word-sized chart for table rows: an SVG path, no axis, its peak said in words. Gaps stay gaps. */
+/** A small chart for table rows: an SVG path without axes. Its label has the peak. Gaps stay gaps. */
 import { useComputedColorScheme } from '@mantine/core';
 import { memo } from 'react';
 import { formatUnit, type Unit } from '../format/numbers';
@@ -25,7 +25,7 @@ export function sparkPaths(
   let area = '';
   let start = -1;
   const close = (end: number) => {
-    // A point without neighbours: a line of no length, drawn as a dot by its round ends.
+    // A point without neighbours is a line of length zero. Its round ends make it a dot.
     if (start >= 0 && end === start) line += `h0`;
     if (start >= 0) area += `L${round(end * step)} ${height}L${round(start * step)} ${height}Z`;
     start = -1;

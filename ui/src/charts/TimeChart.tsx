@@ -1,40 +1,41 @@
 /**
- * The one chart: lines or a stack over time, on uPlot. It has a title, a unit, axes, a legend whose entries isolate a
- * series, a cursor shared with the page's other charts, a tooltip with values, and a brush that sets the page's range.
- * Gaps stay gaps; a chart without data says so.
+ * The chart of all pages: lines or a stack over time, drawn by uPlot. A legend entry isolates its series, the cursor is shared
+ * with the page's other charts, and a brush sets the page's range. Gaps stay gaps, and a chart without data says so.
  */
 import { useComputedColorScheme } from '@mantine/core';
 import { type ReactNode, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import type uPlot from 'uplot';
-import type { Window } from '../api/sql';
 import { formatUnit, type Unit } from '../format/numbers';
+import type { Window } from '../range/bins';
 import { useRange, useZone } from '../range/RangeProvider';
 import { updateLegend, updateTip } from './cursor';
 import { Legend } from './Legend';
 import { buildOptions, type Limit } from './options';
-import { hasData, mean, peak, type Series, stacked, visible } from './stack';
+import { hasData, OVERALL_NAMES, type Overall, peak, type Series, stacked, visible } from './stack';
 import classes from './TimeChart.module.css';
 import { createPlot } from './uplot';
 
 export interface TimeChartProps {
   title: string;
   unit: Unit;
-  /** Said after the title where the unit needs words. */
+  /** Words after the title, such as an explanation of the unit. */
   subtitle?: string | undefined;
   times: number[];
   series: Series[];
   window: Window;
+  /** The kind of the legend's figures. */
+  overall: Overall;
   stack?: boolean;
-  /** A horizontal line with a name: the number of CPUs, a limit. */
+  /** A horizontal line with a name, such as the number of CPUs. */
   limit?: Limit | undefined;
   height?: number;
-  /** The y axis ends here at least. */
+  /** The least upper end of the y axis. */
   atLeast?: number;
-  /** Level of the title in the page's outline. */
+  /** Heading level of the title. */
   level?: 2 | 3;
-  /** The y axis need not start at zero. */
+  /** The y axis can start above zero. */
   floating?: boolean;
-  /** Counts hold to the end of their bin instead of leading to the next. */
+  /** Draws each value as a step over its whole bin. For counts. */
   steps?: boolean;
   action?: ReactNode;
   emptyText?: string | undefined;
@@ -48,6 +49,7 @@ export function TimeChart(props: TimeChartProps) {
     times,
     series,
     window,
+    overall,
     stack = false,
     limit,
     height = 180,
@@ -73,16 +75,16 @@ export function TimeChart(props: TimeChartProps) {
     [times, shown, stack],
   );
 
-  // What the cursor needs while it moves; read through a ref so that new data does not rebuild the plot.
-  const live = useRef({ shown, series, times, unit, zone, bin: window.bin });
-  live.current = { shown, series, times, unit, zone, bin: window.bin };
+  // The cursor reads this through a ref, so that new data does not rebuild the plot.
+  const live = useRef({ shown, series, times, unit, zone, overall });
+  live.current = { shown, series, times, unit, zone, overall };
 
   const handlers = useRef({ brush, back });
   handlers.current = { brush, back };
 
   const shape = shown.map((entry) => `${entry.name}:${entry.color[scheme]}`).join('|');
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the plot is rebuilt when its shape changes; data and size are set below
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a change of shape rebuilds the plot; data and size are set below
   useLayoutEffect(() => {
     const target = canvas.current;
     if (!target || !filled || width === 0) return undefined;
@@ -94,7 +96,7 @@ export function TimeChart(props: TimeChartProps) {
       scheme,
       stack,
       limit,
-      // One series alone is looked at closely: its own scale serves it best.
+      // An isolated series gets its own scale.
       atLeast: shown.length < series.length ? undefined : atLeast,
       floating,
       steps,
@@ -102,8 +104,8 @@ export function TimeChart(props: TimeChartProps) {
       onBrush: (from, to) => handlers.current.brush(from, to),
       onBack: () => handlers.current.back(),
       onCursor: (index, left, over) => {
-        const { shown: drawn, series: all, times: at, unit: u, zone: z } = live.current;
-        updateLegend(legend.current, all, index, u);
+        const { shown: drawn, times: at, unit: u, zone: z } = live.current;
+        updateLegend(legend.current, live.current, index);
         updateTip(
           tip.current,
           { series: drawn, times: at, unit: u, zone: z, scheme, stack },
@@ -137,7 +139,7 @@ export function TimeChart(props: TimeChartProps) {
 
   useLayoutEffect(() => plot.current?.setSize({ width, height }), [width, height]);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a rebuilt plot needs its scale too; a mere update keeps the cursor
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a rebuilt plot needs its data and scale again
   useLayoutEffect(() => {
     const chart = plot.current;
     if (!chart) return;
@@ -150,7 +152,7 @@ export function TimeChart(props: TimeChartProps) {
   const Heading = props.level === 2 ? 'h2' : 'h3';
   const max = peak(series, stack);
   const description = filled
-    ? `${title}: ${series.map((entry) => `${entry.name} ${formatUnit(mean(entry.values), unit)} on average`).join(', ')}; peak ${formatUnit(max, unit)}.`
+    ? `${title}: ${series.map((entry) => `${entry.name} ${formatUnit(entry.overall, unit)}`).join(', ')} (${OVERALL_NAMES[overall]}); peak ${formatUnit(max, unit)}.`
     : `${title}: no data in this range.`;
 
   return (
@@ -171,13 +173,21 @@ export function TimeChart(props: TimeChartProps) {
         )}
       </div>
       {filled ? (
-        <Legend ref={legend} series={series} unit={unit} scheme={scheme} isolated={isolated} onIsolate={setIsolated} />
+        <Legend
+          ref={legend}
+          series={series}
+          unit={unit}
+          overall={overall}
+          scheme={scheme}
+          isolated={isolated}
+          onIsolate={setIsolated}
+        />
       ) : null}
     </div>
   );
 }
 
-/** The element's width, known before the first paint: a chart is never seen empty. */
+/** The element's width, measured before the first paint, so that the first frame has the chart. */
 function useWidth() {
   const ref = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);

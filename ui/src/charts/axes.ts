@@ -1,8 +1,8 @@
-/** Axis labels: times in the reader's zone, values in the chart's unit, binary steps for bytes. */
+/** Axis labels and steps: times in the chosen zone, values in the chart's unit, binary steps for bytes. */
 import { formatUnit, type Unit } from '../format/numbers';
 import { formatClock, formatDay, type Zone } from '../format/time';
 
-/** Labels for time splits: the clock, and the day where a day begins or the splits are days apart. */
+/** Labels of the time axis: the clock, or the day at the start of a day and for steps of days. */
 export function timeLabels(splits: number[], step: number, zone: Zone): string[] {
   let lastDay = '';
   return splits.map((t, i) => {
@@ -26,7 +26,7 @@ const DECIMAL_STEPS = [1, 2, 2.5, 5].flatMap((m) => Array.from({ length: 22 }, (
 const BINARY_STEPS = Array.from({ length: 52 }, (_, e) => 2 ** e);
 const COUNT_STEPS = DECIMAL_STEPS.filter((step) => step >= 1 && Number.isInteger(step));
 
-/** Quarters of a percent would need two digits after the point. */
+/** Without 2.5, since quarters of a percent need two decimal places. */
 const PERCENT_STEPS = [1, 2, 5].flatMap((m) => Array.from({ length: 8 }, (_, e) => m * 10 ** (e - 6)));
 
 const STEPS: Partial<Record<Unit, number[]>> = {
@@ -36,7 +36,7 @@ const STEPS: Partial<Record<Unit, number[]>> = {
   percent: PERCENT_STEPS,
 };
 
-/** The steps an axis may use, ascending. */
+/** The allowed steps of a value axis, ascending. */
 export function valueSteps(unit: Unit): number[] {
   return [...(STEPS[unit] ?? DECIMAL_STEPS)].sort((a, b) => a - b);
 }

@@ -15,17 +15,17 @@ const contrast = (a: string, b: string) => {
 };
 
 describe('wait classes', () => {
-  it.each(['light', 'dark'] as Scheme[])('green and red differ in lightness too (%s)', (scheme) => {
+  it.each(['light', 'dark'] as Scheme[])('green and red differ in lightness (%s)', (scheme) => {
     expect(contrast(waitClass('CPU').color[scheme], waitClass('Lock').color[scheme])).toBeGreaterThan(1.4);
   });
 
-  it('have one colour each', () => {
+  it('have different colours', () => {
     for (const scheme of ['light', 'dark'] as Scheme[]) {
       expect(new Set(WAIT_CLASSES.map((entry) => entry.color[scheme])).size).toBe(WAIT_CLASSES.length);
     }
   });
 
-  it('stack CPU first and the unknown last', () => {
+  it('stack with CPU first and unknown classes last', () => {
     expect(waitOrder('CPU')).toBe(0);
     expect(waitOrder('InjectionPoint')).toBe(WAIT_CLASSES.length);
   });

@@ -1,6 +1,6 @@
 /**
- * Every colour that carries meaning, light and dark. Wait classes keep one colour on every page; beside the hue they
- * differ in lightness and always stack in this order, so a reader who can't tell red from green still can tell them apart.
+ * All colours with a meaning, for the light and the dark scheme. A wait class has the same colour on every page. Wait classes
+ * also differ in lightness and always stack in this order, for users who cannot tell red from green.
  */
 
 export type Scheme = 'light' | 'dark';
@@ -37,7 +37,7 @@ export function waitOrder(name: string): number {
   return i < 0 ? WAIT_CLASSES.length : i;
 }
 
-/** For series that are no wait class; neighbours differ in lightness as well as in hue. */
+/** Colours of series other than wait classes. Neighbours differ in lightness and in hue. */
 const SERIES: readonly Color[] = [
   { light: '#2f6690', dark: '#6ea8d4' },
   { light: '#e08a1e', dark: '#f0ab57' },
@@ -53,12 +53,12 @@ export function seriesColor(index: number): Color {
   return SERIES[index % SERIES.length] as Color;
 }
 
-/** What is bad in itself (rollbacks, errors, down), what is a warning, what is well. */
+/** Bad (rollbacks, errors, down), warning, and good. */
 export const BAD: Color = { light: '#c22f45', dark: '#ef6a7d' };
 export const WARNING: Color = { light: '#b26a00', dark: '#f0b04a' };
 export const GOOD: Color = { light: '#2f9e5f', dark: '#3fb673' };
 
-/** Lines and letters on a chart. */
+/** Lines and text on a chart. */
 export const AXIS: Color = { light: '#5f6b77', dark: '#98a3af' };
 export const GRID: Color = { light: '#e9ecef', dark: '#262c33' };
 export const LIMIT: Color = { light: '#1a2027', dark: '#e9ecef' };

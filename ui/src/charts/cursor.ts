@@ -1,17 +1,23 @@
-/** What follows the cursor: the legend's values and the tooltip. Plain DOM, since it runs on each movement of the mouse. */
+/** The legend's values and the tooltip at the cursor. Plain DOM, since this runs on every mouse move. */
 import { exactNumber, formatUnit, UNIT_NAMES, type Unit } from '../format/numbers';
 import { formatMoment, type Zone } from '../format/time';
 import type { Scheme } from './colors';
-import { mean, type Series } from './stack';
+import { OVERALL_NAMES, type Overall, type Series } from './stack';
 
-/** Writes the values at the cursor into the legend, or the means where there is no cursor. */
-export function updateLegend(list: HTMLUListElement | null, series: Series[], index: number | null, unit: Unit): void {
+/** Writes the values at the cursor into the legend; without a cursor, the figures of the range. The caption names which. */
+export function updateLegend(
+  list: HTMLUListElement | null,
+  { series, unit, overall }: { series: Series[]; unit: Unit; overall: Overall },
+  index: number | null,
+): void {
   if (!list) return;
+  const caption = list.querySelector<HTMLElement>('[data-caption]');
+  if (caption) caption.textContent = index === null ? OVERALL_NAMES[overall] : 'at the cursor';
   const cells = list.querySelectorAll<HTMLElement>('[data-value]');
   series.forEach((entry, i) => {
     const cell = cells[i];
     if (!cell) return;
-    const value = index === null ? mean(entry.values) : (entry.values[index] ?? null);
+    const value = index === null ? entry.overall : (entry.values[index] ?? null);
     cell.textContent = formatUnit(value, unit);
   });
 }
@@ -28,7 +34,7 @@ interface Drawn {
 /** Distance between the cursor and the tooltip, in px. */
 const APART = 20;
 
-/** Series that are named in the tooltip even where they are zero; of more, only those that are not. */
+/** Up to this many series, the tooltip lists all of them; above it, only those that are not zero. */
 const ALWAYS_NAMED = 4;
 
 export function updateTip(
@@ -50,7 +56,7 @@ export function updateTip(
   if (known.length === 0) {
     tip.append(row('no data', '', null));
   } else {
-    // In the order of the stack, top first.
+    // In the order of the stack, the top series first.
     for (let i = series.length - 1; i >= 0; i -= 1) {
       const entry = series[i];
       const value = values[i] ?? null;
@@ -96,7 +102,7 @@ function row(name: string, value: string, color: string | null): HTMLElement {
   return line;
 }
 
-/** Beside the cursor, on the side with more room. */
+/** Places the tooltip beside the cursor, on the side with more space. */
 function place(tip: HTMLElement, left: number): void {
   const plot = tip.parentElement?.querySelector<HTMLElement>('.u-over');
   const width = tip.parentElement?.clientWidth ?? 0;

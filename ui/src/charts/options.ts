@@ -1,4 +1,4 @@
-/** What uPlot is told: axes, series, the brush, the shared cursor, the limit line. */
+/** The options of uPlot: axes, series, brush, shared cursor, limit line. */
 import type uPlot from 'uplot';
 import type { Unit } from '../format/numbers';
 import type { Zone } from '../format/time';
@@ -30,13 +30,13 @@ interface Input {
   onCursor: (index: number | null, left: number, over: boolean) => void;
 }
 
-/** From this height on, axis labels stand further apart. */
+/** Above this height in px, axis labels have more distance. */
 const TALL = 200;
 
-/** All charts of a page share their cursor under this name. */
+/** The name of the cursor that all charts of a page share. */
 const SYNC = 'page';
 
-/** A limit far above the data would flatten it: it is drawn only up to this many times the data's peak. */
+/** A limit above this many times the data's peak is not drawn, since it would flatten the data. */
 const LIMIT_REACH = 3;
 
 const FONT = '11px "Inter Variable", system-ui, sans-serif';
@@ -53,7 +53,7 @@ export function buildOptions(input: Input): uPlot.Options {
       y: false,
       points: { show: !stack, size: 6 },
       drag: { x: true, y: false, setScale: false },
-      // Synced charts follow the cursor, not the brush: the range itself is shared.
+      // Charts share the cursor. They do not share the brush, since the brush sets the range of all charts.
       sync: { key: SYNC, setSeries: false, filters: { pub: follows, sub: follows } },
       bind: {
         dblclick: () => () => {
@@ -110,10 +110,10 @@ export function buildOptions(input: Input): uPlot.Options {
   };
 }
 
-/** A ratio's axis spans two points at least: noise in the last digits should look like noise. */
+/** The axis of a ratio spans at least two percentage points, so that noise looks small. */
 const LEAST_SPAN = 0.02;
 
-/** Around the data with some air; a share never reaches beyond all. */
+/** The data's range with a margin; a share never goes above 100 %. */
 function floatingRange(min: number | null, max: number | null, unit: Unit): [number, number] {
   if (min === null || max === null) return [0, 1];
   const air = Math.max((max - min) * 0.15, unit === 'percent' ? (LEAST_SPAN - (max - min)) / 2 : Math.abs(max) * 0.01);
@@ -129,7 +129,7 @@ function line(entry: Series, scheme: Scheme, stack: boolean, steps: boolean): uP
   return {
     label: entry.name,
     stroke: color,
-    // A layer of no height must not show, so a stack has no outlines.
+    // A stack has no outlines, so that a layer of zero height is invisible.
     width: stack ? 0 : 1.5,
     ...(steps ? { paths: steppedPaths() } : {}),
     ...(stack
@@ -138,7 +138,7 @@ function line(entry: Series, scheme: Scheme, stack: boolean, steps: boolean): uP
   };
 }
 
-/** Which points are drawn where the line is dense: those without a neighbour, which no line would show. */
+/** Points that are drawn as dots on a dense line: those without a neighbour, which have no line. */
 function lonely(u: uPlot, s: number, show: boolean): number[] | null {
   if (show) return null;
   const values = u.data[s] ?? [];
@@ -149,7 +149,7 @@ function lonely(u: uPlot, s: number, show: boolean): number[] | null {
   return alone;
 }
 
-/** As wide as the longest label. */
+/** The width of the longest label. */
 function labelWidth(_u: uPlot, values: string[] | null): number {
   const longest = Math.max(0, ...(values ?? []).map((value) => value.length));
   return Math.max(34, longest * 6.2 + 12);
@@ -174,7 +174,7 @@ function drawLimit(u: uPlot, limit: Limit, scheme: Scheme): void {
   ctx.lineTo(bbox.left + bbox.width, y);
   ctx.stroke();
   ctx.font = `500 ${11 * ratio}px "Inter Variable", system-ui, sans-serif`;
-  // A plate below the letters: they must read on any colour of the stack.
+  // A background for the text, so that it is readable on every colour of the stack.
   const width = ctx.measureText(limit.name).width + 10 * ratio;
   ctx.fillStyle = PLATE[scheme];
   ctx.fillRect(bbox.left + bbox.width - width, y - 17 * ratio, width, 16 * ratio);
@@ -185,7 +185,7 @@ function drawLimit(u: uPlot, limit: Limit, scheme: Scheme): void {
   ctx.restore();
 }
 
-/** A date whose local fields read as UTC: uPlot finds its splits on them. */
+/** A date whose local fields have the UTC values, since uPlot places its ticks by local fields. */
 function asUtc(ts: number): Date {
   const date = new Date(ts * 1000);
   return new Date(ts * 1000 + date.getTimezoneOffset() * 60_000);

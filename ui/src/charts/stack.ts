@@ -1,23 +1,38 @@
-/** Series of a chart as data, and how they stack. Pure, so that gaps and isolation are tested without a canvas. */
+/** The series of a chart as data, and their stack. Pure, so that tests need no canvas. */
 import type { Color } from './colors';
 
 export interface Series {
-  /** Shown in legend and tooltip; unique within the chart. */
+  /** The name in legend and tooltip, unique within the chart. */
   name: string;
   color: Color;
-  /** One value a time; null is a gap. */
+  /** One value per time; null is a gap. */
   values: (number | null)[];
-  /** Said in the tooltip and the legend's hover. */
+  /**
+   * The legend's figure for the whole range; null if unknown. A mean is a sum divided by a sum. It is never the mean of `values`,
+   * since bins differ in their number of calls, blocks or covered seconds.
+   */
+  overall: number | null;
+  /** The explanation on the legend's hover. */
   help?: string;
 }
 
-/** Which series are drawn: all, or the one that was clicked. An isolated name that is gone isolates nothing. */
+/** The kinds of `overall`, as the legend names them. */
+export const OVERALL_NAMES = {
+  mean: 'mean of the range',
+  total: 'total of the range',
+  highest: 'highest of the range',
+  newest: 'newest',
+} as const;
+
+export type Overall = keyof typeof OVERALL_NAMES;
+
+/** The drawn series: the isolated one, or all. A name without a series isolates nothing. */
 export function visible(series: Series[], isolated: string | null): Series[] {
   const chosen = series.filter((entry) => entry.name === isolated);
   return chosen.length > 0 ? chosen : series;
 }
 
-/** Running sums from the first series up. A time with no value in any series is a gap; a missing one counts nothing. */
+/** Running sums from the first series up. A time without any value is a gap. A single missing value counts as zero. */
 export function stacked(series: Series[]): (number | null)[][] {
   const length = series[0]?.values.length ?? 0;
   const sums: (number | null)[][] = series.map(() => new Array<number | null>(length).fill(null));
@@ -33,23 +48,17 @@ export function stacked(series: Series[]): (number | null)[][] {
   return sums;
 }
 
-/** Whether there is anything to draw at all. */
+/** Whether any series has a value. */
 export function hasData(series: Series[]): boolean {
   return series.some((entry) => entry.values.some((value) => value !== null));
 }
 
-export function mean(values: (number | null)[]): number | null {
-  let sum = 0;
-  let count = 0;
-  for (const value of values) {
-    if (value === null) continue;
-    sum += value;
-    count += 1;
-  }
-  return count > 0 ? sum / count : null;
+/** The newest value of a line; null without values. */
+export function newest(values: (number | null)[]): number | null {
+  return values.findLast((value) => value !== null) ?? null;
 }
 
-/** The largest value or stacked sum, for the chart's description. */
+/** The largest value, or the largest stacked sum. Used in the chart's description. */
 export function peak(series: Series[], isStacked: boolean): number | null {
   const rows = isStacked ? stacked(series).slice(-1) : series.map((entry) => entry.values);
   let max: number | null = null;

@@ -1,11 +1,11 @@
-/** uPlot itself, with its style sheet, in one place. */
+/** uPlot with its style sheet. No other file creates a plot. */
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 
-/** Each value holds to the end of its bin: for things that are counted. */
+/** Paths that draw each value as a step over its whole bin. For counts. */
 export function steppedPaths(): uPlot.Series.PathBuilder {
   const build = uPlot.paths.stepped?.({ align: 1 });
-  if (!build) throw new Error('uPlot was built without stepped paths');
+  if (!build) throw new Error('This build of uPlot has no stepped paths');
   return build;
 }
 

@@ -59,9 +59,9 @@ describe('numbers', () => {
   ])('%d after %d reads %s', (now, before, text) => expect(formatChange(now, before)).toBe(text));
 
   it('rates carry their unit', () => expect(formatRate(12_300)).toBe('12.3 k/s'));
-  it('long times show two units', () => expect(formatLong(90_061)).toBe('1 d 1 h'));
+  it('long durations show two units', () => expect(formatLong(90_061)).toBe('1 d 1 h'));
 
-  it('tells nothing from zero', () => {
+  it('no value differs from zero', () => {
     for (const format of [formatBytes, formatCount, formatMs, formatPercent, formatRate, formatLong]) {
       expect(format(null)).toBe(NOTHING);
       expect(format(Number.NaN)).toBe(NOTHING);
@@ -70,5 +70,5 @@ describe('numbers', () => {
     expect(exact(null)).toBe('no data');
   });
 
-  it('the hover has every digit', () => expect(exact(1_234_567_890_123, 'bytes')).toBe('1,234,567,890,123 bytes'));
+  it('the exact value has all digits', () => expect(exact(1_234_567_890_123, 'bytes')).toBe('1,234,567,890,123 bytes'));
 });

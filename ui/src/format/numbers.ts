@@ -1,6 +1,5 @@
 /**
- * Numbers as a person reads them, in one place: three significant digits, a unit, nothing for nothing.
- * `exact` is the same value with every digit, for the hover.
+ * Numbers as text: three significant digits with a unit, and a dash without a value. `exact` has all digits, for the hover.
  */
 
 export type Unit =
@@ -14,7 +13,7 @@ export type Unit =
   | 'percent'
   | 'xids';
 
-/** Shown where there is no value; never confused with zero. */
+/** The text for no value, distinct from zero. */
 export const NOTHING = '–';
 
 type Maybe = number | null | undefined;
@@ -55,7 +54,7 @@ export function formatRate(value: Maybe): string {
   return `${text}/s`;
 }
 
-/** Sizes in powers of 1,024, named as PostgreSQL names them (pg_size_pretty). */
+/** Sizes in powers of 1,024 with the unit names of pg_size_pretty. */
 export function formatBytes(value: Maybe): string {
   return isNumber(value) ? scaled(value, 1024, BYTES) : NOTHING;
 }
@@ -72,7 +71,7 @@ export function formatMs(value: Maybe): string {
   return formatLong(seconds);
 }
 
-/** A stretch of time in seconds, in its two largest units: `3 h 12 min`. */
+/** A duration in seconds, in its two largest units: `3 h 12 min`. */
 export function formatLong(seconds: Maybe): string {
   if (!isNumber(seconds)) return NOTHING;
   if (Math.abs(seconds) < 60) return `${digits(seconds)} s`;
@@ -94,7 +93,7 @@ export function formatLong(seconds: Maybe): string {
   return (seconds < 0 ? '−' : '') + words.join(' ');
 }
 
-/** A share given as 0…1. Close to all is not all: 99.996 % never reads 100 %. */
+/** A share between 0 and 1 as a percentage. Only 1 is 100 %; 0.99996 is 99.99 %. */
 export function formatPercent(value: Maybe): string {
   if (!isNumber(value)) return NOTHING;
   const percent = value * 100;
@@ -102,7 +101,7 @@ export function formatPercent(value: Maybe): string {
   return `${digits(Math.abs(percent) >= 10 ? Math.round(percent * 10) / 10 : percent)} %`;
 }
 
-/** A change against before, as a factor when large: `+12 %`, `×3.4`, `new`. */
+/** The change between two values: `+12 %`, from a doubling on `×3.4`, and `new` if the earlier value is zero. */
 export function formatChange(now: Maybe, before: Maybe): string {
   if (!isNumber(now)) return NOTHING;
   if (!isNumber(before)) return NOTHING;
@@ -130,7 +129,7 @@ export function formatUnit(value: Maybe, unit: Unit): string {
   }
 }
 
-/** Units in words, for where a number stands apart from its unit. */
+/** Units in words, shown apart from the number. */
 export const UNIT_NAMES: Record<Unit, string> = {
   count: '',
   number: '',
@@ -145,10 +144,10 @@ export const UNIT_NAMES: Record<Unit, string> = {
 
 const EXACT = new Intl.NumberFormat('en', { maximumFractionDigits: 6 });
 
-/** Digits that a measurement deserves: more would claim what sampling cannot know. */
+/** Significant digits of the exact value. Sampling is not more exact than this. */
 const EXACT_DIGITS = 6;
 
-/** The number alone, in the unit that UNIT_NAMES says; a share as a percentage. */
+/** The number without its unit from UNIT_NAMES; a share as a percentage. */
 export function exactNumber(value: Maybe, unit: Unit = 'count'): string {
   if (!isNumber(value)) return 'no data';
   const rounded = Number.isInteger(value) ? value : Number(value.toPrecision(EXACT_DIGITS));
@@ -156,7 +155,7 @@ export function exactNumber(value: Maybe, unit: Unit = 'count'): string {
   return EXACT.format(rounded);
 }
 
-/** Every digit that means something, grouped, with the unit's full name. */
+/** All significant digits, grouped, with the unit in words. */
 export function exact(value: Maybe, unit: Unit = 'count'): string {
   return isNumber(value) ? `${exactNumber(value, unit)} ${UNIT_NAMES[unit]}`.trim() : 'no data';
 }

@@ -1,4 +1,4 @@
-/** Times in the zone the reader chose. 24 hours, ISO order: what logs use too. */
+/** Times as text in the chosen zone, with 24 hours and in ISO order, as in log files. */
 
 export type Zone = 'local' | 'utc';
 
@@ -47,7 +47,7 @@ export function formatDay(epoch: number, zone: Zone): string {
   return formatter(zone, { day: 'numeric', month: 'short' }).format(epoch * 1000);
 }
 
-/** Two moments, the day named once: `23 Nov 14:00 – 15:00`. */
+/** Two moments, with the day once if it is the same: `23 Nov 14:00 – 15:00`. */
 export function formatSpan(from: number, to: number, zone: Zone): string {
   const seconds = to - from < 600;
   const sameDay = formatDay(from, zone) === formatDay(to, zone);
@@ -62,7 +62,7 @@ export function parseTime(text: string | null | undefined): number | null {
   return Number.isFinite(ms) ? ms / 1000 : null;
 }
 
-/** How long ago, in one unit: `4 s ago`, `3 h ago`. */
+/** The time since a moment, in one unit: `4 s ago`, `3 h ago`. */
 export function formatAgo(epoch: number | null, now: number): string {
   if (epoch === null) return 'never';
   const seconds = Math.max(0, now - epoch);

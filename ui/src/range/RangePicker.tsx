@@ -1,4 +1,4 @@
-/** The range control in the header: presets, an absolute range, the zone; beside it the refresh button and its interval. */
+/** The range control in the header: presets, absolute range, time zone, refresh button and refresh interval. */
 import {
   ActionIcon,
   Button,
@@ -94,7 +94,7 @@ export function RangePicker() {
               ]}
             />
             <Text size="xs" c="dimmed">
-              Drag over any chart to zoom in; double-click to go back.
+              Drag over a chart to zoom in. Double-click to go back.
             </Text>
           </Stack>
         </Popover.Dropdown>
@@ -111,7 +111,7 @@ function AbsoluteRange({ zone, onDone }: { zone: Zone; onDone: () => void }) {
   const a = parseLocal(start, zone);
   const b = parseLocal(end, zone);
   const wrong =
-    a === null || b === null ? 'Write times as 2025-11-23 14:05' : b <= a ? 'The end is not after the start' : null;
+    a === null || b === null ? 'Write times like 2025-11-23 14:05' : b <= a ? 'The end must be after the start' : null;
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -139,7 +139,7 @@ function AbsoluteRange({ zone, onDone }: { zone: Zone; onDone: () => void }) {
   );
 }
 
-/** `2025-11-23 14:05[:09]` in the zone, as epoch seconds. */
+/** Parses `2025-11-23 14:05[:09]` in the zone. Returns epoch seconds. */
 export function parseLocal(text: string, zone: Zone): number | null {
   const match = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}(?::\d{2})?)$/.exec(text.trim());
   const ms = match ? Date.parse(`${match[1]}T${match[2]}${zone === 'utc' ? 'Z' : ''}`) : Number.NaN;

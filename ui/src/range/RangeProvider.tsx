@@ -1,7 +1,7 @@
 /**
- * The one time range of all pages: it lives in the URL, is resolved against the moment of the last refresh, and can be
- * brushed, stepped back from, and refreshed on a timer. Zone and refresh interval belong to the reader, so they are kept
- * in local storage.
+ * The time range of all pages. The range is in the URL and ends at the moment of the last refresh unless it is absolute. A
+ * brush on a chart zooms, Back returns, and a timer refreshes. The zone and the refresh interval are settings of the user, so
+ * local storage holds them.
  */
 import { useLocalStorage } from '@mantine/hooks';
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from 'react';
@@ -16,7 +16,7 @@ interface RangeState {
   /** The moment of the last refresh, epoch seconds. */
   now: number;
   setRange: (range: Range) => void;
-  /** Zooms to a part of a chart; `back` returns from it. */
+  /** Zooms to a part of a chart. `back` returns to the range before. */
   brush: (from: number, to: number) => void;
   back: () => void;
   refresh: () => void;
@@ -24,12 +24,12 @@ interface RangeState {
 
 const Context = createContext<RangeState | null>(null);
 
-/** Moments are rounded down to this, so that two queries of one refresh ask for the same window and share the cache. */
+/** Moments are rounded down to this many seconds, so that queries of one refresh have the same window and share the cache. */
 const NOW_STEP = 5;
 
 const readNow = () => Math.floor(Date.now() / 1000 / NOW_STEP) * NOW_STEP;
 
-/** Ranges that were brushed away, newest last. Kept for the life of the page, over navigation. */
+/** Ranges before each brush, the newest last. They survive navigation, but not a reload. */
 const earlier: Range[] = [];
 
 export function RangeProvider({ children }: { children: ReactNode }) {
@@ -38,7 +38,7 @@ export function RangeProvider({ children }: { children: ReactNode }) {
   const [interval] = useRefreshInterval();
 
   const rangeText = `${search.get('range')}|${search.get('from')}|${search.get('to')}`;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the text is what the range depends on; other parameters are not
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the range depends on this text only, not on other parameters
   const range = useMemo(() => readRange(search), [rangeText]);
   const { from, to } = resolveRange(range, now);
 
@@ -94,7 +94,7 @@ export function useRange(): RangeState {
   return state;
 }
 
-/** Local time or UTC, everywhere. */
+/** The time zone of all displayed times: local time or UTC. */
 export function useZone(): [Zone, (zone: Zone) => void] {
   const [zone, setZone] = useLocalStorage<Zone>({
     key: 'pganalytics-zone',
@@ -106,7 +106,7 @@ export function useZone(): [Zone, (zone: Zone) => void] {
 
 export const REFRESH_CHOICES = [0, 10, 30, 60, 300] as const;
 
-/** Seconds between refreshes; 0 is off. */
+/** Seconds between refreshes; 0 means no automatic refresh. */
 export function useRefreshInterval(): [number, (seconds: number) => void] {
   const [seconds, setSeconds] = useLocalStorage<number>({
     key: 'pganalytics-refresh',

@@ -1,10 +1,17 @@
-/** Bins: how a range is cut so that a chart has enough points and no more. */
-import type { Window } from '../api/sql';
+/** Bins: the equal parts of a range. Each bin is one point of a chart. */
 
-/** Points a chart holds at most: more than a screen can tell apart costs time and shows nothing. */
+/** A range in epoch seconds, and the length of the bins that divide the range. */
+export interface Window {
+  from: number;
+  to: number;
+  /** Seconds. */
+  bin: number;
+}
+
+/** The most points of a chart. More points cost time and are not visible. */
 export const MAX_POINTS = 300;
 
-/** Whole divisors of a day, and each from a minute on a multiple of the usual intervals (10 s, 30 s, 60 s). */
+/** Bin lengths: divisors and multiples of a day. From one minute on, each is a multiple of 10 s, 30 s and 60 s. */
 const STEPS = [10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800];
 
 /** The shortest bin that keeps the range within `points` and holds at least one snapshot. */

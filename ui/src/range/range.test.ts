@@ -20,13 +20,13 @@ describe('readRange', () => {
       to: 1_735_693_200,
     }));
   it.each(['', 'range=', 'range=0h', 'range=xx', 'from=a&to=b', 'from=2025-01-02T00:00:00Z&to=2025-01-01T00:00:00Z'])(
-    'falls back to the default on %j',
+    'uses the default for %j',
     (text) => expect(read(text)).toEqual(DEFAULT_RANGE),
   );
 });
 
 describe('writeRange', () => {
-  it('round-trips and keeps what is not its own', () => {
+  it('round-trips and keeps other parameters', () => {
     const search = writeRange(new URLSearchParams('server=a&range=1h'), { kind: 'absolute', from: 1000, to: 2000 });
     expect(search.get('server')).toBe('a');
     expect(search.has('range')).toBe(false);
@@ -41,7 +41,7 @@ describe('durations', () => {
 });
 
 describe('zoomOut', () => {
-  it('doubles, and never reaches beyond now', () => {
+  it('doubles the range, but never beyond now', () => {
     const wider = resolveRange(zoomOut({ kind: 'absolute', from: 800, to: 1000 }, 1000), 1000);
     expect(wider).toEqual({ from: 600, to: 1000 });
   });

@@ -1,11 +1,11 @@
-/** The time range, as the URL spells it: `range=1h` (up to now) or `from=…&to=…` (absolute, UTC). */
+/** The time range in the URL: `range=1h` (until now) or `from=…&to=…` (absolute, UTC). */
 
 export type Range = { kind: 'relative'; seconds: number } | { kind: 'absolute'; from: number; to: number };
 
 export const PRESETS = ['15m', '1h', '3h', '6h', '12h', '24h', '2d', '7d', '30d'] as const;
 export const DEFAULT_RANGE: Range = { kind: 'relative', seconds: 3600 };
 
-/** A brush shorter than this is a click that slipped. */
+/** The shortest range that a brush on a chart can set. */
 export const SHORTEST_SECONDS = 60;
 
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
@@ -35,7 +35,7 @@ export function readRange(search: URLSearchParams): Range {
   return seconds ? { kind: 'relative', seconds } : DEFAULT_RANGE;
 }
 
-/** Writes the range into search parameters, leaving the others as they are. */
+/** Writes the range into search parameters and keeps all other parameters. */
 export function writeRange(search: URLSearchParams, range: Range): URLSearchParams {
   const next = new URLSearchParams(search);
   for (const key of ['range', 'from', 'to']) next.delete(key);
@@ -52,12 +52,12 @@ function isoSeconds(epoch: number): string {
   return new Date(epoch * 1000).toISOString().replace('.000Z', 'Z');
 }
 
-/** The range as two moments. `now` is the moment of the last refresh, so that all of a page agrees. */
+/** The range as two moments. `now` is the moment of the last refresh, so that all parts of a page show the same range. */
 export function resolveRange(range: Range, now: number): { from: number; to: number } {
   return range.kind === 'absolute' ? { from: range.from, to: range.to } : { from: now - range.seconds, to: now };
 }
 
-/** Twice as long around the same middle, for a step back where there is no earlier range; never beyond now. */
+/** A range twice as long around the same middle, but never beyond now. Used by Back if no earlier range is known. */
 export function zoomOut(range: Range, now: number): Range {
   const { from, to } = resolveRange(range, now);
   const length = to - from;

@@ -1,10 +1,10 @@
-/** Lets the signed-in through; the others sign in first and come back to the same place. */
+/** Shows the pages to signed-in users. Others sign in first and then return to the same address. */
 import { Center } from '@mantine/core';
 import { Navigate, useLocation } from 'react-router';
 import { useSession } from '../api/facts';
+import { ErrorBox } from '../layout/States';
 import { RangeProvider } from '../range/RangeProvider';
 import { Shell } from './Shell';
-import { ErrorBox } from './States';
 
 export function AuthGate() {
   const session = useSession();

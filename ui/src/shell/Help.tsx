@@ -1,4 +1,4 @@
-/** The list of keys and gestures. */
+/** The help dialog: keys and gestures. */
 import { Kbd, Modal, Table, Text } from '@mantine/core';
 import { Fragment } from 'react';
 import { NAV } from './nav';
@@ -12,7 +12,7 @@ const GENERAL: [string[], string][] = [
 const GESTURES: [string, string][] = [
   ['Drag over a chart', 'Zoom the page to that range'],
   ['Double-click a chart', 'Back to the range before'],
-  ['Click a legend entry', 'Show only that series; again for all'],
+  ['Click a legend entry', 'Show only that series; click again to show all'],
 ];
 
 export function Help({ opened, onClose }: { opened: boolean; onClose: () => void }) {

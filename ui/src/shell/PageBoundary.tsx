@@ -1,13 +1,13 @@
-/** Keeps a page that fails from taking the frame with it. */
+/** Catches errors of a page, so that the frame stays usable. */
 import { Component, type ReactNode } from 'react';
-import { ErrorBox } from './States';
+import { ErrorBox } from '../layout/States';
 
 interface State {
   error: Error | null;
 }
 
 interface Props {
-  /** The page that is shown; another one gets a fresh try. */
+  /** The current page. A change of page clears the error. */
   place: string;
   children: ReactNode;
 }
@@ -26,11 +26,11 @@ export class PageBoundary extends Component<Props, State> {
   override render(): ReactNode {
     const { error } = this.state;
     if (!error) return this.props.children;
-    // A chunk that is gone means that a newer version was installed while this page was open.
+    // A missing chunk means that pgAnalytics was updated while this page was open.
     const stale = /dynamically imported module|Importing a module script failed/i.test(error.message);
     return (
       <ErrorBox
-        what={stale ? 'load this page: pgAnalytics was updated' : 'show this page'}
+        what={stale ? 'load this page, because pgAnalytics was updated' : 'show this page'}
         error={error}
         retry={() => (stale ? window.location.reload() : this.setState({ error: null }))}
       />

@@ -1,14 +1,9 @@
-/** Chooses the server the page is about. It is in the URL; without one, the first by name is taken. */
+/** The server selection in the header. The server is in the URL; without one, the first server by name is used. */
 import { Select } from '@mantine/core';
 import { useEffect } from 'react';
 import { useSearchParams } from 'react-router';
 import { useServers } from '../api/facts';
 import classes from './ServerPicker.module.css';
-
-export function useServer(): string {
-  const [search] = useSearchParams();
-  return search.get('server') ?? '';
-}
 
 export function ServerPicker() {
   const [search, setSearch] = useSearchParams();

@@ -1,4 +1,4 @@
-/** The frame of every page: header with server and range, sidebar from nav.ts, a skip link, the keys. */
+/** The frame of every page: header with server and range, sidebar from nav.ts, skip link, keyboard shortcuts. */
 import {
   ActionIcon,
   AppShell,
@@ -15,11 +15,11 @@ import { IconDeviceDesktop, IconKeyboard, IconLogout, IconMoon, IconSun, IconUse
 import { useIsFetching, useQueryClient } from '@tanstack/react-query';
 import { Suspense, useCallback } from 'react';
 import { Link, Outlet, useLocation } from 'react-router';
+import { usePageHref } from '../address/links';
 import { SESSION_KEY, signOut, useSession } from '../api/facts';
 import { RangePicker } from '../range/RangePicker';
 import { Help } from './Help';
 import { useKeyboard } from './keyboard';
-import { usePageHref } from './links';
 import { NAV, navEntry } from './nav';
 import { PageBoundary } from './PageBoundary';
 import { ServerPicker } from './ServerPicker';
@@ -51,7 +51,7 @@ export function Shell() {
             component={Link}
             to={href('fleet')}
             className={classes.brand}
-            aria-label="pgAnalytics, to the fleet"
+            aria-label="pgAnalytics: go to the fleet"
           >
             <img src="./favicon.svg" alt="" width={22} height={22} />
             <span className={classes.word}>pgAnalytics</span>
@@ -91,7 +91,7 @@ export function Shell() {
   );
 }
 
-/** A hairline while anything is fetched: content that is there is never covered. */
+/** A thin line at the top while data loads. It covers no content. */
 function Progress() {
   const busy = useIsFetching({ queryKey: ['sql'] }) > 0;
   return <div className={classes.progress} data-busy={busy || undefined} aria-hidden />;
@@ -109,7 +109,7 @@ function UserMenu({ onHelp }: { onHelp: () => void }) {
   return (
     <Menu position="bottom-end" shadow="md" width={210}>
       <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" size={34} aria-label="You, the theme and help">
+        <ActionIcon variant="subtle" color="gray" size={34} aria-label="Account, theme and help">
           <IconUserCircle size={21} stroke={1.6} />
         </ActionIcon>
       </Menu.Target>
@@ -123,7 +123,7 @@ function UserMenu({ onHelp }: { onHelp: () => void }) {
         <Menu.Label>Theme</Menu.Label>
         {(
           [
-            ['auto', 'As the system', IconDeviceDesktop],
+            ['auto', 'Same as system', IconDeviceDesktop],
             ['light', 'Light', IconSun],
             ['dark', 'Dark', IconMoon],
           ] as const

@@ -1,10 +1,10 @@
-/** Keys for all pages: `/` goes to the page's search, `g` and a letter to a page, `?` to the list of keys. */
+/** Keyboard shortcuts of all pages: `/` focuses the search, `g` and a letter open a page, `?` opens the help. */
 import { useEffect, useRef } from 'react';
 import { useNavigate } from 'react-router';
-import { usePageHref } from './links';
+import { usePageHref } from '../address/links';
 import { NAV } from './nav';
 
-/** How long `g` waits for its letter. */
+/** The time that `g` waits for its letter. */
 const SEQUENCE_MS = 1200;
 
 function isTyping(target: EventTarget | null): boolean {

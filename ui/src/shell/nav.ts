@@ -1,4 +1,4 @@
-/** Navigation as data: what the sidebar shows, in order, with its keys. Pages are added here and in routes.tsx. */
+/** The sidebar as data: entries in order, with their keys. A new page needs an entry here and in routes.tsx. */
 import {
   IconActivity,
   IconApi,
@@ -14,14 +14,14 @@ import {
 export interface NavEntry {
   path: string;
   label: string;
-  /** Pressed after `g`. */
+  /** The key after `g`. */
   key: string;
   icon: typeof IconServer2;
-  /** Whether the page is about one server, chosen in the header. */
+  /** Whether the page shows one server, which the header selects. */
   perServer: boolean;
-  /** Whether the time range means anything on it. */
+  /** Whether the page uses the time range. */
   timed: boolean;
-  /** Pages that belong to this entry. */
+  /** Paths of pages without an entry of their own that belong to this entry. */
   children?: string[];
 }
 

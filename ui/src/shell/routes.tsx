@@ -1,6 +1,6 @@
 /**
- * All pages. Each is one path segment deep and its state is in the query string: so assets and the API can be addressed
- * relative to the document, and the UI works under any path prefix. Each page is a chunk of its own.
+ * All pages. Each page is one path segment deep, and the query string holds its state. So the addresses of assets and of the
+ * API are relative to the document, and the UI works under any path prefix. Each page is a separate chunk.
  */
 import { type ComponentType, lazy } from 'react';
 import { createBrowserRouter, Navigate, useLocation } from 'react-router';
@@ -12,7 +12,7 @@ const page = (load: () => Promise<{ default: ComponentType }>) => {
   return <Page />;
 };
 
-/** An unknown address leads to the fleet, with whatever range it named. */
+/** Redirects an unknown address to the fleet and keeps its query string. */
 function ToFleet() {
   const { search } = useLocation();
   return <Navigate to={`/fleet${search}`} replace />;

@@ -1,4 +1,4 @@
-/** Mantine's theme: one accent, a system of greys, dense controls. The colours of data are in charts/colors.ts. */
+/** Mantine's theme: one accent colour, greys, dense controls. The colours of data are in charts/colors.ts. */
 import { createTheme, type MantineColorsTuple } from '@mantine/core';
 
 const accent: MantineColorsTuple = [
@@ -14,7 +14,7 @@ const accent: MantineColorsTuple = [
   '#1b4560',
 ];
 
-/** Text, dimmed text, borders and surfaces of the dark scheme, a touch cooler than neutral. */
+/** Text, dimmed text, borders and surfaces of the dark scheme, slightly cooler than neutral grey. */
 const dark: MantineColorsTuple = [
   '#d5dae0',
   '#b3bac3',

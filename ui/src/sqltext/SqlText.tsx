@@ -1,4 +1,4 @@
-/** SQL in colours: on one line for tables, or formatted in a block that can be copied. */
+/** SQL with syntax colours: on one line for tables, or as a formatted block with a copy button. */
 import { ActionIcon, Button, Group } from '@mantine/core';
 import { useClipboard } from '@mantine/hooks';
 import { IconCheck, IconCopy } from '@tabler/icons-react';
@@ -7,7 +7,7 @@ import { memo, useMemo, useState } from 'react';
 import classes from './SqlText.module.css';
 import { oneLine, tokenize } from './tokens';
 
-/** A table cell shows no more than this; the rest would only cost time. */
+/** The longest text of a table cell. The rest is not visible and costs time. */
 const LINE_CHARACTERS = 240;
 
 export const SqlLine = memo(function SqlLine({ sql }: { sql: string }) {
@@ -24,7 +24,7 @@ function Tokens({ sql }: { sql: string }) {
     token.kind === 'other' || token.kind === 'name' ? (
       token.text
     ) : (
-      // biome-ignore lint/suspicious/noArrayIndexKey: tokens have no identity but their place
+      // biome-ignore lint/suspicious/noArrayIndexKey: tokens are identified by position only
       <span key={i} className={classes[token.kind]}>
         {token.text}
       </span>
@@ -32,7 +32,7 @@ function Tokens({ sql }: { sql: string }) {
   );
 }
 
-/** Longer texts start folded. */
+/** A longer text shows only this many lines at first. */
 const FOLDED_LINES = 14;
 
 export function SqlBlock({ sql }: { sql: string }) {
@@ -48,7 +48,7 @@ export function SqlBlock({ sql }: { sql: string }) {
       try {
         return formatDialect(sql, { dialect: postgresql, tabWidth: 2, expressionWidth: 90 });
       } catch {
-        // A text that was cut, or a syntax the formatter does not know: shown as it is.
+        // The text is truncated, or the formatter does not know its syntax. Show the text unchanged.
         return sql;
       }
     },
@@ -80,7 +80,7 @@ export function SqlBlock({ sql }: { sql: string }) {
       </pre>
       {lines.length > FOLDED_LINES ? (
         <Button size="compact-xs" variant="subtle" m={6} onClick={() => setOpen(!open)}>
-          {open ? 'Fold' : `Show all ${lines.length} lines`}
+          {open ? 'Show fewer lines' : `Show all ${lines.length} lines`}
         </Button>
       ) : null}
     </div>

@@ -13,7 +13,7 @@ describe('tokenize', () => {
     "select 'cut off in the mid",
     'näme ≠ 3 @> $2::int[]',
     '',
-  ])('loses nothing of %j', (sql) =>
+  ])('keeps every character of %j', (sql) =>
     expect(
       tokenize(sql)
         .map((token) => token.text)
@@ -21,7 +21,7 @@ describe('tokenize', () => {
     ).toBe(sql),
   );
 
-  it('tells keywords, names, parameters and literals apart', () => {
+  it('finds keywords, names, parameters and literals', () => {
     expect(kinds("SELECT a FROM t WHERE b = $1 AND c = 'x' LIMIT 5")).toEqual([
       'keyword:SELECT',
       'name:a',
@@ -40,6 +40,6 @@ describe('tokenize', () => {
 });
 
 describe('oneLine', () => {
-  it('a line comment does not swallow the rest', () =>
+  it('turns a line comment into a block comment', () =>
     expect(oneLine('select 1 -- one\n  from t')).toBe('select 1 /* one */ from t'));
 });

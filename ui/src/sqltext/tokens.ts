@@ -1,4 +1,4 @@
-/** A small lexer for PostgreSQL's SQL, for colours only: it never fails, and joining its tokens gives the text back. */
+/** A small lexer for PostgreSQL's SQL, for colours only. It never fails, and its joined tokens are the text. */
 
 export type TokenKind = 'keyword' | 'string' | 'number' | 'parameter' | 'comment' | 'name' | 'other';
 
@@ -36,7 +36,7 @@ function kindOf(comment?: string, string?: string, parameter?: string, word?: st
   return number !== undefined ? 'number' : 'other';
 }
 
-/** One line: comments that would swallow the rest are closed, blanks fold. */
+/** The text on one line. Line comments become block comments, and each run of white space becomes one blank. */
 export function oneLine(sql: string): string {
   return sql
     .replace(/--([^\n]*)\n/g, '/*$1 */ ')

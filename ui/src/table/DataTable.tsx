@@ -1,33 +1,34 @@
 /**
- * The one table: dense, sortable (its order is in the URL), scrolls in itself, copies as TSV, and draws only the rows in
- * sight once there are many.
+ * The table of all pages: dense and sortable, with its order in the URL. The table scrolls in itself, copies as TSV, and draws
+ * only the visible rows if it has many.
  */
 import { ActionIcon, UnstyledButton } from '@mantine/core';
 import { useClipboard } from '@mantine/hooks';
 import { IconCheck, IconCopy } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { memo, type ReactNode, type RefObject, useLayoutEffect, useMemo, useRef } from 'react';
-import { useParam } from '../shell/links';
+import { useParam } from '../address/links';
 import classes from './DataTable.module.css';
-import { type Key, readSort, sortRows, toTsv, writeSort } from './sorting';
+import { type Nesting, nestedRows } from './nesting';
+import { type Key, readSort, toTsv, writeSort } from './sorting';
 
 export interface TableColumn<Row> {
   key: string;
   label: string;
-  /** Hover on the header. */
+  /** The header's hover text. */
   help?: string;
   numeric?: boolean;
   cell: (row: Row) => ReactNode;
-  /** What it sorts by; a column without is not sortable. */
+  /** The sort value. A column without it is not sortable. */
   sort?: (row: Row) => Key;
-  /** What is copied; the sort value where absent. */
+  /** The copied text; the sort value by default. */
   text?: (row: Row) => string;
-  /** The exact value, on hover. */
+  /** The cell's hover text, such as the exact value. */
   title?: (row: Row) => string;
   width?: number | string;
-  /** Left out where the window is narrow. */
+  /** Hidden in a narrow window. */
   wideOnly?: boolean;
-  /** Numbers are mostly wanted largest first. */
+  /** Whether the first click sorts descending; by default numbers do. */
   firstDescending?: boolean;
 }
 
@@ -37,25 +38,41 @@ interface DataTableProps<Row> {
   columns: TableColumn<Row>[];
   rowKey: (row: Row) => string;
   defaultSort: string;
-  /** The URL parameter that holds the order; two tables of a page need two. */
+  /** The URL parameter of the order. Two tables on one page need two names. */
   sortParam?: string;
-  /** Fills the rest of the window's height and scrolls there. */
+  /** Rows below rows. Open rows show their children in the same order. */
+  nesting?: Nesting<Row> | undefined;
+  /** Takes the rest of the window's height and scrolls there. */
   fill?: boolean;
   toolbar?: ReactNode;
   empty?: ReactNode;
 }
 
-/** The height the style sheet gives each row. */
+/** The height of a row in the style sheet, in px. */
 const ROW_HEIGHT = 34;
-/** Fewer rows are drawn whole: find-in-page then works, and it costs nothing. */
+/** From this many rows on, only visible rows are drawn. With fewer rows, the browser's find works on all of them. */
 const VIRTUAL_FROM = 150;
 
 export function DataTable<Row>(props: DataTableProps<Row>) {
-  const { label, rows, columns, rowKey, defaultSort, sortParam = 'sort', fill = false, toolbar, empty } = props;
+  const {
+    label,
+    rows,
+    columns,
+    rowKey,
+    defaultSort,
+    sortParam = 'sort',
+    nesting,
+    fill = false,
+    toolbar,
+    empty,
+  } = props;
   const [sortText, setSortText] = useParam(sortParam, defaultSort);
   const sort = readSort(sortText);
   const sortKey = columns.find((column) => column.key === sort.key)?.sort;
-  const sorted = useMemo(() => sortRows(rows, sortKey, sort.descending), [rows, sortKey, sort.descending]);
+  const sorted = useMemo(
+    () => nestedRows(rows, sortKey, sort.descending, nesting),
+    [rows, sortKey, sort.descending, nesting],
+  );
 
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = sorted.length >= VIRTUAL_FROM;
@@ -95,7 +112,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
         data-fill={fill || undefined}
         data-virtual={virtual || undefined}
         aria-label={label}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
         tabIndex={0}
       >
         <table className={classes.table} aria-rowcount={sorted.length + 1}>
@@ -140,7 +157,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   );
 }
 
-/** On the side away from the column's values, so that the label stays above them. */
+/** The sort direction. It stands on the other side than the column's alignment, so that the label does not move. */
 function Arrow({ shown, down }: { shown: boolean; down: boolean }) {
   if (!shown) return null;
   return (
@@ -156,7 +173,7 @@ interface RowProps<Item> {
   index: number;
 }
 
-/** Drawn once for a row and its columns, however far the table is scrolled. */
+/** One row. Memoised, so that scrolling does not draw it again. */
 const Row = memo(function Row<Item>({ row, columns, index }: RowProps<Item>) {
   return (
     <tr aria-rowindex={index}>
@@ -174,7 +191,7 @@ const Row = memo(function Row<Item>({ row, columns, index }: RowProps<Item>) {
   );
 }) as <Item>(props: RowProps<Item>) => ReactNode;
 
-/** Columns of a table that draws only some rows: they may grow with what comes into sight, but never shrink again. */
+/** Keeps column widths steady while rows are drawn on demand: a column can grow, but never shrinks. */
 function useSteadyColumns(head: RefObject<HTMLTableRowElement | null>, active: boolean): void {
   useLayoutEffect(() => {
     if (!active || !head.current) return;
@@ -198,7 +215,7 @@ function cellText<Row>(column: TableColumn<Row>, row: Row): string {
   return value === null || value === undefined ? '' : String(value);
 }
 
-/** The text is made on the click: making it on each render would cost more than the table. */
+/** The copy button. The text is built on the click, since building it on every render costs more than the table. */
 function CopyAsTsv({ text, label }: { text: () => string; label: string }) {
   const clipboard = useClipboard({ timeout: 1500 });
   return (

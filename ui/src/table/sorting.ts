@@ -1,4 +1,5 @@
-/** Sorting as the URL spells it: `sort=name` ascending, `sort=-time` descending. Rows without a value go last either way. */
+/** Sorting, and its form in the URL: `sort=name` ascending, `sort=-time` descending. Rows without a value are always last. */
+import { safeCell } from '../format/spreadsheet';
 
 export type Key = string | number | boolean | null | undefined;
 
@@ -33,7 +34,9 @@ export function sortRows<Row>(rows: Row[], key: ((row: Row) => Key) | undefined,
     .map(([, row]) => row);
 }
 
-/** Tab-separated, as spreadsheets take it: no tabs or line ends inside a cell. */
+/** Tab-separated values for spreadsheets. Tabs and line ends inside a cell become blanks, and no cell is a formula. */
 export function toTsv(rows: string[][]): string {
-  return rows.map((cells) => cells.map((cell) => cell.replace(/[\t\r\n]+/g, ' ')).join('\t')).join('\n');
+  return rows
+    .map((cells) => cells.map((cell) => safeCell(cell.replace(/[\t\r\n]+/g, ' ').trimStart())).join('\t'))
+    .join('\n');
 }

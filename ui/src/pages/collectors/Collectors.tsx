@@ -1,17 +1,17 @@
-/** Is the monitor itself well? One row a collector: what it ships with, how far behind it is, and what is wrong with it. */
+/** The Collectors page: is the monitoring healthy? One row per collector: credential, delay, spool and last error. */
 import { Code, Group, SegmentedControl } from '@mantine/core';
 import { useMemo } from 'react';
+import { useParam } from '../../address/links';
 import { type Collector, useCollectors, useSession } from '../../api/facts';
 import { exact, formatBytes, formatCount, formatMs } from '../../format/numbers';
 import { formatAgo, formatMoment, parseTime } from '../../format/time';
+import { Confirm } from '../../layout/Confirm';
+import { SearchBox } from '../../layout/SearchBox';
+import { Empty, ErrorBox, Loaded, PageHeader } from '../../layout/States';
 import { useZone } from '../../range/RangeProvider';
-import { useParam } from '../../shell/links';
-import { SearchBox } from '../../shell/SearchBox';
-import { Empty, ErrorBox, Loaded, PageHeader } from '../../shell/States';
+import { matches, STATE_ORDER, type State, skewText, unhealthy, verdictOf } from '../../subjects/collectors';
+import dot from '../../subjects/StatusDot.module.css';
 import { DataTable, type TableColumn } from '../../table/DataTable';
-import dot from '../fleet/StatusDot.module.css';
-import { Confirm } from '../settings/Confirm';
-import { matches, STATE_ORDER, type State, skewText, troubled, verdictOf } from './collectors';
 import { useForgetCollector, useRevokeCollector } from './useCollector';
 
 export default function Collectors() {
@@ -24,7 +24,7 @@ export default function Collectors() {
   const columns = useColumns();
   const now = Date.now() / 1000;
   const all = collectors.data ?? [];
-  const bad = new Set(troubled(all, now).map(({ collector }) => collector.id));
+  const bad = new Set(unhealthy(all, now).map(({ collector }) => collector.id));
   const shown = all.filter((row) => matches(row, search) && (which === 'all' || bad.has(row.id)));
   const actions: TableColumn<Collector> = {
     key: 'actions',
@@ -36,13 +36,13 @@ export default function Collectors() {
         {row.credential.kind === 'revoked' ? null : (
           <Confirm
             label="Revoke"
-            question={`Take nothing from ${row.name} any more?`}
+            question={`Refuse all batches of ${row.name} from now on?`}
             onConfirm={() => revoke.mutate(row.id)}
           />
         )}
         <Confirm
           label="Forget"
-          question={`Forget ${row.name} and its credential? Its rows stay.`}
+          question={`Forget ${row.name} and its credential? Its rows are kept.`}
           onConfirm={() => forget.mutate(row.id)}
         />
       </Group>
@@ -58,7 +58,7 @@ export default function Collectors() {
         {() =>
           all.length === 0 ? (
             <Empty title="No collector has reported yet">
-              Start <Code>pganalytics all-in-one</Code> with a target, or <Code>pganalytics-collector</Code> with an
+              Start <Code>pganalytics all-in-one</Code> with a server, or <Code>pganalytics-collector</Code> with an
               enrolment token: <Code>pganalytics token create fleet --kind enrolment</Code>.
             </Empty>
           ) : (
@@ -80,7 +80,7 @@ export default function Collectors() {
                     onChange={setWhich}
                     data={[
                       { value: 'all', label: `All ${all.length}` },
-                      { value: 'trouble', label: `To look at ${bad.size}` },
+                      { value: 'trouble', label: `Unhealthy ${bad.size}` },
                     ]}
                   />
                 </>
@@ -93,9 +93,9 @@ export default function Collectors() {
   );
 }
 
-/** The dot's colour and shape: those of servers. */
+/** The dot of each state, with the colours and shapes of server states. */
 const DOT: Record<State, 'up' | 'silent' | 'down'> = {
-  well: 'up',
+  healthy: 'up',
   clock: 'silent',
   behind: 'silent',
   revoked: 'silent',
@@ -104,9 +104,9 @@ const DOT: Record<State, 'up' | 'silent' | 'down'> = {
 };
 
 const CREDENTIAL: Record<Collector['credential']['kind'], { label: string; help: string }> = {
-  own: { label: 'own', help: 'a credential of its own, in use since' },
-  token: { label: 'token', help: 'a collector’s token, which others may have too' },
-  revoked: { label: 'revoked', help: 'shut out' },
+  own: { label: 'own', help: 'A credential of this collector only, in use since' },
+  token: { label: 'token', help: 'A collector token, which other collectors can use too. Created' },
+  revoked: { label: 'revoked', help: 'Revoked by an admin' },
 };
 
 function useColumns(): TableColumn<Collector>[] {
@@ -123,7 +123,7 @@ function useColumns(): TableColumn<Collector>[] {
         label: 'State',
         sort: (row) => STATE_ORDER.indexOf(verdictOf(row, now()).state),
         text: (row) => verdictOf(row, now()).state,
-        title: (row) => verdictOf(row, now()).said,
+        title: (row) => verdictOf(row, now()).message,
         cell: (row) => {
           const { state } = verdictOf(row, now());
           return (
@@ -147,7 +147,7 @@ function useColumns(): TableColumn<Collector>[] {
       {
         key: 'targets',
         label: 'Servers',
-        help: 'Servers that answered it, of those it is to read',
+        help: 'Servers that answer the collector, of all its servers',
         numeric: true,
         sort: (row) => row.status?.targets ?? null,
         cell: (row) => (row.status ? `${row.status.targets_up} of ${row.status.targets}` : '–'),
@@ -155,7 +155,7 @@ function useColumns(): TableColumn<Collector>[] {
       {
         key: 'lag',
         label: 'Lag',
-        help: 'How long its newest batch had waited when it came',
+        help: 'How long the newest batch waited before it arrived',
         numeric: true,
         sort: (row) => row.lag_ms ?? null,
         cell: (row) => formatMs(row.lag_ms),
@@ -164,7 +164,7 @@ function useColumns(): TableColumn<Collector>[] {
       {
         key: 'waiting',
         label: 'Waiting',
-        help: 'Batches in its spool, and their size, when it closed its newest batch',
+        help: 'Batches in the spool and their size, as of the newest batch',
         numeric: true,
         sort: (row) => row.status?.spool_bytes ?? null,
         cell: (row) =>
@@ -178,7 +178,7 @@ function useColumns(): TableColumn<Collector>[] {
       {
         key: 'rows',
         label: 'Rows',
-        help: 'Rows received from it, of all time',
+        help: 'All rows received from the collector',
         numeric: true,
         wideOnly: true,
         sort: (row) => row.rows,
@@ -188,7 +188,7 @@ function useColumns(): TableColumn<Collector>[] {
       {
         key: 'dropped',
         label: 'Dropped',
-        help: 'Rows it had to drop, of all time: its spool was full, or a row too large',
+        help: 'All rows that the collector dropped: its spool was full, or rows were too large',
         numeric: true,
         sort: (row) => row.dropped_rows,
         cell: (row) => (
@@ -201,12 +201,12 @@ function useColumns(): TableColumn<Collector>[] {
       {
         key: 'clock',
         label: 'Clock',
-        help: 'Its machine’s clock beside the backend’s',
+        help: 'The clock of its host, compared with the backend’s clock',
         sort: (row) => row.clock_skew_ms ?? null,
         cell: (row) => (
           <span style={row.clock_wrong ? { color: 'var(--pga-warning)' } : undefined}>{skewText(row)}</span>
         ),
-        title: (row) => (row.clock_skew_ms == null ? 'it does not tell' : exact(row.clock_skew_ms, 'ms')),
+        title: (row) => (row.clock_skew_ms == null ? 'unknown' : exact(row.clock_skew_ms, 'ms')),
       },
       {
         key: 'credential',
@@ -218,7 +218,7 @@ function useColumns(): TableColumn<Collector>[] {
       {
         key: 'error',
         label: 'Last error',
-        help: 'The latest error of shipping; it stays after the trouble has passed',
+        help: 'The latest error of shipping. It stays visible after the cause has ended',
         sort: (row) => parseTime(row.status?.last_error_at),
         text: (row) => row.status?.last_error ?? '',
         cell: (row) => <LastError collector={row} now={now()} />,

@@ -1,4 +1,4 @@
-/** What an admin may do to a collector. */
+/** An admin's actions on a collector. */
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { postTo, remove } from '../../api/client';
 

@@ -1,23 +1,24 @@
-/** Anything else: SQL over all tables, as a table or a chart. The query is in the URL, so the address is the link. */
+/** The SQL page: any question, answered as a table or a chart. The query is in the URL, so the address is a link to it. */
 import { ActionIcon, Button, Group, Kbd, Menu, SegmentedControl, Stack, Text } from '@mantine/core';
 import { useClipboard } from '@mantine/hooks';
-import { IconCheck, IconChevronDown, IconDownload, IconLink, IconPlayerPlay } from '@tabler/icons-react';
+import { IconCheck, IconChevronDown, IconLink, IconPlayerPlay } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { useSearchParams } from 'react-router';
-import { ApiError, post } from '../../api/client';
+import { useParam } from '../../address/links';
+import { ApiError } from '../../api/client';
 import { useViews } from '../../api/facts';
-import { runSql } from '../../api/run';
-import type { Parameters, SqlAnswer } from '../../api/sql';
+import { runSql } from '../../history/run';
+import type { Parameters, SqlAnswer } from '../../history/sql';
+import { ErrorBox, PageHeader } from '../../layout/States';
 import { useRange } from '../../range/RangeProvider';
-import { useParam } from '../../shell/links';
-import { ErrorBox, PageHeader } from '../../shell/States';
 import classes from './Console.module.css';
+import { Download } from './Download';
 import { Editor } from './Editor';
 import { EXAMPLES } from './examples';
 import { Result } from './Result';
 
-/** Rows that are shown; the download has all that the backend gives. */
+/** The most rows of the table. The CSV has more. */
 const SHOWN_ROWS = 2000;
 
 export default function Console() {
@@ -38,7 +39,7 @@ export default function Console() {
     placeholderData: (previous) => previous,
   });
 
-  // Back and links change the query from outside.
+  // Back and links can change the query.
   useEffect(() => {
     if (run) setText(run);
   }, [run]);
@@ -91,7 +92,7 @@ export default function Console() {
           </Button>
           <Text size="xs" c="dimmed" visibleFrom="sm">
             <Kbd size="xs">Ctrl</Kbd> <Kbd size="xs">Enter</Kbd> · <code>$from</code>, <code>$to</code> and{' '}
-            <code>$server</code> are the page’s
+            <code>$server</code> are the page’s range and server
           </Text>
           <Group gap={6} ml="auto">
             <SegmentedControl
@@ -115,7 +116,7 @@ export default function Console() {
             >
               {link.copied ? <IconCheck size={15} /> : <IconLink size={15} />}
             </ActionIcon>
-            <Download sql={run} parameters={parameters} />
+            <Download key={run} sql={run} parameters={parameters} />
           </Group>
         </Group>
         {error ? (
@@ -124,8 +125,8 @@ export default function Console() {
           <Result answer={result.data} as={as} />
         ) : (
           <Text size="sm" c="dimmed">
-            Every collected view is a table of the same name, with ts and server in front. The complete list is on the
-            page API.
+            Every collected view is a table of the same name. Each has the additional columns ts and server. The API
+            page lists all tables.
           </Text>
         )}
       </Stack>
@@ -133,7 +134,7 @@ export default function Console() {
   );
 }
 
-/** The page's range and server, as far as the query names them: the backend refuses parameters it has no use for. */
+/** The range and the server as parameters. Only those in the query, since the backend refuses unused parameters. */
 function useParameters(sql: string): Parameters {
   const { from, to } = useRange();
   const [search] = useSearchParams();
@@ -143,40 +144,4 @@ function useParameters(sql: string): Parameters {
     server: search.get('server') ?? '',
   };
   return Object.fromEntries(Object.entries(all).filter(([name]) => new RegExp(`\\$${name}\\b`).test(sql)));
-}
-
-function Download({ sql, parameters }: { sql: string; parameters: Parameters }) {
-  const [busy, setBusy] = useState(false);
-  const [failed, setFailed] = useState<string | null>(null);
-  const save = async () => {
-    setBusy(true);
-    setFailed(null);
-    try {
-      const response = await post('/api/v1/sql', { query: sql, format: 'csv', parameters });
-      const url = URL.createObjectURL(await response.blob());
-      const anchor = document.createElement('a');
-      anchor.href = url;
-      anchor.download = 'pganalytics.csv';
-      anchor.click();
-      URL.revokeObjectURL(url);
-    } catch (error) {
-      setFailed(error instanceof Error ? error.message : String(error));
-    } finally {
-      setBusy(false);
-    }
-  };
-  return (
-    <Button
-      size="xs"
-      variant="default"
-      leftSection={<IconDownload size={14} />}
-      loading={busy}
-      disabled={!sql}
-      onClick={() => void save()}
-      title={failed ?? 'Download the whole result as CSV'}
-      color={failed ? 'red' : undefined}
-    >
-      {failed ? 'CSV failed' : 'CSV'}
-    </Button>
-  );
 }

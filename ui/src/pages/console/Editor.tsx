@@ -1,4 +1,4 @@
-/** The SQL editor: CodeMirror with completion of tables and columns, an error marked where the backend found it. */
+/** The SQL editor: CodeMirror with completion of tables and columns, and a mark at the position of an error. */
 import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { PostgreSQL, SQLDialect, sql } from '@codemirror/lang-sql';
@@ -47,11 +47,11 @@ const look = EditorView.theme({
   },
 });
 
-/** Names of columns that PostgreSQL's list of words takes for keywords. */
+/** Column names that are also in PostgreSQL's list of keywords. */
 const NAMES =
   /\b(server|state|names?|minute|hour|day|wait|views?|users?|rows|method|size|data|system|version|type|usage)\b/g;
 
-/** PostgreSQL's, with `$name` as what it is here: a parameter. */
+/** PostgreSQL's dialect, with `$name` as a parameter. */
 const dialect = SQLDialect.define({
   ...PostgreSQL.spec,
   keywords: PostgreSQL.spec.keywords?.replace(NAMES, '') ?? '',
@@ -59,7 +59,7 @@ const dialect = SQLDialect.define({
   specialVar: '$',
 });
 
-/** Columns that stand in front of every table. */
+/** Columns that every table has. */
 const RESERVED = ['ts', 'server', 'interval_ms'];
 
 function language(views: View[] | undefined) {
@@ -75,7 +75,7 @@ function language(views: View[] | undefined) {
   return sql({ dialect, schema, upperCaseKeywords: false });
 }
 
-/** Where a line and a column (both from 1) are in the text; the last character where the text is shorter. */
+/** The offset of a line and a column (both from 1). A position after the end of its line becomes the end of the line. */
 function offsetOf(state: EditorState, position: Position): number {
   const line = state.doc.line(Math.min(Math.max(position.line, 1), state.doc.lines));
   return Math.min(line.from + Math.max(position.column, 1) - 1, line.to);

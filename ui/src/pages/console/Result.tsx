@@ -1,8 +1,8 @@
-/** What a query answered: a chart where there is a time to draw over, a table always. */
+/** The result of a query: always a table, and a chart if the result has times. */
 import { useMemo } from 'react';
-import type { SqlAnswer, Value } from '../../api/sql';
 import { TimeChart } from '../../charts/TimeChart';
 import { formatCount } from '../../format/numbers';
+import type { SqlAnswer, Value } from '../../history/sql';
 import { DataTable, type TableColumn } from '../../table/DataTable';
 import classes from './Console.module.css';
 import { isNumeric, toChart, toNumber } from './result';
@@ -14,7 +14,7 @@ export function Result({ answer, as }: { answer: SqlAnswer; as: string }) {
   const rows = useMemo(() => answer.rows.map((cells, index) => ({ index, cells })), [answer]);
   const columns = useMemo(() => resultColumns(answer), [answer]);
   const note = `${formatCount(answer.rows.length)} ${answer.rows.length === 1 ? 'row' : 'rows'} in ${Math.round(answer.elapsed_ms)} ms`;
-  const cut = answer.truncated ? '; there are more: narrow the query, or download the CSV' : '';
+  const cut = answer.truncated ? '. The result has more rows: narrow the query, or download the CSV' : '';
 
   return (
     <>
@@ -27,13 +27,14 @@ export function Result({ answer, as }: { answer: SqlAnswer; as: string }) {
             times={chart.times}
             series={chart.series}
             window={{ from: chart.from, to: chart.to, bin: 1 }}
+            overall="newest"
             height={280}
           />
         </div>
       ) : null}
       {as === 'chart' && !chart ? (
         <p className={classes.note}>
-          No chart: it needs a column of times, a column of numbers, and two rows at least.
+          No chart. A chart needs a column of times, a column of numbers and at least two rows.
         </p>
       ) : null}
       {as !== 'chart' || !chart ? (
@@ -44,7 +45,7 @@ export function Result({ answer, as }: { answer: SqlAnswer; as: string }) {
           rowKey={(row) => String(row.index)}
           defaultSort=""
           fill
-          empty="No rows: the query ran and found none."
+          empty="The query returned no rows."
           toolbar={
             <span className={classes.note}>
               {note}
@@ -79,7 +80,7 @@ function resultColumns(answer: SqlAnswer): TableColumn<Row>[] {
   });
 }
 
-/** Digits after the point that are shown; the hover and the copy have all. */
+/** Decimal places in the table. The hover and the copy have all of them. */
 const SHOWN_DIGITS = 4;
 
 function Cell({ value }: { value: Value }) {

@@ -9,7 +9,7 @@ const answer = (columns: [string, string][], rows: (string | number | null)[][])
 });
 
 describe('toChart', () => {
-  it('draws numbers over a time', () => {
+  it('draws numbers over time', () => {
     const chart = toChart(
       answer(
         [
@@ -25,7 +25,7 @@ describe('toChart', () => {
     expect(chart?.series.map((line) => [line.name, line.values])).toEqual([['n', [1, 2]]]);
   });
 
-  it('takes a text column as the lines’ names, and leaves holes where a line has no row', () => {
+  it('names lines by a text column, and leaves a gap where a line has no row', () => {
     const chart = toChart(
       answer(
         [
@@ -46,7 +46,7 @@ describe('toChart', () => {
     ]);
   });
 
-  it('is none without a time or without numbers', () => {
+  it('needs a time and a number', () => {
     expect(toChart(answer([['n', 'Int64']], [[1], [2]]))).toBeNull();
     expect(toChart(answer([['ts', 'Timestamp']], [['2025-01-01T00:00:00Z'], ['2025-01-01T00:01:00Z']]))).toBeNull();
     expect(

@@ -1,8 +1,9 @@
-/** A result as something to draw: which column is time, which are numbers, which one names the series. Pure. */
-import type { SqlAnswer, Value } from '../../api/sql';
+/** A result as a chart: finds the time column, the number columns and the series' names. Pure. */
+
 import { seriesColor, WAIT_CLASSES, waitClass, waitOrder } from '../../charts/colors';
-import type { Series } from '../../charts/stack';
+import { newest, type Series } from '../../charts/stack';
 import { parseTime } from '../../format/time';
+import type { SqlAnswer, Value } from '../../history/sql';
 
 export interface ResultChart {
   times: number[];
@@ -11,12 +12,12 @@ export interface ResultChart {
   to: number;
 }
 
-/** More lines than this are no picture. */
+/** The most lines in a chart. */
 const MAX_SERIES = 12;
 
 const NUMERIC = /^(u?int|float|double|decimal|numeric|bigint|real)[^[]*$/i;
 
-/** Epoch seconds between 2001 and 2128: what `extract(epoch …)` yields, and hardly anything else. */
+/** Epoch seconds between 2001 and 2128. Numbers in this range are taken for times. */
 const EPOCH = { min: 1e9, max: 5e9 };
 
 function timeOf(value: Value): number | null {
@@ -31,7 +32,7 @@ export function toNumber(value: Value): number | null {
   return Number.isFinite(number) ? number : null;
 }
 
-/** The chart of a result: the first column that is a time, numbers as lines, the first text as the lines' name. */
+/** The chart of a result: the first time column is the axis, numbers are lines, and texts are the lines' names. */
 export function toChart(answer: SqlAnswer): ResultChart | null {
   const { columns, rows } = answer;
   const first = rows[0];
@@ -73,12 +74,14 @@ export function toChart(answer: SqlAnswer): ResultChart | null {
       line[at] = toNumber(row[i] ?? null);
     }
   }
-  // Wait classes keep their colours here too.
+  // Wait classes keep their colours.
   const waits = [...lines.keys()].every((name) => WAIT_CLASSES.some((entry) => entry.name === name));
   const entries = waits ? [...lines].sort(([a], [b]) => waitOrder(a) - waitOrder(b)) : [...lines];
   const series = entries.map(([name, values], i) => ({
     name,
     values,
+    // Whether a column is a count, a ratio or a gauge is unknown, so a mean or a sum could be wrong.
+    overall: newest(values),
     color: waits ? waitClass(name).color : seriesColor(i),
   }));
   return { times, series, from: times[0] ?? 0, to: times[times.length - 1] ?? 0 };

@@ -1,28 +1,32 @@
-/** Is something wrong? One row a server. */
+/** The Fleet page: is something wrong? One row per server. */
 import { Anchor, SegmentedControl } from '@mantine/core';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
+import { usePageHref, useParam } from '../../address/links';
 import { useServers } from '../../api/facts';
-import { useSql } from '../../api/useSql';
 import { Sparkline } from '../../charts/Sparkline';
-import { exact, formatBytes, formatCount, formatPercent, formatRate } from '../../format/numbers';
+import { exact, formatBytes, formatCount, formatPercent, formatRate, NOTHING } from '../../format/numbers';
 import { formatAgo, formatMoment } from '../../format/time';
+import { useSql } from '../../history/useSql';
+import { SearchBox } from '../../layout/SearchBox';
+import { Loaded, PageHeader } from '../../layout/States';
 import { useRange, useZone } from '../../range/RangeProvider';
-import { usePageHref, useParam } from '../../shell/links';
-import { SearchBox } from '../../shell/SearchBox';
-import { Loaded, PageHeader } from '../../shell/States';
+import { CollectorHint } from '../../subjects/CollectorHint';
+import { NoServers } from '../../subjects/NoServers';
+import { StatusDot } from '../../subjects/StatusDot';
+import { type Status, shortVersion } from '../../subjects/servers';
+import { lastUp } from '../../subjects/servers.sql';
 import { DataTable, type TableColumn } from '../../table/DataTable';
-import { CollectorHint } from '../collectors/CollectorHint';
-import { NoServers, shortVersion } from '../server/ServerPage';
 import { AGE_BAD, AGE_WARNING, type FleetRow, fleetRows, matches } from './fleet';
 import { fleetSessions, fleetSize, fleetWork, SPARK_POINTS } from './fleet.sql';
-import { StatusDot } from './StatusDot';
 
 export default function Fleet() {
   const servers = useServers();
   const sessions = useSql(fleetSessions, {}, { points: SPARK_POINTS });
   const work = useSql(fleetWork, {});
   const size = useSql(fleetSize, {});
+  const anyDown = servers.data?.some((server) => server.up === false) ?? false;
+  const answers = useSql(lastUp, { server: '' }, { enabled: anyDown });
   const [search, setSearch] = useParam('search');
   const [status, setStatus] = useParam('status', 'all');
   const { now } = useRange();
@@ -32,12 +36,12 @@ export default function Fleet() {
     () =>
       fleetRows(
         servers.data ?? [],
-        { sessions: sessions.data, work: work.data?.rows, size: size.data?.rows },
+        { sessions: sessions.data, work: work.data?.rows, size: size.data?.rows, answers: answers.data?.rows },
         Date.now() / 1000,
       ),
-    [servers.data, sessions.data, work.data, size.data],
+    [servers.data, sessions.data, work.data, size.data, answers.data],
   );
-  const troubled = rows.filter((row) => row.status !== 'up').length;
+  const notUp = rows.filter((row) => row.status !== 'up').length;
   const shown = rows.filter((row) => matches(row, search) && (status === 'all' || row.status !== 'up'));
 
   return (
@@ -68,7 +72,7 @@ export default function Fleet() {
                     onChange={setStatus}
                     data={[
                       { value: 'all', label: `All ${rows.length}` },
-                      { value: 'trouble', label: `Not answering ${troubled}` },
+                      { value: 'trouble', label: `Not up ${notUp}` },
                     ]}
                   />
                 </>
@@ -81,7 +85,7 @@ export default function Fleet() {
   );
 }
 
-const STATUS_ORDER = { down: 0, silent: 1, up: 2 } as const;
+const STATUS_ORDER: Record<Status, number> = { down: 0, full: 1, silent: 2, up: 3 };
 
 function useColumns(now: number): TableColumn<FleetRow>[] {
   const href = usePageHref();
@@ -91,10 +95,10 @@ function useColumns(now: number): TableColumn<FleetRow>[] {
       {
         key: 'status',
         label: 'Status',
-        // Among equals the busier one first: that is where trouble starts.
+        // Within a status, the busiest server comes first.
         sort: (row) => STATUS_ORDER[row.status] * 1e6 - (row.sessions ?? 0),
         text: (row) => row.status,
-        cell: (row) => <StatusDot status={row.status} />,
+        cell: (row) => <StatusDot status={row.status} reason={row.trouble} />,
         width: 90,
       },
       {
@@ -163,7 +167,7 @@ function useColumns(now: number): TableColumn<FleetRow>[] {
       {
         key: 'age',
         label: 'Oldest xid',
-        help: 'Age of the oldest database’s frozen transaction id; 2.1 G is the end',
+        help: 'Age of the oldest unfrozen transaction id; PostgreSQL stops at 2.1 G',
         numeric: true,
         sort: (row) => row.age,
         cell: (row) => <span style={{ color: ageColor(row.age) }}>{formatCount(row.age)}</span>,
@@ -174,8 +178,9 @@ function useColumns(now: number): TableColumn<FleetRow>[] {
         label: 'Last seen',
         numeric: true,
         sort: (row) => row.lastSeen,
-        cell: (row) => formatAgo(row.lastSeen, Math.max(now, Date.now() / 1000)),
-        title: (row) => (row.lastSeen ? formatMoment(row.lastSeen, zone) : 'never'),
+        help: 'When the server last answered',
+        cell: (row) => (row.lastSeen === null ? NOTHING : formatAgo(row.lastSeen, Math.max(now, Date.now() / 1000))),
+        title: (row) => (row.lastSeen === null ? 'Not within the last 31 days' : formatMoment(row.lastSeen, zone)),
       },
     ],
     [href, zone, now],

@@ -1,32 +1,35 @@
 /**
- * The fleet's SQL: a few figures a server, all servers in one query each. What is newest comes from the tables that the
- * backend keeps apart for this page, which cost no look at the history; ranges beyond come from the history or its rollups.
+ * SQL of the Fleet page: one query per figure for all servers. Recent ranges use tables that the backend holds in memory for
+ * this page. Older ranges use the history or its rollups.
  */
-import { bin, defineSql, during, since, tiered, type Window } from '../../api/sql';
-import { ACTIVE } from '../activeSessions';
+import { bin, defineSql, during, since, tiered } from '../../history/sql';
+import type { Window } from '../../range/bins';
+import { ACTIVE } from '../../subjects/sessions';
 
 /** Points of a row's sparkline. */
 export const SPARK_POINTS = 40;
 
-/** 3,000 servers with a sparkline each: what a backend gives at most. */
+/** The backend's limit, enough for sparklines of 2,500 servers. */
 const FLEET_ROWS = 100_000;
 
-/** Seconds that pganalytics_fleet_minutes goes back, and those within which a range's end counts as now. */
-const KEPT_APART = 3600;
+/** Seconds of history in pganalytics_fleet_minutes. */
+const IN_MEMORY = 3600;
+/** A range that ends at most this many seconds ago ends now. */
 const NOW = 120;
 
-/** Whether the tables kept apart answer for a window: it ends now and, where its length matters, began within the hour. */
+/** Whether the window ends now, so that pganalytics_fleet has its newest values. */
 export function isNewest(window: Window, now = Date.now() / 1000): boolean {
   return window.to >= now - NOW;
 }
+/** Whether the window lies within the last hour, so that pganalytics_fleet_minutes has all of it. */
 export function isLastHour(window: Window, now = Date.now() / 1000): boolean {
-  return isNewest(window, now) && window.from >= now - KEPT_APART - NOW;
+  return isNewest(window, now) && window.from >= now - IN_MEMORY - NOW;
 }
 
-/** Sampled seconds and samples of active sessions in each bin: a row's samples stay in the bin its snapshot ends in. */
+/** Sampled seconds and samples of active sessions in each bin. A snapshot counts in the bin of its end. */
 export const fleetSessions = defineSql<{ server: string; t: number; seconds: number; samples: number }>({
   name: 'fleet-sessions',
-  // The minutes of the table kept apart.
+  // pganalytics_fleet_minutes has one row per minute.
   interval: 60,
   maxRows: FLEET_ROWS,
   text: (window) =>
@@ -57,7 +60,7 @@ export interface FleetWork {
   ms: number | null;
 }
 
-/** Each snapshot's length counts once, however many databases it has. */
+/** Transactions, cache hits and read time. The interval of a snapshot counts once, not once per database. */
 export const fleetWork = defineSql<FleetWork>({
   name: 'fleet-work',
   interval: 10,
@@ -89,7 +92,7 @@ export interface FleetSize {
   age: number | null;
 }
 
-/** Newest size and age of each database; a database that rests is shipped at least daily. */
+/** Newest size and age. An idle database is shipped at least daily. */
 export const fleetSize = defineSql<FleetSize>({
   name: 'fleet-size',
   interval: 300,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Server } from '../../api/facts';
-import { fleetRows, matches, statusOf } from './fleet';
+import { fleetRows, matches } from './fleet';
 import { fleetSessions, fleetSize, fleetWork } from './fleet.sql';
 
 const server = (part: Partial<Server>): Server => ({
@@ -11,15 +11,6 @@ const server = (part: Partial<Server>): Server => ({
   first_seen: '1970-01-01T00:00:00Z',
   last_seen: '1970-01-01T00:01:35Z',
   ...part,
-});
-
-describe('statusOf', () => {
-  it.each([
-    [server({}), 'up'],
-    [server({ up: false }), 'down'],
-    [server({ last_seen: '1970-01-01T00:00:10Z' }), 'silent'],
-    [server({ up: null, last_seen: '1970-01-01T00:01:35Z' }), 'up'],
-  ])('%#: %s', (entry, status) => expect(statusOf(entry, 100)).toBe(status));
 });
 
 describe('the tables of a range', () => {
@@ -36,7 +27,7 @@ describe('the tables of a range', () => {
 });
 
 describe('fleetRows', () => {
-  it('joins the figures and keeps what is unknown unknown', () => {
+  it('joins the figures, and keeps unknown figures null', () => {
     const [row] = fleetRows(
       [server({})],
       {
@@ -53,9 +44,47 @@ describe('fleetRows', () => {
   });
 });
 
+describe('the average of active sessions', () => {
+  it('is all samples over all sampled seconds, however the bins differ', () => {
+    const [row] = fleetRows(
+      [server({})],
+      {
+        sessions: {
+          window: { from: 0, to: 120, bin: 60 },
+          rows: [
+            { server: 'db-1:5432', t: 0, seconds: 60, samples: 60 },
+            { server: 'db-1:5432', t: 60, seconds: 3, samples: 30 },
+          ],
+        },
+        work: undefined,
+        size: undefined,
+      },
+      100,
+    );
+    expect(row?.sessions).toBe(90 / 63);
+    // Three seconds of a minute are too few for a point.
+    expect(row?.spark).toEqual([1, null]);
+  });
+});
+
+describe('a server that is down', () => {
+  const down = server({ up: false, error: 'too many connections for role "monitor"' });
+  const [row] = fleetRows(
+    [down],
+    { sessions: undefined, work: undefined, size: undefined, answers: [{ server: 'db-1:5432', last_up: 20 }] },
+    100,
+  );
+
+  it('was last seen when it was last up', () => expect(row?.lastSeen).toBe(20));
+  it('has the reason and the remedy', () => {
+    expect(row?.status).toBe('full');
+    expect(row?.trouble).toContain('ALTER ROLE monitor CONNECTION LIMIT');
+  });
+});
+
 describe('matches', () => {
   const [row] = fleetRows([server({})], { sessions: undefined, work: undefined, size: undefined }, 100);
-  it('needs every word', () => {
+  it('requires every word', () => {
     if (!row) throw new Error('no row');
     expect(matches(row, 'DB-1 primary')).toBe(true);
     expect(matches(row, 'db-1 standby')).toBe(false);

@@ -1,34 +1,15 @@
-/** Which work? The statements that took most of what was chosen, against the range before. */
+/** The Queries page: which statements cause the load? The top statements by a measure, compared with the range before. */
 import { Select } from '@mantine/core';
 import { useMemo } from 'react';
-import { Link } from 'react-router';
-import { enough } from '../../api/spread';
-import { useSql } from '../../api/useSql';
-import { Sparkline } from '../../charts/Sparkline';
-import { exact, formatBytes, formatChange, formatCount, formatMs, formatPercent } from '../../format/numbers';
-import { timeline } from '../../range/bins';
-import { usePageHref, useParam } from '../../shell/links';
-import { SearchBox } from '../../shell/SearchBox';
-import { useServer } from '../../shell/ServerPicker';
-import { Empty, Loaded, PageHeader } from '../../shell/States';
-import { SqlLine } from '../../sqltext/SqlText';
-import { DataTable, type TableColumn } from '../../table/DataTable';
+import { useParam, useServer } from '../../address/links';
+import { usePair, useSql } from '../../history/useSql';
+import { SearchBox } from '../../layout/SearchBox';
+import { Empty, Loaded, PageHeader } from '../../layout/States';
+import { DataTable } from '../../table/DataTable';
 import classes from './Queries.module.css';
-import {
-  allStatements,
-  MEASURES,
-  type Measure,
-  type QueryRow,
-  querySparks,
-  TOP_QUERIES,
-  topQueries,
-} from './queries.sql';
-
-/** PostgreSQL's block size; a server built with another one is rare enough. */
-export const BLOCK_BYTES = 8192;
-
-/** A change is said in colour from here on, and only where it matters: a doubling of nothing is nothing. */
-const NOTABLE_CHANGE = 1.5;
+import { allStatements, MEASURES, type Measure, querySparks, TOP_QUERIES, topQueries } from './queries.sql';
+import { sparkLines } from './series';
+import { useColumns } from './useColumns';
 
 const SPARK_POINTS = 40;
 
@@ -44,34 +25,17 @@ export default function Queries() {
   const ids = useMemo(
     () =>
       (top.data?.rows ?? [])
-        .map((row) => row.queryid)
+        .flatMap((row) => row.queryid ?? [])
         .sort()
         .join(','),
     [top.data],
   );
   const sparks = useSql(querySparks, { server, ids }, { enabled: enabled && ids !== '', points: SPARK_POINTS });
 
-  const series = useMemo(() => {
-    const lines = new Map<string, (number | null)[]>();
-    if (!sparks.data || !all.data) return lines;
-    const { window } = sparks.data;
-    const times = timeline(window);
-    const index = new Map(times.map((t, i) => [t, i]));
-    const read = new Map(all.data.rows.map((row) => [row.t, row.seconds]));
-    const seconds = times.map((t) => enough(read.get(t), window));
-    const quiet = seconds.map((length) => (length === null ? null : 0));
-    for (const row of sparks.data.rows) {
-      const line = lines.get(row.queryid) ?? [...quiet];
-      const i = index.get(row.t);
-      const length = i === undefined ? null : seconds[i];
-      if (i !== undefined && length) line[i] = row.time / length;
-      lines.set(row.queryid, line);
-    }
-    return lines;
-  }, [sparks.data, all.data]);
-
-  const totalTime = (all.data?.rows ?? []).reduce((sum, row) => sum + (row.time ?? 0), 0);
-  const columns = useColumns(measure, totalTime, series);
+  const both = usePair(sparks.data, all.data);
+  const lines = useMemo(() => (both ? sparkLines(both.a.window, both.a.rows, both.b.rows) : new Map()), [both]);
+  const { from, to } = top.data?.window ?? { from: 0, to: 0 };
+  const columns = useColumns(measure, to - from, lines);
 
   return (
     <>
@@ -81,8 +45,9 @@ export default function Queries() {
         {(data) =>
           data.rows.length === 0 && !search && !database ? (
             <Empty title="No statements in this range">
-              They come from pg_stat_statements, each minute. If the server works and nothing shows up, check that the
-              extension is in shared_preload_libraries and created in the collector’s database.
+              The collector reads pg_stat_statements every minute. If the server runs queries and the list stays empty,
+              check that shared_preload_libraries contains pg_stat_statements and that the extension exists in the
+              collector’s database.
             </Empty>
           ) : (
             <DataTable
@@ -90,10 +55,10 @@ export default function Queries() {
               label="Queries"
               rows={data.rows}
               columns={columns}
-              rowKey={(row) => row.queryid}
+              rowKey={(row) => row.queryid ?? 'other'}
               defaultSort={`-${measure}`}
               fill
-              empty="No statement matches. Search looks into texts and query ids."
+              empty="No statement matches. The search covers texts and query ids."
               toolbar={
                 <>
                   <SearchBox value={search} onChange={setSearch} label="Search texts" />
@@ -120,98 +85,4 @@ export default function Queries() {
       </Loaded>
     </>
   );
-}
-
-function useColumns(
-  measure: Measure,
-  totalTime: number,
-  sparks: Map<string, (number | null)[]>,
-): TableColumn<QueryRow>[] {
-  const href = usePageHref();
-  return useMemo(() => {
-    const number = (
-      key: Measure | 'hits',
-      label: string,
-      format: (value: number | null) => string,
-      unit: 'count' | 'ms' | 'bytes' | 'percent',
-      value: (row: QueryRow) => number | null = (row) => row[key],
-    ): TableColumn<QueryRow> => ({
-      key,
-      label,
-      numeric: true,
-      sort: value,
-      cell: (row) => format(value(row)),
-      title: (row) => exact(value(row), unit),
-    });
-    return [
-      {
-        key: 'query',
-        label: 'Query',
-        cell: (row) => (
-          <Link to={href('query', { id: row.queryid })} className={classes.query} title={row.query ?? undefined}>
-            {row.query ? <SqlLine sql={row.query} /> : <span>text not read yet ({row.queryid})</span>}
-          </Link>
-        ),
-        text: (row) => row.query ?? row.queryid,
-        sort: (row) => row.query,
-      },
-      number('time', 'Total time', formatMs, 'ms'),
-      {
-        key: 'spark',
-        label: 'Time',
-        help: 'Execution time per second, each row with its own scale',
-        cell: (row) => <Sparkline values={sparks.get(row.queryid) ?? []} unit="ms" width={80} />,
-        text: () => '',
-        width: 104,
-      },
-      {
-        key: 'share',
-        label: 'Share',
-        help: 'Share of the execution time of all statements',
-        numeric: true,
-        sort: (row) => (totalTime > 0 && row.time !== null ? row.time / totalTime : null),
-        cell: (row) => formatPercent(totalTime > 0 && row.time !== null ? row.time / totalTime : null),
-      },
-      {
-        key: 'change',
-        label: 'Change',
-        help: `${MEASURES[measure].label} against the range before, of the same length`,
-        numeric: true,
-        sort: (row) => growth(row[measure], row.before),
-        cell: (row) => <Change now={row[measure]} before={row.before} />,
-        text: (row) => formatChange(row[measure], row.before),
-        title: (row) =>
-          row.before === null
-            ? 'The range before was not collected, or not whole'
-            : `${exact(row.before)} in the range before`,
-      },
-      number('calls', 'Calls', formatCount, 'count'),
-      number('mean', 'Mean', formatMs, 'ms'),
-      number('rows', 'Rows', formatCount, 'count'),
-      number('hits', 'Hits', formatPercent, 'percent'),
-      number('io', 'Read', formatBytes, 'bytes', (row) => bytes(row.io)),
-      number('wal', 'WAL', formatBytes, 'bytes'),
-      number('temp', 'Temp', formatBytes, 'bytes', (row) => bytes(row.temp)),
-      {
-        key: 'database',
-        label: 'Database',
-        sort: (row) => row.database,
-        cell: (row) => (row.databases > 1 ? `${row.databases} databases` : row.database),
-      },
-    ];
-  }, [href, measure, totalTime, sparks]);
-}
-
-const bytes = (blocks: number | null) => (blocks === null ? null : blocks * BLOCK_BYTES);
-
-/** What the change sorts by: a statement that is new comes before any that grew. */
-function growth(now: number | null, before: number | null): number | null {
-  if (now === null || before === null) return null;
-  if (before > 0) return now / before;
-  return now > 0 ? Number.MAX_VALUE : 1;
-}
-
-function Change({ now, before }: { now: number | null; before: number | null }) {
-  const grown = now !== null && before !== null && now > before * NOTABLE_CHANGE;
-  return <span className={grown ? classes.grown : classes.calm}>{formatChange(now, before)}</span>;
 }

@@ -1,22 +1,28 @@
-/** SQL of the Queries and Query pages: sums over the range, over the range before, and series. */
-import { spread } from '../../api/spread';
-import { defineSql, during, tiered, type Window } from '../../api/sql';
-import { ACTIVE, WAIT_CLASS } from '../activeSessions';
-import { ACTIVITY_INTERVAL, type ClassRow } from '../server/activity.sql';
-import { idList, latestTexts } from '../statementTexts';
+/** SQL of the pages Queries and Query: sums over the range, sums over the range before, and series. */
+import { spread } from '../../history/spread';
+import { defineSql, during, tiered } from '../../history/sql';
+import type { Window } from '../../range/bins';
+import { ACTIVE, ACTIVITY_INTERVAL, type ClassRow, WAIT_CLASS } from '../../subjects/sessions';
+import { idList, latestTexts } from '../../subjects/statements';
 
 export const STATEMENTS_INTERVAL = 60;
 
-/** Statements that are listed. Beyond these, search. */
+/** The length of the list. The search finds other statements. */
 export const TOP_QUERIES = 100;
 
-/** What "top" can mean: how the list is cut, and each a column. */
+/** Blocks read from outside the server's memory, of ordinary and temporary tables. The same sum in every table and chart. */
+const BLOCKS_READ = 'shared_blks_read + local_blks_read';
+
+/**
+ * Measures of the list. The list has the top statements by one of them, and a column for each. A mean is a sum divided by a sum;
+ * all others grow with the collected time.
+ */
 export const MEASURES = {
   time: { label: 'Total time', sum: 'sum(total_exec_time)' },
   calls: { label: 'Calls', sum: 'cast(sum(calls) as double)' },
   mean: { label: 'Mean time', sum: 'sum(total_exec_time) / nullif(sum(calls), 0)' },
   rows: { label: 'Rows', sum: 'cast(sum("rows") as double)' },
-  io: { label: 'Blocks read', sum: 'cast(sum(shared_blks_read + local_blks_read) as double)' },
+  io: { label: 'Blocks read', sum: `cast(sum(${BLOCKS_READ}) as double)` },
   wal: { label: 'WAL', sum: 'cast(sum(wal_bytes) as double)' },
   temp: { label: 'Temp written', sum: 'cast(sum(temp_blks_written) as double)' },
 } as const;
@@ -24,7 +30,8 @@ export const MEASURES = {
 export type Measure = keyof typeof MEASURES;
 
 export interface QueryRow {
-  queryid: string;
+  /** Null for the sum of statements that the collector does not ship one by one. */
+  queryid: string | null;
   query: string | null;
   databases: number;
   database: string | null;
@@ -38,16 +45,18 @@ export interface QueryRow {
   wal: number | null;
   temp: number | null;
   hits: number | null;
-  /** The measure in the range before, of the same length; null where that was not collected nearly whole. */
-  before: number | null;
+  /** Execution time of all statements of the range, listed or not. */
+  all_time: number | null;
+  /** The measure in the range before, of the same length; zero without a row. */
+  before: number;
+  /** Collected seconds of the range, and of the range before. */
+  seconds: number;
+  seconds_before: number;
 }
 
 const SUMS = Object.entries(MEASURES)
   .map(([name, { sum }]) => `${sum} as "${name}"`)
   .join(',\n    ');
-
-/** A range of which less was collected is no ground for a comparison: everything would seem to have grown. */
-const LEAST_COMPARABLE = 0.8;
 
 /** The range before, of the same length. */
 const beforeRange = (window: Window) =>
@@ -71,12 +80,13 @@ with texts as (${latestTexts}
   from ${tiered('pg_stat_statements', window)}
   where server = $server and ${beforeRange(window)} and ($database = '' or datname = $database)
   group by queryid
-), read as (
-  select coalesce(sum(ms), 0) / 1000.0 as seconds
+), covered as (
+  select coalesce(sum(case when ts >= cast($from as timestamptz) then ms end), 0) / 1000.0 as seconds,
+    coalesce(sum(case when ts < cast($from as timestamptz) then ms end), 0) / 1000.0 as seconds_before
   from (
     select ts, max(interval_ms) as ms
     from ${tiered('pg_stat_statements', window)}
-    where server = $server and ${beforeRange(window)} and interval_ms > 0
+    where server = $server and (${during} or ${beforeRange(window)}) and interval_ms > 0
     group by ts
   )
 )
@@ -84,17 +94,17 @@ select cast(statements.queryid as varchar) as queryid, query, databases, "databa
   ${Object.keys(MEASURES)
     .map((name) => `"${name}"`)
     .join(', ')}, hits,
-  case when seconds >= ${(window.to - window.from) * LEAST_COMPARABLE} then coalesce(before, 0.0) end as before
+  (select sum("time") from statements) as all_time, coalesce(before, 0.0) as before, seconds, seconds_before
 from statements
 left join texts on texts.queryid = statements.queryid
-left join earlier on earlier.queryid = statements.queryid
-cross join read
+left join earlier on earlier.queryid is not distinct from statements.queryid
+cross join covered
 where $measure is not null and ($pattern = '' or query ilike $pattern or cast(statements.queryid as varchar) like $pattern)
 order by "${measure}" desc nulls last
 limit ${TOP_QUERIES}`,
 });
 
-/** Execution time of each listed statement over time: for the sparklines. */
+/** Execution time of each listed statement over time, for the sparklines. */
 export const querySparks = defineSql<{ queryid: string; t: number; time: number }, { server: string; ids: string }>({
   name: 'query-sparks',
   interval: STATEMENTS_INTERVAL,
@@ -110,12 +120,12 @@ select cast(queryid as varchar) as queryid, t, "time" from binned order by 1, 2`
 
 export interface StatementsRow {
   t: number;
-  /** How long the statements were read in the bin. */
+  /** Seconds of the bin that were collected. */
   seconds: number;
   time: number | null;
 }
 
-/** What all statements took in each bin: what a share is of, and what a rate is divided by. */
+/** Execution time of all statements in each bin, and the collected seconds: divisors of shares and rates. */
 export const allStatements = defineSql<StatementsRow, { server: string; database: string }>({
   name: 'all-statements',
   interval: STATEMENTS_INTERVAL,
@@ -132,9 +142,13 @@ export interface QuerySeriesRow {
   calls: number | null;
   time: number | null;
   rows: number | null;
+  /** Blocks of ordinary and temporary tables. */
   hit: number | null;
   read: number | null;
   dirtied: number | null;
+  /** Blocks of ordinary tables, for the cache hit ratio of shared buffers. */
+  shared_hit: number | null;
+  shared_read: number | null;
   read_time: number | null;
   temp: number | null;
   wal: number | null;
@@ -151,15 +165,17 @@ with ${spread(window, {
       calls: 'calls',
       time: 'total_exec_time',
       rows: '"rows"',
-      hit: 'shared_blks_hit',
-      read: 'shared_blks_read',
-      dirtied: 'shared_blks_dirtied',
+      hit: 'shared_blks_hit + local_blks_hit',
+      read: BLOCKS_READ,
+      dirtied: 'shared_blks_dirtied + local_blks_dirtied',
+      shared_hit: 'shared_blks_hit',
+      shared_read: 'shared_blks_read',
       read_time: 'blk_read_time',
       temp: 'temp_blks_written',
       wal: 'wal_bytes',
     },
   })}
-select t, calls, "time", "rows", hit, "read", dirtied, read_time, temp, wal from binned order by t`,
+select t, calls, "time", "rows", hit, "read", dirtied, shared_hit, shared_read, read_time, temp, wal from binned order by t`,
 });
 
 export interface QueryByRow {
@@ -176,7 +192,7 @@ export const queryBy = defineSql<QueryByRow, { server: string; id: string }>({
   interval: STATEMENTS_INTERVAL,
   text: (window, { id }) => `
 select datname as "database", usename as username, sum(total_exec_time) as time, sum(calls) as calls, sum("rows") as "rows",
-  sum(shared_blks_read) as read
+  sum(${BLOCKS_READ}) as read
 from ${tiered('pg_stat_statements', window)}
 where server = $server and ${during} and $id <> '' and queryid = ${idList([id])}
 group by 1, 2
@@ -189,7 +205,7 @@ export interface QueryTextRow {
   cut: boolean | null;
 }
 
-/** Of all time: a link to a statement that has not run for long still shows its text. */
+/** The newest text, also from before the range, so that a link to an old statement shows its text. */
 export const queryText = defineSql<QueryTextRow, { server: string; id: string }>({
   name: 'query-text',
   interval: STATEMENTS_INTERVAL,
@@ -202,7 +218,7 @@ order by ts desc
 limit 1`,
 });
 
-/** What sessions that ran the statement waited for. */
+/** Wait classes of the sessions that ran the statement. */
 export const queryWaits = defineSql<ClassRow, { server: string; id: string }>({
   name: 'query-waits',
   interval: ACTIVITY_INTERVAL,

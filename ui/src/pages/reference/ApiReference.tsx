@@ -1,9 +1,9 @@
-/** Requests of the API: what they do, what they take, what they answer, and a line for the shell. */
+/** The requests of the API: purpose, parameters, body, responses and errors. */
 import { Code, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Fragment } from 'react';
 import { basePath, get } from '../../api/client';
-import { Loaded } from '../../shell/States';
+import { Loaded } from '../../layout/States';
 import { type Endpoint, endpoints, type OpenApi, resolve, type Schema, typeName } from './openapi';
 import classes from './Reference.module.css';
 
@@ -15,12 +15,12 @@ export function ApiReference({ search }: { search: string }) {
   });
   const word = search.toLowerCase();
   return (
-    <Loaded query={query} what="read the API’s description" height={420}>
+    <Loaded query={query} what="read the API description" height={420}>
       {(document) => (
         <Stack gap={6}>
           <Text size="sm" c="dimmed">
-            {document.info.title} {document.info.version}. Send <Code>Authorization: Bearer</Code> with a token from
-            Settings. The description itself is <Code>{basePath}api/v1/openapi.json</Code>.
+            {document.info.title} {document.info.version}. Send <Code>Authorization: Bearer</Code> with a token from the
+            page Settings. The OpenAPI document is <Code>{basePath}api/v1/openapi.json</Code>.
           </Text>
           {endpoints(document)
             .filter(({ method, path, operation }) =>
@@ -82,7 +82,7 @@ function Entry({ endpoint, document }: { endpoint: Endpoint; document: OpenApi }
         })}
         {failures.length > 0 ? (
           <>
-            <p className={classes.heading}>Refused with</p>
+            <p className={classes.heading}>Errors</p>
             <dl className={classes.failures}>
               {failures.map(([status, { description }]) => (
                 <Fragment key={status}>
@@ -123,11 +123,11 @@ function SchemaFields({ title, schema, document }: { title: string; schema: Sche
   );
 }
 
-/** Backticks become code; nothing else of Markdown is used in descriptions. */
+/** Text with backticks as code. Descriptions use no other Markdown. */
 function Marked({ text }: { text: string }) {
   return text.split('`').map((part, i) =>
     i % 2 === 1 ? (
-      // biome-ignore lint/suspicious/noArrayIndexKey: parts of a text have no identity but their place
+      // biome-ignore lint/suspicious/noArrayIndexKey: parts are identified by position only
       <code key={i}>{part}</code>
     ) : (
       part
@@ -146,7 +146,7 @@ function Fields({ title, rows }: { title: string; rows: FieldRow[] }) {
   return (
     <>
       <p className={classes.heading}>{title}</p>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
       <section className={classes.scroll} tabIndex={0} aria-label={title}>
         <table className={classes.fields}>
           <tbody>

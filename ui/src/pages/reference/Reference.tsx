@@ -1,8 +1,8 @@
-/** The API and the tables, readable: from /api/v1/openapi.json and /api/v1/views, rendered here. */
+/** The API page: requests from /api/v1/openapi.json, and tables from /api/v1/views. */
 import { SegmentedControl } from '@mantine/core';
-import { useParam } from '../../shell/links';
-import { SearchBox } from '../../shell/SearchBox';
-import { PageHeader } from '../../shell/States';
+import { useParam } from '../../address/links';
+import { SearchBox } from '../../layout/SearchBox';
+import { PageHeader } from '../../layout/States';
 import { ApiReference } from './ApiReference';
 import { TableReference } from './TableReference';
 
@@ -15,7 +15,7 @@ export default function Reference() {
       <PageHeader title="API">
         <SegmentedControl
           size="xs"
-          aria-label="What to read about"
+          aria-label="Section"
           value={what}
           onChange={setWhat}
           data={[

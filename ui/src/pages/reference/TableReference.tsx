@@ -1,12 +1,12 @@
-/** The tables and their columns, from the same definitions the collector works by. */
+/** All tables and columns, from the view definitions that the collector uses. */
 import { Anchor, Code, Stack, Text } from '@mantine/core';
 import { Link } from 'react-router';
+import { usePageHref } from '../../address/links';
 import { useViews, type ViewColumn } from '../../api/facts';
-import { usePageHref } from '../../shell/links';
-import { Loaded } from '../../shell/States';
+import { Loaded } from '../../layout/States';
 import classes from './Reference.module.css';
 
-/** What every supported version has needs no saying. */
+/** The oldest supported version. A column of all supported versions shows no version. */
 const OLDEST_VERSION = 14;
 
 export function TableReference({ search }: { search: string }) {
@@ -24,8 +24,8 @@ export function TableReference({ search }: { search: string }) {
         return (
           <Stack gap={6}>
             <Text size="sm" c="dimmed">
-              Counters are what was added in the interval that <Code>interval_ms</Code> says: sum them. Where nothing
-              changed there is no row.
+              A counter is the increase within <Code>interval_ms</Code>, so sums of counters are totals. A table has no
+              row for an interval without a change.
             </Text>
             {shown.map((view) => (
               <details key={view.name} className={classes.entry} open={word !== '' && shown.length <= 3}>
@@ -35,16 +35,16 @@ export function TableReference({ search }: { search: string }) {
                 </summary>
                 <div className={classes.body}>
                   <Text size="sm" c="dimmed" mb={8}>
-                    Once a {view.scope}, every {view.interval_s} s ·{' '}
+                    Once per {view.scope}, every {view.interval_s} s ·{' '}
                     <Anchor
                       component={Link}
                       size="sm"
                       to={href('sql', { q: `select * from ${view.name} order by ts desc limit 100` })}
                     >
-                      look at the newest rows
+                      show the newest rows
                     </Anchor>
                   </Text>
-                  {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard */}
+                  {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
                   <section className={classes.scroll} tabIndex={0} aria-label={`Columns of ${view.name}`}>
                     <table className={classes.fields}>
                       <thead>
@@ -83,7 +83,7 @@ export function TableReference({ search }: { search: string }) {
   );
 }
 
-/** Which versions of PostgreSQL have the column, where not all that are supported do. */
+/** The PostgreSQL versions that have the column; empty if all supported versions have it. */
 function versions(column: ViewColumn): string {
   const from = column.from > OLDEST_VERSION ? `, since ${column.from}` : '';
   return from + (column.until ? `, until ${column.until - 1}` : '');

@@ -13,7 +13,7 @@ describe('typeName', () => {
   ])('%j', (schema, text) => expect(typeName(schema)).toBe(text));
 });
 
-it('a name for a few words is those words', () => {
+it('a named enumeration is its values', () => {
   const document = {
     info: { title: '', version: '' },
     paths: {},

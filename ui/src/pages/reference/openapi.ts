@@ -1,4 +1,4 @@
-/** The parts of an OpenAPI 3.1 document that are rendered, and how a schema reads on one line. Pure. */
+/** The rendered parts of an OpenAPI 3.1 document, and a schema as one line of text. Pure. */
 
 export interface Schema {
   $ref?: string;

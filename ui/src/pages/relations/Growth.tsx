@@ -1,4 +1,4 @@
-/** A growth in bytes with its sign; none is said calmly. */
+/** Growth in bytes with its sign. No growth is dimmed. */
 import { formatBytes, NOTHING } from '../../format/numbers';
 
 export function Growth({ bytes }: { bytes: number | null }) {

@@ -1,45 +1,71 @@
-/** Which indexes are not used, and what do they cost? */
-import { Badge, SegmentedControl } from '@mantine/core';
-import { useSql } from '../../api/useSql';
-import { exact, formatBytes, formatCount, formatLong, formatPercent } from '../../format/numbers';
-import { useRange } from '../../range/RangeProvider';
-import { useParam } from '../../shell/links';
-import { SearchBox } from '../../shell/SearchBox';
-import { useServer } from '../../shell/ServerPicker';
-import { Empty, Loaded, PageHeader } from '../../shell/States';
-import { DataTable, type TableColumn } from '../../table/DataTable';
-import { Growth } from './Growth';
-import { isUnused, relationMatches, relationName } from './relations';
-import { type IndexRow, indexes } from './relations.sql';
+/** The Indexes page: which indexes may be dropped, and how large are they? */
+import { SegmentedControl } from '@mantine/core';
+import { useMemo } from 'react';
+import { useParam, useServer } from '../../address/links';
+import { formatBytes, formatCount, formatLong } from '../../format/numbers';
+import { SearchBox } from '../../layout/SearchBox';
+import { Empty, ErrorBox, Loaded, PageHeader } from '../../layout/States';
+import { useZone } from '../../range/RangeProvider';
+import { DataTable } from '../../table/DataTable';
+import { indexColumns } from './indexColumns';
+import { useOpenRows } from './NestedName';
+import { flat, type Nested, totalSize } from './nesting';
+import classes from './Relations.module.css';
+import { relationMatches } from './relations';
+import type { IndexRow } from './relations.sql';
+import { LEAST_OBSERVED_SECONDS, type Verdict } from './unused';
+import { useIndexes } from './useIndexes';
+
+type Which = 'all' | Extract<Verdict, 'unused' | 'new'>;
 
 export default function Indexes() {
   const server = useServer();
-  const { from, to } = useRange();
   const [search, setSearch] = useParam('search');
-  const [which, setWhich] = useParam('which', 'all');
-  const query = useSql(indexes, { server }, { enabled: server !== '' });
+  const [whichText, setWhich] = useParam('which', 'all');
+  const which: Which = whichText === 'unused' || whichText === 'new' ? whichText : 'all';
+  const { query, trees, verdicts, error, judged, servers } = useIndexes();
+  const [zone] = useZone();
+  const { isOpen, toggle } = useOpenRows();
+  // A search looks at all relations, so its result is flat.
+  const isFlat = search !== '';
+  const columns = useMemo(
+    () => indexColumns(zone, verdicts, isFlat ? null : { isOpen, toggle }),
+    [zone, verdicts, isFlat, isOpen, toggle],
+  );
+  const nesting = useMemo(
+    () =>
+      isFlat
+        ? undefined
+        : { childrenOf: (row: Nested<IndexRow>) => row.children, isOpen: (row: Nested<IndexRow>) => isOpen(row.key) },
+    [isFlat, isOpen],
+  );
+  const ofVerdict = (verdict: Verdict) => trees.filter((tree) => verdicts?.get(tree.key) === verdict);
+  const [unused, young] = [ofVerdict('unused'), ofVerdict('new')];
+  const chosen = { all: trees, unused, new: young }[which];
+  const shown = isFlat ? flat(chosen).filter((row) => relationMatches(row, search)) : chosen;
+  const count = (rows: unknown[]) => (verdicts ? formatCount(rows.length) : '…');
   return (
     <>
       <title>{`Indexes · ${server} · pgAnalytics`}</title>
       <PageHeader title="Indexes" />
+      {error ? <ErrorBox what="read the use of the indexes" error={error} /> : null}
       <Loaded query={query} what="read the indexes" height={420}>
-        {({ rows }) => {
-          const unused = rows.filter(isUnused);
-          const wasted = unused.reduce((sum, row) => sum + (row.size ?? 0), 0);
-          return rows.length === 0 ? (
+        {({ rows }) =>
+          rows.length === 0 ? (
             <Empty title="No indexes in this range">
-              Indexes of user tables in every database that the collector may connect to show up within minutes of its
-              start.
+              The collector reads the indexes of user tables in every database that it can connect to. They appear
+              within minutes of its start.
             </Empty>
           ) : (
             <DataTable
               label="Indexes"
-              rows={(which === 'unused' ? unused : rows).filter((row) => relationMatches(row, search))}
-              columns={COLUMNS}
-              rowKey={(row) => `${row.datname}/${row.schemaname}/${row.indexrelname}`}
+              rows={shown}
+              columns={columns}
+              rowKey={(row) => row.key}
               defaultSort="-size"
+              nesting={nesting}
               fill
-              empty="No index matches."
+              empty={isFlat ? 'No index matches.' : EMPTY[which]}
               toolbar={
                 <>
                   <SearchBox value={search} onChange={setSearch} label="Search indexes" />
@@ -49,101 +75,31 @@ export default function Indexes() {
                     value={which}
                     onChange={setWhich}
                     data={[
-                      { value: 'all', label: `All ${formatCount(rows.length)}` },
-                      { value: 'unused', label: `Not scanned ${formatCount(unused.length)}` },
+                      { value: 'all', label: `All ${formatCount(trees.length)}` },
+                      { value: 'unused', label: `Unused ${count(unused)}` },
+                      { value: 'new', label: `Not seen long enough ${count(young)}` },
                     ]}
                   />
-                  {which === 'unused' ? (
-                    <span style={{ fontSize: 12, color: 'var(--mantine-color-dimmed)' }}>
-                      {formatBytes(wasted)} not scanned for {formatLong(to - from)}, constraints left out. Choose a
-                      range that covers month ends, and ask the standbys, before dropping one.
+                  {which === 'all' ? null : (
+                    <span className={classes.note}>
+                      {which === 'unused'
+                        ? `${formatBytes(totalSize(unused))} without a scan for ${formatLong(judged)} on ${servers.join(', ')}. Check standbys that are not watched before you drop an index.`
+                        : `No scan so far, but read for less than ${formatLong(LEAST_OBSERVED_SECONDS)}.`}
                     </span>
-                  ) : null}
+                  )}
                 </>
               }
             />
-          );
-        }}
+          )
+        }
       </Loaded>
     </>
   );
 }
 
-const COLUMNS: TableColumn<IndexRow>[] = [
-  {
-    key: 'name',
-    label: 'Index',
-    sort: (row) => row.indexrelname,
-    cell: (row) => (
-      <>
-        <strong style={{ fontWeight: 500 }}>{row.indexrelname}</strong>
-        {row.is_valid === false ? (
-          <Badge ml={8} size="xs" color="red" variant="light" title="A concurrent build failed, or is still under way">
-            invalid
-          </Badge>
-        ) : null}
-      </>
-    ),
-  },
-  { key: 'table', label: 'Table', sort: relationName, cell: relationName },
-  { key: 'database', label: 'Database', sort: (row) => row.datname, cell: (row) => row.datname },
-  {
-    key: 'kind',
-    label: 'Kind',
-    sort: kind,
-    cell: (row) => <span style={{ color: 'var(--mantine-color-dimmed)' }}>{kind(row)}</span>,
-  },
-  {
-    key: 'size',
-    label: 'Size',
-    numeric: true,
-    sort: (row) => row.size,
-    cell: (row) => formatBytes(row.size),
-    title: (row) => exact(row.size, 'bytes'),
-  },
-  {
-    key: 'growth',
-    label: 'Growth',
-    help: 'Since the range began',
-    numeric: true,
-    sort: (row) => row.growth,
-    cell: (row) => <Growth bytes={row.growth} />,
-    title: (row) => exact(row.growth, 'bytes'),
-  },
-  {
-    key: 'scans',
-    label: 'Scans',
-    help: 'In the range',
-    numeric: true,
-    sort: (row) => row.scans,
-    cell: (row) =>
-      row.scans ? (
-        formatCount(row.scans)
-      ) : (
-        <span style={isUnused(row) ? { color: 'var(--pga-warning)' } : undefined}>0</span>
-      ),
-    title: (row) => exact(row.scans),
-  },
-  {
-    key: 'tuples',
-    label: 'Entries read',
-    numeric: true,
-    sort: (row) => row.tuples,
-    cell: (row) => formatCount(row.tuples),
-    title: (row) => exact(row.tuples),
-  },
-  {
-    key: 'hits',
-    label: 'Hits',
-    numeric: true,
-    firstDescending: false,
-    sort: (row) => row.hits,
-    cell: (row) => formatPercent(row.hits),
-    title: (row) => exact(row.hits, 'percent'),
-  },
-];
-
-function kind(row: IndexRow): string {
-  const words = [row.is_primary ? 'primary key' : row.is_unique ? 'unique' : row.is_constraint ? 'constraint' : ''];
-  return [row.method ?? '', ...words].filter(Boolean).join(', ');
-}
+const EMPTY: Record<Which, string> = {
+  all: 'No indexes.',
+  unused:
+    'No unused index. Keys, unique indexes, constraints, replica identities and partitions of an index are not listed, nor are indexes that were read for less than 7 days.',
+  new: 'No index waits for a judgement.',
+};

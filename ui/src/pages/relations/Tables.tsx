@@ -1,27 +1,45 @@
-/** What grows, and what is not vacuumed? */
+/** The Tables page: which tables grow, and which are not vacuumed? */
 import { useMemo } from 'react';
-import { useSql } from '../../api/useSql';
-import { exact, formatBytes, formatCount, formatPercent } from '../../format/numbers';
-import { formatAgo, formatMoment, parseTime, type Zone } from '../../format/time';
+import { useParam, useServer } from '../../address/links';
+import { useViews } from '../../api/facts';
+import { formatBytes, formatCount } from '../../format/numbers';
+import { useSql } from '../../history/useSql';
+import { SearchBox } from '../../layout/SearchBox';
+import { Empty, Loaded, PageHeader } from '../../layout/States';
 import { useZone } from '../../range/RangeProvider';
-import { useParam } from '../../shell/links';
-import { SearchBox } from '../../shell/SearchBox';
-import { useServer } from '../../shell/ServerPicker';
-import { Empty, Loaded, PageHeader } from '../../shell/States';
-import { DataTable, type TableColumn } from '../../table/DataTable';
-import { Growth } from './Growth';
-import { deadShare, relationMatches, relationName } from './relations';
-import { type TableRow, tables } from './relations.sql';
-
-/** autovacuum_vacuum_scale_factor's default: above it autovacuum should have come. */
-const DEAD_NOTABLE = 0.2;
+import { DataTable } from '../../table/DataTable';
+import { useOpenRows } from './NestedName';
+import { flat, type Nested, nestTables, totalSize } from './nesting';
+import classes from './Relations.module.css';
+import { relationMatches } from './relations';
+import { hasColumns, TABLES, type TableRow } from './relations.sql';
+import { tableColumns } from './tableColumns';
 
 export default function Tables() {
   const server = useServer();
   const [search, setSearch] = useParam('search');
-  const query = useSql(tables, { server }, { enabled: server !== '' });
+  const views = useViews();
+  const nested = hasColumns(views.data, 'pg_stat_user_tables', 'parent');
+  const query = useSql(
+    nested ? TABLES.nested : TABLES.flat,
+    { server },
+    { enabled: server !== '' && !views.isPending },
+  );
   const [zone] = useZone();
-  const columns = useMemo(() => tableColumns(zone), [zone]);
+  const { isOpen, toggle } = useOpenRows();
+  const trees = useMemo(() => nestTables(query.data?.rows ?? []), [query.data]);
+  // A search looks at all relations, so its result is flat.
+  const isFlat = search !== '';
+  const columns = useMemo(() => tableColumns(zone, isFlat ? null : { isOpen, toggle }), [zone, isFlat, isOpen, toggle]);
+  const nesting = useMemo(
+    () =>
+      isFlat
+        ? undefined
+        : { childrenOf: (row: Nested<TableRow>) => row.children, isOpen: (row: Nested<TableRow>) => isOpen(row.key) },
+    [isFlat, isOpen],
+  );
+  const shown = isFlat ? flat(trees).filter((row) => relationMatches(row, search)) : trees;
+  const count = trees.reduce((sum, tree) => sum + tree.leaves, 0);
   return (
     <>
       <title>{`Tables · ${server} · pgAnalytics`}</title>
@@ -30,119 +48,31 @@ export default function Tables() {
         {({ rows }) =>
           rows.length === 0 ? (
             <Empty title="No tables in this range">
-              User tables of every database that the collector may connect to show up within minutes of its start.
+              The collector reads user tables in every database that it can connect to. They appear within minutes of
+              its start.
             </Empty>
           ) : (
             <DataTable
               label="Tables"
-              rows={rows.filter((row) => relationMatches(row, search))}
+              rows={shown}
               columns={columns}
-              rowKey={(row) => `${row.datname}/${row.schemaname}/${row.relname}`}
+              rowKey={(row) => row.key}
               defaultSort="-size"
+              nesting={nesting}
               fill
               empty="No table matches."
-              toolbar={<SearchBox value={search} onChange={setSearch} label="Search tables" />}
+              toolbar={
+                <>
+                  <SearchBox value={search} onChange={setSearch} label="Search tables" />
+                  <span className={classes.note}>
+                    {formatBytes(totalSize(trees))} in {formatCount(count)} tables and partitions
+                  </span>
+                </>
+              }
             />
           )
         }
       </Loaded>
     </>
   );
-}
-
-function tableColumns(zone: Zone): TableColumn<TableRow>[] {
-  const count = (
-    key: 'seq_scan' | 'seq_tup_read' | 'idx_scan' | 'written' | 'live',
-    label: string,
-    help: string,
-  ): TableColumn<TableRow> => ({
-    key,
-    label,
-    help,
-    numeric: true,
-    sort: (row) => row[key],
-    cell: (row) => formatCount(row[key]),
-    title: (row) => exact(row[key]),
-  });
-  const time = (key: 'vacuumed' | 'analyzed', label: string): TableColumn<TableRow> => ({
-    key,
-    label,
-    help: `${label}, by hand or by autovacuum`,
-    numeric: true,
-    sort: (row) => parseTime(row[key]),
-    cell: (row) => formatAgo(parseTime(row[key]), Date.now() / 1000),
-    text: (row) => row[key] ?? '',
-    title: (row) => {
-      const at = parseTime(row[key]);
-      return at === null ? 'never' : formatMoment(at, zone);
-    },
-  });
-  return [
-    {
-      key: 'name',
-      label: 'Table',
-      sort: relationName,
-      cell: (row) => <strong style={{ fontWeight: 500 }}>{relationName(row)}</strong>,
-    },
-    { key: 'database', label: 'Database', sort: (row) => row.datname, cell: (row) => row.datname },
-    {
-      key: 'size',
-      label: 'Size',
-      help: 'With indexes and TOAST',
-      numeric: true,
-      sort: (row) => row.size,
-      cell: (row) => formatBytes(row.size),
-      title: (row) => exact(row.size, 'bytes'),
-    },
-    {
-      key: 'growth',
-      label: 'Growth',
-      help: 'Since the range began',
-      numeric: true,
-      sort: (row) => row.growth,
-      cell: (row) => <Growth bytes={row.growth} />,
-      title: (row) => exact(row.growth, 'bytes'),
-    },
-    count('seq_scan', 'Seq scans', 'Sequential scans in the range'),
-    count('seq_tup_read', 'Seq rows', 'Rows read by sequential scans in the range'),
-    count('idx_scan', 'Index scans', 'In the range'),
-    count('written', 'Rows written', 'Inserted, updated and deleted in the range'),
-    {
-      key: 'hot',
-      label: 'HOT',
-      help: 'Share of updates that needed no index entry',
-      numeric: true,
-      sort: (row) => row.hot,
-      cell: (row) => formatPercent(row.hot),
-    },
-    {
-      key: 'hits',
-      label: 'Hits',
-      help: 'Share of heap block reads answered by shared buffers',
-      numeric: true,
-      firstDescending: false,
-      sort: (row) => row.hits,
-      cell: (row) => formatPercent(row.hits),
-      title: (row) => exact(row.hits, 'percent'),
-    },
-    count('live', 'Live rows', 'Estimate'),
-    {
-      key: 'dead',
-      label: 'Dead rows',
-      help: 'Share of rows that are dead: estimate',
-      numeric: true,
-      sort: (row) => deadShare(row.live, row.dead),
-      cell: (row) => {
-        const share = deadShare(row.live, row.dead);
-        return (
-          <span style={share !== null && share > DEAD_NOTABLE ? { color: 'var(--pga-warning)' } : undefined}>
-            {formatPercent(share)}
-          </span>
-        );
-      },
-      title: (row) => `${exact(row.dead)} dead rows`,
-    },
-    time('vacuumed', 'Last vacuum'),
-    time('analyzed', 'Last analyze'),
-  ];
 }

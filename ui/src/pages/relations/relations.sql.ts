@@ -1,99 +1,167 @@
-/** SQL of Tables and Indexes: sums over the range, newest gauges, and the size when the range began. */
-import { defineSql, since, tiered } from '../../api/sql';
+/**
+ * SQL of the pages Tables and Indexes: sums over the range, newest gauges, and the size at the start of the range. Each row has
+ * sums, never ratios, so that the figures of a partitioned table are sums over its partitions.
+ */
+import type { View } from '../../api/facts';
+import { defineSql, type Parameters, type SqlQuery, since, tiered, tierOf } from '../../history/sql';
+import type { Window } from '../../range/bins';
+import { upMilliseconds } from '../../subjects/servers.sql';
 
-/** Relations at rest are shipped hourly; two hours back find each one's newest size, and its size when the range began. */
+/** An idle relation is shipped hourly, so two hours before the range contain its size at the start of the range. */
 const LOOKBACK = '2 hours';
 
 const RELATIONS_INTERVAL = 60;
 
-/** Relations that are listed: enough for nearly every server, and what a browser sorts at once. */
+/** The most relations in the list. A browser sorts this many without delay. */
 export const MAX_RELATIONS = 5000;
 
-/** The newest value of a gauge, skipping rows in which the size was not read because the relation was locked. */
+/** The newest value of a gauge. Skips nulls, such as the size of a locked relation. */
 const newest = (column: string) => `last_value(${column} order by ts) filter (where ${column} is not null)`;
-/** Its value when the range began; of a relation that is younger, the first one known. */
+/** The value at the start of the range; for a newer relation its first value. */
 const atStart = (column: string) =>
   `coalesce(last_value(${column} order by ts) filter (where ${column} is not null and ts < cast($from as timestamptz)),
     first_value(${column} order by ts) filter (where ${column} is not null))`;
 const inRange = (column: string) => `sum(${column}) filter (where ts >= cast($from as timestamptz))`;
+/** The part of a ratio. A row counts only if the whole is known too, so that both sums have the same rows. */
+const part = (column: string, whole: string) =>
+  `sum(${column}) filter (where ts >= cast($from as timestamptz) and ${whole} is not null)`;
+/** When the relation was last read. A rollup's `ts` is the start of its bin. */
+const lastSeen = (window: Window) => `max(${tierOf(window) ? 'last_ts' : 'ts'})`;
 
-export interface TableRow {
+/** What both kinds of relations have. */
+export interface Relation {
   datname: string;
   schemaname: string;
-  relname: string;
+  relname: string | null;
+  /** `schema.name` of the partitioned table or index, or of the table that this table inherits from. */
+  parent: string | null;
   size: number | null;
   growth: number | null;
+  last_seen: string;
+  /** The newest read of any relation of the server. */
+  newest_seen: string;
+}
+
+export interface TableRow extends Relation {
+  relname: string;
+  kind: string | null;
   seq_scan: number | null;
   seq_tup_read: number | null;
   idx_scan: number | null;
   written: number | null;
-  hot: number | null;
+  updated: number | null;
+  hot_updated: number | null;
   live: number | null;
   dead: number | null;
-  hits: number | null;
+  /** Heap blocks that were found in shared buffers, of all fetched blocks. */
+  hit: number | null;
+  fetched: number | null;
   vacuumed: string | null;
   analyzed: string | null;
 }
 
-export const tables = defineSql<TableRow, { server: string }>({
-  name: 'tables',
-  interval: RELATIONS_INTERVAL,
-  maxRows: MAX_RELATIONS,
-  text: (window) => `
+/** `nested`: whether the backend's view has the column `parent`. */
+const tablesQuery = (nested: boolean) =>
+  defineSql<TableRow, { server: string }>({
+    name: nested ? 'tables-nested' : 'tables',
+    interval: RELATIONS_INTERVAL,
+    maxRows: MAX_RELATIONS,
+    text: (window) => `
 with summed as (
-  select datname, schemaname, relname,
+  select datname, schemaname, relname, ${nested ? newest('parent') : 'cast(null as text)'} as parent, ${newest('kind')} as kind,
     ${newest('total_size')} as size, ${atStart('total_size')} as size_before,
     ${inRange('seq_scan')} as seq_scan, ${inRange('seq_tup_read')} as seq_tup_read, ${inRange('idx_scan')} as idx_scan,
     ${inRange('n_tup_ins + n_tup_upd + n_tup_del')} as written,
-    cast(${inRange('n_tup_hot_upd')} as double) / nullif(${inRange('n_tup_upd')}, 0) as hot,
+    ${inRange('n_tup_upd')} as updated, ${part('n_tup_hot_upd', 'n_tup_upd')} as hot_updated,
     ${newest('n_live_tup')} as live, ${newest('n_dead_tup')} as dead,
-    cast(${inRange('heap_blks_hit')} as double) / nullif(${inRange('heap_blks_hit + heap_blks_read')}, 0) as hits,
-    greatest(max(last_vacuum), max(last_autovacuum)) as vacuumed, greatest(max(last_analyze), max(last_autoanalyze)) as analyzed
+    ${part('heap_blks_hit', 'heap_blks_read')} as hit, ${inRange('heap_blks_hit + heap_blks_read')} as fetched,
+    greatest(max(last_vacuum), max(last_autovacuum)) as vacuumed, greatest(max(last_analyze), max(last_autoanalyze)) as analyzed,
+    ${lastSeen(window)} as last_seen
   from ${tiered('pg_stat_user_tables', window)}
   where server = $server and ${since(LOOKBACK)}
   group by datname, schemaname, relname
 )
-select datname, schemaname, relname, size, size - size_before as growth, seq_scan, seq_tup_read, idx_scan, written, hot, live, dead, hits,
-  vacuumed, analyzed
+select datname, schemaname, relname, parent, kind, size, size - size_before as growth, seq_scan, seq_tup_read, idx_scan, written,
+  updated, hot_updated, live, dead, hit, fetched, vacuumed, analyzed, last_seen, (select max(last_seen) from summed) as newest_seen
 from summed
 order by size desc nulls last`,
-});
+  });
 
-export interface IndexRow {
-  datname: string;
-  schemaname: string;
-  relname: string;
+export interface IndexRow extends Relation {
   indexrelname: string;
   method: string | null;
   is_unique: boolean | null;
   is_primary: boolean | null;
   is_constraint: boolean | null;
+  is_replident: boolean | null;
   is_valid: boolean | null;
-  size: number | null;
-  growth: number | null;
   scans: number | null;
   tuples: number | null;
-  hits: number | null;
+  /** Blocks that were found in shared buffers, of all fetched blocks. */
+  hit: number | null;
+  fetched: number | null;
 }
 
-export const indexes = defineSql<IndexRow, { server: string }>({
-  name: 'indexes',
-  interval: RELATIONS_INTERVAL,
-  maxRows: MAX_RELATIONS,
-  text: (window) => `
+/** `nested`: whether the backend's view has the columns `parent` and `is_replident`. */
+const indexesQuery = (nested: boolean) =>
+  defineSql<IndexRow, { server: string }>({
+    name: nested ? 'indexes-nested' : 'indexes',
+    interval: RELATIONS_INTERVAL,
+    maxRows: MAX_RELATIONS,
+    text: (window) => `
 with summed as (
-  select datname, schemaname, relname, indexrelname,
+  select datname, schemaname, relname, indexrelname, ${nested ? newest('parent') : 'cast(null as text)'} as parent,
     ${newest('method')} as method, ${newest('is_unique')} as is_unique, ${newest('is_primary')} as is_primary,
-    ${newest('is_constraint')} as is_constraint, ${newest('is_valid')} as is_valid,
-    ${newest('size')} as size, ${atStart('size')} as size_before,
+    ${newest('is_constraint')} as is_constraint, ${nested ? newest('is_replident') : 'false'} as is_replident,
+    ${newest('is_valid')} as is_valid, ${newest('size')} as size, ${atStart('size')} as size_before,
     ${inRange('idx_scan')} as scans, ${inRange('idx_tup_read')} as tuples,
-    cast(${inRange('idx_blks_hit')} as double) / nullif(${inRange('idx_blks_hit + idx_blks_read')}, 0) as hits
+    ${part('idx_blks_hit', 'idx_blks_read')} as hit, ${inRange('idx_blks_hit + idx_blks_read')} as fetched,
+    ${lastSeen(window)} as last_seen
   from ${tiered('pg_stat_user_indexes', window)}
   where server = $server and ${since(LOOKBACK)}
   group by datname, schemaname, relname, indexrelname
 )
-select datname, schemaname, relname, indexrelname, method, is_unique, is_primary, is_constraint, is_valid, size,
-  size - size_before as growth, scans, tuples, hits
+select datname, schemaname, relname, indexrelname, parent, method, is_unique, is_primary, is_constraint, is_replident, is_valid, size,
+  size - size_before as growth, scans, tuples, hit, fetched, last_seen, (select max(last_seen) from summed) as newest_seen
 from summed
 order by size desc nulls last`,
+  });
+
+export const TABLES = { flat: tablesQuery(false), nested: tablesQuery(true) };
+export const INDEXES = { flat: indexesQuery(false), nested: indexesQuery(true) };
+
+/** The use of an index in a long range, on all watched servers of the cluster: a standby counts its own scans. */
+export interface IndexUseRow {
+  datname: string;
+  schemaname: string;
+  indexrelname: string;
+  scans: number | null;
+  /** The newest scan; null before PostgreSQL 16. */
+  last_scan: string | null;
+  first_seen: string | null;
+  /** Seconds of the range in which the server was read. */
+  watched: number | null;
+}
+
+/** Parameters: `server`, and `server_1`, `server_2`, … for the other servers of the cluster. */
+export const indexUse: SqlQuery<IndexUseRow, Parameters & { server: string }> = defineSql({
+  name: 'index-use',
+  interval: RELATIONS_INTERVAL,
+  maxRows: MAX_RELATIONS,
+  text: (window, parameters) => `
+select datname, schemaname, indexrelname, sum(idx_scan) as scans, max(last_idx_scan) as last_scan,
+  min(case when server = $server then ts end) as first_seen,
+  (select sum(${upMilliseconds(window)}) / 1000.0 from ${tiered('pganalytics_server', window)}
+    where server = $server and ${since(LOOKBACK)}) as watched
+from ${tiered('pg_stat_user_indexes', window)}
+where server in (${Object.keys(parameters)
+    .map((name) => `$${name}`)
+    .join(', ')}) and ${since(LOOKBACK)}
+group by datname, schemaname, indexrelname`,
 });
+
+/** Whether the backend's view has all of the columns. A query of a column that it does not have is an error. */
+export function hasColumns(views: View[] | undefined, view: string, ...columns: string[]): boolean {
+  const known = views?.find((entry) => entry.name === view)?.columns.map((column) => column.name) ?? [];
+  return columns.every((column) => known.includes(column));
+}

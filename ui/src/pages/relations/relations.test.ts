@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { deadShare, isUnused, relationMatches, relationName } from './relations';
+import { deadShare, relationMatches, relationName } from './relations';
 
 const relation = { datname: 'shop', schemaname: 'public', relname: 'orders', indexrelname: 'orders_pkey' };
 
 describe('relations', () => {
-  it('are named without public', () => {
+  it('are named without the schema public', () => {
     expect(relationName(relation)).toBe('orders');
     expect(relationName({ ...relation, schemaname: 'audit' })).toBe('audit.orders');
   });
-  it('match on every word', () => {
+  it('match if every word matches', () => {
     expect(relationMatches(relation, 'shop PKEY')).toBe(true);
     expect(relationMatches(relation, 'shop customers')).toBe(false);
   });
@@ -16,11 +16,4 @@ describe('relations', () => {
     expect(deadShare(0, 0)).toBeNull();
     expect(deadShare(75, 25)).toBe(0.25);
   });
-});
-
-describe('isUnused', () => {
-  const index = { scans: 0, is_unique: false, is_primary: false, is_constraint: false };
-  it('an index that was not scanned is', () => expect(isUnused(index)).toBe(true));
-  it('one that was scanned is not', () => expect(isUnused({ ...index, scans: 1 })).toBe(false));
-  it('one that guards uniqueness is not', () => expect(isUnused({ ...index, is_unique: true })).toBe(false));
 });

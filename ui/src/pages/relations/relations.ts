@@ -1,40 +1,35 @@
-/** Searching relations and names for them. */
+/** Names of relations, search, and ratios of their figures. Pure. */
+import { NOTHING } from '../../format/numbers';
 
-interface Relation {
+interface Named {
   datname: string;
   schemaname: string;
-  relname: string;
+  relname: string | null;
   indexrelname?: string;
 }
 
-/** `schema.table`, without the schema where it is `public`. */
-export function relationName(relation: Relation): string {
+/** `schema.table`, without the schema `public`. */
+export function relationName(relation: Named): string {
+  if (relation.relname === null) return NOTHING;
   return relation.schemaname === 'public' ? relation.relname : `${relation.schemaname}.${relation.relname}`;
 }
 
-export function relationMatches(relation: Relation, search: string): boolean {
+export function relationMatches(relation: Named, search: string): boolean {
   const text =
-    `${relation.datname} ${relation.schemaname}.${relation.relname} ${relation.indexrelname ?? ''}`.toLowerCase();
+    `${relation.datname} ${relation.schemaname}.${relation.relname ?? ''} ${relation.indexrelname ?? ''}`.toLowerCase();
   return search
     .toLowerCase()
     .split(/\s+/)
     .every((word) => text.includes(word));
 }
 
-/** Share of rows that are dead; null where there are none at all. */
+/** Share of dead rows; null without rows. */
 export function deadShare(live: number | null, dead: number | null): number | null {
   if (live === null || dead === null || live + dead === 0) return null;
   return dead / (live + dead);
 }
 
-interface Index {
-  scans: number | null;
-  is_unique: boolean | null;
-  is_primary: boolean | null;
-  is_constraint: boolean | null;
-}
-
-/** Not read in the range, and no constraint rests on it: a unique index serves even when it is never scanned. */
-export function isUnused(index: Index): boolean {
-  return (index.scans ?? 0) === 0 && !index.is_unique && !index.is_primary && !index.is_constraint;
+/** A ratio of sums; null without a whole. */
+export function ratio(part: number | null, whole: number | null): number | null {
+  return part !== null && whole ? part / whole : null;
 }

@@ -1,10 +1,10 @@
-/** The charts of panels.ts, group by group. A chart is fetched when it comes near the window. */
+/** The charts of panels.ts, group by group. A chart loads when it comes near the visible area. */
 import { useIntersection } from '@mantine/hooks';
 import { useMemo, useRef } from 'react';
-import { useSql } from '../../api/useSql';
 import { TimeChart } from '../../charts/TimeChart';
-import { Loaded } from '../../shell/States';
-import { panelSeries } from './panelSeries';
+import { usePair, useSql } from '../../history/useSql';
+import { Loaded } from '../../layout/States';
+import { overallOf, panelSeries } from './panelSeries';
 import { PANELS, type Panel, type PanelGroup } from './panels';
 import { coverageQuery, panelQuery, presenceQuery } from './panels.sql';
 import classes from './ServerPage.module.css';
@@ -46,29 +46,27 @@ function PanelChart({ panel, server }: { panel: Panel; server: string }) {
   const rows = useSql(query, { server }, { enabled });
   const read = useSql(coverage, { server }, { enabled });
 
+  const both = usePair(rows.data, read.data);
   const drawn = useMemo(() => {
-    if (!rows.data || !read.data) return null;
-    return panelSeries(
-      panel,
-      rows.data.window,
-      rows.data.rows,
-      new Map(read.data.rows.map((row) => [row.t, row.seconds])),
-    );
-  }, [rows.data, read.data, panel]);
+    if (!both) return null;
+    const { window, rows: sums } = both.a;
+    return { window, ...panelSeries(panel, window, sums, new Map(both.b.rows.map((row) => [row.t, row.seconds]))) };
+  }, [both, panel]);
 
   return (
     <div ref={ref} className={classes.panel} style={{ minHeight: CHART_HEIGHT + 78 }}>
       {enabled ? (
         <Loaded query={read.isError ? read : rows} what={`read ${panel.table}`} height={CHART_HEIGHT + 54}>
           {() =>
-            drawn && rows.data ? (
+            drawn ? (
               <TimeChart
                 title={panel.title}
                 subtitle={panel.subtitle}
                 unit={panel.unit}
                 times={drawn.times}
                 series={drawn.series}
-                window={rows.data.window}
+                window={drawn.window}
+                overall={overallOf(panel)}
                 stack={panel.stack ?? false}
                 floating={panel.floating ?? false}
                 steps={panel.unit === 'count' && panel.kind === 'counter'}

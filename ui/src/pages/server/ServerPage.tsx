@@ -1,18 +1,22 @@
-/** Where is it wrong? The one picture, who and what it is made of, then the charts from panels.ts. */
-import { Anchor, Badge, Group, Stack } from '@mantine/core';
+/** The Server page: where is the problem? Active sessions over time, their top sources, then the charts of panels.ts. */
+import { Anchor, Group, Stack } from '@mantine/core';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
-import { useServers } from '../../api/facts';
-import { type SqlData, useSql } from '../../api/useSql';
+import { usePageHref, useServer } from '../../address/links';
+import { type Server, useServers } from '../../api/facts';
 import { TimeChart } from '../../charts/TimeChart';
 import { formatLong } from '../../format/numbers';
 import { formatAgo, formatMoment, parseTime } from '../../format/time';
+import { type SqlData, useSql } from '../../history/useSql';
+import { Empty, Loaded, PageHeader } from '../../layout/States';
 import { useRange, useZone } from '../../range/RangeProvider';
-import { usePageHref } from '../../shell/links';
-import { useServer } from '../../shell/ServerPicker';
-import { Empty, Loaded, PageHeader } from '../../shell/States';
-import { sampledSeconds, sessionSeries } from './activity';
-import { type ClassRow, type ServerFacts, serverFacts, sessionsByClass } from './activity.sql';
+import { NoServers } from '../../subjects/NoServers';
+import { ServerTrouble } from '../../subjects/ServerTrouble';
+import { StatusDot } from '../../subjects/StatusDot';
+import { lastAnswer, shortVersion, statusOf } from '../../subjects/servers';
+import { lastUp } from '../../subjects/servers.sql';
+import { type ClassRow, sessionSeries } from '../../subjects/sessions';
+import { type ServerFacts, serverFacts, sessionsByClass } from './activity.sql';
 import { PanelCharts } from './PanelCharts';
 import classes from './ServerPage.module.css';
 import { TopSessions } from './TopSessions';
@@ -24,14 +28,17 @@ export default function ServerPage() {
   const facts = useSql(serverFacts, { server }, { enabled: server !== '' });
   const sessions = useSql(sessionsByClass, { server }, { enabled: server !== '' });
   const row = facts.data?.rows[0];
+  const entry = servers.data?.find((candidate) => candidate.name === server);
+  const answered = useSql(lastUp, { server }, { enabled: entry?.up === false });
 
   if (server === '') {
     return servers.data?.length === 0 ? <NoServers /> : null;
   }
-  if (servers.data && !servers.data.some((entry) => entry.name === server)) {
+  if (servers.data && !entry) {
     return (
       <Empty whole title={`No server is named ${server}`}>
-        It may have been renamed, or the link is of another pgAnalytics. Choose one above, or on the page{' '}
+        The server may have a new name, or the link belongs to another pgAnalytics. Choose a server above, or on the
+        page{' '}
         <Anchor component={Link} size="sm" underline="always" to={href('fleet', { server: undefined })}>
           Fleet
         </Anchor>
@@ -43,26 +50,17 @@ export default function ServerPage() {
     <>
       <title>{`${server} · pgAnalytics`}</title>
       <PageHeader title={server}>
-        <Facts facts={row} lastSeen={servers.data?.find((entry) => entry.name === server)?.last_seen ?? null} />
+        {entry ? <Facts facts={row} server={entry} lastUp={answered.data?.rows[0]?.last_up} /> : null}
       </PageHeader>
+      {entry ? <ServerTrouble server={entry} now={Date.now() / 1000} /> : null}
       <Stack gap="lg">
         <Loaded query={sessions} what="read the sessions" height={340}>
           {(data) => <Picture data={data} cpus={row?.cpus ?? null} />}
         </Loaded>
-        <TopSessions server={server} seconds={sessions.data ? sampledSeconds(sessions.data.rows) : null} />
+        <TopSessions server={server} />
         <PanelCharts server={server} />
       </Stack>
     </>
-  );
-}
-
-export function NoServers() {
-  return (
-    <Empty title="No server reports yet">
-      Start a collector with a target, for example{' '}
-      <code>pganalytics all-in-one --data ./data "host=db-1 user=monitor"</code>. A server shows up here within ten
-      seconds of its first answer.
-    </Empty>
   );
 }
 
@@ -77,6 +75,7 @@ function Picture({ data, cpus }: { data: SqlData<ClassRow>; cpus: number | null 
         times={times}
         series={series}
         window={data.window}
+        overall="mean"
         stack
         level={2}
         height={280}
@@ -88,32 +87,33 @@ function Picture({ data, cpus }: { data: SqlData<ClassRow>; cpus: number | null 
   );
 }
 
-function Facts({ facts, lastSeen }: { facts: ServerFacts | undefined; lastSeen: string | null }) {
-  const { now } = useRange();
-  const [zone] = useZone();
-  if (!facts) return null;
-  const started = parseTime(facts.postmaster_start_time);
-  const last = parseTime(lastSeen);
-  return (
-    <Group gap="md" className={classes.facts}>
-      {facts.up === false ? (
-        <Badge color="red" variant="light" title={facts.error ?? undefined}>
-          down
-        </Badge>
-      ) : null}
-      <span>
-        {facts.in_recovery ? 'standby' : 'primary'} · PostgreSQL {shortVersion(facts.version)}
-      </span>
-      {facts.cpus ? <span>{facts.cpus} CPUs</span> : null}
-      {started ? (
-        <span title={`Started ${formatMoment(started, zone)}`}>up {formatLong(Math.max(0, now - started))}</span>
-      ) : null}
-      <span title={last ? formatMoment(last, zone) : undefined}>seen {formatAgo(last, Date.now() / 1000)}</span>
-    </Group>
-  );
+interface FactsProps {
+  facts: ServerFacts | undefined;
+  server: Server;
+  lastUp: number | undefined;
 }
 
-/** `18.1` of `PostgreSQL 18.1 (Debian …) on …`. */
-export function shortVersion(version: string | null | undefined): string {
-  return /\d+(\.\d+)?(beta\d|rc\d|devel)?/.exec(version ?? '')?.[0] ?? '–';
+/** Facts of the range's end. What the range does not tell comes from the list of servers. */
+function Facts({ facts, server, lastUp }: FactsProps) {
+  const { now } = useRange();
+  const [zone] = useZone();
+  const isUp = server.up !== false;
+  const started = parseTime(facts?.postmaster_start_time ?? server.postmaster_start_time);
+  const last = lastAnswer(server, lastUp);
+  const role = facts?.in_recovery == null ? server.role : facts.in_recovery ? 'standby' : 'primary';
+  return (
+    <Group gap="md" className={classes.facts}>
+      <StatusDot status={statusOf(server, Date.now() / 1000)} />
+      <span>
+        {role ? `${role} · ` : ''}PostgreSQL {shortVersion(facts?.version ?? server.version)}
+      </span>
+      {facts?.cpus ? <span>{facts.cpus} CPUs</span> : null}
+      {started && isUp ? (
+        <span title={`Started ${formatMoment(started, zone)}`}>up {formatLong(Math.max(0, now - started))}</span>
+      ) : null}
+      <span title={last ? formatMoment(last, zone) : undefined}>
+        {isUp ? 'seen' : 'last up'} {last === null ? 'unknown' : formatAgo(last, Date.now() / 1000)}
+      </span>
+    </Group>
+  );
 }

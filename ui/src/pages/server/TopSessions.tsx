@@ -1,26 +1,20 @@
-/** What the one picture is made of in this range: queries, users, applications, databases or wait events, as bars. */
+/** The active sessions of the range as bars, grouped by query, user, application, database or wait event. */
 import { SegmentedControl, Select } from '@mantine/core';
 import { Link } from 'react-router';
-import { useSql } from '../../api/useSql';
+import { usePageHref, useParam } from '../../address/links';
 import { ShareBar } from '../../charts/ShareBar';
 import { exact, formatCount, formatPercent } from '../../format/numbers';
-import { usePageHref, useParam } from '../../shell/links';
-import { Loaded } from '../../shell/States';
+import { useSql } from '../../history/useSql';
+import { Loaded } from '../../layout/States';
 import { SqlLine } from '../../sqltext/SqlText';
-import { useStatementTexts } from '../statementTexts';
-import { type Share, shares } from './activity';
+import { useStatementTexts } from '../../subjects/useStatementTexts';
 import { DIMENSIONS, type Dimension, topBy } from './activity.sql';
 import classes from './ServerPage.module.css';
+import { type Share, shares } from './shares';
 
 const CHOICES = Object.entries(DIMENSIONS).map(([value, { label }]) => ({ value, label }));
 
-interface TopSessionsProps {
-  server: string;
-  /** How long the server was sampled in the range; the range's length until that is known. */
-  seconds: number | null;
-}
-
-export function TopSessions({ server, seconds }: TopSessionsProps) {
+export function TopSessions({ server }: { server: string }) {
   const [text, setDimension] = useParam('by', 'query');
   const dimension: Dimension = text in DIMENSIONS ? (text as Dimension) : 'query';
   const query = useSql(topBy, { server, dimension });
@@ -49,13 +43,7 @@ export function TopSessions({ server, seconds }: TopSessionsProps) {
         />
       </div>
       <Loaded query={query} what="read the top sessions" height={240}>
-        {(data) => (
-          <Shares
-            server={server}
-            dimension={dimension}
-            entries={shares(data.rows, seconds ?? data.window.to - data.window.from)}
-          />
-        )}
+        {(data) => <Shares server={server} dimension={dimension} entries={shares(data.rows)} />}
       </Loaded>
     </section>
   );
@@ -64,12 +52,12 @@ export function TopSessions({ server, seconds }: TopSessionsProps) {
 function Shares({ server, dimension, entries }: { server: string; dimension: Dimension; entries: Share[] }) {
   const texts = useStatementTexts(server, dimension === 'query' ? entries.map((entry) => entry.name) : []);
   const largest = entries[0]?.total ?? 0;
-  const sum = entries.reduce((total, entry) => total + entry.total, 0);
-  if (entries.length === 0) return <p style={{ margin: '12px 0', fontSize: 13 }}>No session was active.</p>;
+  if (entries.length === 0)
+    return <p style={{ margin: '12px 0', fontSize: 13 }}>No session was active in this range.</p>;
   return (
     <table className={classes.shares}>
       <caption className={classes.hidden}>
-        {DIMENSIONS[dimension].label}: share by wait class, average active sessions, share of what is listed
+        {DIMENSIONS[dimension].label}: share by wait class, average active sessions, share of all active sessions
       </caption>
       <colgroup>
         <col className={classes.bar} />
@@ -86,8 +74,8 @@ function Shares({ server, dimension, entries }: { server: string; dimension: Dim
             <td className={classes.sum} title={exact(entry.total, 'sessions')}>
               {formatCount(entry.total)}
             </td>
-            <td className={classes.share} title="Share of what is listed">
-              {formatPercent(sum > 0 ? entry.total / sum : null)}
+            <td className={classes.share} title="Share of all active sessions">
+              {formatPercent(entry.share)}
             </td>
             <td className={classes.name}>
               <Name dimension={dimension} name={entry.name} text={texts.get(entry.name)} />
@@ -102,6 +90,6 @@ function Shares({ server, dimension, entries }: { server: string; dimension: Dim
 function Name({ dimension, name, text }: { dimension: Dimension; name: string; text: string | undefined }) {
   const href = usePageHref();
   if (dimension !== 'query') return name || '(none)';
-  if (name === '') return <span title="Utility commands and sessions without compute_query_id">(no query id)</span>;
+  if (name === '') return <span title="Utility commands, and sessions without compute_query_id">(no query id)</span>;
   return <Link to={href('query', { id: name })}>{text ? <SqlLine sql={text} /> : <code>{name}</code>}</Link>;
 }

@@ -1,20 +1,11 @@
-/** The one picture's SQL: sampled sessions by wait class over time, and who or what they were. */
-import { spread } from '../../api/spread';
-import { defineSql, during, since, tiered } from '../../api/sql';
-import { ACTIVE, WAIT_CLASS } from '../activeSessions';
-
-export const ACTIVITY_INTERVAL = 10;
-
-export interface ClassRow {
-  t: number;
-  class: string | null;
-  seconds: number;
-  samples: number;
-}
+/** SQL of the active sessions: samples by wait class over time, and by dimension. Facts about the server. */
+import { spread } from '../../history/spread';
+import { defineSql, during, tiered } from '../../history/sql';
+import { ACTIVE, ACTIVITY_INTERVAL, type ClassRow, WAIT_CLASS } from '../../subjects/sessions';
 
 /**
- * Every snapshot has rows of sessions that are not active (class null), be it PostgreSQL's own processes: so a bin's
- * longest `seconds` is how long it was sampled, and a bin without rows is a gap, not zero.
+ * Every snapshot has rows of sessions that are not active (class null), at least of PostgreSQL's own processes. So the largest
+ * `seconds` of a bin is its sampled time, and a bin without rows is a gap, not zero.
  */
 export const sessionsByClass = defineSql<ClassRow, { server: string }>({
   name: 'sessions-by-class',
@@ -41,20 +32,29 @@ export const DIMENSIONS = {
 
 export type Dimension = keyof typeof DIMENSIONS;
 
-/** Entries of a dimension that are listed. */
+/** The length of the list. */
 const TOP = 12;
 
 export interface ShareRow {
   name: string;
   class: string;
   samples: number;
+  /** Samples of all active sessions in the range, listed or not. */
+  all_samples: number;
+  /** Sampled seconds of the range. */
+  seconds: number;
 }
 
 export const topBy = defineSql<ShareRow, { server: string; dimension: Dimension }>({
   name: 'sessions-top',
   interval: ACTIVITY_INTERVAL,
   text: (window, { dimension }) => `
-with sampled as (
+with snapshots as (
+  select ts, max(interval_ms) as ms
+  from ${tiered('pg_stat_activity', window)}
+  where server = $server and ${during} and interval_ms > 0
+  group by ts
+), sampled as (
   select coalesce(${DIMENSIONS[dimension].column}, '') as name, ${WAIT_CLASS} as class, sum(samples) as samples
   from ${tiered('pg_stat_activity', window)}
   where server = $server and ${during} and ${ACTIVE} and $dimension is not null
@@ -62,7 +62,8 @@ with sampled as (
 ), top as (
   select name, sum(samples) as total from sampled group by name order by total desc limit ${TOP}
 )
-select sampled.name as name, sampled.class as class, sampled.samples as samples
+select sampled.name as name, sampled.class as class, sampled.samples as samples,
+  (select sum(samples) from sampled) as all_samples, (select sum(ms) / 1000.0 from snapshots) as seconds
 from sampled join top on top.name = sampled.name
 order by top.total desc, sampled.samples desc`,
 });
@@ -71,20 +72,19 @@ export interface ServerFacts {
   up: boolean | null;
   in_recovery: boolean | null;
   version: string | null;
-  version_num: number | null;
   cpus: number | null;
-  max_connections: number | null;
-  error: string | null;
   postmaster_start_time: string | null;
 }
 
+/** The newest known facts in the last hour of the range. A server that is down reports none, so its earlier facts hold. */
 export const serverFacts = defineSql<ServerFacts, { server: string }>({
   name: 'server-facts',
   interval: 10,
   text: () => `
-select up, in_recovery, version, version_num, cpus, max_connections, error, postmaster_start_time
+select last_value(up order by ts) as up, ${['in_recovery', 'version', 'cpus', 'postmaster_start_time']
+    .map((column) => `last_value(${column} order by ts) filter (where ${column} is not null) as ${column}`)
+    .join(', ')}
 from pganalytics_server
-where server = $server and ${since('1 hour')}
-order by ts desc
-limit 1`,
+where server = $server and ts >= cast($to as timestamptz) - interval '1 hour' and ts < cast($to as timestamptz)
+  and cast($from as timestamptz) is not null`,
 });

@@ -1,13 +1,13 @@
 /**
- * The server page's charts below the one picture, as data: which table, which columns, how they are drawn. A counter
- * column is shown per second, a gauge as its mean in the bin.
+ * The charts of the Server page as data: table, columns and form of each. A counter is shown per second, a gauge as its mean in
+ * the bin.
  */
 import { BAD, type Color, seriesColor } from '../../charts/colors';
 import type { Unit } from '../../format/numbers';
 
 export interface PanelSeries {
   name: string;
-  /** SQL over the sums (counters) or means (gauges) of one snapshot. */
+  /** SQL over the bin's sums (counters) or means (gauges). */
   value: string;
   color: Color;
 }
@@ -20,32 +20,38 @@ export interface Panel {
   /** Seconds between snapshots. */
   interval: number;
   kind: 'counter' | 'gauge';
-  /** Columns taken over the rows of a snapshot; `value` may use them. A pair is a name and what it stands for. */
+  /** Columns that are summed over the rows of a snapshot. `value` can use them. A pair is a name and its expression. */
   columns: (string | readonly [name: string, expression: string])[];
-  /** How a gauge is taken over rows and snapshots, where the sum and then the mean would be wrong. */
+  /** Takes the maximum of a gauge over rows and snapshots, instead of the sum over rows and the mean over snapshots. */
   take?: 'max';
-  /** Further condition on rows. */
+  /** Additional condition on rows. */
   where?: string;
   series: PanelSeries[];
   stack?: boolean;
-  /** The axis need not start at zero: for ratios close to one. */
+  /** The axis can start above zero. For ratios close to one. */
   floating?: boolean;
 }
 
 export interface PanelGroup {
   title: string;
   panels: Panel[];
-  /** The table without which the whole group has nothing to show, and what is said then. */
+  /** The table that the group needs, and the text without that table's rows. */
   needs?: { table: string; empty: string };
 }
 
 const s = (index: number) => seriesColor(index);
 
-/** What is there without being used. */
+/** The colour of idle or free parts. */
 const FAINT: Color = { light: '#dfe4e9', dark: '#3a424b' };
 
-/** Samples of the sessions for which the condition holds. */
+/** A column with the samples of sessions that meet the condition. */
 const state = (name: string, condition: string) => [name, `case when ${condition} then samples else 0 end`] as const;
+
+/** A column with the part of a ratio. A row counts only if the whole is known too, so that both sums have the same rows. */
+const part = (name: string, expression: string, whole: string) =>
+  [name, `case when ${whole} is not null then ${expression} end`] as const;
+
+const CPU_TIME = '"user" + nice + system + idle + iowait + irq + softirq + steal';
 
 export const PANELS: PanelGroup[] = [
   {
@@ -111,7 +117,7 @@ export const PANELS: PanelGroup[] = [
       },
       {
         title: 'Oldest transaction',
-        subtitle: 'of a client; it holds back vacuum',
+        subtitle: 'of a client; vacuum cannot remove newer dead rows',
         unit: 'ms',
         table: 'pg_stat_activity',
         interval: 10,
@@ -141,9 +147,9 @@ export const PANELS: PanelGroup[] = [
         table: 'pg_stat_database',
         interval: 10,
         kind: 'counter',
-        columns: ['blks_hit', 'blks_read'],
+        columns: [part('hit', 'blks_hit', 'blks_hit + blks_read'), ['fetched', 'blks_hit + blks_read']],
         floating: true,
-        series: [{ name: 'hits', value: 'blks_hit / nullif(blks_hit + blks_read, 0)', color: s(0) }],
+        series: [{ name: 'hits', value: 'hit / nullif(fetched, 0)', color: s(0) }],
       },
       {
         title: 'I/O',
@@ -179,7 +185,7 @@ export const PANELS: PanelGroup[] = [
       },
       {
         title: 'Checkpoints',
-        subtitle: 'begun in each step of time',
+        subtitle: 'started per bin',
         unit: 'count',
         table: 'pg_stat_checkpointer',
         interval: 60,
@@ -194,11 +200,11 @@ export const PANELS: PanelGroup[] = [
     ],
   },
   {
-    title: 'Machine',
+    title: 'Host',
     needs: {
       table: 'host_cpu',
       empty:
-        'CPU, memory, disks and network are read where a collector runs on the server’s own machine. None does, or nothing has arrived yet.',
+        'A collector on the server’s own host reads CPU, memory, disks and network. No such collector runs, or no data has arrived yet.',
     },
     panels: [
       {
@@ -208,13 +214,19 @@ export const PANELS: PanelGroup[] = [
         table: 'host_cpu',
         interval: 10,
         kind: 'counter',
-        columns: ['user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal'],
+        columns: [
+          part('users', '"user" + nice', CPU_TIME),
+          part('kernel', 'system + irq + softirq', CPU_TIME),
+          part('waiting', 'iowait', CPU_TIME),
+          part('stolen', 'steal', CPU_TIME),
+          ['all_time', CPU_TIME],
+        ],
         stack: true,
         series: [
-          { name: 'user', value: cpuShare('"user" + nice'), color: s(0) },
-          { name: 'system', value: cpuShare('system + irq + softirq'), color: s(1) },
-          { name: 'iowait', value: cpuShare('iowait'), color: s(3) },
-          { name: 'steal', value: cpuShare('steal'), color: s(4) },
+          { name: 'user', value: 'users / nullif(all_time, 0)', color: s(0) },
+          { name: 'system', value: 'kernel / nullif(all_time, 0)', color: s(1) },
+          { name: 'iowait', value: 'waiting / nullif(all_time, 0)', color: s(3) },
+          { name: 'steal', value: 'stolen / nullif(all_time, 0)', color: s(4) },
         ],
       },
       {
@@ -272,7 +284,3 @@ export const PANELS: PanelGroup[] = [
     ],
   },
 ];
-
-function cpuShare(part: string): string {
-  return `(${part}) / nullif("user" + nice + system + idle + iowait + irq + softirq + steal, 0)`;
-}

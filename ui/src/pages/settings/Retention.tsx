@@ -1,16 +1,16 @@
-/** How long history is kept: days of each tier, and of single tables. */
+/** The retention form: days for each tier and for single tables. */
 import { Button, Group, NumberInput, Textarea } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import type { Schemas } from '../../api/client';
 import { useRetention } from '../../api/retention';
-import { ErrorBox, Loaded } from '../../shell/States';
+import { ErrorBox, Loaded } from '../../layout/States';
 import { useSetRetention } from './accounts';
 import { parseTables, showTables } from './retention';
 
 const TIERS = [
   { key: 'raw', label: 'Rows as collected' },
-  { key: '5m', label: 'By five minutes' },
-  { key: '1h', label: 'By hour' },
+  { key: '5m', label: 'Rollup of 5 minutes' },
+  { key: '1h', label: 'Rollup of 1 hour' },
   { key: 'facts', label: 'Settings and texts' },
 ] as const;
 
@@ -65,10 +65,10 @@ function Form({ info }: { info: Schemas['RetentionInfo'] }) {
           onChange={(event) => setTables(event.currentTarget.value)}
         />
         <Button type="submit" size="xs" mt={22} variant="default" loading={change.isPending} disabled={!parsed.tables}>
-          Set retention
+          Save retention
         </Button>
       </Group>
-      {change.error ? <ErrorBox what="set the retention" error={change.error} /> : null}
+      {change.error ? <ErrorBox what="save the retention" error={change.error} /> : null}
     </form>
   );
 }

@@ -1,7 +1,7 @@
-/** For admins: users, tokens and retention. */
+/** The Settings page, for admins: users, tokens and retention. */
 import { Stack } from '@mantine/core';
 import { useSession } from '../../api/facts';
-import { Empty, PageHeader } from '../../shell/States';
+import { Empty, PageHeader } from '../../layout/States';
 import { Retention } from './Retention';
 import { Tokens } from './Tokens';
 import { Users } from './Users';
@@ -19,7 +19,7 @@ export default function Settings() {
           <Retention />
         </Stack>
       ) : (
-        <Empty title="Nothing to set">Users, tokens and retention are set by an admin.</Empty>
+        <Empty title="Only for admins">An admin manages users, tokens and retention here.</Empty>
       )}
     </>
   );

@@ -1,12 +1,12 @@
-/** Tokens for collectors and for programs: list, make (shown once), revoke. */
+/** Tokens for collectors and programs: list, create (the token is shown once), revoke. */
 import { Alert, Button, Code, CopyButton, Group, NumberInput, Select, TextInput } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import type { Schemas } from '../../api/client';
 import { formatAgo, parseTime } from '../../format/time';
-import { ErrorBox, Loaded } from '../../shell/States';
+import { Confirm } from '../../layout/Confirm';
+import { ErrorBox, Loaded } from '../../layout/States';
 import { DataTable } from '../../table/DataTable';
 import { ROLES, TOKEN_KINDS, useAddToken, useRevokeToken, useTokens } from './accounts';
-import { Confirm } from './Confirm';
 
 export function Tokens() {
   const tokens = useTokens();
@@ -32,12 +32,12 @@ export function Tokens() {
               { key: 'last_used', label: 'Last used', sort: (row) => row.last_used, cell: (row) => ago(row.last_used) },
               {
                 key: 'uses',
-                label: 'Enrolled',
-                help: 'Collectors enrolled with it, of as many as may be',
+                label: 'Uses',
+                help: 'Uses / maximum uses',
                 numeric: true,
                 sort: (row) => row.uses ?? null,
                 cell: (row) =>
-                  row.uses == null ? '–' : row.max_uses == null ? row.uses : `${row.uses} of ${row.max_uses}`,
+                  row.uses == null ? '–' : row.max_uses == null ? row.uses : `${row.uses} / ${row.max_uses}`,
               },
               {
                 key: 'expires',
@@ -100,8 +100,8 @@ function AddToken() {
           <NumberInput
             size="xs"
             w={150}
-            label="For how many collectors"
-            placeholder="any number, 7 days"
+            label="Maximum uses"
+            placeholder="unlimited, for 7 days"
             min={1}
             allowDecimal={false}
             value={uses ?? ''}
@@ -120,12 +120,12 @@ function AddToken() {
           />
         )}
         <Button type="submit" size="xs" variant="default" loading={add.isPending}>
-          Make token
+          Create token
         </Button>
       </Group>
-      {add.error ? <ErrorBox what="make the token" error={add.error} /> : null}
+      {add.error ? <ErrorBox what="create the token" error={add.error} /> : null}
       {add.data ? (
-        <Alert mt="sm" variant="light" title="Copy it now: it is shown only once">
+        <Alert mt="sm" variant="light" title="Copy the token now. It is not shown again.">
           <Group gap="sm">
             <Code>{add.data.token}</Code>
             <CopyButton value={add.data.token}>

@@ -4,10 +4,10 @@ import { type FormEvent, useState } from 'react';
 import type { Schemas } from '../../api/client';
 import { useSession } from '../../api/facts';
 import { formatAgo, parseTime } from '../../format/time';
-import { ErrorBox, Loaded } from '../../shell/States';
+import { Confirm } from '../../layout/Confirm';
+import { ErrorBox, Loaded } from '../../layout/States';
 import { DataTable } from '../../table/DataTable';
 import { ROLES, useAccounts, useAddAccount, useRemoveAccount } from './accounts';
-import { Confirm } from './Confirm';
 
 export function Users() {
   const accounts = useAccounts();
@@ -91,7 +91,7 @@ function AddUser() {
           size="xs"
           w={180}
           label="Password"
-          placeholder="12 characters at least"
+          placeholder="at least 12 characters"
           minLength={12}
           autoComplete="new-password"
           required

@@ -1,4 +1,4 @@
-/** Users, tokens and retention: requests of the admin's page. */
+/** Requests of the Settings page: users, tokens and retention. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { get, postForJson, put, remove, type Schemas } from '../../api/client';
 

@@ -1,4 +1,4 @@
-/** Days of single tables as lines of text: `table = days`. Pure. */
+/** Retention of single tables as text, one `table = days` per line. Pure. */
 
 export function showTables(tables: Record<string, number>): string {
   return Object.entries(tables)
@@ -6,14 +6,14 @@ export function showTables(tables: Record<string, number>): string {
     .join('\n');
 }
 
-/** The tables of a text, or what is wrong with its first bad line. */
+/** The tables of a text, or the problem of its first invalid line. */
 export function parseTables(text: string): { tables: Record<string, number> | null; problem: string | null } {
   const tables: Record<string, number> = {};
   for (const line of text.split('\n')) {
     if (line.trim() === '') continue;
     const [, table, days] = /^\s*(\w+)\s*=\s*(\d{1,5})\s*$/.exec(line) ?? [];
     if (table === undefined || days === undefined) {
-      return { tables: null, problem: `'${line.trim()}' is not like pg_stat_activity = 7` };
+      return { tables: null, problem: `Write '${line.trim()}' as table = days, for example pg_stat_activity = 7` };
     }
     tables[table] = Number(days);
   }

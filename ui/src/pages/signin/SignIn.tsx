@@ -1,4 +1,4 @@
-/** Sign in, then back to where the reader wanted to go. */
+/** The sign-in page. After sign-in, the user returns to the requested address. */
 import { Button, Center, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
@@ -6,7 +6,7 @@ import { useNavigate, useSearchParams } from 'react-router';
 import { ApiError } from '../../api/client';
 import { SESSION_KEY, signIn } from '../../api/facts';
 
-/** Only addresses inside the UI are followed. */
+/** The requested address, if it is inside the UI. */
 function safeNext(next: string | null): string {
   return next && /^\/(?![/\\])/.test(next) && !next.startsWith('/signin') ? next : '/fleet';
 }
@@ -60,7 +60,7 @@ export default function SignIn() {
           />
           {error ? (
             <Text size="sm" c="var(--pga-bad)" role="alert">
-              {error instanceof ApiError && error.status === 401 ? 'Name or password is wrong.' : error.message}
+              {error instanceof ApiError && error.status === 401 ? 'The name or the password is wrong.' : error.message}
             </Text>
           ) : null}
           <Button type="submit" fullWidth loading={attempt.isPending}>
