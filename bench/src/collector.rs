@@ -12,10 +12,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use e2e::postgres::execute;
-use e2e::process::Spec;
+use e2e::machine::ports;
+use e2e::machine::process::Spec;
+use e2e::servers::postgres::execute;
+use e2e::servers::postgres::installation;
 use e2e::wait::{PATIENCE, until};
-use e2e::{install, ports};
 use pganalytics_views::{Kind, Scope, Source, Type, View, ViewSet};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
@@ -27,7 +28,7 @@ use crate::remote_write::{Request, SAMPLES_PER_REQUEST, Series};
 use crate::rig::{MAJOR, Rig, TABLES};
 use crate::sink::Sink;
 use crate::table::{Goal, Line, print};
-use e2e::meter;
+use e2e::machine::meter;
 
 /// Readings that are not counted: the first has no earlier one to be compared with, and ships all texts.
 const WARM_UP: u32 = 2;
@@ -119,7 +120,7 @@ async fn ours(rig: &Rig, interval: Duration, polls: u32, idle: f64) -> Result<Co
     std::fs::write(&config, text).with_context(|| format!("write {}", config.display()))?;
     let arguments = ["run".into(), "--config".into(), config.into_os_string()];
     let mut process =
-        Spec::new(&install::binary("pganalytics-collector")?, &folder.path().join("collector.log")).arguments(arguments).spawn()?;
+        Spec::new(&installation::binary("pganalytics-collector")?, &folder.path().join("collector.log")).arguments(arguments).spawn()?;
     let settled = async || {
         process.still_running()?;
         Ok((sink.arrived(0)?.polls >= i64::from(WARM_UP)).then_some(()))

@@ -15,7 +15,7 @@ use crate::ours::{Backend, SERVER};
 use crate::peers::{Kind, Store};
 use crate::remote_write::{Request, SAMPLES_PER_REQUEST, Series};
 use crate::table::{Goal, Line, print};
-use e2e::meter;
+use e2e::machine::meter;
 
 /// Times each question is asked, in turn, after once for warming up.
 const ROUNDS: usize = 11;

@@ -9,10 +9,11 @@ use anyhow::{Context, Result, bail};
 use arrow_array::builder::{BooleanBuilder, Int64Builder, StringBuilder};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
 use chrono::{TimeDelta, Utc};
-use e2e::backend::shipment;
-use e2e::process::{Process, Spec};
+use e2e::drive::backend::shipment;
+use e2e::machine::ports;
+use e2e::machine::process::{Process, Spec};
+use e2e::servers::postgres::installation;
 use e2e::wait::{PATIENCE, until};
-use e2e::{install, ports};
 use pganalytics_lake::{Lake, LakeOptions};
 use pganalytics_views::wire::{self, Header, Limits};
 use pganalytics_views::{View, ViewSet, schema};
@@ -20,7 +21,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::history::{CALLS, COLUMNS, History};
-use e2e::meter;
+use e2e::machine::meter;
 
 /// The server whose history is fed.
 pub(crate) const SERVER: &str = "db-1.example.com:5432";
@@ -204,7 +205,7 @@ impl Backend {
 fn run(folder: &tempfile::TempDir, url: &str) -> Result<Process> {
     let data = folder.path().join("data").display().to_string();
     let listen = url.trim_start_matches("http://").to_owned();
-    Spec::new(&install::binary("pganalytics")?, &folder.path().join("backend.log"))
+    Spec::new(&installation::binary("pganalytics")?, &folder.path().join("backend.log"))
         .arguments(["serve".to_owned(), "--data".into(), data, "--listen".into(), listen])
         .environment("PGANALYTICS_ADMIN_PASSWORD", PASSWORD)
         .spawn()

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use e2e::ports;
-use e2e::process::{Process, Spec};
+use e2e::machine::ports;
+use e2e::machine::process::{Process, Spec};
 use e2e::wait::{PATIENCE, until};
 use serde_json::Value;
 
-use e2e::meter;
+use e2e::machine::meter;
 
 /// A program that is installed.
 pub(crate) struct Program {

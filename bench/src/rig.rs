@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use e2e::postgres::{Options, Postgres, execute};
+use e2e::servers::postgres::{Options, Postgres, execute};
 use e2e::wait::{PATIENCE, until};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use tokio::sync::watch;
 
-use e2e::meter;
+use e2e::machine::meter;
 
 pub(crate) const MAJOR: u32 = 17;
 pub(crate) const TABLES: usize = 200;

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use e2e::backend::Api;
+use e2e::drive::backend::Api;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};

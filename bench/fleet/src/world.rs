@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use e2e::backend::{ADMIN, Api, Backend, Settings};
+use e2e::drive::backend::{ADMIN, Api, Backend, Settings};
 use e2e::fleet::ledger::{History, Ledger};
 use e2e::fleet::{Endpoint, Fleet, Shape, Token};
-use e2e::meter;
+use e2e::machine::meter;
 use reqwest::Method;
 
 /// Where the backend is.

@@ -16,11 +16,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use e2e::backend::{ADMIN, Api, ready_url};
-use e2e::install::binary;
-use e2e::ports;
-use e2e::postgres::{Options, Postgres};
-use e2e::process::{Process, Spec};
+use e2e::drive::backend::{ADMIN, Api, ready_url};
+use e2e::machine::ports;
+use e2e::machine::process::{Process, Spec};
+use e2e::servers::postgres::installation::binary;
+use e2e::servers::postgres::{Options, Postgres};
 use e2e::wait::{PATIENCE, until};
 use e2e::workload::{Workload, prepare};
 use sqlx::ConnectOptions;

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::ledger::History;
 use super::rows::{Row, Rows, Sum};
-use crate::backend::Api;
+use crate::drive::backend::Api;
 
 /// Rows in one answer: the backend's own cap where it is not told otherwise.
 const MAX_ROWS: u64 = 10_000;

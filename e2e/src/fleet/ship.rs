@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::ledger::{Entry, History, Ledger};
 use super::rows::Rows;
 use super::shape::Shape;
-use crate::backend::shipment;
+use crate::drive::backend::shipment;
 use crate::wait::until;
 
 // As in the real collector.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
 
-use crate::postgres::execute;
+use crate::servers::postgres::execute;
 
 /// The shop's database.
 pub const DATABASE: &str = "shop";

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use e2e::backend::{ADMIN, Backend, PASSWORD};
-use e2e::install::binary;
-use e2e::kubernetes::Kubernetes;
+use e2e::drive::backend::{ADMIN, Backend, PASSWORD};
+use e2e::servers::kubernetes::Kubernetes;
+use e2e::servers::postgres::installation::binary;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -91,7 +91,7 @@ async fn tokens_are_made_by_the_backend_and_one_that_nobody_has_is_revoked() -> 
     }
     let collector = secret(&kubernetes, "collector").await?["token"].clone();
     assert!(collector.starts_with("pga_c_"));
-    let mut prometheus = e2e::backend::Api::new(&backend.api.url)?;
+    let mut prometheus = e2e::drive::backend::Api::new(&backend.api.url)?;
     prometheus.token = Some(secret(&kubernetes, "prometheus").await?["token"].clone());
     assert_eq!(prometheus.ask(Method::GET, "/metrics", None).await?.0, StatusCode::OK);
 

@@ -1,9 +1,9 @@
 //! Collectors that enrol by the ServiceAccount they run as: the Kubernetes API says whose token it is, the backend's settings whose may.
 
 use anyhow::{Context, Result, ensure};
-use e2e::backend::{Backend, Settings};
-use e2e::collector::Collector;
-use e2e::kubernetes::Kubernetes;
+use e2e::drive::backend::{Backend, Settings};
+use e2e::drive::collector::Collector;
+use e2e::servers::kubernetes::Kubernetes;
 use e2e::wait::{PATIENCE, until};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -24,7 +24,7 @@ async fn backend(kubernetes: &Kubernetes) -> Result<Backend> {
 }
 
 async fn asks(backend: &Backend, token: &str) -> Result<(StatusCode, String)> {
-    let mut api = e2e::backend::Api::new(&backend.api.url)?;
+    let mut api = e2e::drive::backend::Api::new(&backend.api.url)?;
     api.token = Some(token.into());
     let body = json!({
         "collector": uuid::Uuid::new_v4(), "name": "asked", "version": "0", "credential_sha256": format!("{:064x}", rand::random::<u128>()), "dry_run": true
@@ -60,7 +60,7 @@ async fn a_collector_enrols_by_its_projected_token_and_nobody_elses_does() -> Re
     let folder = tempfile::tempdir().context("a folder")?;
     let file = folder.path().join("token");
     std::fs::write(&file, &ours)?;
-    let nobody = format!("host=127.0.0.1 port={} user=u connect_timeout=2", e2e::ports::free()?);
+    let nobody = format!("host=127.0.0.1 port={} user=u connect_timeout=2", e2e::machine::ports::free()?);
     let lines = format!("enrolment_token_file = {file:?}");
     let mut collector = Collector::prepare_with(&backend.api.url, &lines, &[("nobody", nobody)])?;
     collector.run()?;

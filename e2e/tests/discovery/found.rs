@@ -1,8 +1,8 @@
 //! What is found, and what is known of it.
 
 use anyhow::Result;
-use e2e::certificate::Certificate;
-use e2e::kubernetes::Pod;
+use e2e::machine::certificate::Certificate;
+use e2e::servers::kubernetes::Pod;
 use serde_json::json;
 
 use crate::setting::{FIRST, NAMESPACE, SECOND, Setting, encrypted, instance, pods, secrets, server};

@@ -84,7 +84,7 @@ async fn a_pod_with_the_label_that_is_no_postgresql_has_a_state_of_its_own() -> 
 #[tokio::test]
 async fn a_pod_that_is_found_before_it_listens_is_down_until_it_speaks_something_else() -> Result<()> {
     let setting = Setting::usual().await?;
-    let port = e2e::ports::free()?;
+    let port = e2e::machine::ports::free()?;
     setting.kubernetes.pod(&instance("orders-1", "primary", port, FIRST)).await?;
     setting.is_up("db/orders-1", false).await?;
     setting.count("watched", 1).await?;

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result, ensure};
-use e2e::backend::Backend;
-use e2e::certificate::Certificate;
-use e2e::collector::Collector;
-use e2e::kubernetes::{Kubernetes, Pod};
-use e2e::postgres::{Options, Postgres};
+use e2e::drive::backend::Backend;
+use e2e::drive::collector::Collector;
+use e2e::machine::certificate::Certificate;
+use e2e::servers::kubernetes::{Kubernetes, Pod};
+use e2e::servers::postgres::{Options, Postgres};
 use e2e::wait::{PATIENCE, until};
 use serde_json::{Value, json};
 

@@ -1,0 +1,9 @@
+//! Our own programs as users run them: the backend, the collector, and what tests combine of them (replicas, a cluster, a watched server).
+//!
+//! Uses `machine`, `wait`, `api`, `servers` and `harm` (networks). Used by the tests, the demo and `bench`.
+
+pub mod backend;
+pub mod cluster;
+pub mod collector;
+pub mod replicas;
+pub mod watched;

@@ -1,0 +1,103 @@
+//! Clocks that jump by an hour: a backend's, whose replicas have the right time, and a collector's.
+
+use anyhow::{Context, Result, ensure};
+use e2e::drive::backend::{Backend, Settings};
+use e2e::drive::collector::Collector;
+use e2e::drive::replicas::{holder, migrated, next_term, term};
+use e2e::harm::clock::Clock;
+use e2e::judge::shipper::Hand;
+use e2e::judge::spool_watch::Spooled;
+use e2e::servers::postgres::Postgres;
+use e2e::wait::{PATIENCE, until};
+
+use e2e::drive::watched::rounds;
+
+const HOUR: i64 = 3_600;
+
+#[tokio::test]
+async fn a_backend_whose_clock_jumps_keeps_the_lease_its_logins_and_every_row() -> Result<()> {
+    let postgres = Postgres::start(18).await?;
+    let url = migrated(&postgres).await?;
+    let clocks = [Clock::new()?, Clock::new()?];
+    let mut replicas = Vec::new();
+    for clock in &clocks {
+        let mut settings = Settings::flags(&["--database-url", &url, "--store", "database", "--compact-every", "1s"]);
+        settings.environment = clock.environment();
+        replicas.push(Backend::start_with(settings).await?);
+    }
+    let mut hand = Hand::new(&replicas[0].api, "hand").await?;
+    let mut session = postgres.connect().await?;
+    for jump in [HOUR, -HOUR, 0] {
+        let (holder, before) = holder(&mut session, &replicas).await?;
+        clocks[holder].jump(jump)?;
+        until("the backend's new time", PATIENCE, async || {
+            let health = replicas[holder].api.request(reqwest::Method::GET, "/api/v1/health", None).await?;
+            let told = health["timestamp"].as_str().context("a time")?.get(..13).context("an hour")?.to_owned();
+            let sql = "select to_char((now() + $1 * interval '1 second') at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24')";
+            let expected: String = sqlx::query_scalar(sql).bind(jump).fetch_one(&mut session).await?;
+            Ok((told == expected).then_some(()))
+        })
+        .await?;
+        for replica in &replicas {
+            let batch = hand.next_batch()?;
+            hand.ship_until_acknowledged(&replica.api, &batch).await?;
+        }
+        for replica in &replicas {
+            hand.judge(&replica.api).await.with_context(|| format!("after a jump of {jump} s"))?;
+        }
+        // The holder compacts under its old fence: it was not taken for dead, and did not think itself so.
+        until("the rows to be in files", PATIENCE, async || {
+            let (_, metrics) = replicas[1 - holder].api.ask(reqwest::Method::GET, "/metrics", None).await?;
+            Ok(metrics.lines().any(|line| line == "pganalytics_lake_hot_rows 0").then_some(()))
+        })
+        .await?;
+        let after = term(&mut session).await?;
+        ensure!(after.fence == before.fence, "the lease went from one to the other because a clock jumped: {before:?}, {after:?}");
+        hand.judge(&replicas[holder].api).await?;
+        // And another takes over from it as usual.
+        replicas[holder].terminate()?;
+        next_term(&mut session, after).await?;
+        replicas[holder].stop()?;
+        replicas[holder].run().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_collector_whose_clock_jumps_loses_no_row_and_counts_no_interval_backwards() -> Result<()> {
+    let (postgres, backend) = tokio::try_join!(Postgres::start(18), Backend::start())?;
+    postgres.execute("create extension pg_stat_statements").await?;
+    let clock = Clock::new()?;
+    let mut collector = Collector::prepare(&backend, &[("db", postgres.conninfo("postgres", None))]).await?;
+    collector.environment = clock.environment();
+    std::fs::create_dir_all(collector.spool()).context("create the spool")?;
+    let spooled = Spooled::watch(collector.spool())?;
+    collector.run()?;
+    rounds(&backend.api, "db", 2).await.with_context(|| collector.log())?;
+    for jump in [HOUR, -HOUR, 0] {
+        clock.jump(jump)?;
+        let comparison = match jump {
+            HOUR => "ts > now() + interval '30 minutes'".to_owned(),
+            0 => format!(
+                "ts between now() - interval '30 minutes' and now() + interval '30 minutes' and ts > '{}'",
+                newest_by_now(&backend).await?
+            ),
+            _ => "ts < now() - interval '30 minutes'".to_owned(),
+        };
+        let sql = format!("select count(distinct ts) from pg_stat_statements where server = 'db' and {comparison}");
+        until(&format!("readings after a jump of {jump} s"), PATIENCE, async || Ok((backend.api.integer(&sql).await? >= 2).then_some(())))
+            .await
+            .with_context(|| collector.log())?;
+    }
+    collector.stop()?;
+    ensure!(spooled.all_left(), "batches were left in the spool");
+    spooled.judge(&backend.api).await?;
+    e2e::drive::watched::judge(&backend.api).await
+}
+
+/// The newest reading that is not of an hour to come.
+async fn newest_by_now(backend: &Backend) -> Result<String> {
+    let newest =
+        backend.api.value("select max(ts) from pg_stat_statements where server = 'db' and ts < now() + interval '30 minutes'").await?;
+    Ok(newest.as_str().context("a reading")?.to_owned())
+}
