@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tools=$(scripts/chart-tools.sh)
+tools=$(scripts/chart/tools.sh)
 case "${1:-}" in
   check) shift && exec "$tools/python/bin/python" scripts/chart/check.py "$tools" "$@" ;;
   generate) exec "$tools/python/bin/python" scripts/chart/generate.py "$tools" . ;;

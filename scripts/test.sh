@@ -36,15 +36,15 @@ suite() { # name, pattern of passed, pattern of failed, command …
 }
 
 make --no-print-directory ui/node_modules/.package-lock.json e2e/node_modules/.package-lock.json
-CHROMIUM=$(scripts/chromium.sh)
+CHROMIUM=$(scripts/install/chromium.sh)
 # What the end-to-end tests start: load balancers and Redis, servers of S3 and Azure Blob, networks and clocks of their own, DuckDB and Spark.
-scripts/balancers.sh
-scripts/faults.sh
-scripts/s3-server.sh >/dev/null
-scripts/azurite.sh >/dev/null
-scripts/readers.sh >/dev/null
+scripts/install/balancers.sh
+scripts/install/faults.sh
+scripts/install/s3-server.sh >/dev/null
+scripts/install/azurite.sh >/dev/null
+scripts/install/readers.sh >/dev/null
 # Helm and what the chart is checked with.
-scripts/chart-tools.sh >/dev/null
+scripts/chart/tools.sh >/dev/null
 export CHROMIUM CARGO_TERM_COLOR=never NO_COLOR=1
 SECONDS=0
 

@@ -3,13 +3,7 @@
 
 mod collector;
 mod day;
-mod exposition;
-mod history;
-mod ours;
 mod peers;
-mod remote_write;
-mod rig;
-mod sink;
 mod table;
 
 use std::time::Duration;

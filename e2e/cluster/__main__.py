@@ -13,14 +13,13 @@ import tempfile
 from pathlib import Path
 
 # The scenarios, in their order.
-from . import installing, watching, disturbing, rotating, mistaken, enrolling, removing, documented  # noqa: F401, I001
+from .scenarios import installing, watching, disturbing, rotating, mistaken, enrolling, removing, documented  # noqa: F401, I001
 from .kubernetes import Wrong, apply, exists, kubectl
 from .report import facts, write
 from .scenario import run_all
-from .world import DATABASES, HERE, NAMESPACE, RELEASE, SERVICES, World
+from .world import CHECKOUT, DATABASES, MANIFESTS, NAMESPACE, RELEASE, SERVICES, World
 
 OURS = (NAMESPACE, SERVICES, DATABASES, "trial")
-CHECKOUT = HERE.parents[1]
 
 
 def clean(monitoring_kinds: bool) -> None:
@@ -28,7 +27,7 @@ def clean(monitoring_kinds: bool) -> None:
     kubectl("delete", "namespace", *OURS, "--ignore-not-found", "--wait=true")
     kubectl("delete", "clusterrole,clusterrolebinding", "--selector", f"app.kubernetes.io/instance in ({RELEASE}, trial)")
     if monitoring_kinds:
-        kubectl("delete", "--ignore-not-found", "--filename", str(HERE / "monitoring-crds.yaml"))
+        kubectl("delete", "--ignore-not-found", "--filename", str(MANIFESTS / "monitoring-crds.yaml"))
 
 
 def main() -> int:
@@ -50,7 +49,7 @@ def main() -> int:
     # A cluster that has the real ones keeps them.
     monitoring_kinds = not exists("default", "crd", "servicemonitors.monitoring.coreos.com")
     if monitoring_kinds:
-        apply((HERE / "monitoring-crds.yaml").read_text())
+        apply((MANIFESTS / "monitoring-crds.yaml").read_text())
     with tempfile.TemporaryDirectory(prefix="pganalytics-cluster-test-") as folder:
         world = World(Path(folder), options.chart.resolve(), options.image_prefix, options.discovery)
         try:

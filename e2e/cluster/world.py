@@ -19,7 +19,8 @@ HOST = "pganalytics.test"
 NODE_PORT = 30080
 BACKENDS = f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=backend"
 COLLECTORS = f"app.kubernetes.io/instance={RELEASE},pganalytics.io/collector=true"
-HERE = Path(__file__).resolve().parent
+CHECKOUT = Path(__file__).resolve().parents[2]
+MANIFESTS = CHECKOUT / "e2e/cluster/manifests"
 
 
 def password() -> str:

@@ -1,7 +1,7 @@
 """Every static check of the chart: one line each, the reason where it fails, and the sum at the end.
 
 A check is a function whose name begins with `check_`; what it proves is its docstring. It raises where something is wrong. Its arguments are in
-`Tools`: the programs of scripts/chart-tools.sh.
+`Tools`: the programs of scripts/chart/tools.sh.
 """
 
 import inspect

@@ -12,7 +12,7 @@
 #
 #   PGANALYTICS_CLUSTER_STATE=FOLDER             where it lives, instead of $TMPDIR/pganalytics-cluster
 #   PGANALYTICS_CLUSTER_PROGRAMS=FOLDER          programs that are built already, instead of those of programs.sh
-#   HELM=FILE                                    a Helm instead of the one that chart-tools.sh builds
+#   HELM=FILE                                    a Helm instead of the one that scripts/chart/tools.sh builds
 set -euo pipefail
 # shellcheck source=scripts/cluster/settings.sh
 source "$(dirname "$0")/settings.sh"
@@ -39,7 +39,7 @@ up() {
   "$cluster_scripts/prerequisites.sh"
   bin=${PGANALYTICS_CLUSTER_PROGRAMS:-$("$cluster_scripts/programs.sh")}
   # The same Helm that renders and checks the chart.
-  helm=${HELM:-$("$checkout/scripts/chart-tools.sh" helm)}
+  helm=${HELM:-$("$checkout/scripts/chart/tools.sh" helm)}
   local began=$SECONDS
   say "starting the test cluster in $state"
   mkdir -p "$state"/{run,log,varlog,kubelet,images,volumes} /var/lib/kubelet

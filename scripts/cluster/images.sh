@@ -64,7 +64,7 @@ PYTHON
 
 s3_image() {
   local program root=$work/s3
-  program=$(scripts/s3-server.sh)
+  program=$(scripts/install/s3-server.sh)
   mkdir -p "$root/usr/bin"
   cp "$program" "$root/usr/bin/versitygw"
   strip "$root/usr/bin/versitygw"

@@ -19,7 +19,7 @@ impl Clock {
     /// When libfaketime is not installed.
     pub fn new() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("pganalytics-clock-").tempdir().context("create a temporary folder")?;
-        let clock = Self { folder, library: library().context("libfaketime is not installed: run scripts/faults.sh")? };
+        let clock = Self { folder, library: library().context("libfaketime is not installed: run scripts/install/faults.sh")? };
         clock.jump(0)?;
         Ok(clock)
     }

@@ -29,7 +29,7 @@ impl Azure {
     /// # Errors
     /// When it cannot be installed, or does not answer; with the end of its log.
     pub async fn start() -> Result<Self> {
-        let program = script("azurite.sh")?;
+        let program = script("install/azurite.sh")?;
         let folder = tempfile::Builder::new().prefix("pganalytics-azure-").tempdir().context("create a temporary folder")?;
         let port = ports::free()?;
         let spec = Spec::new(Path::new("node"), &folder.path().join("azurite.log")).arguments([program]).arguments([

@@ -1,4 +1,4 @@
-//! A real S3 server, versitygw, on a temporary folder and a free loopback port, gone when dropped. `scripts/s3-server.sh` builds it
+//! A real S3 server, versitygw, on a temporary folder and a free loopback port, gone when dropped. `scripts/install/s3-server.sh` builds it
 //! once and says where it is. It can be killed and started again: what it acknowledged is there again, since it keeps objects as files.
 
 use std::net::Ipv4Addr;
@@ -181,7 +181,7 @@ impl S3 {
 /// Builds it where it is absent; once a process.
 fn program() -> Result<PathBuf> {
     static FOUND: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
-    FOUND.get_or_init(|| script("s3-server.sh").map_err(|error| format!("{error:#}"))).clone().map_err(anyhow::Error::msg)
+    FOUND.get_or_init(|| script("install/s3-server.sh").map_err(|error| format!("{error:#}"))).clone().map_err(anyhow::Error::msg)
 }
 
 /// The path that a script of `scripts/` prints.

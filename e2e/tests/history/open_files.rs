@@ -69,7 +69,7 @@ fn theirs(engine: &str, lake: &Path, views: &ViewSet) -> Result<Sums> {
             (view.name.as_str(), named.collect())
         })
         .collect();
-    let mut command = Command::new(script("readers.sh")?);
+    let mut command = Command::new(script("install/readers.sh")?);
     command.arg(e2e_folder().join("readers.py")).arg(engine).arg(lake);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("start Python")?;
     child.stdin.take().context("Python's standard input")?.write_all(json!(tables).to_string().as_bytes()).context("tell the columns")?;

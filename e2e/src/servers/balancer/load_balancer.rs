@@ -134,7 +134,7 @@ pub(crate) fn program(name: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
     let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
-    found.with_context(|| format!("{name} is not installed: run scripts/balancers.sh"))
+    found.with_context(|| format!("{name} is not installed: run scripts/install/balancers.sh"))
 }
 
 /// Replaces a parameter that must stand in the file.

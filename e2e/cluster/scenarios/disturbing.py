@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 from .installing import upgrade
-from .kubernetes import Wrong, apply, get, kubectl, pods, ready_pods, until
-from .load import Load
-from .scenario import scenario
-from .world import BACKENDS, COLLECTORS, NAMESPACE, RELEASE, World
+from ..kubernetes import Wrong, apply, get, kubectl, pods, ready_pods, until
+from ..load import Load
+from ..scenario import scenario
+from ..world import BACKENDS, COLLECTORS, NAMESPACE, RELEASE, World
 
 STATEFUL_SET = f"{RELEASE}-backend"
 

@@ -14,13 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .api import Api
-from .kubernetes import Wrong, apply, kubectl, pods, ready_pods, run, secret_value, until
-from .ledger import Database
-from .scenario import scenario
-from .world import BACKENDS, COLLECTORS, DATABASES, HERE, HOST, NAMESPACE, RELEASE, SERVICES, World
+from ..api import Api
+from ..kubernetes import Wrong, apply, kubectl, pods, ready_pods, run, secret_value, until
+from ..ledger import Database
+from ..scenario import scenario
+from ..world import BACKENDS, CHECKOUT, COLLECTORS, DATABASES, HOST, NAMESPACE, RELEASE, SERVICES, World
 
-CHECKOUT = HERE.parents[1]
 DOCUMENT = CHECKOUT / "kubernetes/KUBERNETES_DEPLOYMENT.md"
 # helm waits for ten minutes where the document says so.
 COMMAND_S = 660

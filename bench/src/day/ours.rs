@@ -20,7 +20,7 @@ use pganalytics_views::{View, ViewSet, schema};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::history::{CALLS, COLUMNS, History};
+use super::history::{CALLS, COLUMNS, History};
 use e2e::machine::meter;
 
 /// The server whose history is fed.
@@ -241,7 +241,7 @@ async fn ready(process: &mut Process, client: &reqwest::Client, url: &str) -> Re
 fn statements(view: &View, history: &History, ts_us: i64) -> Result<RecordBatch> {
     let active: Vec<usize> = (0..history.statements.len()).filter(|at| history.deltas[*at][CALLS] > 0).collect();
     let statement = |at: &usize| &history.statements[*at];
-    let text = |value: fn(&crate::history::Statement) -> &str| -> ArrayRef {
+    let text = |value: fn(&super::history::Statement) -> &str| -> ArrayRef {
         let mut builder = StringBuilder::new();
         active.iter().for_each(|at| builder.append_value(value(statement(at))));
         Arc::new(builder.finish())

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::remote_write::Series;
+use crate::peers::Series;
 
 /// The samples of a scrape, with the labels Prometheus adds.
 ///

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .kubernetes import Wrong, get, kubectl, ready_pods, until
-from .ledger import Database, Ledger
-from .scenario import scenario
-from .world import DATABASES, World
+from ..kubernetes import Wrong, get, kubectl, ready_pods, until
+from ..ledger import Database, Ledger
+from ..scenario import scenario
+from ..world import DATABASES, World
 
 
 @scenario("the PostgreSQL pods are watched, and their statistics are answered by /api/v1/sql through the ingress", needed=True)

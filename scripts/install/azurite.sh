@@ -2,7 +2,7 @@
 # Prints the path of Azurite, an Azure Blob server that serves a folder (e2e/azurite), in a cache outside the checkout; installs it where
 # it is absent or of another version.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 if ! command -v npm >/dev/null; then
   echo "the Azure Blob server for the tests is an npm package: install Node.js 20 or later" >&2

@@ -10,10 +10,10 @@ use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Days, NaiveTime, Utc};
 use serde_json::{Value, json};
 
-use crate::history::{COLUMNS, EXEC_TIME, History, MINUTES, SAMPLES, STATEMENTS};
-use crate::ours::{Backend, SERVER};
+use super::history::{COLUMNS, EXEC_TIME, History, MINUTES, SAMPLES, STATEMENTS};
+use super::ours::{Backend, SERVER};
 use crate::peers::{Kind, Store};
-use crate::remote_write::{Request, SAMPLES_PER_REQUEST, Series};
+use crate::peers::{Request, SAMPLES_PER_REQUEST, Series};
 use crate::table::{Goal, Line, print};
 use e2e::machine::meter;
 

@@ -22,11 +22,11 @@ use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
-use crate::exposition;
+use super::exposition;
+use super::rig::{MAJOR, Rig, TABLES};
+use super::sink::Sink;
 use crate::peers;
-use crate::remote_write::{Request, SAMPLES_PER_REQUEST, Series};
-use crate::rig::{MAJOR, Rig, TABLES};
-use crate::sink::Sink;
+use crate::peers::{Request, SAMPLES_PER_REQUEST, Series};
 use crate::table::{Goal, Line, print};
 use e2e::machine::meter;
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from .api import Api
-from .kubernetes import Wrong, apply, fill, get, helm, kubectl, logs, pods, port_forward, ready_pods, until
-from .scenario import scenario
-from .world import BACKENDS, COLLECTORS, DATABASES, HERE, HOST, NAMESPACE, NODE_PORT, RELEASE, SERVICES, World
+from ..api import Api
+from ..kubernetes import Wrong, apply, fill, get, helm, kubectl, logs, pods, port_forward, ready_pods, until
+from ..scenario import scenario
+from ..world import BACKENDS, COLLECTORS, DATABASES, HOST, MANIFESTS, NAMESPACE, NODE_PORT, RELEASE, SERVICES, World
 
 # What the issue promises for a cold start of everything.
 INSTALLED_WITHIN_S = 300
@@ -22,9 +22,9 @@ def services(world: World) -> None:
         certificate, key = world.make_certificate(secret, host)
         kubectl("--namespace", namespace, "create", "secret", "tls", secret, f"--cert={certificate}", f"--key={key}")
     kubectl("--namespace", DATABASES, "create", "secret", "generic", "orders-ca", f"--from-file=ca.crt={world.authority}")
-    apply(fill(HERE / "services.yaml", IMAGE_PREFIX=world.image_prefix, DATABASE_PASSWORD=world.database_password,
+    apply(fill(MANIFESTS / "services.yaml", IMAGE_PREFIX=world.image_prefix, DATABASE_PASSWORD=world.database_password,
                SUPERUSER_PASSWORD=world.superuser_password, S3_SECRET_KEY=world.s3_secret_key))
-    apply(fill(HERE / "targets.yaml", IMAGE_PREFIX=world.image_prefix, MONITOR_PASSWORD=world.monitor_password,
+    apply(fill(MANIFESTS / "targets.yaml", IMAGE_PREFIX=world.image_prefix, MONITOR_PASSWORD=world.monitor_password,
                SUPERUSER_PASSWORD=world.superuser_password))
     for namespace, selector in ((SERVICES, "app=database"), (SERVICES, "app=s3"), (DATABASES, "cnpg.io/cluster=orders"),
                                 (DATABASES, "app=billing")):
@@ -60,7 +60,7 @@ def billing_login(world: World) -> tuple[str, ...]:
 def values(world: World) -> list[str]:
     """The values files of this run."""
     watched = "discovery-values.yaml" if world.discovery else "targets-values.yaml"
-    files = (world.chart / "values-prod.yaml", HERE / "values.yaml", HERE / watched)
+    files = (world.chart / "values-prod.yaml", MANIFESTS / "values.yaml", MANIFESTS / watched)
     return [f"--values={file}" for file in files]
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from .api import Api
+from ..api import Api
 from .installing import values
-from .kubernetes import Wrong, apply, get, helm, kubectl, logs, pods, ready_pods, until
+from ..kubernetes import Wrong, apply, get, helm, kubectl, logs, pods, ready_pods, until
 from .rotating import replace_secret
-from .scenario import scenario
-from .world import COLLECTORS, DATABASES, HERE, HOST, NAMESPACE, RELEASE, World
+from ..scenario import scenario
+from ..world import COLLECTORS, DATABASES, HOST, MANIFESTS, NAMESPACE, RELEASE, World
 
 TRIAL = "trial"
 
@@ -160,7 +160,7 @@ def no_postgres(world: World) -> None:
     if not world.discovery:
         world.note("collectors read named servers in this run, so no label is looked at")
         return
-    apply((HERE / "impostor.yaml").read_text().replace("@IMAGE_PREFIX@", world.image_prefix))
+    apply((MANIFESTS / "impostor.yaml").read_text().replace("@IMAGE_PREFIX@", world.image_prefix))
     try:
         ready_pods(DATABASES, "app=impostor", 1)
         kubectl("--namespace", DATABASES, "label", "pod", "impostor", "cnpg.io/cluster=impostor", "cnpg.io/podRole=instance",

@@ -7,13 +7,13 @@ import dataclasses
 import secrets
 import uuid
 
-from .api import Answer, Api
+from ..api import Answer, Api
 from .installing import upgrade
-from .kubernetes import Wrong, exists, get, kubectl, pods, port_forward, ready_pods, until
-from .ledger import Ledger
+from ..kubernetes import Wrong, exists, get, kubectl, pods, port_forward, ready_pods, until
+from ..ledger import Ledger
 from .rotating import look_again, replace_secret, restarts
-from .scenario import scenario
-from .world import BACKENDS, COLLECTORS, NAMESPACE, RELEASE, World
+from ..scenario import scenario
+from ..world import BACKENDS, COLLECTORS, NAMESPACE, RELEASE, World
 
 ACCOUNT = f"{RELEASE}-collector"
 AUDIENCE = "pganalytics-backend"

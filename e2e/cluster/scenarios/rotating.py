@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .api import Api
+from ..api import Api
 from .installing import billing_login, through_ingress
-from .kubernetes import Wrong, apply, kubectl, pods, ready_pods, until
-from .load import Load
-from .scenario import scenario
-from .world import BACKENDS, COLLECTORS, HOST, NAMESPACE, RELEASE, World, password
+from ..kubernetes import Wrong, apply, kubectl, pods, ready_pods, until
+from ..load import Load
+from ..scenario import scenario
+from ..world import BACKENDS, COLLECTORS, HOST, NAMESPACE, RELEASE, World, password
 
 
 def serial(world: World) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .kubernetes import Wrong, get, helm, kubectl, pods, until
-from .scenario import scenario
-from .world import NAMESPACE, RELEASE, World
+from ..kubernetes import Wrong, get, helm, kubectl, pods, until
+from ..scenario import scenario
+from ..world import NAMESPACE, RELEASE, World
 
 KINDS = ("all,configmap,secret,serviceaccount,role,rolebinding,networkpolicy,ingress,poddisruptionbudget,persistentvolumeclaim,"
          "horizontalpodautoscaler,servicemonitors.monitoring.coreos.com,podmonitors.monitoring.coreos.com,prometheusrules.monitoring.coreos.com,"

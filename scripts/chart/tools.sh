@@ -4,9 +4,9 @@
 # checkov, yamllint and more (tools/helm/requirements.txt), schemas/ and crds/ with those of Kubernetes and of custom resources (tools/crds). About ten minutes
 # on two cores the first time.
 #
-#   scripts/chart-tools.sh helm      makes and prints the path of helm alone, which is enough to render and to install
+#   scripts/chart/tools.sh helm      makes and prints the path of helm alone, which is enough to render and to install
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 what=${1:-all}
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/pganalytics-e2e"

@@ -2,7 +2,7 @@
 # Prints the path of a Python that has DuckDB and Spark (e2e/readers.txt), in a cache outside the checkout; makes it where it is
 # absent or of other versions.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 requirements=e2e/readers.txt
 if ! command -v java >/dev/null || ! java -version >/dev/null 2>&1; then
