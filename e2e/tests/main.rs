@@ -1,9 +1,10 @@
-//! One test binary: it links once, and its tests share the machine's few cores in one queue.
+//! All end-to-end tests in one binary: cargo links once, and the tests share the cores in one queue.
 
 #[path = "../../crates/tls/tests/tls/authority.rs"]
 mod authority;
 mod collect;
 mod dependencies;
+mod example;
 mod harm;
 mod harness;
 mod history;

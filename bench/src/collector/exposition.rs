@@ -1,13 +1,13 @@
-//! What an exporter shows, as the samples Prometheus would ship.
+//! Parses an exporter's text format into the samples that Prometheus would ship.
 
 use anyhow::{Context, Result};
 
 use crate::peers::Series;
 
-/// The samples of a scrape, with the labels Prometheus adds.
+/// The samples of a scrape, with the labels that Prometheus adds.
 ///
 /// # Errors
-/// Where a line is not of the text format.
+/// If a line is not in the text format.
 pub(crate) fn samples(text: &str, instance: &str) -> Result<Vec<(Series, f64)>> {
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.map(|line| sample(line, instance).with_context(|| format!("parse '{line}'"))).collect()
@@ -32,7 +32,7 @@ fn sample(line: &str, instance: &str) -> Option<(Series, f64)> {
     Some((Series::new(given.chain([("__name__", name), ("instance", instance), ("job", "postgres")])), value))
 }
 
-/// The text up to the closing quote, unescaped, and what follows the quote.
+/// The text up to the closing quote, unescaped, and the rest after the quote.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let mut out = String::new();
     let mut characters = text.char_indices();
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_in_labels_are_undone() {
+    fn escapes_in_labels_are_unescaped() {
         assert_eq!(quoted("a\\n\\\\\\\"b\"rest"), Some(("a\n\\\"b".to_owned(), "rest")));
     }
 }

@@ -1,10 +1,9 @@
-//! Figure (a): what it costs to read a PostgreSQL with 2,200 statements and 200 tables once a minute, for the collector itself and
-//! for the server it reads, beside postgres_exporter; and what then goes over the wire.
+//! Figure (a): the cost of reading a PostgreSQL with 2,200 statements and 200 tables once a minute, for the collector and for the server, beside
+//! postgres_exporter; and the bytes on the wire.
 //!
-//! One after the other they read the same server at the same interval for the same number of polls, while 39 % of the statements
-//! are called between two polls. Ours runs with all its views at their own intervals; the sampling of sessions each second,
-//! which the exporter does not have, is part of its cost. The exporter is asked twice: with its own collectors, whose statement
-//! query reads five counters of the statements, and with our columns as a custom query.
+//! One after the other, both read the same server at the same interval for the same number of polls, while 39 % of the statements are called between two
+//! polls. Our collector runs with all views at their own intervals, and also samples sessions each second, which the exporter cannot. The exporter runs
+//! twice: with its own collectors, whose statement query reads five counters, and with our columns as a custom query.
 
 use std::fmt::Write as _;
 use std::io::Read as _;
@@ -12,10 +11,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use e2e::machine::ports;
 use e2e::machine::process::Spec;
+use e2e::machine::{meter, ports, programs};
 use e2e::servers::postgres::execute;
-use e2e::servers::postgres::installation;
 use e2e::wait::{PATIENCE, until};
 use pganalytics_views::{Kind, Scope, Source, Type, View, ViewSet};
 use serde_json::Value;
@@ -28,14 +26,13 @@ use super::sink::Sink;
 use crate::peers;
 use crate::peers::{Request, SAMPLES_PER_REQUEST, Series};
 use crate::table::{Goal, Line, print};
-use e2e::machine::meter;
 
-/// Readings that are not counted: the first has no earlier one to be compared with, and ships all texts.
+/// Readings that are not measured: the first has no deltas and ships all texts.
 const WARM_UP: u32 = 2;
-/// Times each statement is run for the comparison with a bare query.
+/// Runs of each statement for the comparison with a bare query.
 const ROUNDS: usize = 50;
 
-/// What one of them took, a poll.
+/// The cost of a poll.
 struct Cost {
     name: String,
     cpu: f64,
@@ -44,8 +41,10 @@ struct Cost {
     wire: f64,
 }
 
+/// Measures and prints the figure.
+///
 /// # Errors
-/// When anything does not start or refuses.
+/// If a program does not start or refuses.
 pub(crate) async fn run(interval: Duration, polls: u32) -> Result<()> {
     let views = ViewSet::builtin().context("read the views")?;
     eprintln!("starting PostgreSQL {MAJOR}");
@@ -59,7 +58,7 @@ pub(crate) async fn run(interval: Duration, polls: u32) -> Result<()> {
     let before = rig.reader_cpu()?;
     tokio::time::sleep(interval).await;
     let idle = rig.reader_cpu()? - before;
-    eprintln!("{statements} statements, {TABLES} tables; nobody reading costs the server {:.1} ms in {interval:?}", idle * 1e3);
+    eprintln!("{statements} statements, {TABLES} tables; without readings the server takes {:.1} ms in {interval:?}", idle * 1e3);
 
     let ours = ours(&rig, interval, polls, idle).await?;
     let folder = tempfile::Builder::new().prefix("pganalytics-bench-").tempdir().context("create a temporary folder")?;
@@ -113,14 +112,14 @@ async fn ours(rig: &Rig, interval: Duration, polls: u32, idle: f64) -> Result<Co
         folder.path().join("spool").display(),
         rig.conninfo()
     );
-    // Its own intervals where they are a minute; at another interval those views keep step with the exporter.
+    // Views with an interval of a minute get the exporter's interval.
     for view in ViewSet::builtin().context("read the views")?.iter().filter(|view| view.interval == Duration::from_secs(60)) {
         let _ = write!(text, "\n[view.{}]\ninterval = '{}s'\n", view.name, interval.as_secs());
     }
     std::fs::write(&config, text).with_context(|| format!("write {}", config.display()))?;
     let arguments = ["run".into(), "--config".into(), config.into_os_string()];
     let mut process =
-        Spec::new(&installation::binary("pganalytics-collector")?, &folder.path().join("collector.log")).arguments(arguments).spawn()?;
+        Spec::new(&programs::binary("pganalytics-collector")?, &folder.path().join("collector.log")).arguments(arguments).spawn()?;
     let settled = async || {
         process.still_running()?;
         Ok((sink.arrived(0)?.polls >= i64::from(WARM_UP)).then_some(()))
@@ -139,7 +138,7 @@ async fn ours(rig: &Rig, interval: Duration, polls: u32, idle: f64) -> Result<Co
     }
     let (resident, peak) = meter::memory(process.id())?;
     eprintln!(
-        "  {} batches, {:.0} rows of statements a poll; the collector says that one takes {:.1} ms; memory at its peak {:.0} MB",
+        "  {} batches, {:.0} rows of statements a poll; by the collector, one takes {:.1} ms; peak memory {:.0} MB",
         arrived.batches,
         arrived.rows as f64 / arrived.polls as f64,
         arrived.duration_ns as f64 / arrived.polls as f64 / 1e6,
@@ -188,12 +187,12 @@ async fn exporter(rig: &Rig, flags: Vec<String>, what: &str, folder: &Path, inte
     let (resident, peak) = meter::memory(process.id())?;
     let samples = exposition::samples(&text, "db-1.example.com:9187")?;
     let (count, wire) = (samples.len(), remote_write(&samples)?);
-    eprintln!("  {count} samples a poll, {shown} of them of statements; memory at its peak {:.0} MB", peak / 1e6);
+    eprintln!("  {count} samples a poll, {shown} of them of statements; peak memory {:.0} MB", peak / 1e6);
     let polls = f64::from(polls);
     Ok(Cost { name, cpu: cpu / polls, postgres: postgres / polls, resident, wire: wire as f64 })
 }
 
-/// As Prometheus asks: compressed.
+/// Scrapes as Prometheus does, compressed.
 async fn scrape(client: &reqwest::Client, url: &str) -> Result<String> {
     let answer = client.get(url).header("accept-encoding", "gzip").header("accept", "text/plain").send().await.context("scrape")?;
     let body = answer.error_for_status().context("scrape")?.bytes().await.context("scrape")?;
@@ -202,7 +201,7 @@ async fn scrape(client: &reqwest::Client, url: &str) -> Result<String> {
     Ok(text)
 }
 
-/// Bytes of these samples as Prometheus ships them.
+/// The bytes of these samples in Prometheus' remote write.
 fn remote_write(samples: &[(Series, f64)]) -> Result<usize> {
     const NOW_MS: u64 = 1_800_000_000_000;
     let mut request = Request::default();
@@ -216,7 +215,7 @@ fn remote_write(samples: &[(Series, f64)]) -> Result<usize> {
     Ok(bytes)
 }
 
-/// Bytes of one snapshot of all our views that SQL reads each minute or more often, if it were shipped as series by remote write.
+/// The bytes of one snapshot in remote write, of all our views that SQL reads each minute or more often.
 async fn wire_of_same_samples(rig: &Rig, views: &ViewSet) -> Result<f64> {
     let (mut connection, _) = rig.session().await?;
     let instance = rig.postgres.name();
@@ -250,7 +249,7 @@ async fn wire_of_same_samples(rig: &Rig, views: &ViewSet) -> Result<f64> {
     Ok(bytes as f64)
 }
 
-/// CPU seconds the server takes for a bare reading of the counters, and for our query as the collector sends it.
+/// The server's CPU seconds for a bare reading of the counters, and for the collector's query.
 async fn poll_against_bare(rig: &Rig, views: &ViewSet) -> Result<(f64, f64)> {
     let view = views.get("pg_stat_statements").context("find the view pg_stat_statements")?;
     let ours = view.sql_for(MAJOR).context("SQL of pg_stat_statements")?.replace("{schema}", "public");
@@ -281,12 +280,12 @@ async fn poll_against_bare(rig: &Rig, views: &ViewSet) -> Result<(f64, f64)> {
 async fn cost(connection: &mut PgConnection, process: u32, sql: &str) -> Result<f64> {
     let before = meter::cpu_exact(process)?;
     connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.context("read the statements")?;
-    // The session has then gone to sleep, and its time is counted whole.
+    // After another statement the session has slept, and the kernel has counted its time.
     execute(connection, "").await?;
     Ok(meter::cpu_exact(process)? - before)
 }
 
-/// Our columns, as the exporter takes queries of one's own.
+/// Our columns as a custom query of the exporter.
 fn custom_query(view: &View) -> Result<String> {
     let sql = view.sql_for(MAJOR).context("SQL of pg_stat_statements")?.replace("{schema}", "public");
     let mut out = String::from("pg_stat_statements:\n  query: |\n");

@@ -1,26 +1,25 @@
-//! The PostgreSQL that both collectors read: 200 tables, 2,200 distinct statements, and somebody who goes on calling 39 % of
-//! them between two polls.
+//! The PostgreSQL that both collectors read: 200 tables and 2,200 distinct statements, of which a session calls 39 % between two polls.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use e2e::servers::postgres::{Options, Postgres, execute};
+use e2e::machine::meter;
+use e2e::servers::Postgres;
+use e2e::servers::postgres::{Options, execute};
 use e2e::wait::{PATIENCE, until};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use tokio::sync::watch;
 
-use e2e::machine::meter;
-
 pub(crate) const MAJOR: u32 = 17;
 pub(crate) const TABLES: usize = 200;
-/// Statements of each table: what `statement` knows.
+/// Statements of each table.
 const SHAPES: usize = 11;
 pub(crate) const STATEMENTS: usize = TABLES * SHAPES;
-/// Of 100 statements, those called between any two polls, and those called between some.
+/// Of 100 statements, how many are called between any two polls, and how many sometimes.
 const ALWAYS: usize = 25;
 const SOMETIMES: usize = 14;
-/// The role that collectors log in as; its sessions are what a collector costs.
+/// The role of the collectors. The CPU of its sessions is the cost of a collector.
 pub(crate) const READER: &str = "reader";
 const DATABASE: &str = "shop";
 
@@ -32,12 +31,14 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
+    /// Starts PostgreSQL and fills it.
+    ///
     /// # Errors
-    /// When PostgreSQL does not start or refuses something.
+    /// If PostgreSQL does not start or refuses a statement.
     pub(crate) async fn start() -> Result<Self> {
         let options = Options::default()
             .set("pg_stat_statements.max", "10000")
-            // A vacuum's CPU would be counted as a collector's when it ends.
+            // The CPU of a vacuum would be counted as a collector's.
             .set("autovacuum", "off")
             .set("shared_buffers", "128MB");
         let postgres = Postgres::start_with(MAJOR, options).await?;
@@ -64,18 +65,20 @@ impl Rig {
         Ok(Self { postgres, postmaster, stop: watch::Sender::new(false), activity: Some(tokio::spawn(std::future::ready(Ok(())))) })
     }
 
-    /// Begins calling 39 % of the statements in every `interval`.
+    /// Begins to call 39 % of the statements in every `interval`.
     ///
     /// # Errors
-    /// When PostgreSQL refuses.
+    /// If PostgreSQL refuses the connection.
     pub(crate) async fn live(&mut self, interval: Duration) -> Result<()> {
         let connection = connect(&self.postgres, "postgres").await?;
         self.activity = Some(tokio::spawn(live(connection, interval, self.stop.subscribe())));
         Ok(())
     }
 
+    /// Ends the calls.
+    ///
     /// # Errors
-    /// What the activity met.
+    /// The error of a call.
     pub(crate) async fn stop(&mut self) -> Result<()> {
         self.stop.send_replace(true);
         match self.activity.take() {
@@ -84,10 +87,10 @@ impl Rig {
         }
     }
 
-    /// How many statements the server knows.
+    /// The number of statements that the server knows.
     ///
     /// # Errors
-    /// When PostgreSQL refuses.
+    /// If PostgreSQL refuses.
     pub(crate) async fn statements(&self) -> Result<i64> {
         let mut connection = connect(&self.postgres, READER).await?;
         let row =
@@ -95,10 +98,10 @@ impl Rig {
         row.try_get(0).context("count statements")
     }
 
-    /// A session, and the process that serves it.
+    /// A session and its process.
     ///
     /// # Errors
-    /// When PostgreSQL refuses.
+    /// If PostgreSQL refuses.
     pub(crate) async fn session(&self) -> Result<(PgConnection, u32)> {
         let mut connection = connect(&self.postgres, READER).await?;
         let row = sqlx::query("select pg_backend_pid()").fetch_one(&mut connection).await.context("ask for the process id")?;
@@ -106,18 +109,18 @@ impl Rig {
         Ok((connection, process.unsigned_abs()))
     }
 
-    /// How a collector reaches it.
+    /// The connection string for a collector.
     #[must_use]
     pub(crate) fn conninfo(&self) -> String {
         format!("postgresql://{READER}@127.0.0.1:{}/{DATABASE}?sslmode=disable", self.postgres.port)
     }
 
-    /// Waits until no session of the reader is left, so that none of an earlier measurement is counted in the next.
+    /// Waits until the reader has no sessions, so that no measurement counts sessions of the measurement before.
     ///
     /// # Errors
-    /// When they do not go.
+    /// If a session does not end.
     pub(crate) async fn until_alone(&self) -> Result<()> {
-        // One that has ended has no title any more, and is counted with the postmaster only when that has noticed.
+        // A process that has ended has no title. The postmaster counts its CPU only later.
         let gone = async || {
             let left = meter::children(self.postmaster)?.iter().any(|(_, title)| title.is_empty() || title.starts_with(&Self::title()));
             Ok((!left).then_some(()))
@@ -129,11 +132,11 @@ impl Rig {
         format!("postgres: {READER} ")
     }
 
-    /// CPU seconds that went into the reader's sessions so far: those that ended are counted with the postmaster, as is the
-    /// forking of new ones. The activity's one session never ends meanwhile and is not counted.
+    /// CPU seconds of the reader's sessions so far. The postmaster counts ended sessions and the forks of new ones. The session of the calls never ends and
+    /// is not counted.
     ///
     /// # Errors
-    /// When PostgreSQL is gone.
+    /// If PostgreSQL is gone.
     pub(crate) fn reader_cpu(&self) -> Result<f64> {
         let postmaster = meter::cpu(self.postmaster)?;
         let mut seconds = postmaster.own + postmaster.ended_children;
@@ -152,7 +155,7 @@ async fn connect(postgres: &Postgres, user: &str) -> Result<PgConnection> {
     PgConnection::connect_with(&options).await.with_context(|| format!("connect as {user}"))
 }
 
-/// Each of these is an entry of its own in `pg_stat_statements`.
+/// A statement with its own entry in `pg_stat_statements`.
 fn statement(number: usize) -> String {
     let (table, shape) = (format!("item_{}", number / SHAPES), number % SHAPES);
     let columns = "a.id, a.owner_id, a.state, a.amount, a.note, a.created_at";

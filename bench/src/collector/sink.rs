@@ -1,4 +1,4 @@
-//! A backend that acknowledges every batch and keeps it, so that a collector is measured without one.
+//! A server that acknowledges every batch and keeps it, so that a collector is measured without a backend.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,22 +21,24 @@ pub(crate) struct Sink {
     batches: Batches,
 }
 
-/// What arrived, from one moment on.
+/// What arrived since a moment.
 #[derive(Default)]
 pub(crate) struct Arrived {
     pub(crate) batches: usize,
     pub(crate) bytes: usize,
-    /// Readings of `pg_stat_statements` that the collector finished.
+    /// Finished readings of `pg_stat_statements`.
     pub(crate) polls: i64,
     /// Rows of `pg_stat_statements`.
     pub(crate) rows: usize,
-    /// Nanoseconds the collector says those readings took.
+    /// The duration of these readings by the collector, in nanoseconds.
     pub(crate) duration_ns: i64,
 }
 
 impl Sink {
+    /// Starts the server.
+    ///
     /// # Errors
-    /// When no port can be had.
+    /// If no port is free.
     pub(crate) async fn start() -> Result<Self> {
         let batches = Batches::default();
         let limit = DefaultBodyLimit::max(Limits::default().encoded);
@@ -47,16 +49,16 @@ impl Sink {
         Ok(Self { url, batches })
     }
 
-    /// How many batches came so far.
+    /// The number of batches so far.
     #[must_use]
     pub(crate) fn count(&self) -> usize {
         self.batches.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// What came after the first `skip` batches.
+    /// What arrived after the first `skip` batches.
     ///
     /// # Errors
-    /// When a batch cannot be read.
+    /// If a batch cannot be decoded.
     pub(crate) fn arrived(&self, skip: usize) -> Result<Arrived> {
         let batches: Vec<Bytes> = self.batches.lock().unwrap_or_else(PoisonError::into_inner).iter().skip(skip).cloned().collect();
         let mut arrived = Arrived { batches: batches.len(), ..Arrived::default() };

@@ -1,8 +1,8 @@
-//! Figures (b) and (c): the same day fed to pgAnalytics, VictoriaMetrics and Prometheus, each over the protocol its collectors
-//! speak, one snapshot a minute of history but as fast as it is acknowledged; then what it takes on disk, and two questions.
+//! Figures (b) and (c): the same day is fed to pgAnalytics, VictoriaMetrics and Prometheus, each over the protocol of its collectors. There is one snapshot
+//! per minute of history, fed as fast as it is acknowledged. Then the bytes on disk and two queries are measured.
 //!
-//! Ours ships the rows that moved, as deltas. The peers get what an exporter exposes: every counter's total, every minute.
-//! Nobody is fed and nobody answers at the same time as another.
+//! pgAnalytics gets the changed rows, as deltas. The peers get what an exporter exposes: the total of every counter, every minute. No two stores work at
+//! the same time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,11 +17,11 @@ use crate::peers::{Request, SAMPLES_PER_REQUEST, Series};
 use crate::table::{Goal, Line, print};
 use e2e::machine::meter;
 
-/// Times each question is asked, in turn, after once for warming up.
+/// Measured rounds of the queries, after one round to warm up.
 const ROUNDS: usize = 11;
 const TOP: usize = 20;
 
-/// What to print.
+/// The figures to print.
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted {
     pub(crate) disk: bool,
@@ -30,15 +30,15 @@ pub(crate) struct Wanted {
     pub(crate) prometheus: bool,
 }
 
-/// What one of them took.
+/// The cost of one store.
 #[derive(Default)]
 struct Cost {
     name: String,
-    /// CPU until the last sample was acknowledged, and until everything was merged.
+    /// CPU until the last sample was acknowledged, and until all data were merged.
     acknowledged: f64,
     settled: f64,
     bytes: f64,
-    /// Of these, what a store derives from the samples to answer long ranges.
+    /// The bytes of rollups among them.
     rollups: f64,
     wire: f64,
     memory: f64,
@@ -71,8 +71,10 @@ impl Day {
     }
 }
 
+/// Measures and prints the figures.
+///
 /// # Errors
-/// When anybody does not start, refuses samples or answers wrongly.
+/// If a store does not start, refuses samples or answers wrongly.
 pub(crate) async fn run(wanted: Wanted) -> Result<()> {
     let day = Day::yesterday()?;
     let mut costs = Vec::new();
@@ -158,7 +160,7 @@ async fn feed_peer(store: &mut Store, day: &Day, wanted: Wanted) -> Result<Cost>
         }
     }
     let acknowledged = store.cpu()? - before;
-    // Prometheus settles in a process that starts anew.
+    // Prometheus settles in a new process.
     let memory = store.peak_memory()?;
     let settled = match store.kind {
         Kind::VictoriaMetrics => {
@@ -185,7 +187,7 @@ async fn feed_peer(store: &mut Store, day: &Day, wanted: Wanted) -> Result<Cost>
     Ok(cost)
 }
 
-/// Asks everybody in turn; each round another statement is the one.
+/// Asks the stores in turn. Each round asks for another statement.
 async fn ask(backend: &Backend, stores: &[Store], day: &Day, costs: &mut [Cost]) -> Result<()> {
     eprintln!("asking");
     let (truth, ids) = truth();
@@ -199,12 +201,12 @@ async fn ask(backend: &Backend, stores: &[Store], day: &Day, costs: &mut [Cost])
     let peers_top = format!("topk({TOP}, sum by (queryid) (increase({}[24h])))", COLUMNS[EXEC_TIME].series);
 
     for round in 0..=ROUNDS {
-        // From one that is always called to one that hardly ever is.
+        // From a statement that is always called to one that is rarely called.
         let id = ids[round * STATEMENTS / (ROUNDS + 1)];
         let (took, rows) = backend.sql(&top, &BTreeMap::new()).await?;
         let found: Vec<i64> = rows.iter().filter_map(|row| identifier(row.first()?)).collect();
         if found != truth {
-            bail!("pgAnalytics answers another top {TOP} than the history has: {found:?} instead of {truth:?}");
+            bail!("pgAnalytics answers a wrong top {TOP}: {found:?} instead of {truth:?}");
         }
         let parameters = BTreeMap::from([("queryid", json!(id))]);
         let (took_one, rows) = backend.sql(&one, &parameters).await?;
@@ -217,11 +219,11 @@ async fn ask(backend: &Backend, stores: &[Store], day: &Day, costs: &mut [Cost])
         }
         for (store, cost) in stores.iter().zip(&mut costs[1..]) {
             let (took, rows) = store.query(&peers_top, day.last()).await?;
-            // They extrapolate, each in its own way, so neighbours may change places; the set must be nearly the same.
+            // The peers extrapolate, so neighbours may change places. The set must be nearly the same.
             let expected: BTreeSet<i64> = truth.iter().copied().collect();
             let known = rows.iter().filter(|(id, _)| expected.contains(id)).count();
             if known + 2 < TOP {
-                bail!("{} answers another top {TOP} than the history has: {rows:?}", store.name());
+                bail!("{} answers a wrong top {TOP}: {rows:?}", store.name());
             }
             let selector = format!("{{instance=\"{SERVER}\",queryid=\"{id}\"}}");
             let (took_one, values) = store.range(&selector, day.start, day.last()).await?;
@@ -237,7 +239,7 @@ async fn ask(backend: &Backend, stores: &[Store], day: &Day, costs: &mut [Cost])
     Ok(())
 }
 
-/// The statements that took most of the day's time, and all of them.
+/// The ids of the statements that took most of the day's time, and of all statements.
 fn truth() -> (Vec<i64>, Vec<i64>) {
     let mut history = History::new();
     let mut sums = vec![0; STATEMENTS];
@@ -257,7 +259,7 @@ fn identifier(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// A line of the table: what it is called, its unit, its goal against VictoriaMetrics, and how to find it.
+/// A line of the table: name, unit, goal against VictoriaMetrics, and value.
 type Figure = (&'static str, &'static str, Goal, fn(&Cost) -> f64);
 
 const DISK: [Figure; 2] = [

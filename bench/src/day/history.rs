@@ -1,20 +1,19 @@
-//! One day of a made-up server's `pg_stat_statements`: the same for everyone it is fed to, on every machine and at every run.
+//! One day of a simulated server's `pg_stat_statements`: the same for every store, on every machine, in every run.
 //!
-//! [`STATEMENTS`] statements, [`COLUMNS`] counters, one snapshot in each of [`MINUTES`] minutes. In a minute about 39 % of the
-//! statements are called: a fifth of them always, a quarter more often than not, the rest now and then; calls follow a power
-//! law and the hour of the day. Most read only from memory, a third also from disk, a quarter writes, a few spill to temporary
-//! files. Times are whole nanoseconds, so that no store has to keep rounding noise.
+//! [`STATEMENTS`] statements, [`COLUMNS`] counters, one snapshot in each of [`MINUTES`] minutes. In a minute about 39 % of the statements are called: a fifth
+//! always, a quarter more often than not, the rest sometimes. Calls follow a power law and the hour of the day. Most statements read only from memory, a
+//! third also from disk, a quarter writes, a few spill to temporary files. Times are whole nanoseconds, so that no store must keep rounding noise.
 
 pub(crate) const STATEMENTS: usize = 2_000;
 pub(crate) const MINUTES: usize = 1_440;
-/// A sample is one column's value of one statement at one minute, whether it moved or not: the same denominator for everyone.
+/// A sample is the value of one column of one statement at one minute, changed or not: the same denominator for every store.
 pub(crate) const SAMPLES: u64 = (STATEMENTS * COLUMNS.len() * MINUTES) as u64;
 
-/// A counter: its column in our table, its series at an exporter's, and what turns our integer into the exporter's unit.
+/// A counter: our column, the exporter's series, and the divisor from our integer to the exporter's unit.
 pub(crate) struct Column {
     pub(crate) name: &'static str,
     pub(crate) series: &'static str,
-    /// An exporter shows seconds.
+    /// Exporters show seconds.
     pub(crate) divisor: f64,
 }
 
@@ -59,15 +58,15 @@ pub(crate) struct Statement {
     nature: Nature,
 }
 
-/// What its counters follow from.
+/// The parameters of a statement's counters.
 struct Nature {
-    /// The chance that it is called in a minute.
+    /// The chance of a call in a minute.
     activity: f64,
-    /// Calls in a minute in which it is called, at noon.
+    /// Calls in an active minute at noon.
     rate: f64,
     nanoseconds: f64,
     rows: f64,
-    /// Every call yields the same number of rows.
+    /// Every call returns the same number of rows.
     constant_rows: bool,
     hit: f64,
     read: f64,
@@ -78,9 +77,9 @@ struct Nature {
 /// The day, minute by minute.
 pub(crate) struct History {
     pub(crate) statements: Vec<Statement>,
-    /// What happened in this minute; a statement that was not called has zeroes.
+    /// The changes of this minute: zeroes for a statement that was not called.
     pub(crate) deltas: Vec<Row>,
-    /// What the server's counters say after it.
+    /// The server's counters after this minute.
     pub(crate) totals: Vec<Row>,
     random: Random,
     minute: usize,
@@ -91,12 +90,12 @@ impl History {
     pub(crate) fn new() -> Self {
         let mut random = Random(0x5eed);
         let statements: Vec<Statement> = (0..STATEMENTS).map(|rank| statement(rank, &mut random)).collect();
-        // The server has been up for some days: its counters are large.
+        // The server has been up for days, so its counters are large.
         let totals = statements.iter().map(|statement| statement.nature.minute(&mut random, 5_000.0 * statement.nature.rate)).collect();
         Self { deltas: vec![[0; COLUMNS.len()]; STATEMENTS], totals, statements, random, minute: 0 }
     }
 
-    /// Goes on to the next minute and says which it is; `None` when the day is over.
+    /// Advances by a minute and returns its number; `None` after the day.
     pub(crate) fn advance(&mut self) -> Option<usize> {
         let minute = self.minute;
         if minute == MINUTES {
@@ -232,7 +231,7 @@ fn text(rank: usize, writer: bool, random: &mut Random) -> String {
     }
 }
 
-/// SplitMix64: written out, so that the history stays the same whatever a library changes.
+/// SplitMix64, written here so that the history stays the same if a library changes.
 struct Random(u64);
 
 impl Random {
@@ -257,7 +256,7 @@ impl Random {
         (self.unit() * limit as f64) as usize
     }
 
-    /// Near enough to a normal distribution of mean 0 and deviation 1.
+    /// Close to a normal distribution with mean 0 and deviation 1.
     fn normal(&mut self) -> f64 {
         ((0..4).map(|_| self.unit()).sum::<f64>() - 2.0) * 3f64.sqrt()
     }

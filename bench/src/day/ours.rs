@@ -1,4 +1,4 @@
-//! pgAnalytics' backend as its users run it: one process, a folder, HTTP. Fed with batches as a collector ships them.
+//! The backend as users run it: one process, a folder, HTTP. Fed with batches like a collector's.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,9 @@ use anyhow::{Context, Result, bail};
 use arrow_array::builder::{BooleanBuilder, Int64Builder, StringBuilder};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
 use chrono::{TimeDelta, Utc};
-use e2e::drive::backend::shipment;
-use e2e::machine::ports;
+use e2e::api::shipment;
 use e2e::machine::process::{Process, Spec};
-use e2e::servers::postgres::installation;
+use e2e::machine::{meter, ports, programs};
 use e2e::wait::{PATIENCE, until};
 use pganalytics_lake::{Lake, LakeOptions};
 use pganalytics_views::wire::{self, Header, Limits};
@@ -21,9 +20,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::history::{CALLS, COLUMNS, History};
-use e2e::machine::meter;
 
-/// The server whose history is fed.
+/// The server of the history.
 pub(crate) const SERVER: &str = "db-1.example.com:5432";
 const PASSWORD: &str = "bench-only-9b1f";
 const INTERVAL_MS: i64 = 60_000;
@@ -41,8 +39,10 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
+    /// Starts the backend.
+    ///
     /// # Errors
-    /// When it is not built or does not start.
+    /// If the backend is not built or does not start.
     pub(crate) async fn start() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("pganalytics-bench-").tempdir().context("create a temporary folder")?;
         let url = format!("http://127.0.0.1:{}", ports::free()?);
@@ -68,24 +68,24 @@ impl Backend {
         Ok(backend)
     }
 
-    /// CPU seconds it used so far.
+    /// CPU seconds so far.
     ///
     /// # Errors
-    /// When it is gone.
+    /// If the process is gone.
     pub(crate) fn cpu(&self) -> Result<f64> {
         Ok(meter::cpu(self.process.id())?.own)
     }
 
     /// # Errors
-    /// When it is gone.
+    /// If the process is gone.
     pub(crate) fn peak_memory(&self) -> Result<f64> {
         Ok(meter::memory(self.process.id())?.1)
     }
 
-    /// The batch of a minute: the rows that moved, as a collector ships them; with the first one all texts.
+    /// The batch of a minute: the changed rows, as a collector ships them; the first batch has all texts.
     ///
     /// # Errors
-    /// When it cannot be encoded.
+    /// If the batch cannot be encoded.
     pub(crate) fn batch(&mut self, history: &History, ts_us: i64, with_texts: bool) -> Result<Vec<u8>> {
         self.sequence += 1;
         let view = |name: &str| self.views.get(name).cloned().with_context(|| format!("find the view {name}"));
@@ -106,10 +106,10 @@ impl Backend {
         wire::encode(header, &frames, &Limits::default()).context("encode a batch")
     }
 
-    /// Ships a batch; returns when it is acknowledged, that is, when it is durable.
+    /// Ships a batch. Returns when the batch is acknowledged, and so durable.
     ///
     /// # Errors
-    /// When it is refused.
+    /// If the batch is refused.
     pub(crate) async fn ingest(&self, batch: Vec<u8>) -> Result<()> {
         let answer = shipment(&self.client, &self.url, &self.token, batch.into()).send().await.context("ship a batch")?;
         let status = answer.status();
@@ -119,10 +119,10 @@ impl Backend {
         Ok(())
     }
 
-    /// Runs SQL; how long the answer took, and its rows.
+    /// Runs SQL. Returns the time until the answer, and its rows.
     ///
     /// # Errors
-    /// When it fails.
+    /// If the backend refuses.
     pub(crate) async fn sql(&self, query: &str, parameters: &BTreeMap<&str, Value>) -> Result<(Duration, Vec<Vec<Value>>)> {
         let body = json!({ "query": query, "format": "json", "parameters": parameters, "max_rows": 100_000 }).to_string();
         let start = Instant::now();
@@ -138,17 +138,16 @@ impl Backend {
         Ok((took, serde_json::from_value(answer["rows"].take()).context("rows in the answer")?))
     }
 
-    /// Brings the history into the form it has some hours after the day has ended: all rows of a table in one file. The lake decides
-    /// by the time what is due, so it is opened here under a later one, while the server is away. Returns the CPU seconds that took,
-    /// with those of the server's shutdown.
+    /// Brings the history into the form that it has some hours after the day: all rows of a table in one file. The lake merges by the time of day, so this
+    /// method stops the server and opens the lake with a later time. Returns the CPU seconds, with those of the server's shutdown.
     ///
     /// # Errors
-    /// When the server does not stop and start again, the lake fails, or a day still lies in several files.
+    /// If the server does not stop or start again, the lake fails, or a day still has several files.
     pub(crate) async fn settle(&mut self) -> Result<f64> {
         let (running, before) = (self.cpu()?, meter::cpu(std::process::id())?);
         self.process.stop().context("stop pgAnalytics")?;
         let lake = Lake::open(LakeOptions::new(self.data(), self.views.clone())).await.context("open the lake")?;
-        // What was still hot becomes a file of that moment, which waits for late batches before the day's files become one.
+        // Hot rows become a file first. Later, after the wait for late batches, the day's files become one.
         let later = Utc::now() + TimeDelta::days(1);
         for now in [later, later + TimeDelta::hours(3)] {
             lake.compact_at(now).await.context("compact the lake")?;
@@ -169,10 +168,10 @@ impl Backend {
         self.folder.path().join("data/lake")
     }
 
-    /// Bytes of the history that are rollups.
+    /// The bytes of rollups in the history.
     ///
     /// # Errors
-    /// When the folder cannot be read.
+    /// If the folder cannot be read.
     pub(crate) fn rollup_bytes(&self) -> Result<u64> {
         let mut bytes = 0;
         for rollup in self.views.rollups() {
@@ -205,14 +204,16 @@ impl Backend {
 fn run(folder: &tempfile::TempDir, url: &str) -> Result<Process> {
     let data = folder.path().join("data").display().to_string();
     let listen = url.trim_start_matches("http://").to_owned();
-    Spec::new(&installation::binary("pganalytics")?, &folder.path().join("backend.log"))
+    Spec::new(&programs::binary("pganalytics")?, &folder.path().join("backend.log"))
         .arguments(["serve".to_owned(), "--data".into(), data, "--listen".into(), listen])
         .environment("PGANALYTICS_ADMIN_PASSWORD", PASSWORD)
         .spawn()
 }
 
+/// Checks that each day of a table is one file: bytes and times of several files are not those of a merged day.
+///
 /// # Errors
-/// When a table has several files of a day: their bytes, and the time to read them, are not those of a merged day.
+/// If a day has several files.
 fn one_file_a_day(lake: &Path) -> Result<()> {
     let entries = |folder: &Path| -> Result<Vec<PathBuf>> {
         let list = std::fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
@@ -262,7 +263,7 @@ fn statements(view: &View, history: &History, ts_us: i64) -> Result<RecordBatch>
             }
             name => match COLUMNS.iter().position(|column| column.name == name) {
                 Some(column) => Arc::new(Int64Array::from_iter_values(active.iter().map(|at| history.deltas[*at][column]))),
-                // As of a server that does not have the column: the peers have no series for it either.
+                // Null, as from a server without the column: the peers have no series for it either.
                 None => new_null_array(field.data_type(), active.len()),
             },
         }

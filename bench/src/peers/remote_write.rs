@@ -6,18 +6,18 @@
 //! Label        { string name = 1; string value = 2; }
 //! Sample       { double value = 1; int64 timestamp = 2; }
 //! ```
-//! Every request repeats every label of every series: that is the protocol's nature, and why the labels are encoded once.
+//! The protocol repeats all labels of a series in every request. So the labels are encoded once per series, which no protobuf library does.
 
 use anyhow::{Context, Result};
 
-/// Samples in a request: what Prometheus sends at most by default.
+/// Samples in a request: Prometheus' default maximum.
 pub(crate) const SAMPLES_PER_REQUEST: usize = 2_000;
 
 /// A series' labels, encoded.
 pub(crate) struct Series(Vec<u8>);
 
 impl Series {
-    /// The labels, `__name__` among them, are sorted here, as the protocol wants them.
+    /// Sorts the labels, with `__name__` among them, as the protocol requires.
     pub(crate) fn new<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut labels: Vec<(&str, &str)> = labels.into_iter().filter(|(_, value)| !value.is_empty()).collect();
         labels.sort_unstable();
@@ -58,10 +58,10 @@ impl Request {
         self.samples
     }
 
-    /// The request as it goes over the wire; this one is empty afterwards.
+    /// The bytes of the request for the wire. Empties the request.
     ///
     /// # Errors
-    /// When it is too large for snappy.
+    /// If the request is too large for snappy.
     pub(crate) fn take(&mut self) -> Result<Vec<u8>> {
         let compressed = snap::raw::Encoder::new().compress_vec(&self.body).context("compress a remote write request")?;
         self.body.clear();
@@ -93,7 +93,7 @@ mod tests {
     use super::{Request, Series};
 
     #[test]
-    fn a_sample_is_encoded_as_the_protocol_says() {
+    fn a_sample_is_encoded_as_the_protocol_requires() {
         let mut request = Request::default();
         request.push(&Series::new([("job", "a"), ("__name__", "up")]), 1.0, 300);
         let bytes = request.take().and_then(|body| Ok(snap::raw::Decoder::new().decompress_vec(&body)?)).expect("a body");

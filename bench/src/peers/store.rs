@@ -1,26 +1,24 @@
-//! The peers: found, started on loopback with a folder of their own, fed by remote write, asked in PromQL.
+//! The peers' programs, and the stores among them: started on loopback with their own folder, fed by remote write, asked in PromQL.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use e2e::machine::ports;
 use e2e::machine::process::{Process, Spec};
+use e2e::machine::{meter, ports};
 use e2e::wait::{PATIENCE, until};
 use serde_json::Value;
 
-use e2e::machine::meter;
-
-/// A program that is installed.
+/// An installed program.
 pub(crate) struct Program {
     pub(crate) path: PathBuf,
     pub(crate) version: String,
 }
 
-/// Looks where `bench/peers.sh` installs, then on the PATH.
+/// Finds a program in the folder of `bench/peers.sh`, or on the PATH.
 ///
 /// # Errors
-/// When it is in neither.
+/// If the program is in neither.
 pub(crate) fn find(names: &[&str]) -> Result<Program> {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
@@ -34,7 +32,7 @@ pub(crate) fn find(names: &[&str]) -> Result<Program> {
     Ok(Program { path, version })
 }
 
-/// As `peers.sh` wrote it down, or as the program says it.
+/// The version that `peers.sh` recorded, or that the program prints.
 fn version(program: &Path) -> Result<String> {
     if let Ok(version) = std::fs::read_to_string(program.with_extension("version")) {
         return Ok(version.trim().trim_start_matches('v').to_owned());
@@ -56,7 +54,7 @@ pub(crate) enum Kind {
     Prometheus,
 }
 
-/// A store of time series.
+/// A running store of time series.
 pub(crate) struct Store {
     pub(crate) kind: Kind,
     pub(crate) version: String,
@@ -69,8 +67,10 @@ pub(crate) struct Store {
 }
 
 impl Store {
+    /// Starts the store.
+    ///
     /// # Errors
-    /// When it is not installed or does not start.
+    /// If the store is not installed or does not start.
     pub(crate) async fn start(kind: Kind) -> Result<Self> {
         let program = find(match kind {
             Kind::VictoriaMetrics => &["victoria-metrics"],
@@ -93,16 +93,16 @@ impl Store {
         }
     }
 
-    /// CPU seconds it used so far.
+    /// CPU seconds so far.
     ///
     /// # Errors
-    /// When it is gone.
+    /// If the process is gone.
     pub(crate) fn cpu(&self) -> Result<f64> {
         Ok(meter::cpu(self.process.id())?.own)
     }
 
     /// # Errors
-    /// When it is gone.
+    /// If the process is gone.
     pub(crate) fn peak_memory(&self) -> Result<f64> {
         Ok(meter::memory(self.process.id())?.1)
     }
@@ -110,7 +110,7 @@ impl Store {
     /// Ships one remote write request.
     ///
     /// # Errors
-    /// When it is refused.
+    /// If the store refuses the request.
     pub(crate) async fn write(&self, request: Vec<u8>) -> Result<()> {
         let answer = self
             .client
@@ -129,16 +129,16 @@ impl Store {
         Ok(())
     }
 
-    /// Brings what it holds into the form it would have when the day has long passed.
+    /// Brings the data into the form that they have long after the day.
     ///
     /// # Errors
-    /// When it does not get there.
+    /// If the store does not finish.
     pub(crate) async fn settle(&mut self) -> Result<()> {
         match self.kind {
             Kind::VictoriaMetrics => {
                 self.get("/internal/force_flush").await?;
                 self.get("/internal/force_merge").await?;
-                // The merge begins in the background: it counts as over once nothing is merged and the folder no longer changes.
+                // The merge runs in the background. It is over when no merge is active and the folder no longer changes.
                 let mut seen = (0, 0);
                 let quiet = async || {
                     let metrics = self.get("/metrics").await?;
@@ -150,7 +150,7 @@ impl Store {
                 until("VictoriaMetrics to merge its parts", Duration::from_secs(600), quiet).await
             }
             Kind::Prometheus => {
-                // The snapshot writes what is still in memory as a block of its own; compaction then goes on from the copy.
+                // The snapshot writes the data in memory as a block. Compaction then continues from the snapshot.
                 let answer = self.post("/api/v1/admin/tsdb/snapshot").await?;
                 let name = answer["data"]["name"].as_str().context("the snapshot's name")?.to_owned();
                 self.process.stop()?;
@@ -158,7 +158,7 @@ impl Store {
                 let (process, url) = run(self.kind, &self.program, &self.data, self.folder.path())?;
                 (self.process, self.url) = (process, url);
                 self.ready().await?;
-                // It looks for something to compact every minute; two looks that found nothing are the end of it.
+                // Prometheus looks for blocks to compact every minute. Two looks without a compaction mean the end.
                 let mut seen = (-1.0, 0.0);
                 let quiet = async || {
                     let metrics = self.get("/metrics").await?;
@@ -174,14 +174,14 @@ impl Store {
         }
     }
 
-    /// Bytes of everything it needs to answer: samples and index; without write-ahead logs and caches.
+    /// The bytes of samples and index, without write-ahead logs and caches.
     ///
     /// # Errors
-    /// When its folder cannot be read.
+    /// If the folder cannot be read.
     pub(crate) fn bytes(&self) -> Result<u64> {
         match self.kind {
             Kind::VictoriaMetrics => {
-                // Older versions keep the index beside the data, newer ones within.
+                // Older versions keep the index beside the data, newer versions inside.
                 let index = self.data.join("indexdb");
                 let beside = if index.exists() { meter::folder_bytes(&index)? } else { 0 };
                 Ok(meter::folder_bytes(&self.data.join("data"))? + beside)
@@ -199,10 +199,10 @@ impl Store {
         }
     }
 
-    /// The value of an expression at a moment, by the label `queryid`, and how long the answer took.
+    /// The time until the answer, and the values of an expression at a moment by the label `queryid`.
     ///
     /// # Errors
-    /// When it fails.
+    /// If the query fails.
     pub(crate) async fn query(&self, expression: &str, at: u64) -> Result<(Duration, Vec<(i64, f64)>)> {
         let url = format!("{}/api/v1/query", self.url);
         let (took, answer) = self.ask(&url, &[("query", expression), ("time", &at.to_string()), ("nocache", "1")]).await?;
@@ -214,10 +214,10 @@ impl Store {
         Ok((took, rows.iter().map(row).collect::<Option<_>>().context("a queryid and a value in each row")?))
     }
 
-    /// All values of the series that match, a minute apart; how long the answer took and how many values it has.
+    /// Asks for all values of the matching series, a minute apart. Returns the time until the answer, and the number of values.
     ///
     /// # Errors
-    /// When it fails.
+    /// If the query fails.
     pub(crate) async fn range(&self, selector: &str, from: u64, to: u64) -> Result<(Duration, usize)> {
         let url = format!("{}/api/v1/query_range", self.url);
         let (from, to) = (from.to_string(), to.to_string());
@@ -269,7 +269,7 @@ impl Store {
 
 fn run(kind: Kind, program: &Path, data: &Path, folder: &Path) -> Result<(Process, String)> {
     let listen = format!("127.0.0.1:{}", ports::free()?);
-    // Ten years are kept: what is fed may lie in the past.
+    // Keeps ten years: the fed day may lie in the past.
     let arguments = match kind {
         Kind::VictoriaMetrics => vec![
             format!("-storageDataPath={}", data.display()),

@@ -1,23 +1,23 @@
-//! Several backends that are one: PostgreSQL as their meta store, a bucket of a real S3 server as their history, and nothing of their
-//! own. Each part can be killed and started again; all of it is gone when dropped.
+//! Three backends behind a load balancer, on a PostgreSQL as meta store and a bucket of a real S3 server as history. A test can kill each part and
+//! start it again. Dropping the value ends all parts.
 
 use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::drive::backend::{Backend, Settings};
-use crate::drive::replicas::migrate_with;
+use super::backend::{Backend, Settings};
+use super::replicas::migrate_with;
 use crate::harm::network::{self, Network};
+use crate::machine::programs::binary;
 use crate::servers::balancer::{BACKENDS, Balancer, Software};
-use crate::servers::postgres::installation::binary;
 use crate::servers::postgres::{Options, Postgres};
 use crate::servers::s3::{BUCKET, S3};
 
-/// The database that the backends are told.
+/// The database of the meta store.
 const DATABASE: &str = "pganalytics";
 
-/// Its fields end in this order: what leans on another goes first.
+/// A running cluster. Fields are dropped in order: each part ends before the parts that it needs.
 #[derive(Debug)]
 pub struct Cluster {
     pub balancer: Balancer,
@@ -27,15 +27,15 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// [`BACKENDS`] backends behind HAProxy, the balancer's and each backend's API logged in as admin.
+    /// Starts [`BACKENDS`] backends behind HAProxy. The APIs of the balancer and of each backend are logged in as admin.
     ///
     /// # Errors
-    /// When any part does not start.
+    /// If a part does not start.
     pub async fn start() -> Result<Self> {
         Self::start_with(Software::Haproxy, 18, &Settings::default()).await
     }
 
-    /// With another balancer, another PostgreSQL, or flags and variables for the backends beside the usual ones.
+    /// Starts a cluster with another balancer, another PostgreSQL, or more flags and variables for the backends.
     ///
     /// # Errors
     /// See [`Self::start`].
@@ -45,7 +45,7 @@ impl Cluster {
         Self::on(software, meta, s3, vec![settings; BACKENDS]).await
     }
 
-    /// Each backend on a host of its own, the rest beside the router; PostgreSQL with options of its own.
+    /// Starts each backend on its own host of a network, and everything else in the router. PostgreSQL gets these options.
     ///
     /// # Errors
     /// See [`Self::start`].
@@ -78,24 +78,24 @@ impl Cluster {
         Ok(Self { balancer, backends, s3, meta })
     }
 
-    /// Brings the meta store to the version that was built.
+    /// Migrates the meta store to the built version.
     ///
     /// # Errors
-    /// When that fails; with what it said.
+    /// If the migration fails; the error has its output.
     pub async fn migrate(&self) -> Result<()> {
         migrated(&self.meta, &binary("pganalytics")?).await
     }
 }
 
 async fn migrated(meta: &Postgres, program: &Path) -> Result<()> {
-    let (code, said) = migrate_with(program, &database_url(meta), &[]).await?;
+    let (code, output) = migrate_with(program, &database_url(meta), &[]).await?;
     if code != 0 {
-        bail!("pganalytics migrate: {said}");
+        bail!("pganalytics migrate: {output}");
     }
     Ok(())
 }
 
-/// A PostgreSQL whose commits survive kill -9, unlike those of servers that are only watched.
+/// Options of a PostgreSQL whose commits survive kill -9. Watched servers do not need that.
 #[must_use]
 pub fn durable() -> Options {
     Options::default().set("synchronous_commit", "on").set("max_connections", "200")
@@ -109,13 +109,13 @@ fn url_at(address: &str, meta: &Postgres) -> String {
     format!("postgres://postgres@{address}:{}/{DATABASE}?sslmode=disable", meta.port)
 }
 
-/// The flags and variables of a backend on these stores.
+/// These settings with the flags and variables for a backend on these stores.
 #[must_use]
 pub fn shared(meta: &Postgres, s3: &S3, settings: &Settings) -> Settings {
     on_stores(&database_url(meta), s3, settings)
 }
 
-/// The same, where the database is reached by another URL.
+/// The same, with another URL of the database.
 #[must_use]
 pub fn on_stores(url: &str, s3: &S3, settings: &Settings) -> Settings {
     let mut settings = settings.clone();

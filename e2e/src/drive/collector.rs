@@ -1,49 +1,51 @@
-//! The collector as its users run it: the built `pganalytics-collector` with a configuration file, its spool in a temporary
-//! folder. The views are read every second, so that a test sees several rounds.
+//! The collector as users run it: the built `pganalytics-collector` with a configuration file and its spool in a temporary folder. It reads every
+//! view each second, so that a test sees several readings, unless [`Collector::configure`] sets other intervals.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use pganalytics_views::ViewSet;
+use toml::{Table, Value};
 
-use crate::drive::backend::{Api, Backend};
+use super::backend::Backend;
+use crate::api::Api;
 use crate::machine::ports;
 use crate::machine::process::{Process, Spec};
-use crate::servers::postgres::installation::binary;
+use crate::machine::programs::binary;
 
-/// A collector that ships to a [`Backend`].
+/// A running or stopped collector.
 #[derive(Debug)]
 pub struct Collector {
-    /// Where it serves /metrics.
+    /// The port of /metrics.
     pub port: u16,
-    /// Variables of its next [`Self::run`].
+    /// Variables for the next [`Self::run`].
     pub environment: Vec<(String, String)>,
     process: Option<Process>,
     folder: tempfile::TempDir,
 }
 
 impl Collector {
-    /// Reads these targets, `(name, conninfo)`.
+    /// Starts a collector that reads these targets, `(name, conninfo)`, and ships to this backend.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// If the collector cannot be started.
     pub async fn start(backend: &Backend, targets: &[(&str, String)]) -> Result<Self> {
         let mut collector = Self::prepare(backend, targets).await?;
         collector.run()?;
         Ok(collector)
     }
 
-    /// Everything but starting it.
+    /// Prepares a collector without starting it, so that the test can [`Self::configure`] it first.
     ///
     /// # Errors
-    /// When the backend gives no token or the file cannot be written.
+    /// If the backend gives no token, or the configuration cannot be written.
     pub async fn prepare(backend: &Backend, targets: &[(&str, String)]) -> Result<Self> {
         Self::prepare_for(&backend.api, None, targets).await
     }
 
-    /// Ships to whatever an API's URL names, a load balancer for instance; over HTTPS it trusts this authority too.
+    /// Prepares a collector that ships to the URL of an API, for instance of a load balancer. Over HTTPS the collector trusts this authority too.
     ///
     /// # Errors
     /// See [`Self::prepare`].
@@ -53,10 +55,10 @@ impl Collector {
         Self::prepare_with(&api.url, &format!("token = {token:?}\n{authority}"), targets)
     }
 
-    /// Ships to a URL, with these lines of `[backend]` beside it.
+    /// Prepares a collector that ships to a URL, with these lines in `[backend]`.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the configuration cannot be written.
     pub fn prepare_with(url: &str, backend: &str, targets: &[(&str, String)]) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("pganalytics-collector-").tempdir().context("create a temporary folder")?;
         let port = ports::free()?;
@@ -77,29 +79,22 @@ impl Collector {
         Ok(collector)
     }
 
-    /// Adds lines to its configuration, for its next start.
+    /// Merges lines of TOML into the configuration, for the next [`Self::run`]. A key replaces the key before; `[[target]]` adds a target.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the lines are no TOML, or the configuration cannot be written.
     pub fn configure(&self, lines: &str) -> Result<()> {
         let path = self.config();
-        let whole = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))? + lines;
-        std::fs::write(&path, whole).with_context(|| format!("write {}", path.display()))
+        let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        let mut config: Table = text.parse().with_context(|| format!("parse {}", path.display()))?;
+        merge(&mut config, lines.parse().with_context(|| format!("parse these lines: {lines}"))?);
+        std::fs::write(&path, config.to_string()).with_context(|| format!("write {}", path.display()))
     }
 
-    /// What it says of itself at /metrics.
+    /// Starts the collector, also again after [`Self::kill`] or [`Self::stop`], with the same spool.
     ///
     /// # Errors
-    /// When it does not answer.
-    pub async fn metrics(&self) -> Result<String> {
-        let api = Api::new(&format!("http://127.0.0.1:{}", self.port))?;
-        Ok(api.ask(reqwest::Method::GET, "/metrics", None).await?.1)
-    }
-
-    /// Starts it, again after [`Self::kill`] or [`Self::stop`] with the same spool.
-    ///
-    /// # Errors
-    /// When it cannot be started.
+    /// If the collector cannot be started.
     pub fn run(&mut self) -> Result<()> {
         let mut spec = Spec::new(&binary("pganalytics-collector")?, &self.folder.path().join("collector.log")).arguments([
             "run".into(),
@@ -113,17 +108,17 @@ impl Collector {
         Ok(())
     }
 
-    /// kill -9.
+    /// Sends SIGKILL.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill();
         }
     }
 
-    /// SIGTERM: what was read is shipped.
+    /// Sends SIGTERM and waits for the end. The collector ships what it has read.
     ///
     /// # Errors
-    /// When it does not end.
+    /// If the collector does not end.
     pub fn stop(&mut self) -> Result<()> {
         match self.process.take() {
             Some(mut process) => process.stop().map(|_| ()),
@@ -131,22 +126,10 @@ impl Collector {
         }
     }
 
-    /// What the backend knows it as.
-    #[must_use]
-    pub fn name(&self) -> String {
-        format!("collector-{}", self.port)
-    }
-
-    /// Its spool's folder.
-    #[must_use]
-    pub fn spool(&self) -> PathBuf {
-        self.folder.path().join("spool")
-    }
-
-    /// What `doctor` says of the same configuration.
+    /// Runs `doctor` with the same configuration.
     ///
     /// # Errors
-    /// When it cannot be run.
+    /// If doctor cannot be started.
     pub fn doctor(&self) -> Result<Output> {
         let mut command = Spec::new(&binary("pganalytics-collector")?, &self.folder.path().join("doctor.log"))
             .arguments(["doctor".into(), "--config".into(), self.config()])
@@ -154,26 +137,91 @@ impl Collector {
         command.stdin(Stdio::null()).output().context("run doctor")
     }
 
-    /// What it wrote to its log since it was started last.
+    /// The answer of /metrics.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn metrics(&self) -> Result<String> {
+        let api = Api::new(&format!("http://127.0.0.1:{}", self.port))?;
+        Ok(api.ask(reqwest::Method::GET, "/metrics", None).await?.1)
+    }
+
+    /// The log since the last start.
     #[must_use]
     pub fn log(&self) -> String {
         self.process.as_ref().map(Process::log).unwrap_or_default()
     }
 
-    /// Changes a word of its configuration, which must stand there, for its next [`Self::run`].
-    ///
-    /// # Errors
-    /// When it does not, or the file cannot be written.
-    pub fn reconfigure(&self, from: &str, to: &str) -> Result<()> {
-        let path = self.config();
-        let config = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-        ensure!(config.contains(from), "'{from}' does not stand in {}", path.display());
-        std::fs::write(&path, config.replace(from, to)).with_context(|| format!("write {}", path.display()))
+    /// The process id, while the collector runs.
+    #[must_use]
+    pub fn process(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
     }
 
-    /// Its configuration file.
+    /// The collector's name at the backend.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("collector-{}", self.port)
+    }
+
+    /// The default spool folder.
+    #[must_use]
+    pub fn spool(&self) -> PathBuf {
+        self.folder.path().join("spool")
+    }
+
+    /// The configuration file.
     #[must_use]
     pub fn config(&self) -> PathBuf {
         self.folder.path().join("collector.toml")
+    }
+}
+
+fn merge(into: &mut Table, from: Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Table(known)), Value::Table(new)) => merge(known, new),
+            (Some(Value::Array(known)), Value::Array(new)) if new.iter().all(Value::is_table) => known.extend(new),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::merge;
+
+    #[test]
+    fn merged_lines_replace_keys_and_add_targets() {
+        let mut config = toml::toml! {
+            [collector]
+            name = "one"
+            flush = "1s"
+            [[target]]
+            name = "first"
+        };
+        let lines = toml::toml! {
+            [collector]
+            flush = "5s"
+            [view.pg_stat_wal]
+            interval = "1m"
+            [[target]]
+            name = "second"
+        };
+        merge(&mut config, lines);
+        let expected = toml::toml! {
+            [collector]
+            name = "one"
+            flush = "5s"
+            [[target]]
+            name = "first"
+            [[target]]
+            name = "second"
+            [view.pg_stat_wal]
+            interval = "1m"
+        };
+        assert_eq!(config, expected);
     }
 }

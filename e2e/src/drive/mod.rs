@@ -4,6 +4,11 @@
 
 pub mod backend;
 pub mod cluster;
-pub mod collector;
+mod collector;
 pub mod replicas;
 pub mod watched;
+
+pub use backend::{ADMIN, Backend, PASSWORD, Settings};
+pub use cluster::Cluster;
+pub use collector::Collector;
+pub use watched::Watched;

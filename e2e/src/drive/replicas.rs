@@ -1,33 +1,33 @@
-//! Replicas: several backends that share a PostgreSQL as their meta store, as they do in production.
+//! Replicas: several backends that share a PostgreSQL as meta store, as in production. And the lease that one of them holds to compact.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use sqlx::postgres::PgConnection;
 
-use crate::drive::backend::{Backend, Settings};
+use super::backend::{Backend, Settings};
+use crate::machine::programs::binary;
 use crate::servers::postgres::Postgres;
-use crate::servers::postgres::installation::binary;
 use crate::wait::{PATIENCE, until};
 
-/// The meta store's URL on a server.
+/// The URL of the meta store on this server.
 #[must_use]
 pub fn database_url(postgres: &Postgres) -> String {
     format!("postgresql://postgres@127.0.0.1:{}/postgres?sslmode=disable", postgres.port)
 }
 
-/// Runs `pganalytics migrate`; its exit code and what it wrote.
+/// Runs `pganalytics migrate`. Returns its exit code and output.
 ///
 /// # Errors
-/// When it cannot be run.
+/// If the program cannot be started.
 pub async fn migrate(url: &str, arguments: &[&str]) -> Result<(i32, String)> {
     migrate_with(&binary("pganalytics")?, url, arguments).await
 }
 
-/// The same, by another version's program.
+/// The same with another version's program.
 ///
 /// # Errors
-/// When it cannot be run.
+/// If the program cannot be started.
 pub async fn migrate_with(program: &Path, url: &str, arguments: &[&str]) -> Result<(i32, String)> {
     let mut command = tokio::process::Command::new(program);
     command.args(["migrate", "--database-url", url]).args(arguments);
@@ -36,39 +36,39 @@ pub async fn migrate_with(program: &Path, url: &str, arguments: &[&str]) -> Resu
     Ok((output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned()))
 }
 
-/// Brings a server to this version.
+/// Migrates the meta store on this server to the built version. Returns its URL.
 ///
 /// # Errors
-/// When that fails; with what it said.
+/// If the migration fails; the error has its output.
 pub async fn migrated(postgres: &Postgres) -> Result<String> {
     let url = database_url(postgres);
-    let (code, said) = migrate(&url, &[]).await?;
+    let (code, output) = migrate(&url, &[]).await?;
     if code != 0 {
-        bail!("pganalytics migrate: {said}");
+        bail!("pganalytics migrate: {output}");
     }
     Ok(url)
 }
 
-/// A backend on a migrated store that compacts each second, so that a test sees it do so.
+/// Starts a backend on a migrated meta store. It compacts each second, so that a test sees compactions.
 ///
 /// # Errors
-/// When it does not become ready; with the end of its log.
+/// If the backend does not become ready; the error has the end of its log.
 pub async fn replica(url: &str, store: &str) -> Result<Backend> {
     Backend::start_with(Settings::flags(&["--database-url", url, "--store", store, "--compact-every", "1s"])).await
 }
 
-/// Starts a backend that is expected to refuse; what it wrote.
+/// Starts a backend that must refuse to serve. Returns its output.
 ///
 /// # Errors
-/// When it does not end.
+/// If the backend serves.
 pub async fn refused(url: &str, store: &str) -> Result<String> {
     refused_with(url, store, &[]).await
 }
 
-/// The same, with variables beside those of the test.
+/// The same with more environment variables.
 ///
 /// # Errors
-/// When it does not end.
+/// If the backend serves.
 pub async fn refused_with(url: &str, store: &str, environment: &[(String, String)]) -> Result<String> {
     let output = tokio::process::Command::new(binary("pganalytics")?)
         .args(["serve", "--database-url", url, "--store", store, "--listen", "127.0.0.1:0", "--data"])
@@ -78,34 +78,34 @@ pub async fn refused_with(url: &str, store: &str, environment: &[(String, String
         .await
         .context("run pganalytics serve")?;
     if output.status.success() {
-        bail!("it served");
+        bail!("the backend served, though it must refuse");
     }
     Ok(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 
-/// The lease as the meta store has it, by the store's own clock in microseconds.
+/// The lease in the meta store. Times are microseconds of the store's own clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
 pub struct Term {
-    /// Another holder has another one, and a higher.
+    /// A number that grows with each new holder.
     pub fence: i64,
-    /// When it ends unless it is renewed.
+    /// When the lease ends unless its holder renews it.
     pub expires: i64,
     pub now: i64,
 }
 
-/// Reads it.
+/// Reads the lease.
 ///
 /// # Errors
-/// When there is none yet, or the store does not answer.
+/// If there is no lease yet, or the store does not answer.
 pub async fn term(session: &mut PgConnection) -> Result<Term> {
     let sql = "select fence, expires, cast(extract(epoch from clock_timestamp()) * 1000000 as bigint) as now from leases";
     sqlx::query_as(sql).fetch_one(session).await.context("read the lease")
 }
 
-/// Waits until another replica has the lease than in that term; its own first term that was seen, and the last of the one before.
+/// Waits until another replica holds the lease. Returns the first term seen of the new holder, and the last term seen of the holder before.
 ///
 /// # Errors
-/// When none takes it.
+/// If no replica takes the lease.
 pub async fn next_term(session: &mut PgConnection, before: Term) -> Result<(Term, Term)> {
     let mut last = before;
     until("another holder of the lease", PATIENCE, async || {
@@ -119,13 +119,13 @@ pub async fn next_term(session: &mut PgConnection, before: Term) -> Result<(Term
     .await
 }
 
-/// Whether a backend says that it holds the lease.
+/// Whether the backend's log says that it holds the lease.
 #[must_use]
 pub fn holds_the_lease(backend: &Backend) -> bool {
     fence_of(backend).is_some()
 }
 
-/// The fence of the lease that a backend says it holds.
+/// The fence of the lease that the backend holds, by its log.
 fn fence_of(backend: &Backend) -> Option<i64> {
     let log = backend.log();
     let held = log.rfind("holds the lease: ")?;
@@ -136,11 +136,11 @@ fn fence_of(backend: &Backend) -> Option<i64> {
     fence.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// Waits until one of them holds the lease by its own word and by the store's: one that was cut off may not know yet that it has lost it. Which, and
-/// its term as of now.
+/// Waits until one of the backends holds the lease, by its own log and in the store: a backend that was cut off may not know yet that it has lost the
+/// lease. Returns the backend's index and the present term.
 ///
 /// # Errors
-/// When none does.
+/// If no backend holds the lease.
 pub async fn holder(session: &mut PgConnection, backends: &[Backend]) -> Result<(usize, Term)> {
     until("a holder of the lease", PATIENCE, async || {
         let term = term(session).await?;

@@ -1,11 +1,11 @@
-//! A wall clock of a process's own, by libfaketime: it jumps while the process runs. Time that only passes (timers, timeouts) is left alone, as
-//! it is when an administrator or NTP sets a machine's clock.
+//! A wall clock for one process (libfaketime) that can jump while the process runs. Timers and timeouts do not jump, just as when an administrator
+//! or NTP sets a machine's clock.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// See the module.
+/// A clock; see the module.
 #[derive(Debug)]
 pub struct Clock {
     folder: tempfile::TempDir,
@@ -13,10 +13,10 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// One that is right for now.
+    /// A clock that shows the machine's time.
     ///
     /// # Errors
-    /// When libfaketime is not installed.
+    /// If libfaketime is not installed.
     pub fn new() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("pganalytics-clock-").tempdir().context("create a temporary folder")?;
         let clock = Self { folder, library: library().context("libfaketime is not installed: run scripts/install/faults.sh")? };
@@ -24,23 +24,23 @@ impl Clock {
         Ok(clock)
     }
 
-    /// So many seconds ahead of the machine's clock from now on, or behind it.
+    /// Sets the clock this many seconds ahead of the machine's clock, or behind it if negative.
     ///
     /// # Errors
-    /// When it cannot be written down.
+    /// If the offset cannot be written to the clock's file.
     pub fn jump(&self, seconds: i64) -> Result<()> {
         let (draft, path) = (self.folder.path().join("draft"), self.path());
         std::fs::write(&draft, format!("{seconds:+}\n")).with_context(|| format!("write {}", draft.display()))?;
         std::fs::rename(&draft, &path).with_context(|| format!("write {}", path.display()))
     }
 
-    /// What a process that has this clock is started with.
+    /// The environment variables of a process with this clock.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         [
             ("LD_PRELOAD", self.library.display().to_string()),
             ("FAKETIME_TIMESTAMP_FILE", self.path().display().to_string()),
-            // Looked at each time: a test waits for what the jump causes.
+            // libfaketime reads the file at each call: a test waits for the effect of a jump.
             ("FAKETIME_NO_CACHE", "1".into()),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
         ]
@@ -53,7 +53,7 @@ impl Clock {
     }
 }
 
-/// Debian keeps it in a folder for each architecture.
+/// The library, which Debian keeps in a folder per architecture.
 fn library() -> Option<PathBuf> {
     const NAME: &str = "faketime/libfaketimeMT.so.1";
     let folders = std::fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());

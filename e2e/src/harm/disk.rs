@@ -1,4 +1,4 @@
-//! A small disk of a test's own, a tmpfs, that can be filled and made free again; unmounted when dropped.
+//! A small disk (tmpfs) that a test can fill and free. Dropping the value unmounts the disk.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
@@ -9,20 +9,20 @@ use anyhow::{Context, Result, ensure};
 
 use crate::machine::process::{is_root, run};
 
-/// What their folders' names begin with; the process follows, so that what a killed one left is told from what is in use.
+/// The prefix of the disks' folders. The process id follows, so that disks of ended processes can be found.
 const PREFIX: &str = "pganalytics-disk-";
 
-/// See the module.
+/// A mounted disk.
 #[derive(Debug)]
 pub struct Disk {
     folder: tempfile::TempDir,
 }
 
 impl Disk {
-    /// An empty one of so many bytes, where everybody may write.
+    /// An empty disk of this size. Every user may write to it.
     ///
     /// # Errors
-    /// Where nothing can be mounted.
+    /// If the disk cannot be mounted.
     pub fn of(bytes: u64) -> Result<Self> {
         ensure!(is_root(), "a small disk is a mount, which needs root on Linux: run the tests as root");
         sweep();
@@ -38,14 +38,14 @@ impl Disk {
         self.folder.path()
     }
 
-    /// Writes until nothing goes on it any more.
+    /// Writes a file until the disk is full.
     ///
     /// # Errors
-    /// When writing fails for another reason.
+    /// If writing fails for another reason.
     pub fn fill(&self) -> Result<()> {
         let path = self.filler();
         let mut file = File::options().create(true).append(true).open(&path).with_context(|| format!("create {}", path.display()))?;
-        // Pages first, and then bytes: a small file would still fit beside pages only.
+        // Whole pages first, then single bytes: a small file would still fit beside whole pages.
         for piece in [vec![0; 1 << 20], vec![0; 4 << 10], vec![0; 1]] {
             loop {
                 match file.write_all(&piece) {
@@ -58,10 +58,10 @@ impl Disk {
         Ok(())
     }
 
-    /// Gives the room back.
+    /// Removes the file of [`Self::fill`].
     ///
     /// # Errors
-    /// When it was not filled.
+    /// If the disk was not filled.
     pub fn free(&self) -> Result<()> {
         let path = self.filler();
         std::fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))
@@ -74,20 +74,20 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Lazily: what still has a file open there, as after a failed test, must not keep the mount.
+        // Lazily: after a failed test, a process may still have a file open there.
         if let Err(error) = run(Command::new("umount").arg("--lazy").arg(self.path())) {
             eprintln!("{error:#}");
         }
     }
 }
 
-/// Removes what test processes that were killed have left.
+/// Removes the disks of test processes that were killed.
 fn sweep() {
     for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let process = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
         if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
-            // Another test may be removing it too.
+            // Another test may remove the same disk.
             let _ = run(Command::new("umount").arg("--lazy").arg(entry.path()));
             let _ = std::fs::remove_dir(entry.path());
         }

@@ -1,16 +1,15 @@
-//! A network of a test's own, made of namespaces, where packets can be lost: a router in the middle, in which the test's thread and every
-//! server it starts live, and hosts around it, for the processes that are to be cut off.
+//! A network of namespaces in which a test can lose packets. The test's thread and the servers that it starts live in a router; processes that
+//! the test cuts off live on hosts around the router.
 //!
 //! # Promise
-//! A cut is silent, as a broken cable or a firewall that drops is: nobody is refused, connections stay half open, and what was sent
-//! is sent again by TCP once the cut is healed. Nothing outside is touched: names, addresses, routes and rules are all within the namespaces,
-//! which go when the network is dropped, or, after a kill -9, when the next one is made.
+//! A cut is silent, like a broken cable or a firewall that drops packets: no connection is refused, connections stay half open, and TCP sends the
+//! lost packets again when the cut is healed. Names, addresses, routes and rules are all inside the namespaces. Dropping the network removes the
+//! namespaces; after a kill -9, the next network removes them.
 //!
 //! # How
-//! Routers drop what a routing rule of the kind `blackhole` matches. The table of local addresses comes after these rules here, so
-//! that they hold for packets to the router's own addresses too.
+//! The router drops packets that match a routing rule of the type `blackhole`. The table of local addresses comes after these rules, so the rules
+//! also hold for packets to the router's own addresses.
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd as _;
@@ -21,17 +20,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, Result, ensure};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use crate::machine::namespace;
 use crate::machine::process::{is_root, run, start_spawner};
 
-/// Where PostgreSQL listens, as hosts see it.
+/// The address of PostgreSQL, for the hosts.
 pub const DATABASE: Ipv4Addr = Ipv4Addr::new(10, 213, 0, 1);
-/// Where the object store listens.
+/// The address of the object store.
 pub const STORE: Ipv4Addr = Ipv4Addr::new(10, 213, 0, 2);
-/// Where a second PostgreSQL listens.
+/// The address of a second PostgreSQL.
 pub const STANDBY: Ipv4Addr = Ipv4Addr::new(10, 213, 0, 3);
-/// What names of namespaces begin with; the process follows, so that what a killed one left is told from what is in use.
+/// The prefix of the namespaces' names. The process id follows, so that namespaces of ended processes can be found.
 const PREFIX: &str = "pganalytics-e2e-";
-/// Where `ip netns` keeps them.
+/// The folder in which `ip netns` keeps namespaces.
 const NAMESPACES: &str = "/run/netns";
 
 /// A host at the network's edge.
@@ -39,35 +39,27 @@ const NAMESPACES: &str = "/run/netns";
 pub struct Host {
     pub namespace: String,
     pub address: Ipv4Addr,
-    /// The router as this host sees it: the source of whatever comes from the test and the balancer.
+    /// The router's address on this host's network: the source of all packets from the test and the balancer.
     pub gateway: Ipv4Addr,
 }
 
-/// See the module.
+/// A network; see the module.
 #[derive(Debug)]
 pub struct Network {
     router: String,
     pub hosts: Vec<Host>,
 }
 
-thread_local! {
-    static ENTERED: RefCell<Option<String>> = const { RefCell::new(None) };
-}
-
-/// The namespace that this thread has entered: its children start there.
-pub(crate) fn entered() -> Option<String> {
-    ENTERED.with_borrow(Clone::clone)
-}
-
 impl Network {
-    /// Makes one and moves this thread into its router for the rest of its life, and so whatever the thread starts.
+    /// Makes a network with this many hosts, and moves this thread into the router for the rest of the thread's life. Servers that the thread
+    /// starts live there too.
     ///
     /// # Errors
-    /// Where namespaces cannot be made.
+    /// If namespaces cannot be made.
     pub fn enter(hosts: u8) -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        ensure!(is_root(), "a network of a test's own is made of network namespaces, which needs root on Linux: run the tests as root");
-        // Before this thread moves: a thread starts in the namespace of the one that starts it, and this one starts all tests' children.
+        ensure!(is_root(), "this test cuts a network of namespaces, which needs root on Linux: run the tests as root");
+        // Before this thread moves: a new thread starts in the namespace of its parent, and the spawner starts the children of all tests.
         start_spawner();
         sweep();
         let name = format!("{PREFIX}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -77,7 +69,7 @@ impl Network {
             .context("make a network of namespaces: it needs iproute2 (apt install iproute2) and a kernel with veth")?;
         let namespace = File::open(Path::new(NAMESPACES).join(&network.router)).context("open the router's namespace")?;
         move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).context("enter the router's namespace")?;
-        ENTERED.set(Some(network.router.clone()));
+        namespace::set_entered(&network.router);
         Ok(network)
     }
 
@@ -112,16 +104,16 @@ impl Network {
         of(&router, "rule del pref 0 lookup local")
     }
 
-    /// Loses whatever goes from one address to the other, and back.
+    /// Loses all packets between two addresses.
     ///
     /// # Errors
-    /// When the kernel takes no such rule.
+    /// If the kernel refuses the rule.
     pub fn cut(&self, one: Ipv4Addr, other: Ipv4Addr) -> Result<()> {
         self.cut_one_way(one, other)?;
         self.cut_one_way(other, one)
     }
 
-    /// Loses what goes from the first to the second; answers still come through.
+    /// Loses packets from the first address to the second. Packets in the other direction arrive.
     ///
     /// # Errors
     /// See [`Self::cut`].
@@ -130,7 +122,7 @@ impl Network {
     }
 
     /// # Errors
-    /// Where there was no such cut.
+    /// If there was no such cut.
     pub fn heal(&self, one: Ipv4Addr, other: Ipv4Addr) -> Result<()> {
         self.rule("del", one, other)?;
         self.rule("del", other, one)
@@ -142,9 +134,9 @@ impl Network {
         self.rule("del", from, to)
     }
 
-    fn rule(&self, what: &str, from: Ipv4Addr, to: Ipv4Addr) -> Result<()> {
+    fn rule(&self, action: &str, from: Ipv4Addr, to: Ipv4Addr) -> Result<()> {
         let (from, to) = (from.to_string(), to.to_string());
-        ip(&["-n", &self.router, "rule", what, "pref", "10", "from", &from, "to", &to, "blackhole"])
+        ip(&["-n", &self.router, "rule", action, "pref", "10", "from", &from, "to", &to, "blackhole"])
     }
 }
 
@@ -162,13 +154,13 @@ fn ip(words: &[&str]) -> Result<()> {
     run(Command::new("ip").args(words)).with_context(|| format!("run ip {}", words.join(" ")))
 }
 
-/// Removes what test processes that were killed have left.
+/// Removes the namespaces of test processes that were killed.
 fn sweep() {
     let left = std::fs::read_dir(NAMESPACES).into_iter().flatten().flatten();
     for name in left.filter_map(|entry| entry.file_name().into_string().ok()) {
         let process = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
         if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
-            // Another test may be removing it too.
+            // Another test may remove the same namespace.
             let _ = ip(&["netns", "del", &name]);
         }
     }

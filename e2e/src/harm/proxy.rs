@@ -1,4 +1,4 @@
-//! A TCP proxy that does harm: it stands between two processes of a test, and is told while they talk how bad the line is.
+//! A TCP proxy between two processes. A test sets the quality of the line while the processes talk.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,20 +13,20 @@ use tokio::sync::watch;
 
 use crate::machine::ports;
 
-/// How bad the line is.
+/// The quality of the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Line {
     Good,
-    /// Each piece, in either direction, takes so much longer.
+    /// Each piece of data, in either direction, is delayed.
     Slow(Duration),
-    /// Connections break, old and new ones.
+    /// Old and new connections break.
     Broken,
-    /// A transaction of PostgreSQL in which these words were sent is committed; then, once the server has answered, the connection breaks, and
-    /// nobody hears of it. A statement's words are sent once a connection, when it is prepared there.
+    /// A PostgreSQL transaction in which these words were sent is committed. When the server has answered, the connection breaks, and the client
+    /// does not get the answer. A statement's words are sent once per connection, when the statement is prepared.
     LosesCommitAfter(&'static [u8]),
 }
 
-/// See the module. Connections end when it is dropped.
+/// A proxy; see the module. Dropping the value ends its connections.
 #[derive(Debug)]
 pub struct Proxy {
     pub port: u16,
@@ -36,30 +36,30 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// On a free loopback port, in front of an address.
+    /// Listens on a free loopback port and forwards to this address.
     ///
     /// # Errors
-    /// When it cannot listen.
+    /// If the proxy cannot listen.
     pub fn to(server: SocketAddr) -> Result<Self> {
         let port = ports::free()?;
         let listener = std::net::TcpListener::bind(("127.0.0.1", port)).context("listen as a proxy")?;
-        let (line, told) = watch::channel(Line::Good);
+        let (line, changes) = watch::channel(Line::Good);
         let lost = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&lost);
-        // Beside the test's own thread, which waits for a process to end while that one still talks.
+        // On its own thread: the test's thread blocks while it waits for a process to end that still talks.
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the proxy's runtime")?;
-            runtime.block_on(serve(listener, server, told, count))
+            runtime.block_on(serve(listener, server, changes, count))
         });
         Ok(Self { port, line, lost, thread: Some(thread) })
     }
 
-    /// From now on, for connections that are open as well.
+    /// Sets the line's quality, for open connections too.
     pub fn set(&self, line: Line) {
         self.line.send_replace(line);
     }
 
-    /// Answers lost so far.
+    /// The number of answers lost so far.
     #[must_use]
     pub fn lost(&self) -> u32 {
         self.lost.load(Ordering::Relaxed)
@@ -68,7 +68,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // Whoever listens to it hears that it is gone.
+        // The receivers notice that the sender is gone.
         self.line = watch::Sender::new(Line::Broken);
         if let Some(Ok(Err(error))) = self.thread.take().map(JoinHandle::join) {
             eprintln!("{error:#}");
@@ -76,7 +76,7 @@ impl Drop for Proxy {
     }
 }
 
-/// Until the proxy is dropped.
+/// Serves until the proxy is dropped.
 async fn serve(listener: std::net::TcpListener, server: SocketAddr, mut line: watch::Receiver<Line>, lost: Arc<AtomicU32>) -> Result<()> {
     listener.set_nonblocking(true).context("listen as a proxy")?;
     let listener = TcpListener::from_std(listener).context("listen as a proxy")?;
@@ -89,7 +89,7 @@ async fn serve(listener: std::net::TcpListener, server: SocketAddr, mut line: wa
                 Err(_) => return Ok(()),
             },
         };
-        // One whose other end has gone is no trouble of the test's.
+        // A connection whose other end is gone ends with an error that no test needs.
         connections.spawn(relay(client, server, line.clone(), Arc::clone(&lost)));
         while connections.try_join_next().is_some() {}
     }
@@ -128,7 +128,7 @@ async fn relay(mut client: TcpStream, server: SocketAddr, mut line: watch::Recei
                 let has = |words: &[u8]| up[..sent].windows(words.len()).any(|window| window == words);
                 awaits_commit |= has(words);
                 if awaits_commit && has(b"COMMIT") {
-                    // Nothing to lose where the server has ended the connection itself.
+                    // If the server has ended the connection itself, there is no answer to lose.
                     if server.read(&mut down).await? > 0 {
                         lost.fetch_add(1, Ordering::Relaxed);
                     }

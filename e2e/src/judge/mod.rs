@@ -1,7 +1,11 @@
-//! Exact accounts of what was shipped, and judges that compare them with what the backend answers.
+//! Judges: exact accounts of what was shipped, compared with what the backend answers.
 //!
 //! Uses `wait` and `api`. Used by the tests.
 
-pub mod shipper;
-pub mod spool_watch;
-pub mod tally;
+mod shipper;
+mod spool_watch;
+mod tally;
+
+pub use shipper::{Counted, Shipper};
+pub use spool_watch::{Snapshots, SpoolWatch};
+pub use tally::{Tally, spread};

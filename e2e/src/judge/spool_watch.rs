@@ -1,5 +1,5 @@
-//! What a collector's spool ever held: every batch that was on disk there is kept aside under a second name, so that a judge knows its rows when
-//! it has been shipped and the collector has been killed more than once.
+//! Keeps every batch that was ever in a collector's spool, under a second name. So the judge knows the rows of batches that were shipped, also if
+//! the collector was killed several times.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,28 +14,28 @@ use arrow_array::types::TimestampMicrosecondType;
 use pganalytics_views::ViewSet;
 use pganalytics_views::wire::{self, Limits};
 
-use crate::drive::backend::Api;
+use crate::api::Api;
 
-/// Between two looks: a batch is on disk for longer, since shipping takes a commit.
+/// The pause between two looks at the spool. A batch is on disk for longer: shipping a batch takes a commit.
 const NAP: Duration = Duration::from_millis(1);
 
-/// Snapshots by view, server and time in microseconds, with how many rows they have.
+/// The number of rows of each snapshot, by view, server and time in microseconds.
 pub type Snapshots = BTreeMap<(String, String, i64), i64>;
 
-/// See the module. The watching ends when it is dropped.
+/// Watches a spool; see the module. Dropping the value ends the watch.
 #[derive(Debug)]
-pub struct Spooled {
+pub struct SpoolWatch {
     spool: PathBuf,
     kept: tempfile::TempDir,
     stop: Arc<AtomicBool>,
     watcher: Option<JoinHandle<()>>,
 }
 
-impl Spooled {
+impl SpoolWatch {
     /// Watches a spool from now on.
     ///
     /// # Errors
-    /// When there is no place to keep batches.
+    /// If no folder can be made beside the spool.
     pub fn watch(spool: PathBuf) -> Result<Self> {
         let beside = spool.parent().context("the folder of the spool")?;
         let kept = tempfile::Builder::new().prefix("kept-").tempdir_in(beside).context("create a folder beside the spool")?;
@@ -52,24 +52,24 @@ impl Spooled {
         Ok(Self { spool, kept, stop, watcher: Some(watcher) })
     }
 
-    /// Batches seen so far.
+    /// The number of batches seen so far.
     ///
     /// # Errors
-    /// When they cannot be listed.
+    /// If the batches cannot be listed.
     pub fn batches(&self) -> Result<usize> {
         Ok(batches(self.kept.path()).context("list the kept batches")?.len())
     }
 
-    /// Whether each of them has left the spool: it was acknowledged.
+    /// Whether the spool is empty: every batch was acknowledged.
     #[must_use]
-    pub fn all_left(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         batches(&self.spool).is_ok_and(|waiting| waiting.is_empty())
     }
 
-    /// The rows of every batch that was seen.
+    /// The snapshots in all batches seen so far.
     ///
     /// # Errors
-    /// When one is no batch.
+    /// If a file is no batch.
     pub fn snapshots(&self) -> Result<Snapshots> {
         let mut snapshots = Snapshots::new();
         for path in batches(self.kept.path()).context("list the kept batches")? {
@@ -86,10 +86,10 @@ impl Spooled {
         Ok(snapshots)
     }
 
-    /// The judge: every row of every batch that was seen is in the history, and is there once.
+    /// Checks that every row of every batch is in the history once. Returns the number of snapshots.
     ///
     /// # Errors
-    /// When one is missing or doubled, or there is no answer.
+    /// If a row is missing or doubled, or there is no answer.
     pub async fn judge(&self, api: &Api) -> Result<usize> {
         let expected = self.snapshots()?;
         let servers: std::collections::BTreeSet<&str> = expected.keys().map(|(_, server, _)| server.as_str()).collect();
@@ -98,7 +98,7 @@ impl Spooled {
             for server in &servers {
                 let mut after = i64::MIN;
                 loop {
-                    // In portions: an answer has a limit.
+                    // In portions: an answer has a limit of rows.
                     const PORTION: usize = 5_000;
                     let sql = format!(
                         "select us, count(*) from (select cast(ts as bigint) as us from {} where server = '{server}') \
@@ -121,11 +121,11 @@ impl Spooled {
             .keys()
             .chain(found.keys())
             .filter(|key| expected.get(*key) != found.get(*key))
-            .map(|key| format!("{key:?}: {:?} rows were spooled, {:?} are there", expected.get(key), found.get(key)))
+            .map(|key| format!("{key:?}: {:?} rows were spooled, {:?} are in the history", expected.get(key), found.get(key)))
             .collect();
         ensure!(
             differ.is_empty(),
-            "{} of {} snapshots differ, the first of them {:?}",
+            "{} of {} snapshots differ, the first: {:?}",
             differ.len(),
             expected.len(),
             &differ[..differ.len().min(5)]
@@ -134,11 +134,11 @@ impl Spooled {
     }
 }
 
-impl Drop for Spooled {
+impl Drop for SpoolWatch {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(watcher) = self.watcher.take() {
-            // It only looks; what it could not see is found missing by the judge.
+            // The watcher cannot fail; the judge finds batches that it did not see.
             let _ = watcher.join();
         }
     }
@@ -147,7 +147,7 @@ impl Drop for Spooled {
 fn look(spool: &Path, kept: &Path) {
     for path in batches(spool).unwrap_or_default() {
         if let Some(name) = path.file_name() {
-            // It is kept already, or was shipped between the two looks.
+            // Fails if the batch is kept already, or was shipped meanwhile.
             let _ = std::fs::hard_link(&path, kept.join(name));
         }
     }

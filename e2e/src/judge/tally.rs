@@ -1,43 +1,42 @@
-//! What a judge tells at the end beside "nothing is missing and nothing is there twice": which faults there were, what clients saw of them, and
-//! how long the lease was nobody's.
+//! The figures of a fault test: how many faults of each kind there were, which errors clients saw, and how long the lease had no holder.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-/// See the module.
+/// The figures; see the module. `Display` prints them.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// How often each kind of fault was.
+    /// The number of faults of each kind.
     pub faults: BTreeMap<&'static str, u32>,
-    /// Batches that a client had to ship.
+    /// Batches that clients shipped.
     pub batches: u32,
-    /// Requests that it made for them.
+    /// Requests that clients made for these batches.
     pub tries: u32,
-    /// Answers that were not 200, by status.
+    /// Answers other than 200, by status.
     pub refused: BTreeMap<u16, u32>,
-    /// Requests that broke off.
+    /// Requests without an answer.
     pub unanswered: u32,
-    /// Batches that were not taken however often they were tried.
+    /// Batches that were never acknowledged.
     pub given_up: u32,
-    /// From the last renewal of a holder that died to the first of the one after, by the database's clock.
+    /// From a dead holder's last renewal to the next holder's first, by the database's clock.
     pub takeovers: Vec<Duration>,
 }
 
 impl Tally {
-    /// One more of this kind.
+    /// Counts a fault.
     pub fn fault(&mut self, kind: &'static str) {
         *self.faults.entry(kind).or_default() += 1;
     }
 
-    /// Tries that came to nothing and were made again.
+    /// Requests that failed and were made again.
     #[must_use]
     pub fn retried(&self) -> u32 {
         self.tries - self.batches + self.given_up
     }
 }
 
-/// The least, the middle one and the most, in milliseconds.
+/// Count, minimum, median and maximum, in milliseconds.
 #[must_use]
 pub fn spread(durations: &[Duration]) -> String {
     let mut sorted = durations.to_vec();

@@ -1,32 +1,33 @@
-//! A certificate made on the spot: an authority of its own and a server's certificate for this machine's loopback names.
+//! A certificate authority and a server certificate for `localhost` and 127.0.0.1, made by openssl.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::machine::process::run;
+use super::files::give_away;
+use super::process::run;
 
 const EXTENSIONS: &str = "[req]\ndistinguished_name = name\n[name]\n\
     [authority]\nbasicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign\n\
     [server]\nbasicConstraints = critical, CA:FALSE\nsubjectAltName = DNS:localhost, IP:127.0.0.1\nextendedKeyUsage = serverAuth\n";
 
-/// Files in PEM; readable by everybody, since the servers under test may run as another user.
+/// PEM files. Every user can read them: the servers under test may run as another user.
 #[derive(Debug, Clone)]
 pub struct Certificate {
-    /// Whom a client must trust.
+    /// The certificate of the authority, which clients must trust.
     pub authority: PathBuf,
     pub certificate: PathBuf,
     pub key: PathBuf,
-    /// Certificate and key in one file, as HAProxy has it.
+    /// Certificate and key in one file, as HAProxy reads them.
     pub both: PathBuf,
 }
 
 impl Certificate {
-    /// Makes one in this folder, for `localhost` and 127.0.0.1.
+    /// Makes an authority and a server certificate in this folder.
     ///
     /// # Errors
-    /// When openssl is missing or refuses.
+    /// If openssl is missing or refuses.
     pub fn make(folder: &Path) -> Result<Self> {
         let path = |name: &str| folder.join(name);
         let (config, authority_key) = (path("openssl.cnf"), path("authority.key"));
@@ -41,15 +42,15 @@ impl Certificate {
             command
         };
         run(&mut request("pgAnalytics test authority", "authority", &authority_key, &made.authority))
-            .context("make an authority's certificate (apt install openssl)")?;
+            .context("make the authority's certificate (apt install openssl)")?;
         let mut server = request("localhost", "server", &made.key, &made.certificate);
         server.arg("-CA").arg(&made.authority).arg("-CAkey").arg(&authority_key);
-        run(&mut server).context("make a server's certificate")?;
+        run(&mut server).context("make the server's certificate")?;
         let read = |path: &Path| std::fs::read(path).with_context(|| format!("read {}", path.display()));
         let both = [read(&made.certificate)?, read(&made.key)?].concat();
         std::fs::write(&made.both, both).with_context(|| format!("write {}", made.both.display()))?;
         for path in [&made.both, &made.key] {
-            crate::servers::postgres::installation::give_away(path)?;
+            give_away(path)?;
         }
         Ok(made)
     }

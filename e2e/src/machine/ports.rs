@@ -1,5 +1,5 @@
-//! Free ports on the loopback address, outside the range the kernel lends to outgoing connections, so that a server that is
-//! stopped for a while finds its port free again.
+//! Free ports of the loopback address, outside the range that the kernel uses for outgoing connections. So a server that is stopped for a while
+//! finds its port free again.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,13 +9,13 @@ use anyhow::{Result, bail};
 const FIRST: u32 = 20_000;
 const COUNT: u32 = 12_000;
 
-/// A port that nobody listens on; not handed out again by this process until all others were.
+/// A port without a listener. This process gets the same port again only after all other ports of the range.
 ///
 /// # Errors
-/// When none of the range is free.
+/// If no port of the range is free.
 pub fn free() -> Result<u16> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    // Several test processes at once begin at different places.
+    // Test processes that run at the same time begin at different ports.
     let start = std::process::id().wrapping_mul(97);
     for _ in 0..COUNT {
         let at = FIRST + start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;
@@ -24,7 +24,7 @@ pub fn free() -> Result<u16> {
             return Ok(port);
         }
     }
-    bail!("no free port from {FIRST} to {} on 127.0.0.1: stop what listens there", FIRST + COUNT - 1)
+    bail!("no port from {FIRST} to {} on 127.0.0.1 is free: stop programs that listen there", FIRST + COUNT - 1)
 }
 
 /// The first free port from `from` on.

@@ -1,4 +1,4 @@
-//! An Azure Blob server, Azurite, on a temporary folder and a free loopback port, gone when dropped.
+//! An Azure Blob server (Azurite) on a temporary folder and a free loopback port. Dropping the value ends the server.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,27 +7,26 @@ use anyhow::{Context, Result};
 
 use crate::machine::ports;
 use crate::machine::process::{Process, Spec, run};
-use crate::servers::postgres::installation::e2e_folder;
-use crate::servers::s3::script;
+use crate::machine::programs::{e2e_folder, script};
 use crate::wait::{PATIENCE, until};
 
-/// The container that is there from the beginning.
+/// The container that every server has.
 pub const CONTAINER: &str = "history";
 
-/// A server of its own.
+/// A running server.
 #[derive(Debug)]
 pub struct Azure {
     pub port: u16,
-    // Before the folder: the process must be gone when the folder goes.
+    // Fields are dropped in order: the process ends before its folder goes.
     _process: Process,
     _folder: tempfile::TempDir,
 }
 
 impl Azure {
-    /// One with an empty [`CONTAINER`].
+    /// Starts a server with an empty [`CONTAINER`].
     ///
     /// # Errors
-    /// When it cannot be installed, or does not answer; with the end of its log.
+    /// If the server cannot be installed or does not answer; the error has the end of its log.
     pub async fn start() -> Result<Self> {
         let program = script("install/azurite.sh")?;
         let folder = tempfile::Builder::new().prefix("pganalytics-azure-").tempdir().context("create a temporary folder")?;
@@ -54,7 +53,7 @@ impl Azure {
         Ok(Self { port, _process: process, _folder: folder })
     }
 
-    /// What a client of it is told.
+    /// The environment variables of a client.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         let url = format!("http://127.0.0.1:{}", self.port);

@@ -1,4 +1,4 @@
-//! A Redis server in a temporary folder on a free loopback port, gone when dropped. It keeps nothing on disk, as a cache does.
+//! A Redis server in a temporary folder on a free loopback port. It keeps nothing on disk, as a cache. Dropping the value ends the server.
 
 use std::ffi::OsString;
 
@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 use crate::machine::certificate::Certificate;
 use crate::machine::ports;
 use crate::machine::process::{Process, Spec};
-use crate::servers::balancer::program;
+use crate::machine::programs::installed;
 use crate::wait::{PATIENCE, until};
 
-/// A server of its own.
+/// A running or stopped server.
 #[derive(Debug)]
 pub struct Redis {
     pub port: u16,
@@ -21,17 +21,19 @@ pub struct Redis {
 }
 
 impl Redis {
+    /// Starts a server.
+    ///
     /// # Errors
-    /// When it is not installed or does not answer.
+    /// If Redis is not installed or does not answer.
     pub async fn start() -> Result<Self> {
         let port = ports::free()?;
         Self::start_with("redis", port, vec!["--port".into(), port.to_string().into()]).await
     }
 
-    /// One that speaks TLS only, and asks for a password.
+    /// Starts a server that speaks only TLS and needs a password.
     ///
     /// # Errors
-    /// As of [`Self::start`].
+    /// See [`Self::start`].
     pub async fn start_with_tls(certificate: &Certificate, password: &str) -> Result<Self> {
         let port = ports::free()?;
         let port_text = port.to_string();
@@ -52,12 +54,12 @@ impl Redis {
         Ok(redis)
     }
 
-    /// Starts it again after [`Self::kill`] or [`Self::stop`], empty, on the same port.
+    /// Starts the server again after [`Self::kill`] or [`Self::stop`], empty, on the same port.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// If the server does not answer.
     pub async fn run(&mut self) -> Result<()> {
-        let spec = Spec::new(&program("redis-server")?, &self.folder.path().join("redis.log"))
+        let spec = Spec::new(&installed("redis-server")?, &self.folder.path().join("redis.log"))
             .arguments(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .arguments(["--dir".into(), self.folder.path().as_os_str().to_owned()])
             .arguments(self.arguments.clone());
@@ -71,22 +73,22 @@ impl Redis {
         Ok(())
     }
 
-    /// kill -9.
+    /// Sends SIGKILL.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill();
         }
     }
 
-    /// SIGTERM, and waits for its end.
+    /// Sends SIGTERM and waits for the end.
     ///
     /// # Errors
-    /// When it does not end.
+    /// If the server does not end.
     pub fn stop(&mut self) -> Result<()> {
         self.process.take().map_or(Ok(()), |mut process| process.stop().map(|_| ()))
     }
 
-    /// How a backend reaches it.
+    /// The URL for a backend.
     #[must_use]
     pub fn url(&self) -> String {
         format!("{}://127.0.0.1:{}", self.scheme, self.port)

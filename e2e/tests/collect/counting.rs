@@ -1,13 +1,11 @@
-//! What happened on the server is what the history says: no more, no less, through resets and restarts.
+//! The history counts exactly what happened on the server, through resets and restarts.
 
 use anyhow::Result;
-use e2e::drive::backend::Backend;
-use e2e::drive::collector::Collector;
-use e2e::servers::postgres::installation::MAJORS;
-use e2e::servers::postgres::{Ending, Postgres};
+use e2e::drive::watched::{calls, judge, nothing_failed, repeat, rounds, truth, up};
+use e2e::drive::{Backend, Collector, Watched};
+use e2e::servers::Postgres;
+use e2e::servers::postgres::{Ending, MAJORS};
 use serde_json::json;
-
-use e2e::drive::watched::{Watched, calls, judge, nothing_failed, repeat, rounds, truth, up};
 
 const FIRST: &str = "select count(*) as first_statement from pg_class";
 const SECOND: &str = "select count(*) as second_statement from pg_attribute";
@@ -16,7 +14,7 @@ async fn statements_are_counted_once(major: u32) -> Result<()> {
     let (postgres, backend) = tokio::try_join!(Postgres::start(major), Backend::start())?;
     postgres.execute("create extension pg_stat_statements").await?;
     let mut session = postgres.connect().await?;
-    // Before anybody looked: no part of the history.
+    // Calls before the collector's first reading: no part of the history.
     repeat(&mut session, FIRST, 7).await?;
     let collector = Collector::start(&backend, &[("db", postgres.conninfo("postgres", None))]).await?;
     rounds(&backend.api, "db", 1).await?;
@@ -30,7 +28,7 @@ async fn statements_are_counted_once(major: u32) -> Result<()> {
     backend.api.integer_is(&calls(second), 100).await?;
     repeat(&mut session, SECOND, 11).await?;
     backend.api.integer_is(&calls(second), 111).await?;
-    // And it stays so while others run.
+    // The counts stay while other statements run.
     rounds(&backend.api, "db", 3).await?;
     assert_eq!(backend.api.integer(&calls(first)).await?, 30);
     assert_eq!(backend.api.integer(&calls(second)).await?, 111);
@@ -72,7 +70,7 @@ async fn statements_are_counted_once_on_18() -> Result<()> {
 }
 
 #[tokio::test]
-async fn resets_lose_and_invent_nothing() -> Result<()> {
+async fn resets_lose_no_call_and_invent_none() -> Result<()> {
     for major in [MAJORS[0], MAJORS[4]] {
         let watched = Watched::start(major).await?;
         let mut session = watched.postgres.connect().await?;
@@ -87,20 +85,20 @@ async fn resets_lose_and_invent_nothing() -> Result<()> {
         }
         repeat(&mut session, FIRST, 20).await?;
         watched.api().integer_is(&calls(queryid), 70).await?;
-        // More calls than before the reset, all within one reading: how many of them are seen depends on what marks a reset in this
-        // version, but never more than there were.
+        // More calls than before the reset, all within one reading. How many calls are seen depends on how this version marks a reset, but never more than
+        // there were.
         watched.postgres.execute("select pg_stat_statements_reset()").await?;
         repeat(&mut session, FIRST, 60).await?;
         watched.rounds(3).await?;
         let known = watched.api().integer(&calls(queryid)).await?;
-        assert!((70 + 60 - 20..=70 + 60).contains(&known), "{known} calls are known of 130");
+        assert!((70 + 60 - 20..=70 + 60).contains(&known), "the history has {known} calls of 130");
         judge(watched.api()).await?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_restart_in_the_middle_counts_nothing_twice() -> Result<()> {
+async fn a_restart_or_crash_counts_no_call_twice() -> Result<()> {
     let mut watched = Watched::start(17).await?;
     let mut session = watched.postgres.connect().await?;
     repeat(&mut session, FIRST, 40).await?;
@@ -108,8 +106,8 @@ async fn a_restart_in_the_middle_counts_nothing_twice() -> Result<()> {
     watched.api().integer_is(&calls(queryid), 40).await?;
     drop(session);
 
-    // In order, which keeps the statements' counters; then a crash, which loses them. What was called between the last reading
-    // before and the first after may go unseen, but nothing is counted twice, and afterwards all of it is.
+    // First a restart, which keeps the statements' counters; then a crash, which loses them. Calls between the last reading before and the first reading
+    // after may go unseen, but no call is counted twice, and later calls are all counted.
     let (mut known, mut made) = (40, 40);
     for (crash, kept) in [(false, 40), (true, 0)] {
         if crash {
@@ -126,7 +124,7 @@ async fn a_restart_in_the_middle_counts_nothing_twice() -> Result<()> {
         up(watched.api(), "db").await?;
         watched.rounds(2).await?;
         let now = watched.api().integer(&calls(queryid)).await?;
-        assert!((known..=made).contains(&now), "{now} calls are known, {known} were before, {made} were made");
+        assert!((known..=made).contains(&now), "the history has {now} calls; before it had {known}, and {made} were made");
         repeat(&mut session, FIRST, 11).await?;
         made += 11;
         known = now + 11;

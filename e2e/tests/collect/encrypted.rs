@@ -1,4 +1,4 @@
-//! TLS from end to end: a collector with a certificate of its own ships to a backend that asks for one, and certificates are renewed under both.
+//! TLS from end to end: a collector with a client certificate ships to a backend that asks for one, and both take renewed certificates.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -6,37 +6,29 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use e2e::drive::backend::{Backend, Settings, ready_url};
-use e2e::drive::collector::Collector;
+use e2e::drive::backend::ready_url;
+use e2e::drive::watched::{judge, rounds, up};
+use e2e::drive::{Backend, Collector, Settings};
 use e2e::machine::process::Spec;
-use e2e::servers::postgres::Postgres;
-use e2e::servers::postgres::installation::binary;
+use e2e::machine::programs::binary;
+use e2e::servers::Postgres;
 use e2e::wait::{PATIENCE, until};
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::authority::{Authority, EXPIRED, GOOD, Issued};
-use e2e::drive::watched::{judge, rounds, up};
 
 fn pganalytics(arguments: &[&str], environment: &[(&str, &str)]) -> Result<String> {
     let mut command = Command::new(binary("pganalytics")?);
     let output = command.args(arguments).envs(environment.iter().copied()).output().context("run pganalytics")?;
-    let said = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    ensure!(output.status.success(), "pganalytics {arguments:?}: {}", said.concat());
-    let [out, _] = said;
-    Ok(out)
-}
-
-/// A figure of the backend's own.
-async fn figure(backend: &Backend, name: &str) -> Result<i64> {
-    let (_, text) = backend.api.ask(reqwest::Method::GET, "/metrics", None).await?;
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    value.with_context(|| format!("{name} in {text}"))?.parse().context("a whole number")
+    let [printed, errors] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    ensure!(output.status.success(), "pganalytics {arguments:?}: {printed}{errors}");
+    Ok(printed)
 }
 
 #[tokio::test]
-async fn a_collector_ships_with_its_certificate_and_both_sides_take_renewed_ones() -> Result<()> {
+async fn a_collector_ships_with_its_certificate_and_both_sides_take_renewed_certificates() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (ours, foreign) = (Authority::new(folder.path(), "ours")?, Authority::new(folder.path(), "foreign")?);
     let (server, client) = (ours.issue("server", GOOD)?, ours.issue("collector", GOOD)?);
@@ -59,65 +51,63 @@ async fn a_collector_ships_with_its_certificate_and_both_sides_take_renewed_ones
     let (postgres, backend) = tokio::try_join!(Postgres::start(18), Backend::start_with(settings))?;
     postgres.execute("create extension pg_stat_statements").await?;
 
-    // Without a certificate the token is not enough, and the doctor says so.
+    // Without a certificate the token is not enough, and doctor says so.
     let mut collector = Collector::prepare_for(&backend.api, Some(&ours.file), &[("db", postgres.conninfo("postgres", None))]).await?;
-    let said = String::from_utf8_lossy(&collector.doctor()?.stdout).into_owned();
-    ensure!(said.contains("give one that it trusts as [backend] cert_file and key_file"), "{said}");
-    let config = std::fs::read_to_string(collector.config())?;
-    let shown = format!("cert_file = {:?}\nkey_file = {:?}\n[spool]", client.certificate, client.key);
-    std::fs::write(collector.config(), config.replacen("[spool]", &shown, 1))?;
+    let doctor = String::from_utf8_lossy(&collector.doctor()?.stdout).into_owned();
+    ensure!(doctor.contains("give one that it trusts as [backend] cert_file and key_file"), "{doctor}");
+    collector.configure(&format!("[backend]\ncert_file = {:?}\nkey_file = {:?}", client.certificate, client.key))?;
     collector.run()?;
     up(&backend.api, "db").await.with_context(|| collector.log())?;
     rounds(&backend.api, "db", 1).await.with_context(|| collector.log())?;
 
-    // The command line: on this machine with nothing, and from elsewhere with the authority.
+    // The command line needs no certificate on this machine, and the authority from elsewhere.
     let token = pganalytics(&["token", "create", "cli", "--kind", "api", "--data", &text(&backend.data())], &[])?;
     let environment = [("PGANALYTICS_TOKEN", token.trim())];
     let remote = ["sql", "--url", &backend.api.url, "select count(*) from pganalytics_server"];
     let refused = format!("{:#}", pganalytics(&remote, &environment).expect_err("the system trusts no such authority"));
     ensure!(refused.contains("signed by nobody we trust: name its authority in --ca-file"), "{refused}");
     pganalytics(&[&remote[..], &["--ca-file", &text(&ours.file)]].concat(), &environment)?;
-    // Health is for everybody who trusts it.
+    // Health needs the authority, but no token.
     let health = ["health", "--url", &backend.api.url, "--ca-file", &text(&ours.file)];
     let ready = pganalytics(&health, &[])?;
     ensure!(ready.contains("is ready: version "), "{ready}");
     let refused = format!("{:#}", pganalytics(&health[..3], &[]).expect_err("the system trusts no such authority"));
     ensure!(refused.contains("name its authority in --ca-file"), "{refused}");
 
-    // What cannot be taken is counted, and everything goes on.
-    let expires = figure(&backend, "pganalytics_tls_certificate_expiry_timestamp_seconds").await?;
+    // A bad certificate is counted, and the old one stays in use.
+    let expires = backend.api.metric("pganalytics_tls_certificate_expiry_timestamp_seconds").await?;
     ours.issue("server", EXPIRED)?;
-    until("the bad certificate to be told", PATIENCE, async || {
-        let failures = figure(&backend, "pganalytics_tls_reload_failures_total").await?;
+    until("the bad certificate to be reported", PATIENCE, async || {
+        let failures = backend.api.metric("pganalytics_tls_reload_failures_total").await?;
         Ok((failures > 0 && backend.log().contains("has expired already")).then_some(()))
     })
     .await?;
     rounds(&backend.api, "db", 1).await.with_context(|| collector.log())?;
 
-    // Renewed on both sides, without a restart of either.
+    // Both sides take renewed certificates without a restart.
     ours.issue("server", GOOD + 1)?;
     ours.issue("collector", GOOD + 1)?;
     until("the renewed certificate to be served", PATIENCE, async || {
-        let now = figure(&backend, "pganalytics_tls_certificate_expiry_timestamp_seconds").await?;
+        let now = backend.api.metric("pganalytics_tls_certificate_expiry_timestamp_seconds").await?;
         Ok((now > expires).then_some(()))
     })
     .await?;
     rounds(&backend.api, "db", 1).await.with_context(|| collector.log())?;
 
-    // A foreign one is not let in: what is read waits in the spool until a good one is there.
+    // A certificate of another authority is refused. Batches wait in the spool until there is a good certificate.
     foreign.issue("collector", GOOD)?;
-    until("the collector to say that it is refused", PATIENCE, async || {
+    until("the collector to log that it is refused", PATIENCE, async || {
         let log = collector.log();
-        let told = ["does not trust who signed our certificate", "asks for a certificate"];
-        if told.iter().any(|part| log.contains(part)) { Ok(Some(())) } else { bail!("{log}") }
+        let refusals = ["does not trust who signed our certificate", "asks for a certificate"];
+        if refusals.iter().any(|part| log.contains(part)) { Ok(Some(())) } else { bail!("{log}") }
     })
     .await?;
     let third = ours.issue("collector", GOOD + 2)?;
     rounds(&backend.api, "db", 2).await.with_context(|| collector.log())?;
 
-    // A revoked one does not go on, also not over the connection that it has; and a new one is let in at once.
+    // A revoked certificate is refused, also on its open connection. A new certificate is accepted at once.
     std::fs::write(&client_crl, ours.revoked(&[&third], GOOD)?)?;
-    until("the collector to say that its certificate is revoked", PATIENCE, async || {
+    until("the collector to log that its certificate is revoked", PATIENCE, async || {
         let log = collector.log();
         if log.contains("says that our certificate is revoked") { Ok(Some(())) } else { bail!("{log}") }
     })
@@ -128,7 +118,7 @@ async fn a_collector_ships_with_its_certificate_and_both_sides_take_renewed_ones
     judge(&backend.api).await
 }
 
-/// What an old load balancer in front of a backend is: it speaks TLS 1.2 and nothing newer. Its port.
+/// Starts a server that speaks TLS 1.2 and nothing newer, like an old load balancer in front of a backend. Returns its port.
 fn old_balancer(server: &Issued) -> Result<u16> {
     let chain = CertificateDer::pem_file_iter(&server.certificate)?.collect::<Result<Vec<_>, _>>()?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -140,7 +130,7 @@ fn old_balancer(server: &Issued) -> Result<u16> {
         while let Ok((stream, _)) = listener.accept() {
             let Ok(connection) = rustls::ServerConnection::new(Arc::clone(&config)) else { return };
             let mut stream = rustls::StreamOwned::new(connection, stream);
-            // Who is refused has been told so by this.
+            // Reading sends a refused client its alert.
             let Ok(1..) = stream.read(&mut [0; 4096]) else { continue };
             let body = r#"{"version": "0.1.0", "timestamp": "2026-01-01T00:00:00Z"}"#;
             let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
@@ -152,7 +142,7 @@ fn old_balancer(server: &Issued) -> Result<u16> {
 }
 
 #[tokio::test]
-async fn the_command_line_speaks_tls_1_2_only_where_it_is_told_to() -> Result<()> {
+async fn the_command_line_speaks_tls_1_2_only_if_it_is_allowed() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let ours = Authority::new(folder.path(), "ours")?;
     let url = format!("https://localhost:{}", old_balancer(&ours.issue("server", GOOD)?)?);
@@ -170,27 +160,27 @@ async fn the_command_line_speaks_tls_1_2_only_where_it_is_told_to() -> Result<()
 }
 
 #[tokio::test]
-async fn plain_http_for_other_machines_is_refused_at_start_unless_it_is_asked_for() -> Result<()> {
+async fn plain_http_for_other_machines_is_refused_at_the_start_unless_it_is_allowed() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let text = data.display().to_string();
     let refused = format!("{:#}", pganalytics(&["serve", "--data", &text, "--listen", "0.0.0.0:0"], &[]).expect_err("refused"));
     ensure!(refused.contains("--tls-cert and --tls-key") && refused.contains("--plain-http"), "{refused}");
-    ensure!(!data.exists(), "nothing was begun");
+    ensure!(!data.exists(), "the data folder was made");
     Ok(())
 }
 
 #[tokio::test]
-async fn one_process_reaches_itself_where_everybody_must_show_a_certificate() -> Result<()> {
+async fn all_in_one_reaches_itself_if_clients_must_show_a_certificate() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let ours = Authority::new(folder.path(), "ours")?;
-    // Expired as well: one's own machine needs no certificate at all.
+    // An expired certificate: on its own machine the process needs none.
     let server = ours.issue("server", EXPIRED)?;
     let data = folder.path().join("data");
     let spec =
         Spec::new(&binary("pganalytics")?, &folder.path().join("log")).arguments(["all-in-one", "--listen", "127.0.0.1:0", "--data"]);
     let spec = spec.arguments([&data]).arguments(["--tls-cert"]).arguments([&server.certificate]).arguments(["--tls-key"]);
-    // Nobody listens on port 1, which is a row to ship.
+    // No server listens on port 1, which is a row to ship.
     let spec =
         spec.arguments([&server.key]).arguments(["--tls-client-ca"]).arguments([&ours.file]).arguments(["host=127.0.0.1 port=1 user=u"]);
     let mut process = spec.spawn()?;

@@ -1,16 +1,15 @@
-//! A target's login that changes while the collector runs.
+//! A target's login in files that change while the collector runs.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use e2e::drive::backend::Backend;
-use e2e::drive::collector::Collector;
-use e2e::servers::postgres::{Options, Postgres};
+use e2e::drive::watched::{down, up};
+use e2e::drive::{Backend, Collector};
+use e2e::servers::Postgres;
+use e2e::servers::postgres::Options;
 use e2e::wait::{PATIENCE, until};
 
-use e2e::drive::watched::{down, up};
-
-/// Writes a login as a kubelet renews a mounted Secret's.
+/// Writes a login, as a kubelet renews a mounted Secret.
 fn write(folder: &Path, user: &str, password: &str) -> Result<()> {
     for (name, value) in [("username", user), ("password", password)] {
         std::fs::write(folder.join(name), value).with_context(|| format!("write {name}"))?;
@@ -18,7 +17,7 @@ fn write(folder: &Path, user: &str, password: &str) -> Result<()> {
     Ok(())
 }
 
-/// Ends this role's sessions; what reads on has logged in anew.
+/// Ends this role's sessions. Later readings need a new login.
 async fn end_sessions(postgres: &Postgres, role: &str) -> Result<()> {
     postgres.execute(&format!("select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = '{role}'")).await
 }
@@ -32,7 +31,7 @@ async fn logged_in(postgres: &Postgres, role: &str, collector: &Collector) -> Re
         let count: i64 = sqlx::query_scalar(sql).bind(role).fetch_one(&mut connection).await?;
         Ok((count > 0).then_some(()))
     });
-    sessions.await.with_context(|| format!("the collector says:\n{}", collector.log()))
+    sessions.await.with_context(|| format!("the collector's log:\n{}", collector.log()))
 }
 
 #[tokio::test]
@@ -48,7 +47,7 @@ async fn a_login_in_files_is_rotated_while_the_collector_runs() -> Result<()> {
         secret.path().join("username"),
         secret.path().join("password"),
     ))?;
-    // It starts before its Secret is there, and says what is missing.
+    // The collector starts before the files are there, and names the missing file.
     collector.run()?;
     let error = down(&backend.api, "db", "user_file").await?;
     ensure!(error.contains("username cannot be read") && error.contains("mount it, as text that this user may read"), "{error}");
@@ -58,13 +57,13 @@ async fn a_login_in_files_is_rotated_while_the_collector_runs() -> Result<()> {
     up(&backend.api, "db").await?;
     logged_in(&postgres, "one", &collector).await?;
 
-    // Another password: sessions that are open go on, and the next ones log in with it.
+    // Another password: open sessions go on, and new sessions use it.
     postgres.execute("alter role one password 'hunter2'").await?;
     write(secret.path(), "one", "hunter2\n")?;
     end_sessions(&postgres, "one").await?;
     logged_in(&postgres, "one", &collector).await?;
 
-    // Another role, as stores of secrets alternate them.
+    // Another role: some secret stores alternate between two roles.
     write(secret.path(), "two", "hunter3")?;
     postgres.execute("alter role one nologin").await?;
     end_sessions(&postgres, "one").await?;
@@ -73,13 +72,13 @@ async fn a_login_in_files_is_rotated_while_the_collector_runs() -> Result<()> {
     let doctor = String::from_utf8(collector.doctor()?.stdout)?;
     ensure!(doctor.contains("role two"), "{doctor}");
 
-    // A wrong password is told, and the right one is found without a restart.
+    // A wrong password is reported, and the right one is used without a restart.
     write(secret.path(), "two", "hunter4")?;
     end_sessions(&postgres, "two").await?;
     down(&backend.api, "db", "password authentication failed").await?;
     write(secret.path(), "two", "hunter3")?;
     up(&backend.api, "db").await?;
-    let told = format!("{}{doctor}{error}", collector.log());
-    ensure!(!told.contains("hunter"), "a password is shown: {told}");
+    let shown = format!("{}{doctor}{error}", collector.log());
+    ensure!(!shown.contains("hunter"), "a password is shown: {shown}");
     Ok(())
 }

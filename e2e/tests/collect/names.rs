@@ -1,13 +1,12 @@
-//! Names and texts that hurt, in every encoding.
+//! Names with quotes, newlines and emoji, and other encodings.
 
 use anyhow::Result;
-use e2e::servers::postgres::execute;
-use e2e::servers::postgres::installation::MAJORS;
-
-use e2e::drive::watched::{Watched, judge, nothing_failed};
+use e2e::drive::Watched;
+use e2e::drive::watched::{judge, nothing_failed};
+use e2e::servers::postgres::{MAJORS, execute};
 
 #[tokio::test]
-async fn names_with_quotes_newlines_and_emoji_are_read_as_they_are() -> Result<()> {
+async fn names_with_quotes_newlines_and_emoji_are_read_unchanged() -> Result<()> {
     const DATABASE: &str = "data\"base 'with'\nall 🐘";
     const TABLE: &str = "ta\"ble 'with'\nall 🐘";
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
@@ -50,7 +49,7 @@ async fn databases_in_other_encodings_are_read() -> Result<()> {
         watched.postgres.execute(&format!("create database {database} encoding '{encoding}' template template0")).await?;
         let mut session = watched.postgres.connect_to(&database, "postgres", None).await?;
         if encoding == "SQL_ASCII" {
-            // Bytes that are no UTF-8: no server converts them, and the collector must live with them.
+            // Bytes that are no UTF-8: the server does not convert them.
             execute(&mut session, "set client_encoding = 'SQL_ASCII'; create table plain (id int); insert into plain values (1)").await?;
             let odd = "do $$ begin execute 'create table ' || quote_ident(convert_from('\\x6ffc6464'::bytea, 'SQL_ASCII')) || ' (id int)'; end $$";
             execute(&mut session, odd).await?;

@@ -1,16 +1,13 @@
-//! A server that is too old to be read. There is no such binary to start, so this one speaks just enough of the protocol to be asked
-//! for its version.
+//! A server that is too old to be read. There is no such binary to start, so this server speaks just enough of the protocol to answer its version.
 
 use anyhow::Result;
-use e2e::drive::backend::Backend;
-use e2e::drive::collector::Collector;
+use e2e::drive::watched::down;
+use e2e::drive::{Backend, Collector};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use e2e::drive::watched::down;
-
 const VERSION: &str = "9.6.24";
-/// The cells of the collector's first question about the server, by position: version number and version first.
+/// The cells of the answer to the collector's first query, by position: version number and version first.
 const FACTS: [&str; 10] = ["90624", VERSION, "postgres", "postgres", "f", "off", "1700000000000000", "", "", ""];
 
 fn message(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -18,7 +15,7 @@ fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     [&[kind], &length[..], body].concat()
 }
 
-/// One row of text cells, with its description and end.
+/// The answer with one row of text cells: description, row, end.
 fn answer(cells: &[&str]) -> Vec<u8> {
     const TEXT: i32 = 25;
     let count = i16::try_from(cells.len()).unwrap_or(i16::MAX).to_be_bytes();
@@ -56,7 +53,7 @@ async fn serve(mut client: TcpStream) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_server_that_is_too_old_is_said_to_be() -> Result<()> {
+async fn a_server_that_is_too_old_is_reported_as_too_old() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
     tokio::spawn(async move {

@@ -1,23 +1,21 @@
-//! What hurts: servers that are down, silent, locked, too old or closed to us; each is seen, and delays nobody else.
+//! Servers that are down, silent, locked or closed to the collector: each trouble is visible and delays no other server.
 
 use std::net::TcpListener;
 
 use anyhow::{Context, Result};
-use e2e::drive::backend::Backend;
-use e2e::drive::collector::Collector;
-use e2e::servers::postgres::installation::MAJORS;
-use e2e::servers::postgres::{Ending, Options, Postgres, execute};
+use e2e::drive::watched::{begin, down, judge, newest_state, nothing_failed, rounds, up};
+use e2e::drive::{Backend, Collector, Watched};
+use e2e::servers::Postgres;
+use e2e::servers::postgres::{Ending, MAJORS, Options, execute};
 use e2e::wait::{PATIENCE, until};
 
-use e2e::drive::watched::{Watched, begin, down, judge, newest_state, nothing_failed, rounds, up};
-
 #[tokio::test]
-async fn a_server_that_is_down_or_silent_is_seen_so_and_delays_no_other() -> Result<()> {
+async fn a_server_that_is_down_or_silent_is_visible_as_down_and_delays_no_other() -> Result<()> {
     let (mut first, second, backend) = tokio::try_join!(Postgres::start(16), Postgres::start(17), Backend::start())?;
     for server in [&first, &second] {
         server.execute("create extension pg_stat_statements").await?;
     }
-    // Accepts, as its backlog does, and never says a word.
+    // Its backlog accepts connections, and it never answers.
     let silent = TcpListener::bind("127.0.0.1:0")?;
     let silent_target = format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode=disable", silent.local_addr()?.port());
     let targets = [("silent", silent_target), ("first", first.conninfo("postgres", None)), ("second", second.conninfo("postgres", None))];
@@ -29,7 +27,7 @@ async fn a_server_that_is_down_or_silent_is_seen_so_and_delays_no_other() -> Res
     down(api, "silent", "").await?;
 
     first.stop(Ending::Fast)?;
-    // First that the session was ended, then that nobody listens.
+    // First the error says that the session was ended, then that the connection is refused.
     down(api, "first", "refused").await?;
     rounds(api, "second", 3).await?;
     first.run().await?;
@@ -41,7 +39,7 @@ async fn a_server_that_is_down_or_silent_is_seen_so_and_delays_no_other() -> Res
     Ok(())
 }
 
-/// Down when the collector starts, and known by its name all the same.
+/// The server is down when the collector starts, and its name is known all the same.
 #[tokio::test]
 async fn a_server_that_was_never_seen_up_is_visible_as_down() -> Result<()> {
     let backend = Backend::start().await?;
@@ -52,7 +50,7 @@ async fn a_server_that_was_never_seen_up_is_visible_as_down() -> Result<()> {
     collector.stop()?;
     let before = backend.api.integer("select count(*) from pganalytics_server where server = 'gone'").await?;
     collector.run()?;
-    until("it to be seen down after the collector's restart", PATIENCE, async || {
+    until("the server to be seen down after the collector's restart", PATIENCE, async || {
         let now = backend.api.integer("select count(*) from pganalytics_server where server = 'gone' and not up").await?;
         Ok((now > before).then_some(()))
     })
@@ -65,7 +63,7 @@ async fn a_server_that_was_never_seen_up_is_visible_as_down() -> Result<()> {
 }
 
 #[tokio::test]
-async fn locks_held_and_queued_stop_no_reading_and_nothing_piles_up() -> Result<()> {
+async fn held_and_queued_locks_stop_no_reading_and_no_session_waits() -> Result<()> {
     for major in [MAJORS[0], MAJORS[4]] {
         let watched = Watched::start(major).await?;
         watched.postgres.execute("create table held (id int primary key, wide text); create table queued (id int primary key)").await?;
@@ -76,7 +74,7 @@ async fn locks_held_and_queued_stop_no_reading_and_nothing_piles_up() -> Result<
             tokio::spawn(async move { execute(&mut waiter, "begin; lock table queued in access exclusive mode; rollback").await });
         let tables = "select count(distinct ts) from pg_stat_user_tables where server = 'db'";
         watched.rounds(4).await?;
-        // The table of views read each second goes on growing: rows of the tables that changed.
+        // The view of tables is still read each second.
         watched.postgres.execute("create table meanwhile (id int); insert into meanwhile select generate_series(1, 10)").await?;
         watched.rows_of("select 1 from pg_stat_user_tables where server = 'db' and relname = 'meanwhile' limit 1").await?;
         let sizes = watched.rows_of("select size from pg_stat_user_tables where relname = 'held' order by ts desc limit 1").await?;
@@ -102,7 +100,7 @@ async fn locks_held_and_queued_stop_no_reading_and_nothing_piles_up() -> Result<
 }
 
 #[tokio::test]
-async fn why_a_server_cannot_be_read_is_said_in_its_history_and_by_doctor() -> Result<()> {
+async fn the_reason_why_a_server_cannot_be_read_is_in_its_history_and_in_doctor() -> Result<()> {
     let (closed, backend) = tokio::try_join!(Postgres::start_with(18, Options::default().scram()), Backend::start())?;
     closed.execute("create role watcher login password 'right'").await?;
     let targets = [
@@ -117,34 +115,34 @@ async fn why_a_server_cannot_be_read_is_said_in_its_history_and_by_doctor() -> R
         assert!(!reason.contains("sesame"), "{server}: the reason holds the password");
     }
     let doctor = collector.doctor()?;
-    let said = String::from_utf8_lossy(&doctor.stdout).into_owned() + &String::from_utf8_lossy(&doctor.stderr);
-    assert!(!doctor.status.success(), "doctor found nothing wrong: {said}");
+    let printed = String::from_utf8_lossy(&doctor.stdout).into_owned() + &String::from_utf8_lossy(&doctor.stderr);
+    assert!(!doctor.status.success(), "doctor found no problem: {printed}");
     for (server, word) in expected {
-        assert!(said.contains(server) && said.contains(word), "doctor says nothing of {server}: {said}");
+        assert!(printed.contains(server) && printed.contains(word), "doctor does not report {server}: {printed}");
     }
-    assert!(!said.contains("sesame"), "doctor shows the password: {said}");
+    assert!(!printed.contains("sesame"), "doctor shows the password: {printed}");
     assert!(!collector.log().contains("sesame"), "the log holds the password");
     Ok(())
 }
 
 #[tokio::test]
-async fn doctor_names_the_grant_a_role_lacks_and_is_content_with_a_good_one() -> Result<()> {
+async fn doctor_names_the_grant_that_a_role_lacks_and_accepts_a_role_with_it() -> Result<()> {
     let (postgres, backend) = tokio::try_join!(Postgres::start(15), Backend::start())?;
     postgres
         .execute("create extension pg_stat_statements; create role poor login; create role good login; grant pg_monitor to good")
         .await?;
     let poor = Collector::prepare(&backend, &[("db", postgres.conninfo("poor", None))]).await?;
     let doctor = poor.doctor()?;
-    let said = String::from_utf8_lossy(&doctor.stdout).into_owned() + &String::from_utf8_lossy(&doctor.stderr);
-    assert!(said.to_lowercase().contains("grant pg_monitor to"), "{said}");
-    assert!(said.contains("poor"), "{said}");
+    let printed = String::from_utf8_lossy(&doctor.stdout).into_owned() + &String::from_utf8_lossy(&doctor.stderr);
+    assert!(printed.to_lowercase().contains("grant pg_monitor to"), "{printed}");
+    assert!(printed.contains("poor"), "{printed}");
 
     let mut good = Collector::prepare(&backend, &[("db", postgres.conninfo("good", None))]).await?;
     let doctor = good.doctor()?;
-    let said = String::from_utf8_lossy(&doctor.stdout).into_owned() + &String::from_utf8_lossy(&doctor.stderr);
-    assert!(doctor.status.success(), "{said}");
-    assert!(!said.to_lowercase().contains("grant pg_monitor"), "{said}");
-    // And what doctor says is so: everything is read with that role.
+    let printed = String::from_utf8_lossy(&doctor.stdout).into_owned() + &String::from_utf8_lossy(&doctor.stderr);
+    assert!(doctor.status.success(), "{printed}");
+    assert!(!printed.to_lowercase().contains("grant pg_monitor"), "{printed}");
+    // Doctor is right: the role reads every view.
     good.run()?;
     rounds(&backend.api, "db", 2).await?;
     nothing_failed(&backend.api).await
@@ -162,7 +160,7 @@ async fn a_password_in_a_statement_never_leaves_the_host() -> Result<()> {
             "create user mapping for somebody server nowhere options (user 'u', password 'sesame-4')",
             "do $$ begin perform dblink_connect('a', 'host=127.0.0.1 port=1 password=sesame-5'); exception when others then null; end $$",
         ] {
-            // Some fail, since there is no such server; their texts are recorded where they got far enough.
+            // Some statements fail: there is no such server. PostgreSQL records the texts of those that got far enough.
             let _ = watched.postgres.execute(statement).await;
         }
         watched.postgres.execute("select count(*) as marker from marker_of_the_round").await?;
@@ -171,11 +169,11 @@ async fn a_password_in_a_statement_never_leaves_the_host() -> Result<()> {
         let mut session = watched.postgres.connect().await?;
         let recorded: i64 =
             sqlx::query_scalar("select count(*) from pg_stat_statements where query like '%sesame%'").fetch_one(&mut session).await?;
-        assert!(recorded > 0, "PostgreSQL {major} recorded no password, so this proves nothing");
+        assert!(recorded > 0, "PostgreSQL {major} recorded no password, so this test proves nothing");
         let leaked = watched.api().sql("select query from pg_stat_statements_text where query like '%sesame%'").await?;
         assert!(leaked.is_empty(), "on {major}: {leaked:?}");
         let kept = watched.api().sql("select query from pg_stat_statements_text where lower(query) like 'alter role%'").await?;
-        assert!(!kept.is_empty(), "the statement itself is worth knowing");
+        assert!(!kept.is_empty(), "the statement itself is missing");
     }
     Ok(())
 }

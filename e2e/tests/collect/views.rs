@@ -1,22 +1,23 @@
-//! Every view's SQL on every version: it runs with little rights, in recovery and beside held locks, yields exactly the declared
-//! columns with the declared types, and its labels tell its rows apart.
+//! Every view's SQL on every version: it runs with few rights, on a standby and beside held locks, returns exactly the declared columns and types, and
+//! its labels identify its rows.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use e2e::servers::postgres::installation::MAJORS;
-use e2e::servers::postgres::{Postgres, execute};
+use e2e::servers::Postgres;
+use e2e::servers::postgres::{MAJORS, execute};
+use e2e::wait::{PATIENCE, until};
 use pganalytics_views::{Column, Type, View, ViewSet};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Column as _, Executor, SqlSafeStr, Statement, TypeInfo};
 
-/// What a collector's session sets, as far as a query can trip over it.
+/// The settings of a collector's session that a query can depend on.
 const SESSION: &str = "set default_transaction_read_only = on; set lock_timeout = '100ms'; set search_path = ''";
 
 /// A schema whose name must be quoted.
 const SCHEMA: &str = "\"Sta\"\"ts 📈\"";
 
-/// Objects of every kind the views look at, with names that hurt, and some statistics in them.
+/// Makes objects of every kind that the views read, with difficult names and some statistics.
 async fn furnish(server: &Postgres) -> Result<()> {
     let long = "x".repeat(63);
     server
@@ -55,7 +56,7 @@ fn expected_type(column: &Column) -> &'static str {
     }
 }
 
-/// The query's columns with their types are what the definition says for this version; and it runs to its end.
+/// Checks that the query's columns and types are those that the definition has for this version, and that the query runs.
 async fn check_shape(connection: &mut PgConnection, view: &View, major: u32, sql: &str) -> Result<()> {
     let statement = connection.prepare(AssertSqlSafe(sql.to_owned()).into_sql_str()).await?;
     let found: BTreeMap<_, _> =
@@ -125,7 +126,7 @@ async fn every_view_has_its_declared_shape_on_18() -> Result<()> {
     check_version(18).await
 }
 
-/// Every version of every text is for versions that are tested, so none goes unproven.
+/// SQL for a version that is not tested would be unproven.
 #[test]
 fn no_sql_is_for_a_version_that_is_not_tested() -> Result<()> {
     for view in ViewSet::builtin()?.iter() {
@@ -137,7 +138,7 @@ fn no_sql_is_for_a_version_that_is_not_tested() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_role_without_rights_reads_what_it_may_or_is_told_of_a_missing_privilege() -> Result<()> {
+async fn a_role_without_rights_reads_what_it_may_or_gets_a_missing_privilege() -> Result<()> {
     const INSUFFICIENT_PRIVILEGE: &str = "42501";
     for major in MAJORS {
         let server = Postgres::start(major).await?;
@@ -173,7 +174,7 @@ async fn every_view_is_read_on_a_standby() -> Result<()> {
     Ok(())
 }
 
-/// A lock that is held, and one that is only queued behind a reader, on a table, on an index and on a TOAST table's owner.
+/// One lock is held, and one is queued behind a reader: on a table, an index and the owner of a TOAST table.
 #[tokio::test]
 async fn no_view_waits_behind_an_access_exclusive_lock() -> Result<()> {
     for major in MAJORS {
@@ -185,7 +186,7 @@ async fn no_view_waits_behind_an_access_exclusive_lock() -> Result<()> {
         let mut queued = server.connect().await?;
         let queued = tokio::spawn(async move { execute(&mut queued, "begin; lock table part1 in access exclusive mode; rollback").await });
         let mut connection = server.connect_to("postgres", "monitor", None).await?;
-        e2e::wait::until("the lock to be queued", e2e::wait::PATIENCE, async || {
+        until("the lock to be queued", PATIENCE, async || {
             let waiting: i64 = sqlx::query_scalar("select count(*) from pg_locks where not granted").fetch_one(&mut connection).await?;
             Ok((waiting > 0).then_some(()))
         })

@@ -1,16 +1,13 @@
-//! Clocks that jump by an hour: a backend's, whose replicas have the right time, and a collector's.
+//! A clock that jumps by an hour: of one backend among replicas with the right time, and of a collector.
 
 use anyhow::{Context, Result, ensure};
-use e2e::drive::backend::{Backend, Settings};
-use e2e::drive::collector::Collector;
 use e2e::drive::replicas::{holder, migrated, next_term, term};
-use e2e::harm::clock::Clock;
-use e2e::judge::shipper::Hand;
-use e2e::judge::spool_watch::Spooled;
-use e2e::servers::postgres::Postgres;
-use e2e::wait::{PATIENCE, until};
-
 use e2e::drive::watched::rounds;
+use e2e::drive::{Backend, Collector, Settings};
+use e2e::harm::Clock;
+use e2e::judge::{Shipper, SpoolWatch};
+use e2e::servers::Postgres;
+use e2e::wait::{PATIENCE, until};
 
 const HOUR: i64 = 3_600;
 
@@ -25,36 +22,31 @@ async fn a_backend_whose_clock_jumps_keeps_the_lease_its_logins_and_every_row() 
         settings.environment = clock.environment();
         replicas.push(Backend::start_with(settings).await?);
     }
-    let mut hand = Hand::new(&replicas[0].api, "hand").await?;
+    let mut shipper = Shipper::new(&replicas[0].api, "shipper").await?;
     let mut session = postgres.connect().await?;
     for jump in [HOUR, -HOUR, 0] {
         let (holder, before) = holder(&mut session, &replicas).await?;
         clocks[holder].jump(jump)?;
         until("the backend's new time", PATIENCE, async || {
             let health = replicas[holder].api.request(reqwest::Method::GET, "/api/v1/health", None).await?;
-            let told = health["timestamp"].as_str().context("a time")?.get(..13).context("an hour")?.to_owned();
+            let shown = health["timestamp"].as_str().context("a time")?.get(..13).context("an hour")?.to_owned();
             let sql = "select to_char((now() + $1 * interval '1 second') at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24')";
             let expected: String = sqlx::query_scalar(sql).bind(jump).fetch_one(&mut session).await?;
-            Ok((told == expected).then_some(()))
+            Ok((shown == expected).then_some(()))
         })
         .await?;
         for replica in &replicas {
-            let batch = hand.next_batch()?;
-            hand.ship_until_acknowledged(&replica.api, &batch).await?;
+            shipper.ship_batches(&replica.api, 1).await?;
         }
         for replica in &replicas {
-            hand.judge(&replica.api).await.with_context(|| format!("after a jump of {jump} s"))?;
+            shipper.judge(&replica.api).await.with_context(|| format!("after a jump of {jump} s"))?;
         }
-        // The holder compacts under its old fence: it was not taken for dead, and did not think itself so.
-        until("the rows to be in files", PATIENCE, async || {
-            let (_, metrics) = replicas[1 - holder].api.ask(reqwest::Method::GET, "/metrics", None).await?;
-            Ok(metrics.lines().any(|line| line == "pganalytics_lake_hot_rows 0").then_some(()))
-        })
-        .await?;
+        // The holder still compacts under its old fence: neither it nor the other replica thought that the lease had ended.
+        replicas[1 - holder].api.all_rows_in_files().await?;
         let after = term(&mut session).await?;
-        ensure!(after.fence == before.fence, "the lease went from one to the other because a clock jumped: {before:?}, {after:?}");
-        hand.judge(&replicas[holder].api).await?;
-        // And another takes over from it as usual.
+        ensure!(after.fence == before.fence, "the holder of the lease changed because a clock jumped: {before:?}, {after:?}");
+        shipper.judge(&replicas[holder].api).await?;
+        // Another replica takes the lease over as usual.
         replicas[holder].terminate()?;
         next_term(&mut session, after).await?;
         replicas[holder].stop()?;
@@ -71,7 +63,7 @@ async fn a_collector_whose_clock_jumps_loses_no_row_and_counts_no_interval_backw
     let mut collector = Collector::prepare(&backend, &[("db", postgres.conninfo("postgres", None))]).await?;
     collector.environment = clock.environment();
     std::fs::create_dir_all(collector.spool()).context("create the spool")?;
-    let spooled = Spooled::watch(collector.spool())?;
+    let spool = SpoolWatch::watch(collector.spool())?;
     collector.run()?;
     rounds(&backend.api, "db", 2).await.with_context(|| collector.log())?;
     for jump in [HOUR, -HOUR, 0] {
@@ -90,12 +82,12 @@ async fn a_collector_whose_clock_jumps_loses_no_row_and_counts_no_interval_backw
             .with_context(|| collector.log())?;
     }
     collector.stop()?;
-    ensure!(spooled.all_left(), "batches were left in the spool");
-    spooled.judge(&backend.api).await?;
+    ensure!(spool.is_empty(), "batches were left in the spool");
+    spool.judge(&backend.api).await?;
     e2e::drive::watched::judge(&backend.api).await
 }
 
-/// The newest reading that is not of an hour to come.
+/// The newest reading that is not an hour in the future.
 async fn newest_by_now(backend: &Backend) -> Result<String> {
     let newest =
         backend.api.value("select max(ts) from pg_stat_statements where server = 'db' and ts < now() + interval '30 minutes'").await?;

@@ -1,18 +1,18 @@
-//! kill -9, again and again, under load: what was answered stays, nothing is there twice.
+//! kill -9, several times, under load: every answered row stays, no row is there twice.
 
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
+use e2e::drive::Watched;
+use e2e::drive::watched::{calls, judge, repeat, truth};
 use e2e::wait::{PATIENCE, until};
 use sqlx::postgres::PgConnection;
 use tokio::sync::watch;
 
-use e2e::drive::watched::{Watched, calls, judge, repeat, truth};
-
 const STATEMENT: &str = "select count(*) as under_load from pg_class";
 const KILLS: usize = 4;
 
-/// Runs the statement until told to stop.
+/// Runs the statement until the sender sends true.
 fn load(mut session: PgConnection) -> (watch::Sender<bool>, tokio::task::JoinHandle<Result<()>>) {
     let (stop, mut stopped) = watch::channel(false);
     let task = tokio::spawn(async move {
@@ -25,7 +25,7 @@ fn load(mut session: PgConnection) -> (watch::Sender<bool>, tokio::task::JoinHan
     (stop, task)
 }
 
-/// Every row the backend has answered of the statement: (ts, calls).
+/// The statement's rows in the history: (ts, calls).
 async fn answered(watched: &Watched, queryid: i64) -> Result<BTreeSet<(String, i64)>> {
     let rows = watched.api().sql(&format!("select ts, calls from pg_stat_statements where queryid = {queryid}")).await?;
     rows.iter().map(|row| Ok((row[0].as_str().context("ts")?.to_owned(), row[1].as_i64().context("calls")?))).collect()
@@ -48,11 +48,11 @@ async fn killing_the_backend_loses_and_doubles_nothing() -> Result<()> {
         watched.backend.kill();
         watched.backend.run().await?;
         let now = answered(&watched, queryid).await?;
-        assert!(seen.is_subset(&now), "rows that were answered are gone: {:?}", seen.difference(&now));
+        assert!(seen.is_subset(&now), "answered rows are gone: {:?}", seen.difference(&now));
     }
     stop.send(true)?;
     task.await??;
-    // The collector lived through it all, so the history must come to know every call.
+    // The collector ran all the time, so the history must get every call.
     let (_, total) = truth(&mut session, STATEMENT).await?;
     watched.api().integer_is(&calls(queryid), total).await?;
     judge(watched.api()).await
@@ -79,10 +79,10 @@ async fn killing_the_collector_doubles_nothing_and_loses_only_what_it_had_not_sp
     watched.rounds(2).await?;
     let (_, total) = truth(&mut session, STATEMENT).await?;
     let known = watched.api().integer(&calls(queryid)).await?;
-    assert!(known > 0 && known <= total, "{known} calls are known of {total}");
+    assert!(known > 0 && known <= total, "the history has {known} calls of {total}");
     let now = answered(&watched, queryid).await?;
-    assert!(seen.is_subset(&now), "rows that were answered are gone: {:?}", seen.difference(&now));
-    // From here on it counts exactly again.
+    assert!(seen.is_subset(&now), "answered rows are gone: {:?}", seen.difference(&now));
+    // From here on the counts are exact again.
     repeat(&mut session, STATEMENT, 17).await?;
     watched.api().integer_is(&calls(queryid), known + 17).await?;
     judge(watched.api()).await

@@ -1,19 +1,19 @@
-//! A backend keeps to the memory it is given, whatever is asked of it.
+//! A backend keeps to its memory settings under greedy queries.
 
 use anyhow::{Result, ensure};
-use e2e::drive::backend::{Backend, Settings};
+use e2e::drive::{Backend, Settings};
 use e2e::machine::meter;
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
 const MIB: f64 = 1_048_576.0;
-/// What queries may take here.
+/// The memory for queries: --query-memory.
 const QUERIES: f64 = 64.0 * MIB;
-/// What they may take of the process all the same: what is not theirs alone (rows on their way between operators, an answer as JSON), and
-/// what the allocator keeps of it.
+/// Memory that queries may take beyond that: memory that is not accounted to a query (rows between operators, answers as JSON), and memory that the
+/// allocator keeps.
 const BESIDE: f64 = 192.0 * MIB;
-/// Several times that to sort, to group, to join and to gather.
+/// Queries that need several times that memory, to sort, group, join and aggregate.
 const GREEDY: [&str; 4] = [
     "select count(*) from (select x.value * 7919 % 1999993 as n, lpad(cast(x.value as text), 80) as t from generate_series(1, 2000000) as x \
      order by 2 desc, 1 limit 1999999)",
@@ -23,7 +23,7 @@ const GREEDY: [&str; 4] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn four_greedy_queries_at_once_are_answered_or_refused_within_the_processs_memory() -> Result<()> {
+async fn four_greedy_queries_at_once_are_answered_or_refused_within_the_memory_for_queries() -> Result<()> {
     let backend = Backend::start_with(Settings::flags(&["--query-memory", "64MiB", "--query-deadline", "10m"])).await?;
     let process = backend.process().unwrap_or_default();
     backend.api.sql("select count(*) from pg_stat_statements").await?;
@@ -40,10 +40,10 @@ async fn four_greedy_queries_at_once_are_answered_or_refused_within_the_processs
         refused += u32::from(!status.is_success());
     }
     let (_, peak) = meter::memory(process)?;
-    ensure!(refused > 0, "nothing was too much: the queries are not greedy enough to prove anything");
+    ensure!(refused > 0, "no query was refused: the queries are not greedy enough to prove anything");
     ensure!(
         peak - before <= QUERIES + BESIDE,
-        "{:.0} MiB more than before, {:.0} MiB of it for queries",
+        "the process took {:.0} MiB more than before, and {:.0} MiB are for queries",
         (peak - before) / MIB,
         QUERIES / MIB
     );

@@ -4,6 +4,6 @@ mod clocks;
 mod crashes;
 mod cuts;
 mod disks;
+mod faults;
 mod memory;
-mod random;
 mod slow;

@@ -1,7 +1,8 @@
-//! The harness itself: what the other tests rely on.
+//! PostgreSQL servers of the harness: versions, restarts, passwords, standbys.
 
-use e2e::servers::postgres::installation::MAJORS;
-use e2e::servers::postgres::{Ending, Options, Postgres};
+use e2e::servers::Postgres;
+use e2e::servers::postgres::{Ending, MAJORS, Options};
+use e2e::wait::{PATIENCE, until};
 use sqlx::Row;
 
 #[tokio::test]
@@ -37,7 +38,7 @@ async fn a_standby_follows_its_primary() -> anyhow::Result<()> {
     let mut primary = Postgres::start(18).await?;
     let standby = primary.standby().await?;
     primary.execute("create table followed (id int)").await?;
-    e2e::wait::until("the table on the standby", e2e::wait::PATIENCE, async || {
+    until("the table on the standby", PATIENCE, async || {
         standby.execute("select from followed").await?;
         let mut connection = standby.connect().await?;
         let recovering: bool = sqlx::query_scalar("select pg_is_in_recovery()").fetch_one(&mut connection).await?;

@@ -1,8 +1,9 @@
-//! The servers that a cluster stands on, themselves: what the other tests rely on.
+//! The stores of a cluster: the S3 server and PostgreSQL keep what they acknowledged.
 
 use anyhow::Result;
-use e2e::servers::postgres::{Options, Postgres};
-use e2e::servers::s3::{ACCESS_KEY, BUCKET, REGION, S3, SECRET_KEY};
+use e2e::servers::postgres::Options;
+use e2e::servers::s3::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
+use e2e::servers::{Postgres, S3};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
@@ -14,15 +15,15 @@ fn client(s3: &S3, secret: &str) -> Result<AmazonS3> {
 }
 
 #[tokio::test]
-async fn the_s3_server_keeps_what_it_acknowledged_through_kill_9() -> Result<()> {
+async fn the_s3_server_keeps_acknowledged_objects_through_kill_9() -> Result<()> {
     let mut s3 = S3::start().await?;
     let store = client(&s3, SECRET_KEY)?;
     let path = Path::from("table=t/date=2026-01-01/1.parquet");
     store.put(&path, PutPayload::from_static(b"kept")).await?;
-    // Only where there is none yet.
+    // Creates only if there is no such object.
     let again = store.put_opts(&path, PutPayload::from_static(b"other"), PutMode::Create.into()).await;
     assert!(matches!(again, Err(object_store::Error::AlreadyExists { .. })), "{again:?}");
-    // In parts, as large files are written.
+    // Large files are written in parts.
     let large = Path::from("table=t/date=2026-01-01/2.parquet");
     let mut upload = store.put_multipart(&large).await?;
     for part in 0..2_u8 {
@@ -50,7 +51,7 @@ async fn the_s3_server_refuses_a_wrong_secret() -> Result<()> {
 }
 
 #[tokio::test]
-async fn postgresql_keeps_what_it_acknowledged_through_kill_9() -> Result<()> {
+async fn postgresql_keeps_acknowledged_commits_through_kill_9() -> Result<()> {
     let mut server = Postgres::start_with(18, Options::default().set("synchronous_commit", "on")).await?;
     server.execute("create table kept (id int)").await?;
     for id in 0..3 {

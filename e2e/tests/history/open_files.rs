@@ -1,4 +1,4 @@
-//! The lake's Parquet opens in other engines, and holds there what `/api/v1/sql` says of it.
+//! DuckDB and Spark read the lake's Parquet files, and find the same sums as `/api/v1/sql`.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -6,25 +6,23 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use e2e::drive::backend::{Api, Backend, Settings};
-use e2e::drive::collector::Collector;
-use e2e::servers::postgres::Postgres;
-use e2e::servers::postgres::installation::e2e_folder;
-use e2e::servers::s3::script;
+use e2e::api::Api;
+use e2e::drive::watched::{repeat, rounds};
+use e2e::drive::{Backend, Collector, Settings};
+use e2e::machine::programs::{e2e_folder, script};
+use e2e::servers::Postgres;
 use e2e::wait::{PATIENCE, until};
 use pganalytics_views::{INTERVAL_MS, SERVER, TS, Type, View, ViewSet};
 use serde_json::{Value, json};
 
-use e2e::drive::watched::{repeat, rounds};
-
-/// Sums of floats depend on the order they are added up in.
+/// The tolerance for sums of floats, which depend on the order of the addition.
 const FLOATS: f64 = 1e-9;
-/// Nanoseconds in the millisecond that SQL shows a duration in.
+/// SQL shows durations in milliseconds, and files hold nanoseconds.
 const NANOSECONDS: u32 = 1_000_000;
-/// What the newest readings of a server alone yields; replication and the like have no rows there.
+/// The number of tables with rows, at least. Replication and the like have no rows here.
 const AT_LEAST: usize = 15;
 
-/// Of each table: the number of rows, then for each column how many values and their sum.
+/// For each table: the number of rows, then each column's number of values and their sum.
 type Sums = BTreeMap<String, Vec<Value>>;
 
 /// A table's columns with their types.
@@ -33,7 +31,7 @@ fn columns(view: &View) -> Vec<(String, Type)> {
     first.into_iter().chain(view.columns.iter().map(|column| (column.name.clone(), column.r#type))).collect()
 }
 
-/// By our own engine, in the files' unit.
+/// The sums of our own engine, in the files' units.
 async fn ours(api: &Api, view: &View) -> Result<Vec<Value>> {
     let mut found = vec!["count(*)".to_owned()];
     for (name, r#type) in columns(view) {
@@ -51,7 +49,7 @@ async fn ours(api: &Api, view: &View) -> Result<Vec<Value>> {
     rows.pop().with_context(|| format!("a row of sums of {}", view.name))
 }
 
-/// By another engine.
+/// The sums of another engine.
 fn theirs(engine: &str, lake: &Path, views: &ViewSet) -> Result<Sums> {
     let tables: BTreeMap<&str, Vec<(String, &str)>> = views
         .iter()
@@ -72,13 +70,13 @@ fn theirs(engine: &str, lake: &Path, views: &ViewSet) -> Result<Sums> {
     let mut command = Command::new(script("install/readers.sh")?);
     command.arg(e2e_folder().join("readers.py")).arg(engine).arg(lake);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("start Python")?;
-    child.stdin.take().context("Python's standard input")?.write_all(json!(tables).to_string().as_bytes()).context("tell the columns")?;
+    child.stdin.take().context("Python's standard input")?.write_all(json!(tables).to_string().as_bytes()).context("write the columns")?;
     let output = child.wait_with_output().context("wait for Python")?;
     ensure!(output.status.success(), "{engine} failed: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).context("read the sums")
 }
 
-/// A history that is in files whole, at rest, and what SQL says of it.
+/// A history whose rows are all in files, and the sums of our own engine. The backend is stopped.
 struct History {
     backend: Backend,
     views: ViewSet,
@@ -94,7 +92,7 @@ async fn history() -> Result<History> {
     repeat(&mut session, "insert into told select coalesce(max(id), 0) + 1, 'naïve 日本 🐘' from told", 50).await?;
     rounds(&backend.api, "db", 3).await?;
     collector.stop()?;
-    until("everything to be in files", PATIENCE, async || Ok((gauge(&backend.api, "lake_hot_rows").await? == 0.0).then_some(()))).await?;
+    backend.api.all_rows_in_files().await?;
     let views = ViewSet::builtin()?;
     let mut sums = Sums::new();
     for view in views.iter() {
@@ -104,23 +102,17 @@ async fn history() -> Result<History> {
         }
     }
     ensure!(sums.len() >= AT_LEAST && sums.contains_key("pg_stat_statements"), "only these tables have rows: {:?}", sums.keys());
-    // Files that were merged into others lie about for a while, for queries under way; a start removes them.
+    // Merged files stay for a while, for queries in progress. A start removes them.
     backend.stop()?;
     backend.run().await?;
     backend.stop()?;
     Ok(History { backend, views, sums })
 }
 
-async fn gauge(api: &Api, name: &str) -> Result<f64> {
-    let (_, text) = api.ask(reqwest::Method::GET, "/metrics", None).await?;
-    let line = text.lines().find(|line| !line.starts_with('#') && line.contains(name)).with_context(|| format!("{name} in /metrics"))?;
-    line.rsplit(' ').next().context("a value")?.parse().with_context(|| format!("a number for {name}"))
-}
-
 fn same(ours: &Value, theirs: &Value) -> bool {
     match (ours.as_f64(), theirs.as_f64()) {
         (Some(ours), Some(theirs)) => (ours - theirs).abs() <= FLOATS * ours.abs().max(theirs.abs()),
-        // No value at all: our sum of integers may be null where theirs is too.
+        // Without values both sums are null.
         _ => ours == theirs,
     }
 }
@@ -130,7 +122,7 @@ async fn duckdb_and_spark_find_the_same_sums_in_every_table() -> Result<()> {
     let history = history().await?;
     let lake = history.backend.data().join("lake");
     let mut wrong = Vec::new();
-    // One session of each for all tables: Spark's start is what takes long.
+    // One session per engine for all tables: Spark takes long to start.
     for engine in ["duckdb", "spark"] {
         let theirs = tokio::task::block_in_place(|| theirs(engine, &lake, &history.views))?;
         assert_eq!(theirs.keys().collect::<Vec<_>>(), history.sums.keys().collect::<Vec<_>>(), "{engine} finds other tables");

@@ -1,63 +1,63 @@
-//! What replicas share beyond rows: the brake on guessing passwords, and answers in a Redis that nobody needs.
+//! Replicas share more than rows: the limiter of logins, and cached answers in a Redis that may vanish.
 
 use anyhow::{Context, Result, ensure};
-use e2e::drive::backend::{Api, Backend, Settings};
+use e2e::api::Api;
 use e2e::drive::replicas::{migrated, replica};
-use e2e::judge::shipper::Hand;
+use e2e::drive::{Backend, Settings};
+use e2e::judge::Shipper;
 use e2e::machine::certificate::Certificate;
-use e2e::servers::postgres::Postgres;
-use e2e::servers::postgres::installation::binary;
-use e2e::servers::redis::Redis;
+use e2e::machine::programs::binary;
+use e2e::servers::{Postgres, Redis};
 use e2e::wait::{PATIENCE, until};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-/// Takes long enough to be worth keeping.
-fn slow(hand: &Hand) -> String {
+/// A query slow enough for the cache.
+fn slow(shipper: &Shipper) -> String {
     format!(
         "select count(distinct a.archived_count * 0 + x.value % 99991) from pg_stat_archiver a, generate_series(1, 300000) x
          where a.server = '{}'",
-        hand.collector
+        shipper.collector
     )
 }
 
 #[tokio::test]
-async fn guessing_is_slowed_down_however_many_replicas_are_asked() -> Result<()> {
+async fn guesses_at_all_replicas_are_limited_together() -> Result<()> {
     let postgres = Postgres::start(16).await?;
     let url = migrated(&postgres).await?;
     let replicas = futures::future::try_join_all((0..3).map(|_| replica(&url, "database"))).await?;
-    guessing_is_slowed_down(&replicas, "somebody").await?;
-    // It outlives the replicas: none of them remembers, the store does.
+    guesses_are_limited(&replicas, "somebody").await?;
+    // The meta store remembers the guesses, so a new replica knows them.
     let fresh = replica(&url, "database").await?;
-    ensure!(guess(&fresh.api, "somebody").await? == StatusCode::TOO_MANY_REQUESTS, "a new replica does not know");
+    ensure!(guess(&fresh.api, "somebody").await? == StatusCode::TOO_MANY_REQUESTS, "a new replica does not know the guesses");
     Ok(())
 }
 
 #[tokio::test]
-async fn redis_holds_what_replicas_share_and_may_vanish() -> Result<()> {
+async fn redis_shares_cached_answers_and_guesses_and_may_vanish() -> Result<()> {
     let postgres = Postgres::start(16).await?;
     let url = migrated(&postgres).await?;
     let mut redis = Redis::start().await?;
     let at = redis.url();
     let replicas = futures::future::try_join_all((0..3).map(|_| with_redis(&url, &at, &[]))).await?;
-    let mut hand = Hand::new(&replicas[0].api, "hand").await?;
-    let mut still = Hand::new(&replicas[0].api, "still").await?;
+    let mut shipper = Shipper::new(&replicas[0].api, "shipper").await?;
+    let mut still = Shipper::new(&replicas[0].api, "still").await?;
     let batch = still.next_batch()?;
     still.ship_until_acknowledged(&replicas[0].api, &batch).await?;
     let slow = slow(&still);
 
-    // One replica's answer is another's.
+    // A replica answers from another replica's cached answer.
     let first = replicas[0].api.integer(&slow).await?;
-    until("the answer to be kept", PATIENCE, async || {
+    until("the answer to be cached", PATIENCE, async || {
         replicas[1].api.integer_is(&slow, first).await?;
-        Ok((metric(&replicas[1].api, "pganalytics_lake_kept_answers_total").await? > 0).then_some(()))
+        Ok((replicas[1].api.metric("pganalytics_lake_kept_answers_total").await? > 0).then_some(()))
     })
     .await?;
-    // The brake is in Redis: the store knows nothing of it.
-    guessing_is_slowed_down(&replicas, "somebody").await?;
+    // The guesses are in Redis, not in the meta store.
+    guesses_are_limited(&replicas, "somebody").await?;
     let in_store: i64 =
         sqlx::query_scalar("select count(*) from attempts where count > 1").fetch_one(&mut postgres.connect().await?).await?;
-    ensure!(in_store == 0, "attempts are in the store, not in Redis");
+    ensure!(in_store == 0, "guesses are in the meta store, not in Redis");
 
     for round in 0..3 {
         match round % 2 {
@@ -66,19 +66,19 @@ async fn redis_holds_what_replicas_share_and_may_vanish() -> Result<()> {
         }
         for replica in &replicas {
             replica.api.integer_is(&slow, first).await?;
-            let batch = hand.next_batch()?;
-            hand.ship_until_acknowledged(&replica.api, &batch).await?;
-            hand.judge(&replica.api).await?;
+            let batch = shipper.next_batch()?;
+            shipper.ship_until_acknowledged(&replica.api, &batch).await?;
+            shipper.judge(&replica.api).await?;
         }
-        // Without Redis the brake works all the same.
-        guessing_is_slowed_down(&replicas, &format!("nobody-{round}")).await?;
-        ensure!(metric(&replicas[2].api, "pganalytics_redis_failures_total").await? > 0, "nobody missed it");
-        ensure!(replicas[2].api.ask(Method::GET, "/readyz", None).await?.0 == StatusCode::OK, "a replica without Redis is ready");
+        // Without Redis guesses are still limited.
+        guesses_are_limited(&replicas, &format!("nobody-{round}")).await?;
+        ensure!(replicas[2].api.metric("pganalytics_redis_failures_total").await? > 0, "no failure of Redis was counted");
+        ensure!(replicas[2].api.ask(Method::GET, "/readyz", None).await?.0 == StatusCode::OK, "a replica without Redis is not ready");
         redis.run().await?;
         until("Redis to be used again", PATIENCE, async || {
-            let before = metric(&replicas[2].api, "pganalytics_lake_kept_answers_total").await?;
+            let before = replicas[2].api.metric("pganalytics_lake_kept_answers_total").await?;
             replicas[2].api.integer_is(&slow, first).await?;
-            Ok((metric(&replicas[2].api, "pganalytics_lake_kept_answers_total").await? > before).then_some(()))
+            Ok((replicas[2].api.metric("pganalytics_lake_kept_answers_total").await? > before).then_some(()))
         })
         .await?;
     }
@@ -107,8 +107,8 @@ async fn redis_over_tls_is_verified_and_its_password_stays_secret() -> Result<()
 }
 
 #[tokio::test]
-async fn addresses_that_cannot_be_meant_are_refused_with_what_to_write_and_without_their_passwords() -> Result<()> {
-    for (flags, said) in [
+async fn invalid_addresses_are_refused_with_the_remedy_and_without_their_passwords() -> Result<()> {
+    for (flags, error) in [
         (
             &["--database-url", "mysql://root:hunter2@host/x"] as &[&str],
             "--database-url\n  because: a database URL begins with postgresql://",
@@ -126,7 +126,7 @@ async fn addresses_that_cannot_be_meant_are_refused_with_what_to_write_and_witho
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path()).args(flags);
         let output = command.output().await.context("run pganalytics serve")?;
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        ensure!(!output.status.success() && text.contains(said), "{flags:?}: {text}");
+        ensure!(!output.status.success() && text.contains(error), "{flags:?}: {text}");
         ensure!(!text.contains("hunter2"), "the password is shown: {text}");
     }
     Ok(())
@@ -149,8 +149,8 @@ async fn guess(api: &Api, user: &str) -> Result<StatusCode> {
     Ok(nobody.ask(Method::POST, "/api/v1/auth/login", Some(&guess)).await?.0)
 }
 
-/// Five guesses are free, whoever is asked; the next is not, wherever it is made.
-async fn guessing_is_slowed_down(replicas: &[Backend], user: &str) -> Result<()> {
+/// Checks that the replicas together allow five guesses, and each refuses the next.
+async fn guesses_are_limited(replicas: &[Backend], user: &str) -> Result<()> {
     for at in 0..5 {
         let status = guess(&replicas[at % replicas.len()].api, user).await?;
         ensure!(status == StatusCode::UNAUTHORIZED, "guess {at}: {status}");
@@ -160,10 +160,4 @@ async fn guessing_is_slowed_down(replicas: &[Backend], user: &str) -> Result<()>
         ensure!(status == StatusCode::TOO_MANY_REQUESTS, "{}: {status}", replica.api.url);
     }
     Ok(())
-}
-
-async fn metric(api: &Api, name: &str) -> Result<u64> {
-    let (_, metrics) = api.ask(Method::GET, "/metrics", None).await?;
-    let value = metrics.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("the metric {name}"))?;
-    value.trim().parse().with_context(|| format!("{name}{value}"))
 }

@@ -1,20 +1,19 @@
-//! The lease: when its holder dies another replica has it within two seconds, also where it had stepped aside, and when it stops, at once.
+//! The lease: another replica takes it within two seconds when its holder dies, also a replica that had stepped aside, and at once when the holder stops.
 //!
-//! Times are the database's, as the lease's are, and are printed. A test machine may be as slow as it likes at one of the takeovers; the best of
-//! them must keep the promise, which it cannot where the lease lasts too long or is not asked for often enough.
+//! Times are those of the database's clock, as the lease's are, and are printed. A slow test machine may delay some takeovers, but the best takeover must
+//! keep the promise. It cannot if the lease lasts too long or replicas ask too rarely.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use e2e::drive::replicas::{holder, migrated, next_term, replica, term};
-use e2e::judge::shipper::Hand;
-use e2e::judge::tally::spread;
-use e2e::servers::postgres::Postgres;
+use e2e::judge::{Shipper, spread};
+use e2e::servers::Postgres;
 use e2e::wait::{PATIENCE, until};
 
-/// What is promised.
+/// The promised time.
 const PROMISE: Duration = Duration::from_secs(2);
-/// Takeovers of each kind: enough that each replica holds it more than once.
+/// Takeovers of each kind. Each replica holds the lease more than once.
 const TAKEOVERS: usize = 5;
 
 #[tokio::test]
@@ -34,7 +33,7 @@ async fn another_replica_takes_the_lease_within_two_seconds_of_a_kill_and_at_onc
             replicas[holder].terminate()?;
             let (next, last) = next_term(&mut session, before).await?;
             stopped.push(Duration::from_micros((next.now - before.now).unsigned_abs()));
-            // Nobody waited for the old term to run out.
+            // Whether the takeover came before the old term ended.
             at_once += usize::from(next.now < last.expires.max(before.expires));
             replicas[holder].stop()?;
         }
@@ -42,13 +41,13 @@ async fn another_replica_takes_the_lease_within_two_seconds_of_a_kill_and_at_onc
     }
     println!("takeovers after kill -9: {}", spread(&killed));
     println!("handed over after SIGTERM: {}", spread(&stopped));
-    ensure!(killed.iter().any(|took| *took <= PROMISE), "none of the takeovers came within {} s: {killed:?}", PROMISE.as_secs());
-    ensure!(at_once > 0, "after a clean stop the next holder always waited until the term had run out: {stopped:?}");
+    ensure!(killed.iter().any(|took| *took <= PROMISE), "no takeover came within {} s: {killed:?}", PROMISE.as_secs());
+    ensure!(at_once > 0, "after a clean stop the next holder always waited for the end of the term: {stopped:?}");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_holder_that_died_is_followed_by_a_replica_that_had_stepped_aside() -> Result<()> {
+async fn a_replica_that_had_stepped_aside_takes_the_lease_of_a_dead_holder() -> Result<()> {
     let postgres = Postgres::start(18).await?;
     let url = migrated(&postgres).await?;
     let folder = tempfile::tempdir().context("create a temporary folder")?;
@@ -56,12 +55,11 @@ async fn a_holder_that_died_is_followed_by_a_replica_that_had_stepped_aside() ->
     let store = format!("file://{}", history.display());
     let replicas = futures::future::try_join_all((0..2).map(|_| replica(&url, &store))).await?;
     let mut session = postgres.connect().await?;
-    // No replica can write the rows that come: where the folder of files was there is a file.
+    // A file stands in the place of the folder of files, so no replica can write files.
     std::fs::remove_dir_all(&history).context("remove the folder of files")?;
     std::fs::write(&history, "").context("put a file in its place")?;
-    let mut hand = Hand::new(&replicas[0].api, "hand").await?;
-    let batch = hand.next_batch()?;
-    hand.ship_until_acknowledged(&replicas[0].api, &batch).await?;
+    let mut shipper = Shipper::new(&replicas[0].api, "shipper").await?;
+    shipper.ship_batches(&replicas[0].api, 1).await?;
     let mut followed = Vec::new();
     for _ in 0..TAKEOVERS {
         until("all replicas to have stepped aside", PATIENCE, async || {
@@ -69,11 +67,11 @@ async fn a_holder_that_died_is_followed_by_a_replica_that_had_stepped_aside() ->
             Ok((all && term(&mut session).await?.expires == 0).then_some(()))
         })
         .await?;
-        // A third one held the lease and is gone.
+        // The lease's holder is a replica that is gone.
         sqlx::query("update leases set holder = 'gone', fence = fence + 1, expires = cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)")
             .execute(&mut session)
             .await
-            .context("give the lease to one that is gone")?;
+            .context("give the lease to a replica that is gone")?;
         let before = term(&mut session).await?;
         let (next, _) = next_term(&mut session, before).await?;
         followed.push(Duration::from_micros((next.now - before.expires).unsigned_abs()));

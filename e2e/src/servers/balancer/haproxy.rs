@@ -1,23 +1,24 @@
-//! HAProxy with `deploy/haproxy.cfg` as it is; its parameters are environment variables. Only the line for TLS to the backends, which is a
-//! comment in it, is taken into a copy.
+//! HAProxy with the unchanged `deploy/haproxy.cfg`: its parameters are environment variables. With TLS to the backends, HAProxy gets a copy in
+//! which the line for TLS is no comment.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use super::parameters::{Inner, Parameters, adapt, deployed};
+use crate::machine::files::write_for_server;
 use crate::machine::process::{Signal, Spec};
-use crate::servers::balancer::{Inner, Parameters, adapt, deployed, program};
-use crate::servers::postgres::installation::give_away;
+use crate::machine::programs::installed;
 
-/// What the comment with that line begins with.
+/// The beginning of the comment that holds the line for TLS.
 const ENCRYPTED: &str = "# default-server ssl verify required";
 
-pub(crate) fn spec(parameters: &Parameters<'_>) -> Result<Spec> {
+pub(super) fn spec(parameters: &Parameters<'_>) -> Result<Spec> {
     let config = match &parameters.inner {
         Some(inner) => encrypted(parameters, inner)?,
-        None => deployed("haproxy.cfg")?,
+        None => deployed("haproxy.cfg"),
     };
-    let mut spec = Spec::new(&program("haproxy")?, &parameters.folder.join("haproxy.log"))
+    let mut spec = Spec::new(&installed("haproxy")?, &parameters.folder.join("haproxy.log"))
         .arguments(["-db".into(), "-f".into(), config.into_os_string()])
         .environment("PGANALYTICS_NAME", &format!("127.0.0.1:{}", parameters.https))
         .environment("PGANALYTICS_CERTIFICATE", &parameters.certificate.both.to_string_lossy())
@@ -31,7 +32,7 @@ pub(crate) fn spec(parameters: &Parameters<'_>) -> Result<Spec> {
 }
 
 fn encrypted(parameters: &Parameters<'_>, Inner { authority, name }: &Inner<'_>) -> Result<PathBuf> {
-    let from = deployed("haproxy.cfg")?;
+    let from = deployed("haproxy.cfg");
     let mut text = std::fs::read_to_string(&from).with_context(|| format!("read {}", from.display()))?;
     for (line, adapted) in [
         (ENCRYPTED, ENCRYPTED.trim_start_matches("# ").to_owned()),
@@ -41,7 +42,6 @@ fn encrypted(parameters: &Parameters<'_>, Inner { authority, name }: &Inner<'_>)
         text = adapt(&text, line, &adapted)?;
     }
     let path = parameters.folder.join("haproxy.cfg");
-    std::fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
-    give_away(&path)?;
+    write_for_server(&path, &text)?;
     Ok(path)
 }

@@ -5,6 +5,7 @@
 mod haproxy;
 mod load_balancer;
 mod nginx;
+mod parameters;
 
-pub use load_balancer::{BACKENDS, Balancer, Inner, Software};
-pub(crate) use load_balancer::{Parameters, adapt, deployed, program};
+pub use load_balancer::{Balancer, Software};
+pub use parameters::{BACKENDS, Inner};

@@ -1,16 +1,16 @@
-//! nginx with `deploy/nginx.conf`; its parameters are the marked lines, which are replaced here and must all be there, and so are the comments with
-//! the lines for TLS to the backends. What Debian
-//! compiled in as folders for root (the log before the configuration is read, temporary bodies) is moved by flags.
+//! nginx with `deploy/nginx.conf`. This module replaces the marked lines, and with TLS to the backends the comments for that; each line must be in
+//! the file. Flags move the folders that Debian compiled in and only root may write (the first log, temporary bodies).
 
 use anyhow::{Context, Result};
 
+use super::parameters::{Inner, Parameters, adapt, deployed};
+use crate::machine::files::write_for_server;
 use crate::machine::process::Spec;
-use crate::servers::balancer::{Inner, Parameters, adapt, deployed, program};
-use crate::servers::postgres::installation::give_away;
+use crate::machine::programs::installed;
 
-pub(crate) fn spec(parameters: &Parameters<'_>) -> Result<Spec> {
+pub(super) fn spec(parameters: &Parameters<'_>) -> Result<Spec> {
     let Parameters { folder, certificate, http, https, backends, inner } = parameters;
-    let from = deployed("nginx.conf")?;
+    let from = deployed("nginx.conf");
     let mut text = std::fs::read_to_string(&from).with_context(|| format!("read {}", from.display()))?;
     let mut temporary = String::new();
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
@@ -27,7 +27,7 @@ pub(crate) fn spec(parameters: &Parameters<'_>) -> Result<Spec> {
         ("listen 443 ssl http2;".to_owned(), format!("listen 127.0.0.1:{https} ssl http2;")),
         ("/etc/nginx/pganalytics.crt".to_owned(), certificate.certificate.display().to_string()),
         ("/etc/nginx/pganalytics.key".to_owned(), certificate.key.display().to_string()),
-        // A service manager's standard output is a pipe that can be opened by that name; a file of another user's is not.
+        // /dev/stdout is a file of another user here, which nginx may not open; under a service manager it is a pipe.
         ("access_log /dev/stdout plain;".to_owned(), format!("access_log {}/access.log plain;", folder.display())),
     ] {
         text = adapt(&text, &line, &adapted)?;
@@ -48,8 +48,7 @@ pub(crate) fn spec(parameters: &Parameters<'_>) -> Result<Spec> {
         }
     }
     let path = folder.join("nginx.conf");
-    std::fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
-    give_away(&path)?;
+    write_for_server(&path, &text)?;
     let arguments = ["-e".into(), "stderr".into(), "-g".into(), "daemon off;".into(), "-c".into(), path.into_os_string()];
-    Ok(Spec::new(&program("nginx")?, &folder.join("nginx.log")).arguments(arguments))
+    Ok(Spec::new(&installed("nginx")?, &folder.join("nginx.log")).arguments(arguments))
 }

@@ -1,8 +1,14 @@
-//! Real PostgreSQL servers of every supported major version.
+//! Real PostgreSQL servers of every supported major version, from npm's packages.
 //!
-//! Uses `machine` and `wait`. Used by `drive`, `workload` and the tests.
+//! Uses `machine` and `wait`. Used by `drive`, `workload`, `bench` and the tests.
 
-pub mod installation;
+mod data_folder;
+mod installation;
+mod options;
 mod server;
+mod session;
 
-pub use server::{Ending, Options, Postgres, STATEMENT, execute};
+pub use installation::MAJORS;
+pub use options::Options;
+pub use server::{Ending, Postgres};
+pub use session::execute;
