@@ -1,6 +1,5 @@
-"""The deployment document, followed by copying: every block of it that is marked `test=cluster` is run as it stands there, in the order in which a
-reader comes to it, from nothing to a healthy installation and to nothing again. What a reader fills in, is filled in here: passwords, a
-certificate, and the names in mine.yaml."""
+"""Follows the deployment document by copying: runs every block that is marked `test=cluster`, unchanged and in the reader's order, from an empty cluster to a
+healthy installation and back. Fills in what a reader fills in: passwords, a certificate, and the names in mine.yaml."""
 
 from __future__ import annotations
 
@@ -21,21 +20,21 @@ from ..scenario import scenario
 from ..world import BACKENDS, CHECKOUT, COLLECTORS, DATABASES, HOST, NAMESPACE, RELEASE, SERVICES, World
 
 DOCUMENT = CHECKOUT / "kubernetes/KUBERNETES_DEPLOYMENT.md"
-# helm waits for ten minutes where the document says so.
+# Some of the document's helm commands wait for ten minutes.
 COMMAND_S = 660
-# Where the document's port-forward leads.
+# The local end of the document's port-forward.
 LOCAL = "http://127.0.0.1:8080"
 
 
 @dataclass
 class Reader:
-    """Somebody with the document, a folder with what it speaks of, and a mind that knows what was done already."""
+    """A reader of the document, who knows which blocks have been run."""
 
     blocks: list[tuple[str, str, str]]
     done: set[int] = field(default_factory=set)
 
     def find(self, section: str, language: str) -> list[int]:
-        """The places of a section's blocks."""
+        """The indexes of a section's blocks."""
         found = [at for at, (of, kind, _) in enumerate(self.blocks) if (of, kind) == (section, language)]
         if not found:
             raise Wrong(f"{DOCUMENT.name} has no block of {language} under '{section}'")
@@ -46,18 +45,18 @@ class Reader:
         return self.blocks[self.find(section, language)[0]][2]
 
     def command(self, section: str, nth: int = 0) -> str:
-        """A block of commands, which counts as done."""
+        """A block of commands. Marks it as run."""
         at = self.find(section, "sh test=cluster")[nth]
         self.done.add(at)
         return self.blocks[at][2]
 
     def left(self) -> list[str]:
-        """Commands that nobody has run."""
+        """The first line of each block that has not been run."""
         return [text.splitlines()[0] for at, (_, kind, text) in enumerate(self.blocks) if kind == "sh test=cluster" and at not in self.done]
 
 
 def read(document: str) -> Reader:
-    """The blocks of code with the heading above them."""
+    """The document's code blocks, each with the heading above it."""
     section, blocks = "", []
     for heading, kind, text in re.findall(r"^#+ ([^\n]+)$|^```(\w[^\n]*)\n(.*?)^```$", document, flags=re.MULTILINE | re.DOTALL):
         if heading:
@@ -71,12 +70,12 @@ READER = read(DOCUMENT.read_text())
 
 
 def copy(world: World, command: str) -> str:
-    """Runs commands as they stand in the document, where a reader has the checkout and what else it told to have; what they printed."""
+    """Runs commands of the document unchanged, in the reader's folder. Returns their output."""
     return run("bash", "-euo", "pipefail", "-c", f"cd {folder(world)}\n{environment(world)}\n{command}", timeout_s=COMMAND_S)
 
 
 def folder(world: World) -> Path:
-    """A reader's copy of what the document names, with a certificate."""
+    """The reader's folder: the files that the document names, and a certificate."""
     place = world.folder / "reader"
     if not place.exists():
         place.mkdir()
@@ -91,7 +90,7 @@ def folder(world: World) -> Path:
 
 
 def environment(world: World) -> str:
-    """The variables that the document's commands take."""
+    """The variables of the document's commands."""
     variables = {
         "DATABASE_PASSWORD": world.database_password, "MONITOR_PASSWORD": world.monitor_password,
         "ACCESS_KEY": "cluster-test", "SECRET_KEY": world.s3_secret_key, "NODE": world.node_address,
@@ -100,35 +99,35 @@ def environment(world: World) -> str:
 
 
 def new_database(world: World) -> None:
-    """Roles and a database as the document makes them, on a server and servers that have none of them."""
+    """Makes the roles and the database with the document's statements, on servers without them."""
     on_meta, on_each = READER.text("Three backends", "sql").split("\n\n")
     meta = world.meta_store()
     for statement in ("drop database if exists pganalytics with (force)", "drop role if exists pganalytics"):
         meta.sql(statement)
-    say_to(meta, on_meta, world.database_password)
+    run_statements(meta, on_meta, world.database_password)
     for name in ("orders", "billing"):
         target = world.target(name)
         if target.sql("select count(*) from pg_roles where rolname = 'pganalytics'") == "0":
-            say_to(target, on_each, world.monitor_password)
-    # The name under which the document has the meta store.
+            run_statements(target, on_each, world.monitor_password)
+    # The document's name of the meta store.
     apply(f"apiVersion: v1\nkind: Service\nmetadata: {{name: pganalytics-db-rw, namespace: {DATABASES}}}\n"
           f"spec: {{type: ExternalName, externalName: database.{SERVICES}.svc.cluster.local}}\n")
 
 
-def say_to(database: Database, statements: str, secret: str) -> None:
-    """Statements of the document, a line each, with the password in the place that it leaves for one."""
+def run_statements(database: Database, statements: str, secret: str) -> None:
+    """Runs statements of the document, one per line, with the password in place of `…`."""
     for line in statements.splitlines():
         database.sql(line.split("--")[0].replace("…", secret))
 
 
 def no_namespace() -> None:
-    """As a reader begins: what an installation before left is gone with its namespace."""
+    """Removes the namespace with everything that an earlier installation left."""
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true")
 
 
 @contextmanager
 def in_background(world: World, command: str) -> Iterator[None]:
-    """Commands whose last one does not end."""
+    """Runs commands of which the last one does not end by itself."""
     whole = f"cd {folder(world)}\n{command}"
     with subprocess.Popen(["bash", "-euo", "pipefail", "-c", whole], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                           process_group=0) as process:
@@ -138,9 +137,9 @@ def in_background(world: World, command: str) -> Iterator[None]:
             os.killpg(process.pid, signal.SIGTERM)
 
 
-@scenario("the deployment document's quick start, copied, is a backend that answers and lets its admin in")
+@scenario("the commands of the deployment document's quick start give a backend that answers and lets its admin log in")
 def quick_start(world: World) -> None:
-    """In a cluster that has nothing of it; then removed, as the document says."""
+    """Begins without an installation, and removes it with the document's command."""
     no_namespace()
     copy(world, READER.command("Quick start"))
     with in_background(world, READER.command("Quick start", 1)):
@@ -151,12 +150,12 @@ def quick_start(world: World) -> None:
     left = copy(world, READER.command("Upgrade and roll back", 2))
     for kind in (f"secret/{RELEASE}-admin", f"persistentvolumeclaim/data-{RELEASE}-backend-0"):
         if kind not in left:
-            raise Wrong(f"{kind} is not left behind, which the document says: {left}")
+            raise Wrong(f"{kind} is gone, but the document says that it is left: {left}")
 
 
-@scenario("the deployment document's three backends, copied, are healthy, watch the servers, and are upgraded, rolled back and verified")
+@scenario("the commands of the deployment document's three backends give a healthy installation that watches the servers and is upgraded, rolled back and verified")
 def three_backends(world: World) -> None:
-    """Every command from "Three backends" to "Backup"."""
+    """Runs every command from "Three backends" to "Backup"."""
     no_namespace()
     new_database(world)
     copy(world, READER.command("Three backends"))
@@ -180,19 +179,19 @@ def three_backends(world: World) -> None:
         raise Wrong(f"the node's port answers {answer}")
     doctor = copy(world, READER.command("What is collected", 1))
     if "may list pods" not in doctor:
-        raise Wrong(f"doctor does not say what it may: {doctor}")
+        raise Wrong(f"doctor does not list the collector's rights: {doctor}")
     copy(world, READER.command("Troubleshooting"))
     history = copy(world, READER.command("Upgrade and roll back"))
     copy(world, READER.command("Upgrade and roll back", 1))
     ready_pods(NAMESPACE, BACKENDS, 3)
     revisions = [line for line in history.splitlines() if line[:1].isdigit()]
-    world.note(f"{len(revisions)} revisions, and back by one")
+    world.note(f"{len(revisions)} revisions, rolled back by one")
     world.note(copy(world, READER.command("Backup")).strip().splitlines()[-1])
     copy(world, READER.command("Upgrade and roll back", 2))
 
 
 def verified(world: World) -> None:
-    """What "Verify the installation" has a reader look at."""
+    """Runs the checks of "Verify the installation"."""
     shown = copy(world, READER.command("Verify the installation"))
     if "Succeeded" not in shown:
         raise Wrong(f"helm test did not pass: {shown}")
@@ -211,9 +210,9 @@ def verified(world: World) -> None:
     until("both servers to be collected", both)
 
 
-@scenario("the plain manifests, filled as the deployment document says and applied, are a healthy installation")
+@scenario("the plain manifests, filled and applied as in the deployment document, give a healthy installation")
 def manifests(world: World) -> None:
-    """Secrets by the script, the certificate by the command in its file; then every command of the document has been run."""
+    """Fills the Secrets with the script, and the certificate with the command in its file. Then every command of the document has been run."""
     no_namespace()
     new_database(world)
     place = folder(world)
@@ -221,7 +220,7 @@ def manifests(world: World) -> None:
     commented = (place / "kubernetes/secret-tls.yaml").read_text()
     fill = re.search(r"^#   (kubectl create secret tls .*?> kubernetes/secret-tls.yaml)$", commented, flags=re.MULTILINE | re.DOTALL)
     if not fill:
-        raise Wrong("kubernetes/secret-tls.yaml does not say any more how it is filled")
+        raise Wrong("kubernetes/secret-tls.yaml has no command any more that fills it")
     copy(world, fill[1].replace("\n#", "\n"))
     (place / "mine").mkdir(exist_ok=True)
     mine = READER.text("Plain manifests", "yaml file=mine/kustomization.yaml")
@@ -230,10 +229,10 @@ def manifests(world: World) -> None:
     ready_pods(NAMESPACE, BACKENDS, 3)
     ready_pods(NAMESPACE, COLLECTORS, world.collectors if world.discovery else len(pods(NAMESPACE, COLLECTORS)))
     api = Api(f"https://{HOST}", address=world.node_address, authority=world.authority)
-    until("the ingress controller to lead there", lambda: api.ask("GET", "/api/v1/health").status == 200)
+    until("the ingress controller to answer", lambda: api.ask("GET", "/api/v1/health").status == 200)
     api.log_in(secret_value(NAMESPACE, f"{RELEASE}-admin", "password"))
     until("both servers to be watched", lambda: {"orders", "billing"} <= {row[0].rpartition("/")[2].removesuffix("-0") for row in api.sql("select server from pganalytics_fleet where up")})
     copy(world, "kubectl delete --kustomize mine")
     if READER.left():
-        raise Wrong(f"these commands of the document were run by nobody: {'; '.join(READER.left())}")
-    world.note(f"all {len(READER.done)} blocks of commands of the document that need a cluster were run as they stand there")
+        raise Wrong(f"these commands of the document were not run: {'; '.join(READER.left())}")
+    world.note(f"all {len(READER.done)} command blocks of the document that need a cluster were run unchanged")

@@ -1,4 +1,4 @@
-"""From nothing to a healthy installation, as the deployment document says it, and the ways to reach it."""
+"""From an empty cluster to a healthy installation, as in the deployment document, and the ways to reach it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ..kubernetes import Wrong, apply, fill, get, helm, kubectl, logs, pods, por
 from ..scenario import scenario
 from ..world import BACKENDS, COLLECTORS, DATABASES, HOST, MANIFESTS, NAMESPACE, NODE_PORT, RELEASE, SERVICES, World
 
-# What the issue promises for a cold start of everything.
+# The promised time for a cold start.
 INSTALLED_WITHIN_S = 300
 
 
-@scenario("PostgreSQL, an S3 server and two servers to watch are there", needed=True)
+@scenario("PostgreSQL, an S3 server and two servers to watch are running", needed=True)
 def services(world: World) -> None:
-    """A database with TLS and a bucket for pgAnalytics; two real servers in a namespace of their own."""
+    """A database with TLS and a bucket for pgAnalytics; two real servers in their own namespace."""
     world.make_authority()
     for namespace, host, secret in ((SERVICES, "database.services.svc", "database-tls"), (DATABASES, "orders-rw.databases.svc", "orders-server")):
         restricted_namespace(namespace)
@@ -32,12 +32,12 @@ def services(world: World) -> None:
 
 
 def restricted_namespace(name: str) -> None:
-    """A namespace in which no pod may ask for more than the strictest Pod Security standard allows."""
+    """Makes a namespace with the strictest Pod Security standard."""
     apply(f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}, labels: {{pod-security.kubernetes.io/enforce: restricted}}}}\n")
 
 
 def make_secrets(world: World) -> None:
-    """The Secrets that values-prod.yaml names."""
+    """Makes the Secrets that values-prod.yaml names."""
     certificate, key = world.make_certificate("ingress", HOST)
     secrets = (
         ("generic", f"{RELEASE}-database", f"--from-literal=password={world.database_password}", f"--from-file=ca.crt={world.authority}"),
@@ -53,7 +53,7 @@ def make_secrets(world: World) -> None:
 
 
 def billing_login(world: World) -> tuple[str, ...]:
-    """The Secret of the one named server that has a login of its own (targets-values.yaml)."""
+    """The Secret of the named server with its own login (targets-values.yaml)."""
     return "generic", "billing-login", f"--from-literal=pg_service.conf=[billing]\nuser=monitor\npassword={world.monitor_password}\n"
 
 
@@ -65,37 +65,36 @@ def values(world: World) -> list[str]:
 
 
 def upgrade(world: World, *settings: str) -> None:
-    """`helm upgrade` with these settings beside the values."""
+    """`helm upgrade` with the values and these settings."""
     helm("upgrade", RELEASE, str(world.chart), "--namespace", NAMESPACE, *values(world), *(f"--set={setting}" for setting in settings))
 
 
 @scenario("helm install with the production values: everything is Running and Ready in under 5 minutes", needed=True)
 def install(world: World) -> None:
-    """Namespace under the restricted Pod Security standard, Secrets, one command."""
+    """A namespace with the restricted Pod Security standard, Secrets, one command."""
     restricted_namespace(NAMESPACE)
     make_secrets(world)
     began = time.monotonic()
-    # A pod that the standard refuses would never be there.
     helm("install", RELEASE, str(world.chart), "--namespace", NAMESPACE, *values(world))
     ready_pods(NAMESPACE, BACKENDS, 3)
     ready_pods(NAMESPACE, COLLECTORS, world.collectors)
     took = time.monotonic() - began
     world.note(f"3 of 3 backends and {'a collector on every node' if world.discovery else 'the collector'} ready after {took:.0f} s")
     if took > INSTALLED_WITHIN_S:
-        raise Wrong(f"it took {took:.0f} s, more than {INSTALLED_WITHIN_S} s")
+        raise Wrong(f"the installation took {took:.0f} s, more than {INSTALLED_WITHIN_S} s")
 
 
 def healthy(world: World, api: Api, way: str) -> None:
-    """An answer of /api/v1/health with version and timestamp."""
+    """Checks that /api/v1/health answers with version and timestamp."""
     answer = api.request("GET", "/api/v1/health")
     if answer.get("status") != "ok" or not answer.get("version") or not answer.get("timestamp"):
-        raise Wrong(f"through {way} /api/v1/health answers {answer}")
+        raise Wrong(f"/api/v1/health through {way} answers {answer}")
     world.note(f"{way}: version {answer['version']} at {answer['timestamp']}")
 
 
 @scenario("ClusterIP, NodePort and port-forward answer /api/v1/health with version and timestamp")
 def reached(world: World) -> None:
-    """The three ways that need no ingress controller."""
+    """The three ways without an ingress controller."""
     service = f"{RELEASE}-backend"
     port = get(NAMESPACE, "service", service)["spec"]["ports"][0]["port"]
     healthy(world, Api(f"http://{world.cluster_ip(NAMESPACE, service)}:{port}"), "ClusterIP")
@@ -104,9 +103,9 @@ def reached(world: World) -> None:
         healthy(world, Api(f"http://127.0.0.1:{local}"), "port-forward")
 
 
-@scenario("the names of the Services are known to the cluster's DNS")
+@scenario("the cluster's DNS knows the names of the Services")
 def names(world: World) -> None:
-    """Asked from a pod, as collectors ask."""
+    """Asks from a pod, like a collector."""
     name = f"{RELEASE}-backend.{NAMESPACE}.svc.cluster.local"
     security = {"runAsNonRoot": True, "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]},
                 "seccompProfile": {"type": "RuntimeDefault"}}
@@ -118,18 +117,18 @@ spec:
   containers:
     - {{name: ask, image: "{world.image_prefix}/busybox:1", imagePullPolicy: IfNotPresent, args: [nslookup, "{name}"], securityContext: {str(security).replace("True", "true").replace("False", "false")}}}
 """)
-    until("the pod to have asked", lambda: get(DATABASES, "pod", "asks-dns")["status"]["phase"] in ("Succeeded", "Failed"))
+    until("the pod to end", lambda: get(DATABASES, "pod", "asks-dns")["status"]["phase"] in ("Succeeded", "Failed"))
     answer = logs(DATABASES, "asks-dns", "ask")
     kubectl("--namespace", DATABASES, "delete", "pod", "asks-dns")
     address = world.cluster_ip(NAMESPACE, f"{RELEASE}-backend")
     if address not in answer:
-        raise Wrong(f"{name} is not {address}: {answer}")
-    world.note(f"{name} is {address}")
+        raise Wrong(f"{name} does not resolve to {address}: {answer}")
+    world.note(f"{name} resolves to {address}")
 
 
-@scenario("through the ingress controller HTTPS answers with the right certificate, and HTTP is sent on to HTTPS")
+@scenario("the ingress controller answers HTTPS with the right certificate, and redirects HTTP to HTTPS")
 def through_ingress(world: World) -> None:
-    """TLS is checked as a browser does: authority, name, dates."""
+    """Checks TLS like a browser: authority, name, dates."""
     secure = Api(f"https://{HOST}", address=world.node_address, authority=world.authority)
     answer = until("the ingress controller to know the host", lambda: (found := secure.ask("GET", "/api/v1/health")).status == 200 and found)
     names = [value for kind, value in (answer.certificate or {}).get("subjectAltName", ()) if kind == "DNS"]
@@ -137,9 +136,9 @@ def through_ingress(world: World) -> None:
         raise Wrong(f"the certificate is for {names}, not for {HOST}")
     healthy(world, secure, "ingress")
     plain = Api(f"http://{HOST}", address=world.node_address)
-    sent = until("HTTP to be sent on", lambda: (found := plain.ask("GET", "/some/path")).status in (301, 308) and found)
+    sent = until("HTTP to be redirected", lambda: (found := plain.ask("GET", "/some/path")).status in (301, 308) and found)
     if sent.headers.get("location") != f"https://{HOST}/some/path":
-        raise Wrong(f"HTTP is sent on to {sent.headers.get('location')}")
+        raise Wrong(f"HTTP is redirected to {sent.headers.get('location')}")
     world.note(f"HTTP answers {sent.status} with {sent.headers['location']}")
 
 
@@ -150,9 +149,9 @@ def helm_test(world: World) -> None:
     world.note(" ".join(line.strip() for line in answer.splitlines() if line.startswith(("TEST SUITE", "Phase"))))
 
 
-@scenario("no error is in any log")
+@scenario("no log has an error")
 def no_error(world: World) -> None:
-    """Of every container of the namespace, of what ran before a restart too."""
+    """In the log of every container of the namespace. A restarted container fails too."""
     lines = 0
     for pod in pods(NAMESPACE, f"app.kubernetes.io/instance={RELEASE}"):
         name = pod["metadata"]["name"]
@@ -166,6 +165,6 @@ def no_error(world: World) -> None:
             errors = [line for line in text.splitlines() if '"level":"ERROR"' in line or " ERROR " in line]
             if errors:
                 raise Wrong(f"{name}: {state['name']} logged {len(errors)} errors, the first: {errors[0][:600]}")
-    world.note(f"{lines} lines read")
+    world.note(f"{lines} lines")
 
 

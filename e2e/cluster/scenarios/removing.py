@@ -1,4 +1,4 @@
-"""`helm uninstall` leaves nothing but what it says."""
+"""`helm uninstall` leaves only the objects that it names."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ..world import NAMESPACE, RELEASE, World
 KINDS = ("all,configmap,secret,serviceaccount,role,rolebinding,networkpolicy,ingress,poddisruptionbudget,persistentvolumeclaim,"
          "horizontalpodautoscaler,servicemonitors.monitoring.coreos.com,podmonitors.monitoring.coreos.com,prometheusrules.monitoring.coreos.com,"
          "middlewares.traefik.io")
-# What it makes elsewhere: rights in namespaces with databases, and of the whole cluster.
+# Objects outside the namespace: rights in the databases' namespaces and in the whole cluster.
 RIGHTS = "role,rolebinding,clusterrole,clusterrolebinding"
 
 
-@scenario("helm uninstall leaves nothing but what it says")
+@scenario("helm uninstall leaves only the objects that it names")
 def uninstalled(world: World) -> None:
-    """The Secrets that the user and the bootstrap Job made, which NOTES.txt names; and what every namespace has."""
+    """The Secrets of the user and of the bootstrap Job, which NOTES.txt names, and the objects of every namespace."""
     if world.ledger:
         world.ledger.pause()
     made_by_hand = {f"{RELEASE}-{name}" for name in ("database", "store", "tls", "monitor")}
@@ -27,17 +27,17 @@ def uninstalled(world: World) -> None:
     def left() -> set[str]:
         return {f"{item['kind']}/{item['metadata']['name']}" for item in get(NAMESPACE, KINDS)["items"]} - usual
 
-    # What belongs to something that is gone, the cluster itself collects a moment later.
-    until("nothing else to be left behind", lambda: nothing(left() - said), patience_s=60)
+    # The cluster deletes dependent objects a moment later.
+    until("all other objects to be gone", lambda: nothing(left() - said), patience_s=60)
     rights = kubectl("get", RIGHTS, "--all-namespaces", "--selector", f"app.kubernetes.io/instance={RELEASE}", "--output", "name").split()
     nothing(set(rights))
     if f"Secret/{RELEASE}-admin" not in left():
-        raise Wrong("the first admin's Secret is gone, which NOTES.txt says is left")
-    world.note(f"left, as NOTES.txt says: {', '.join(sorted(left()))}")
+        raise Wrong("the first admin's Secret is gone, but NOTES.txt names it as left")
+    world.note(f"left, as in NOTES.txt: {', '.join(sorted(left()))}")
 
 
 def nothing(names: set[str]) -> bool:
-    """Whether there is none of them."""
+    """Whether the set is empty."""
     if names:
         raise Wrong(f"left behind: {', '.join(sorted(names))}")
     return True

@@ -1,4 +1,4 @@
-"""What is renewed is taken without a restart and without a failed request: certificates and passwords."""
+"""Renewed certificates and passwords are used without a restart and without a failed request."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from ..world import BACKENDS, COLLECTORS, HOST, NAMESPACE, RELEASE, World, passw
 
 
 def serial(world: World) -> str:
-    """Of the certificate that the ingress controller shows."""
+    """The serial number of the ingress controller's certificate."""
     answer = Api(f"https://{HOST}", address=world.node_address, authority=world.authority).ask("GET", "/livez")
     return str((answer.certificate or {}).get("serialNumber"))
 
 
 def restarts(selector: str) -> dict[str, int]:
-    """How often each pod's containers were restarted."""
+    """The number of restarts, by pod."""
     return {pod["metadata"]["uid"]: pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods(NAMESPACE, selector)}
 
 
 def replace_secret(*arguments: str) -> None:
-    """A Secret with new contents."""
+    """Replaces the contents of a Secret."""
     apply(kubectl("--namespace", NAMESPACE, "create", "secret", *arguments, "--dry-run=client", "--output", "yaml"))
 
 
 def look_again(selector: str) -> None:
-    """kubelet brings a new Secret into a running pod within about a minute; an annotation that changes makes it look at once."""
+    """Makes kubelet update mounted Secrets at once, by a changed annotation. By itself it takes about a minute."""
     for pod in pods(NAMESPACE, selector):
         kubectl("--namespace", NAMESPACE, "annotate", "pod", pod["metadata"]["name"], f"cluster-test/looked={password()[:8]}", "--overwrite")
 
 
 @scenario("a new TLS Secret is served without a failed request")
 def certificate(world: World) -> None:
-    """Same authority, another certificate."""
+    """Another certificate of the same authority."""
     before = serial(world)
     made, key = world.make_certificate("renewed", HOST)
     with Load(world.api) as load:
@@ -44,9 +44,9 @@ def certificate(world: World) -> None:
     through_ingress(world)
 
 
-@scenario("the database's password is changed: backends take the new one without a restart")
+@scenario("after a change of the database's password, backends use the new password without a restart")
 def database_password(world: World) -> None:
-    """The password at the server and in the Secret; then every session is ended, so that each backend must sign in anew."""
+    """Changes the password in the Secret and at the server. Then ends every session, so that each backend must log in again."""
     before = restarts(BACKENDS)
     world.database_password = password()
     with Load(world.api) as load:
@@ -65,7 +65,7 @@ def database_password(world: World) -> None:
 
 
 def signed_in_anew(world: World) -> bool:
-    """Ends all sessions of the backends; whether each has a new one afterwards."""
+    """Ends all sessions of the backends. Returns whether each backend has a new session."""
     meta = world.meta_store()
     meta.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'pganalytics'")
     world.api.request("GET", "/api/v1/auth/me")
@@ -74,9 +74,9 @@ def signed_in_anew(world: World) -> bool:
     return addresses <= clients
 
 
-@scenario("the password of the watched servers is changed: collectors take the new one")
+@scenario("after a change of the watched servers' password, collectors use the new password")
 def target_password(world: World) -> None:
-    """One Secret is mounted, the other is read through the API. The servers' sessions are ended too; statistics go on."""
+    """One Secret is mounted, the other is read through the API. The collectors' sessions are ended too, and statistics go on."""
     new = password()
     for name in ("orders", "billing"):
         world.target(name).sql(f"alter role monitor password '{new}'")
@@ -87,7 +87,7 @@ def target_password(world: World) -> None:
         apply(kubectl("--namespace", "databases", "create", "secret", "generic", "monitor", "--type=kubernetes.io/basic-auth",
                       "--from-literal=username=monitor", f"--from-literal=password={new}", "--dry-run=client", "--output", "yaml"))
     else:
-        # Credentials for named servers are read when the collector starts.
+        # The collector reads the credentials of named servers when it starts.
         replace_secret(*billing_login(world))
         kubectl("--namespace", NAMESPACE, "rollout", "restart", f"deployment/{RELEASE}-collector-remote")
         kubectl("--namespace", NAMESPACE, "rollout", "status", f"deployment/{RELEASE}-collector-remote", "--timeout=120s")
