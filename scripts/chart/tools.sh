@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Prints a folder with what the chart is rendered and checked with, in a cache outside the checkout; makes it where it is absent or of
-# other versions: bin/ with helm (4), helm3, helm-unittest, kubeconform, kube-score and kustomize (tools/helm, tools/kube-score), python/ with
-# checkov, yamllint and more (tools/helm/requirements.txt), schemas/ and crds/ with those of Kubernetes and of custom resources (tools/crds). About ten minutes
-# on two cores the first time.
+# Prints a folder with the programs that render and check the chart. Makes it in a cache outside the checkout if these versions are missing; about ten
+# minutes on two cores.
 #
-#   scripts/chart/tools.sh helm      makes and prints the path of helm alone, which is enough to render and to install
+#   bin/      helm (4), helm3, helm-unittest, kubeconform, kube-score and kustomize (tools/helm, tools/kube-score)
+#   python/   checkov, yamllint and others (tools/helm/requirements.txt)
+#   schemas/  the schemas of Kubernetes; crds/ those of custom resources (tools/crds)
+#
+#   scripts/chart/tools.sh helm      builds helm alone, which is enough to render and install, and prints its path
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -19,7 +21,7 @@ if ! command -v python3 >/dev/null; then
   exit 1
 fi
 
-# A folder of its own for each set of versions, whole or not there.
+# The folder for a set of versions. A folder is complete or missing.
 folder_of() { # name, files that hold the versions …
   local name=$1
   shift
@@ -54,19 +56,19 @@ if [ ! -x "$python/bin/checkov" ]; then
   rm -rf "$python"
   if ! { python3 -m venv "$python" && nice -n 5 "$python/bin/python" -m pip install --quiet --disable-pip-version-check -r tools/helm/requirements.txt; } >&2; then
     rm -rf "$python"
-    echo "tools/helm/requirements.txt could not be installed: Python 3.10 or later with venv and the Python package index are needed" >&2
+    echo "tools/helm/requirements.txt was not installed: Python 3.10 or later with venv and the Python package index are needed" >&2
     exit 1
   fi
 fi
 
 crds=$(folder_of chart-crds tools/crds/go.mod tools/crds/go.sum scripts/chart/crd_schemas.py)
 if [ ! -d "$crds" ]; then
-  echo "taking the definitions of custom resources" >&2
+  echo "downloading the definitions of custom resources" >&2
   draft="$crds.draft-$$"
   trap 'rm -rf "$draft"' EXIT
   if ! (cd tools/crds && go mod download -json) >"$cache/.crds-$$.json"; then
     rm -f "$cache/.crds-$$.json"
-    echo "the modules of tools/crds could not be taken: the Go module proxy is needed" >&2
+    echo "the modules of tools/crds were not downloaded: the Go module proxy is needed" >&2
     exit 1
   fi
   "$python/bin/python" scripts/chart/crd_schemas.py "$draft" <"$cache/.crds-$$.json"
@@ -78,12 +80,12 @@ schemas=$(folder_of chart-schemas tools/helm/requirements.txt scripts/chart/kube
 if [ ! -d "$schemas" ]; then
   draft="$schemas.draft-$$"
   trap 'rm -rf "$draft"' EXIT
-  # shellcheck disable=SC2046 # a word each
+  # shellcheck disable=SC2046 # one word per version
   "$python/bin/python" scripts/chart/kubernetes_schemas.py "$draft" $("$python/bin/python" -c 'import sys; sys.path.insert(0, "scripts/chart"); import chart; print(*chart.VERSIONS)')
   mv "$draft" "$schemas"
 fi
 
-# One place with all of it.
+# One folder with links to all of them.
 whole=$(folder_of chart <(echo "$bin $python $crds $schemas"))
 mkdir -p "$whole"
 ln -sfn "$bin" "$whole/bin"

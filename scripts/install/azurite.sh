@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the path of Azurite, an Azure Blob server that serves a folder (e2e/azurite), in a cache outside the checkout; installs it where
-# it is absent or of another version.
+# Prints the path of Azurite, an Azure Blob server that serves a folder (e2e/azurite). Installs it into a cache outside the checkout if this version is
+# missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -19,7 +19,7 @@ if [ ! -f "$folder/$program" ]; then
   mkdir "$draft"
   cp e2e/azurite/package.json e2e/azurite/package-lock.json e2e/azurite/.npmrc "$draft/"
   if ! nice -n 5 npm --prefix "$draft" ci --omit=dev >&2; then
-    echo "e2e/azurite could not be installed: the npm registry is needed" >&2
+    echo "e2e/azurite was not installed: the npm registry must be reachable" >&2
     exit 1
   fi
   rm -rf "$folder"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Checks that HAProxy, nginx, Redis and openssl (for certificates) are there for the tests; installs Debian's where one is missing and we
-# may. None of them is left running as a service: the tests start their own.
+# Checks that HAProxy, nginx, Redis and openssl (for certificates) are installed for the tests. As root on Debian, installs the missing packages. No service
+# is started: the tests start their own processes.
 set -euo pipefail
 
-# Debian keeps them where only root's PATH looks.
+# Debian installs some of them in folders that only root's PATH has.
 export PATH="$PATH:/usr/sbin:/usr/local/sbin"
 missing=()
 for pair in haproxy:haproxy nginx:nginx redis-server:redis-server openssl:openssl; do
@@ -11,7 +11,7 @@ for pair in haproxy:haproxy nginx:nginx redis-server:redis-server openssl:openss
 done
 if [ "${#missing[@]}" -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   echo "installing for the tests: ${missing[*]}" >&2
-  # Tells the packages' scripts not to start a service; only where nobody has said anything about it yet.
+  # This file tells the packages' scripts not to start a service. An existing file stays.
   policy=/usr/sbin/policy-rc.d
   if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy"
@@ -26,6 +26,6 @@ if [ "${#missing[@]}" -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/
   done
 fi
 if [ "${#missing[@]}" -gt 0 ]; then
-  echo "the tests of the load balancers and of Redis need: apt install ${missing[*]}" >&2
+  echo "the tests of load balancers and Redis need: apt install ${missing[*]}" >&2
   exit 1
 fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the path of a Chromium for the browser test; installs Debian's where there is none and we may.
+# Prints the path of a Chromium for the browser test. As root on Debian, installs a missing Chromium.
 set -euo pipefail
 
 find_one() {
@@ -16,5 +16,5 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >&2
   find_one && exit 0
 fi
-echo "the browser test needs Chromium: apt install chromium, or set CHROMIUM to the path of one" >&2
+echo "the browser test needs Chromium: apt install chromium, or set CHROMIUM to its path" >&2
 exit 1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that what the tests of faults use is there: ip (networks that are cut), mount (small disks) and libfaketime (clocks that jump); installs
-# Debian's where one is missing and we may. The tests themselves need root for networks and disks, and say so.
+# Checks that the programs of the fault tests are installed: ip (cut networks), mount (small disks) and libfaketime (clocks that jump). As root on Debian,
+# installs the missing packages. The tests of networks and disks also need root.
 set -euo pipefail
 
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -19,6 +19,6 @@ if [ "${#missing[@]}" -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/
   look
 fi
 if [ "${#missing[@]}" -gt 0 ]; then
-  echo "the tests of faults need: apt install ${missing[*]}" >&2
+  echo "the fault tests need: apt install ${missing[*]}" >&2
   exit 1
 fi

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Prints the path of a Python that has DuckDB and Spark (e2e/readers.txt), in a cache outside the checkout; makes it where it is
-# absent or of other versions.
+# Prints the path of a Python with DuckDB and Spark (e2e/readers.txt). Makes it in a cache outside the checkout if these versions are missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -21,7 +20,7 @@ if [ ! -x "$folder/bin/python" ]; then
   draft="$folder.draft-$$"
   trap 'rm -rf "$draft"' EXIT
   if ! { python3 -m venv "$draft" && nice -n 5 "$draft/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements"; } >&2; then
-    echo "$requirements could not be installed: Python 3.10 or later with venv and the Python package index are needed" >&2
+    echo "$requirements was not installed: Python 3.10 or later with venv and the Python package index are needed" >&2
     exit 1
   fi
   rm -rf "$folder"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Prints the path of a real S3 server for the tests: versitygw (Apache-2.0), which serves a folder. Builds it from its Go module
-# into a cache outside the checkout where it is absent or of another version; about a minute on two cores.
+# Prints the path of a real S3 server for the tests: versitygw (Apache-2.0), which serves a folder. Builds its Go module into a cache outside the checkout
+# if this version is missing; about a minute on two cores.
 #
-#   VERSITYGW=/path/to/one     takes that one instead
+#   VERSITYGW=/path/to/versitygw     uses that program instead
 set -euo pipefail
 
 VERSION=v1.8.0
@@ -23,7 +23,7 @@ if [ ! -x "$program" ]; then
   echo "building the S3 server for the tests: versitygw $VERSION" >&2
   mkdir -p "$bin"
   if ! GOBIN="$bin" nice -n 5 go install "$MODULE/cmd/versitygw@$VERSION" >&2; then
-    echo "versitygw $VERSION was not built: Go 1.25 or later and the Go module proxy are needed, or set VERSITYGW to the path of one" >&2
+    echo "versitygw $VERSION was not built: Go 1.25 or later and the Go module proxy are needed, or set VERSITYGW to its path" >&2
     exit 1
   fi
 fi
