@@ -213,7 +213,7 @@ fn record(line: &[u8]) -> Result<Record> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 mod tests {
     use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
 //! Tests of the rows: the same bytes each time, no gap between batches, distinct labels.
-#![expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::collections::BTreeSet;
 
