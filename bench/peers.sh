@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Builds the peers into a cache outside the checkout and prints their versions: needs Go and the Go module proxy.
+# Builds the peers into a cache outside the checkout and prints their versions. Needs Go and the Go module proxy.
 #
 #   bench/peers.sh             into $PGANALYTICS_BENCH_PEERS, or ~/.cache/pganalytics-bench/bin
 #
-# A version is one the Go on this machine can build; set VICTORIA_METRICS, PROMETHEUS or POSTGRES_EXPORTER to another.
-# POSTGRES_EXPORTER_SOURCE names a checkout of it to build instead, where the proxy does not have the module.
-# Programs of these names on the PATH (Debian: victoria-metrics prometheus prometheus-postgres-exporter) serve as well.
+# VICTORIA_METRICS, PROMETHEUS and POSTGRES_EXPORTER set other versions, which the installed Go must be able to build.
+# POSTGRES_EXPORTER_SOURCE names a checkout to build, if the proxy does not have the module.
+# Programs on the PATH (Debian: victoria-metrics prometheus prometheus-postgres-exporter) work too.
 set -euo pipefail
 
 export GOBIN="${PGANALYTICS_BENCH_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/pganalytics-bench/bin}"
@@ -29,7 +29,7 @@ else
     install postgres_exporter github.com/prometheus-community/postgres_exporter/cmd/postgres_exporter "${POSTGRES_EXPORTER:-v0.20.1}"
 fi
 
-# What `go install` builds says no version of its own.
+# Programs of `go install` do not print their version.
 for program in victoria-metrics prometheus postgres_exporter; do
     version=$(go version -m "$GOBIN/$program" | awk '$1 == "mod" { print $3; exit }')
     [ "$version" = "(devel)" ] && version=$("$GOBIN/$program" --version 2>&1 | awk 'NR == 1 { print $3 }')

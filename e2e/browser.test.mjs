@@ -1,5 +1,5 @@
-// A person's first visit: starts the demo as `make demo` does, signs in, finds the workload's top query, visits every page, and
-// ends the demo with Ctrl-C. No page may log an error, scroll sideways or break a rule that axe knows.
+// A user's first visit: starts the demo like `make demo`, signs in, finds the workload's top query, visits every page, and ends the demo
+// with Ctrl-C. No page may log an error, scroll sideways or break a rule of axe.
 //
 //   DEMO_BINARY=… CHROMIUM=… node --test e2e/browser.test.mjs
 import assert from 'node:assert/strict';
@@ -27,9 +27,9 @@ const ARGS = [
 ];
 const DESKTOP = { width: 1440, height: 900 };
 const PHONE = { width: 390, height: 844 };
-/** What anything may take on a slow, busy machine before it counts as never. */
+/** The longest wait for one condition: a slow, busy machine needs much less. */
 const PATIENCE_MS = 120_000;
-/** Pages that read well with a thumb. */
+/** Pages that must fit on a phone. */
 const PHONE_PAGES = ['fleet', 'server', 'queries', 'collectors'];
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -43,7 +43,7 @@ let context;
 let page;
 const complaints = [];
 
-/** Asks until there is an answer. */
+/** Asks until the answer is truthy. */
 async function until(what, ask) {
   const deadline = Date.now() + PATIENCE_MS;
   let last;
@@ -51,7 +51,7 @@ async function until(what, ask) {
     try {
       const value = await ask();
       if (value) return value;
-      last = `it was ${value}`;
+      last = `the answer was ${value}`;
     } catch (error) {
       last = error;
     }
@@ -77,7 +77,7 @@ async function sql(query) {
   return body.rows;
 }
 
-/** Nothing is being fetched or drawn any more. */
+/** Waits until the page fetches and draws nothing more. */
 async function settle() {
   await page.locator('h1').first().waitFor({ timeout: PATIENCE_MS });
   await page.waitForFunction(
@@ -91,7 +91,7 @@ async function judge(name) {
   await settle();
   const sideways = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   assert.ok(sideways <= 0, `${name} is ${sideways} px wider than the window`);
-  // Through the debugger, so that the content security policy stays as it is served.
+  // Through the debugger, so that the served content security policy stays in force.
   const { violations } = await page.evaluate(`${axe}; axe.run(document, { resultTypes: ['violations'] })`);
   const found = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
   assert.deepEqual(found, [], name);
@@ -119,7 +119,7 @@ before(async () => {
   page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   page.on('console', (message) => {
-    // Before the login the question who is there is answered with 401, and Chromium logs that by itself.
+    // Before the login, the page asks for the user and gets 401, which Chromium logs.
     const expected = /401/.test(message.text()) && !page.url().includes('/fleet');
     if (message.type() === 'error' && !expected) complaints.push(`console: ${message.text()}`);
   });
@@ -132,7 +132,7 @@ after(async () => {
   rmSync(join(data, '..'), { recursive: true, force: true });
 });
 
-test('a wrong password is refused with words, a right one leads to the fleet', async () => {
+test('a wrong password shows an error, the right password opens the fleet', async () => {
   await page.goto(ready.url);
   await page.getByLabel('Name').waitFor();
   await judge('sign in');
@@ -148,8 +148,8 @@ test('a wrong password is refused with words, a right one leads to the fleet', a
   await page.getByRole('link', { name: 'shop' }).first().waitFor();
 });
 
-test('the top query of the workload stands on the Queries page and opens', async () => {
-  // The workload's own: what the collector asks is there too, but with less time.
+test('the top query of the workload is on the Queries page and opens', async () => {
+  // Of the database `shop` only: the collector's own statements are elsewhere.
   const top = `select max(t.query) from pg_stat_statements s join pg_stat_statements_text t on t.queryid = s.queryid and t.server = s.server
     where s.datname = 'shop' and s.ts > now() - interval '15 minutes' group by s.queryid order by sum(s.total_exec_time) desc limit 1`;
   const [[text]] = await until('statements of the shop', async () => {
@@ -165,7 +165,7 @@ test('the top query of the workload stands on the Queries page and opens', async
   await judge('query');
 });
 
-test('every page of the sidebar is whole', { timeout: PATIENCE_MS * 3 }, async () => {
+test('every page of the sidebar loads without errors', { timeout: PATIENCE_MS * 3 }, async () => {
   await page.goto(`${ready.url}/fleet`);
   await settle();
   const links = await page.locator('nav[aria-label="Pages"] a').evaluateAll((found) => found.map((link) => new URL(link.href).pathname));
@@ -174,33 +174,33 @@ test('every page of the sidebar is whole', { timeout: PATIENCE_MS * 3 }, async (
   for (const name of names) await visit(name);
 });
 
-test('the collectors page says that the collector ships, and with what', async () => {
+test('the collectors page shows that the collector ships, and its credential', async () => {
   await visit('collectors');
   const row = page.locator('section[aria-label="Collectors"] tbody tr').first();
   await row.filter({ hasText: 'healthy' }).filter({ hasText: 'token' }).filter({ hasText: /[1-9]\d* of \d+/ }).waitFor();
   await row.getByRole('button', { name: 'Revoke' }).waitFor();
 });
 
-test('the SQL page answers what psql would ask', async () => {
+test('the SQL page runs a statement and shows its result', async () => {
   await visit('sql');
   await page.getByRole('button', { name: 'Run' }).click();
   await judge('sql with a result');
 });
 
-test('on a phone the pages one needs there fit', async () => {
+test('the pages for a phone fit on a phone', async () => {
   await page.setViewportSize(PHONE);
   for (const name of PHONE_PAGES) await visit(name);
   await page.setViewportSize(DESKTOP);
 });
 
-test('Ctrl-C ends everything and leaves only the data folder it named', { timeout: PATIENCE_MS }, async () => {
+test('Ctrl-C ends the demo and leaves only the data folder of the READY line', { timeout: PATIENCE_MS }, async () => {
   await browser.close();
   demo.kill('SIGINT');
   const { code, signal } = await exited;
-  assert.equal(code, 0, `it ended with code ${code}, signal ${signal}`);
+  assert.equal(code, 0, `the demo ended with code ${code}, signal ${signal}`);
   assert.equal(ready.data, data);
-  assert.ok(existsSync(join(data, 'meta.db')), 'the history is kept');
-  await assert.rejects(fetch(`${ready.url}/api/v1/health`), 'nobody answers any more');
+  assert.ok(existsSync(join(data, 'meta.db')), 'the history is missing');
+  await assert.rejects(fetch(`${ready.url}/api/v1/health`), 'the backend still answers');
   const mine = readdirSync(tmpdir()).filter((name) => name.startsWith(`pganalytics-demo-${demo.pid}-`) || name.startsWith(`pganalytics-pg-${demo.pid}-`));
-  assert.deepEqual(mine, [], 'temporary folders are gone');
+  assert.deepEqual(mine, [], 'temporary folders are left');
 });

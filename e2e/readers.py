@@ -1,17 +1,17 @@
-"""Opens the lake's Parquet files with DuckDB or Spark and prints, as JSON, what it finds in each table: the number of rows, and for
-each column a sum that says whether its values are the same (its count of values where they cannot be added up).
+"""Reads the lake's Parquet files with DuckDB or Spark and prints, as JSON, for each table: the number of rows, and for each column the number of
+values and a sum by which they can be compared.
 
     python readers.py duckdb|spark LAKE_FOLDER < columns.json
 
-columns.json: {"table": [["column", "bool|int8|float8|text|timestamptz"], ...], ...}. Integers are printed as texts, since their
-sums go beyond 64 bits. A table without files is left out."""
+columns.json: {"table": [["column", "bool|int8|float8|text|timestamptz"], ...], ...}. Integers are printed as texts: their
+sums exceed 64 bits. A table without files is skipped."""
 
 import json
 import os
 import sys
 from pathlib import Path
 
-# How each engine adds up a column of each type: by this project's names for types.
+# How each engine sums a column, by this project's names of types.
 DUCKDB = {
     "bool": "cast(count(*) filter (where {}) as varchar)",
     "int8": "cast(sum(cast({} as hugeint)) as varchar)",
@@ -62,7 +62,7 @@ def with_spark(folder, tables):
         "spark.sql.warehouse.dir": os.environ.get("TMPDIR", "/tmp"),
     }.items():
         builder = builder.config(name, value)
-    # One session for all tables: its start is what takes long.
+    # One session for all tables: Spark takes long to start.
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     for table, columns in tables.items():
@@ -74,7 +74,7 @@ def with_spark(folder, tables):
 def main():
     engine, folder = sys.argv[1:]
     tables = json.load(sys.stdin)
-    # Before the filter, so that a wrong folder is an error and not an empty answer.
+    # A wrong folder is an error, not an empty answer.
     present = {path.name.removeprefix("table=") for path in Path(folder).iterdir()}
     tables = {table: columns for table, columns in tables.items() if table in present}
     read = {"duckdb": with_duckdb, "spark": with_spark}[engine]

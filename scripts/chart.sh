@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The Helm chart and the plain manifests that are rendered from it.
+# Checks the Helm chart, and generates the plain manifests and the values reference from it.
 #
-#   scripts/chart.sh check       every static check; installs what it needs; ends with "N passed, M failed"
-#   scripts/chart.sh generate    writes kubernetes/*.yaml and kubernetes/HELM_VALUES_REFERENCE.md anew
-#   scripts/chart.sh check NAME  the checks whose name has NAME in it
+#   scripts/chart.sh check       runs every static check, installs what they need, ends with "N passed, M failed"
+#   scripts/chart.sh generate    writes kubernetes/*.yaml and kubernetes/HELM_VALUES_REFERENCE.md
+#   scripts/chart.sh check NAME  runs the checks with NAME in their name
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tools=$(scripts/chart-tools.sh)
+tools=$(scripts/chart/tools.sh)
 case "${1:-}" in
   check) shift && exec "$tools/python/bin/python" scripts/chart/check.py "$tools" "$@" ;;
   generate) exec "$tools/python/bin/python" scripts/chart/generate.py "$tools" . ;;

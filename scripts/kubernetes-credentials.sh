@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Prints the Secrets of kubernetes/secret-credentials.yaml, filled: a new password for the first admin, and the passwords of the meta store and
-# of the role that reads statistics, from DATABASE_PASSWORD and MONITOR_PASSWORD or, where those are not set, from who sits here. Nothing is
-# sent to a cluster.
+# Prints the Secrets of kubernetes/secret-credentials.yaml, filled: a new password for the first admin, and the passwords of the meta store and of the role
+# that reads statistics. These come from DATABASE_PASSWORD and MONITOR_PASSWORD, or from the terminal. Nothing is sent to a cluster.
 #
 #   scripts/kubernetes-credentials.sh > kubernetes/secret-credentials.yaml
 #   scripts/kubernetes-credentials.sh | kubectl apply --filename -
@@ -24,7 +23,7 @@ secret() { # name, user, password
     echo "the password of $2 is empty" >&2
     exit 1
   fi
-  # As base64, so that no character means anything to YAML.
+  # In base64, so that YAML interprets no character.
   cat <<YAML
 ---
 apiVersion: v1

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks that what a build needs is there; names the remedy for each thing that is not.
+# Checks that the programs for a build are installed, and names the remedy for each missing program.
 set -euo pipefail
 
 missing=0
@@ -13,7 +13,7 @@ need() { # program, remedy
 need cargo "install Rust with rustup (rustup.rs)"
 need cc "install a C compiler: apt install gcc, or Xcode's command line tools"
 need node "install Node.js 20.19 or later (nodejs.org)"
-need npm "it comes with Node.js (nodejs.org)"
+need npm "install Node.js 20.19 or later, which contains npm (nodejs.org)"
 if [ "$(uname -s)" = Linux ]; then
   need setpriv "install util-linux: apt install util-linux"
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the path of an earlier version's pganalytics, for the test of rolling upgrades: the commit before this one, or the one that is named.
-# Built from a worktree of its own into the same target folder, so that the dependencies are there already; a few minutes on two cores.
+# Prints the path of an earlier version's pganalytics, for the test of rolling upgrades: of the previous commit, or of the named revision. Builds it from a
+# separate worktree into the same target folder, which has the compiled dependencies; a few minutes on two cores.
 #
 #   scripts/previous.sh [REVISION]
 set -euo pipefail
@@ -18,7 +18,7 @@ if [ ! -x "$program" ]; then
   trap 'git worktree remove --force "$source"' EXIT
   (cd "$source" && CARGO_TARGET_DIR="$target" cargo build --workspace --bins --locked >&2)
   mv "$target/debug/pganalytics" "$program"
-  # What was built last lies under the names of this version's programs.
+  # Builds this version's programs again: the earlier ones have the same names.
   cargo build --workspace --bins --locked >&2
 fi
 echo "$program"

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Runs every suite, adds up what their runners say they ran, and ends with the line "N passed, N failed". A suite that did not
-# run counts as a failure.
+# Runs every suite, sums the numbers that their runners print, and ends with the line "N passed, N failed". A suite that did not run counts as a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,7 +9,7 @@ total_passed=0
 total_failed=0
 summary=""
 
-# Sums the numbers that a pattern's first group finds in a file without colours.
+# Sums the numbers of a pattern's first group in a file, without colours.
 sum() { # file, sed pattern
   sed -E 's/\x1b\[[0-9;]*m//g' "$1" | sed -nE "s/$2/\1/p" | awk '{ n += $1 } END { print n + 0 }'
 }
@@ -23,7 +22,7 @@ suite() { # name, pattern of passed, pattern of failed, command …
   passed=$(sum "$logs/$name" "$passed_pattern")
   failed=$(sum "$logs/$name" "$failed_pattern")
   if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
-    echo "$name ended with status $status and did not say which test failed"
+    echo "$name ended with status $status without the name of a failed test"
     failed=1
   elif [ "$passed" -eq 0 ] && [ "$failed" -eq 0 ]; then
     echo "$name ran no test"
@@ -36,20 +35,20 @@ suite() { # name, pattern of passed, pattern of failed, command …
 }
 
 make --no-print-directory ui/node_modules/.package-lock.json e2e/node_modules/.package-lock.json
-CHROMIUM=$(scripts/chromium.sh)
-# What the end-to-end tests start: load balancers and Redis, servers of S3 and Azure Blob, networks and clocks of their own, DuckDB and Spark.
-scripts/balancers.sh
-scripts/faults.sh
-scripts/s3-server.sh >/dev/null
-scripts/azurite.sh >/dev/null
-scripts/readers.sh >/dev/null
-# Helm and what the chart is checked with.
-scripts/chart-tools.sh >/dev/null
+CHROMIUM=$(scripts/install/chromium.sh)
+# The programs of the end-to-end tests: load balancers and Redis, servers of S3 and Azure Blob, tools for networks and clocks, DuckDB and Spark.
+scripts/install/balancers.sh
+scripts/install/faults.sh
+scripts/install/s3-server.sh >/dev/null
+scripts/install/azurite.sh >/dev/null
+scripts/install/readers.sh >/dev/null
+# Helm and the programs that check the chart.
+scripts/chart/tools.sh >/dev/null
 export CHROMIUM CARGO_TERM_COLOR=never NO_COLOR=1
 SECONDS=0
 
 suite ui '^ *Tests .* ([0-9]+) passed.*' '^ *Tests +([0-9]+) failed.*' npm --prefix ui test
-# The binaries that the end-to-end tests drive: the same features as the tests, so nothing is compiled twice.
+# The binaries for the end-to-end tests, with the same features as the tests, so that nothing is compiled twice.
 cargo build --workspace --bins --locked
 suite rust '^test result: .* ([0-9]+) passed; .*' '^test result: .* ([0-9]+) failed; .*' cargo test --workspace --locked --no-fail-fast
 suite chart '^chart: ([0-9]+) passed, .*' '^chart: [0-9]+ passed, ([0-9]+) failed$' scripts/chart.sh check

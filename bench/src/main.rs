@@ -1,15 +1,8 @@
-//! The figures of pgAnalytics beside its peers': one command each, both sides in the same run, ratios printed as Markdown.
-//! Nothing here asserts a time.
+//! The figures of pgAnalytics beside its peers: one command each, both sides in the same run, ratios printed as Markdown. No figure is asserted.
 
 mod collector;
 mod day;
-mod exposition;
-mod history;
-mod ours;
 mod peers;
-mod remote_write;
-mod rig;
-mod sink;
 mod table;
 
 use std::time::Duration;
@@ -17,48 +10,47 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// Seconds between two polls: our statements' own interval, and a usual one for a scrape that costs as much as this one.
+/// Seconds between two polls: our interval for statements, and a usual interval for an expensive scrape.
 const INTERVAL: u64 = 60;
 const POLLS: u32 = 10;
 
 #[derive(Parser)]
-#[command(version, about = "The figures of pgAnalytics beside its peers' (bench/peers.sh installs them).")]
+#[command(version, about = "The figures of pgAnalytics beside its peers (bench/peers.sh installs them).")]
 struct Arguments {
     #[command(subcommand)]
     figure: Option<Figure>,
-    /// Leave Prometheus out of the figures about history: it takes longest.
+    /// Leave Prometheus out of the figures about history: it takes the longest.
     #[arg(long, global = true)]
     without_prometheus: bool,
 }
 
 #[derive(Subcommand, Clone, Copy)]
 enum Figure {
-    /// CPU, memory and wire of the collector, and what it costs PostgreSQL.
+    /// CPU, memory and wire of the collector, and its cost for PostgreSQL.
     Collector {
         /// Seconds between two polls.
         #[arg(long, default_value_t = INTERVAL)]
         interval: u64,
-        /// Polls that are measured.
+        /// Measured polls.
         #[arg(long, default_value_t = POLLS)]
         polls: u32,
     },
-    /// Bytes on disk a sample, of a day of 2,000 statements.
+    /// Bytes on disk per sample, of a day of 2,000 statements.
     Disk,
-    /// Time of two questions about that day, over HTTP.
+    /// Time of two queries about that day, over HTTP.
     Queries,
-    /// Samples a CPU second, acknowledged and merged; bytes on the wire.
+    /// Samples per CPU second, acknowledged and merged; bytes on the wire.
     Ingest,
-    /// Disk, queries and ingest of one feed.
+    /// Disk, queries and ingest in one run.
     Day,
-    /// Everything; so it is where no figure is named.
+    /// All figures; the default.
     All,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    // An error means that there is one already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    e2e::api::use_ring();
     let nothing = day::Wanted { disk: false, queries: false, ingest: false, prometheus: !arguments.without_prometheus };
     let day = day::Wanted { disk: true, queries: true, ingest: true, ..nothing };
     match arguments.figure.unwrap_or(Figure::All) {

@@ -1,6 +1,6 @@
-//! A table of figures: ours, a peer's, the ratio, and the ratio that was set as a goal.
+//! A table of figures: ours, a peer's, the ratio, and the goal for the ratio.
 
-/// What the ratio of ours to the peer's should be.
+/// The goal for the ratio of our figure to the peer's.
 #[derive(Clone, Copy)]
 pub(crate) enum Goal {
     AtMost(f64),
@@ -42,7 +42,7 @@ fn verdict(met: bool) -> &'static str {
     if met { "reached" } else { "**missed**" }
 }
 
-/// A ratio as people say it: 1/50, 0.75, 12×.
+/// A ratio for people: 1/50, 0.75, 12×.
 fn fraction(ratio: f64) -> String {
     match ratio {
         ratio if ratio <= 0.0 || !ratio.is_finite() => "–".into(),

@@ -1,4 +1,4 @@
-// Makes a container on an Azurite: `node container.mjs PORT NAME`. Its account and key are those that every Azurite has.
+// Makes a container on an Azurite: `node container.mjs PORT NAME`. Account and key are the same on every Azurite.
 import { createHmac } from 'node:crypto';
 
 const [port, name] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-"""pgAnalytics over HTTP, as its users reach it: through an address that need not be what the name says, with an authority of one's own."""
+"""pgAnalytics over HTTP, as users reach it: under its name, at an address that the test chooses, with the test's own authority."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from .kubernetes import Wrong
 
-# No request of a test takes so long on any machine that still works.
+# The longest time for one request: no machine that works needs it.
 REQUEST_S = 60
-# A client that means it asks again when a backend or its answer went away; statements and health may be asked twice.
+# A client asks again when a backend or its answer was lost. Statements and health may be asked twice.
 ATTEMPTS = 5
 AGAIN = {502, 503, 504}
 
@@ -40,17 +40,17 @@ class Answer:
 
 @dataclass
 class Api:
-    """The API at a URL; `address` is where its name leads, as a DNS entry would say."""
+    """The API at a URL. `address` replaces the DNS entry of the URL's name."""
 
     url: str
     address: str | None = None
     authority: Path | None = None
     token: str | None = None
-    # What was asked again, for a report.
+    # The requests that were asked again, for the report.
     retried: list[str] = field(default_factory=list)
 
     def ask(self, method: str, path: str, body: object = None) -> Answer:
-        """One request, one answer, whatever it is."""
+        """One request, and its answer with any status."""
         parts = urlsplit(self.url)
         host = parts.hostname or ""
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -75,7 +75,7 @@ class Api:
             connection.close()
 
     def request(self, method: str, path: str, body: object = None) -> Any:
-        """The JSON of a good answer; asked again, a few times, where nobody answered or somebody was going away."""
+        """The JSON of a successful answer. Asks again, a few times, after no answer, 502, 503 or 504."""
         last = ""
         for attempt in range(ATTEMPTS):
             try:
@@ -92,7 +92,7 @@ class Api:
         raise Wrong(f"{method} {self.url}{path}: {last}")
 
     def log_in(self, password: str) -> None:
-        """As the first admin."""
+        """Logs in as the first admin."""
         self.token = self.request("POST", "/api/v1/auth/login", {"username": "admin", "password": password})["token"]
 
     def sql(self, query: str) -> list[list]:
@@ -103,5 +103,5 @@ class Api:
         return answer["rows"]
 
     def integer(self, query: str) -> int:
-        """The one integer of a statement; 0 for null, as `sum()` has it over no rows."""
+        """The single integer of a statement; 0 for null, which `sum()` returns over no rows."""
         return int(self.sql(query)[0][0] or 0)

@@ -1,4 +1,4 @@
-"""A Kubernetes as an administrator sees it: kubectl and helm, and waiting for what they say."""
+"""Kubernetes for an administrator: kubectl and helm, and waits for their answers."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# How long anything may take before it counts as never: many times what it takes on two busy cores.
+# The longest wait for one condition: many times what two busy cores need.
 PATIENCE_S = 300
-# How long somebody who looks on is left without a word.
+# The interval of progress lines during a wait.
 TELL_S = 15
-# How long kubectl may take to open a port.
+# The longest wait for kubectl to open a port.
 PORT_FORWARD_S = 30
 
 
 class Wrong(Exception):
-    """Something is not as the scenario says it must be."""
+    """A scenario does not hold."""
 
 
 def say(text: str) -> None:
-    """A line for whoever waits."""
+    """Prints a line of progress."""
     print(f"  {text}", file=sys.stderr, flush=True)
 
 
 def until(what: str, ask: Callable[[], T | None], patience_s: float = PATIENCE_S) -> T:
-    """Asks until the answer is something; an exception is an answer to be asked again after."""
+    """Asks until the answer is truthy. After an exception it asks again."""
     began, told, trouble = time.monotonic(), 0.0, ""
     while True:
         try:
@@ -46,7 +46,7 @@ def until(what: str, ask: Callable[[], T | None], patience_s: float = PATIENCE_S
             trouble = str(error)
         waited = time.monotonic() - began
         if waited > patience_s:
-            raise Wrong(f"waited {patience_s:.0f} s in vain for {what}" + (f": {trouble}" if trouble else ""))
+            raise Wrong(f"waited {patience_s:.0f} s for {what}" + (f": {trouble}" if trouble else ""))
         if waited > told + TELL_S:
             told = waited
             say(f"still waiting for {what} ({waited:.0f} s){': ' + trouble[:200] if trouble else ''}")
@@ -54,7 +54,7 @@ def until(what: str, ask: Callable[[], T | None], patience_s: float = PATIENCE_S
 
 
 def run(*command: str, stdin: str | None = None, timeout_s: float = PATIENCE_S) -> str:
-    """A command's standard output; what it says on standard error is in the exception where it fails. One that takes long is told of."""
+    """A command's standard output. If the command fails, the exception has its standard error. Prints progress lines while it runs."""
     line = " ".join(command)[:300]
     began = time.monotonic()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -63,7 +63,7 @@ def run(*command: str, stdin: str | None = None, timeout_s: float = PATIENCE_S) 
                 output, errors = process.communicate(stdin, timeout=min(TELL_S, timeout_s))
                 break
             except subprocess.TimeoutExpired:
-                # It has that already.
+                # The command has its standard input already.
                 stdin = None
                 waited = time.monotonic() - began
                 if waited >= timeout_s:
@@ -87,17 +87,17 @@ def helm(*arguments: str) -> str:
 
 
 def get(namespace: str, *what: str) -> dict:
-    """Objects as the API server has them."""
+    """Objects of the API server."""
     return json.loads(kubectl("--namespace", namespace, "get", *what, "--output", "json"))
 
 
 def exists(namespace: str, *what: str) -> bool:
-    """Whether there is such an object."""
+    """Whether the object exists."""
     return kubectl("--namespace", namespace, "get", *what, "--ignore-not-found", "--output", "name").strip() != ""
 
 
 def apply(manifest: str) -> None:
-    """Makes objects as a manifest has them."""
+    """Applies a manifest."""
     kubectl("apply", "--filename", "-", stdin=manifest)
 
 
@@ -110,7 +110,7 @@ def fill(manifest: Path, **values: str) -> str:
 
 
 def is_ready(pod: dict) -> bool:
-    """Whether a pod runs and takes requests."""
+    """Whether a pod is ready and is not being deleted."""
     conditions = {condition["type"]: condition["status"] for condition in pod["status"].get("conditions", [])}
     return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
 
@@ -121,7 +121,7 @@ def pods(namespace: str, selector: str) -> list[dict]:
 
 
 def ready_pods(namespace: str, selector: str, count: int) -> list[dict]:
-    """Waits until there are this many pods, no more, and all are ready."""
+    """Waits until there are exactly this many pods, and all are ready."""
 
     def found() -> list[dict] | None:
         there = pods(namespace, selector)
@@ -134,7 +134,7 @@ def ready_pods(namespace: str, selector: str, count: int) -> list[dict]:
 
 
 def trouble_of(pod: dict) -> str:
-    """Why a pod is not ready, in a line."""
+    """The reason why a pod is not ready, in one line."""
     states = pod["status"].get("initContainerStatuses", []) + pod["status"].get("containerStatuses", [])
     reasons = [f"{state['name']}: {state['state']['waiting'].get('reason')}" for state in states if "waiting" in state.get("state", {})]
     return f"{pod['metadata']['name']} {pod['status'].get('phase')} {', '.join(reasons)}".strip()
@@ -152,7 +152,7 @@ def logs(namespace: str, pod: str, container: str, previous: bool = False) -> st
 
 @contextmanager
 def port_forward(namespace: str, what: str, port: int) -> Iterator[int]:
-    """A port of 127.0.0.1 that leads there."""
+    """A port of 127.0.0.1 that is forwarded to the object."""
     command = ["kubectl", "--namespace", namespace, "port-forward", what, f":{port}", "--address", "127.0.0.1"]
     with tempfile.TemporaryFile("w+") as errors, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
         try:

@@ -1,5 +1,5 @@
-"""Who counts what must not be lost: a table in a watched server into which rows are inserted without pause. How many there are, the server
-itself knows; `sum(n_tup_ins)` over pgAnalytics' history of that table must come to the same, no fewer (lost) and no more (doubled)."""
+"""A table of a watched server into which the test inserts rows without pause. `sum(n_tup_ins)` over pgAnalytics' history of that table must equal the
+number of rows in the table: fewer are lost, more are doubled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .kubernetes import until
 
 @dataclass
 class Database:
-    """How the test itself reaches a PostgreSQL pod: past everything that is tested, at its Service's address."""
+    """A PostgreSQL pod, reached by the test itself at its Service's address."""
 
     address: str
     user: str
@@ -21,7 +21,7 @@ class Database:
     name: str = "postgres"
 
     def environment(self) -> dict[str, str]:
-        """libpq's."""
+        """The environment variables of libpq."""
         return os.environ | {
             "PGHOST": self.address, "PGUSER": self.user, "PGPASSWORD": self.password, "PGDATABASE": self.name, "PGCONNECT_TIMEOUT": "10",
         }
@@ -35,17 +35,17 @@ class Database:
 
 
 class Ledger:
-    """The table, and whoever inserts into it."""
+    """The table, and the psql that inserts into it."""
 
     def __init__(self, database: Database, server: str, table: str = "ledger") -> None:
         self.database, self.server, self.table = database, server, table
         self.writer: subprocess.Popen | None = None
 
     def open(self, api: Api) -> None:
-        """Makes the table and waits until it is known: before, there is nothing to subtract from."""
+        """Makes the table, and waits until the history has it: deltas need a first reading."""
         self.database.sql(f"create table {self.table} (n bigint generated always as identity)")
         known = f"select count(*) from pg_stat_user_tables where server = '{self.server}' and relname = '{self.table}'"
-        until(f"the table {self.table} to be known", lambda: api.integer(known))
+        until(f"the table {self.table} in the history", lambda: api.integer(known))
         self.resume()
 
     def resume(self) -> None:
@@ -58,26 +58,26 @@ class Ledger:
             self.writer.stdin.flush()
 
     def pause(self) -> None:
-        """Inserts nothing more."""
+        """Stops inserting."""
         if self.writer:
             self.writer.kill()
             self.writer.wait()
             self.writer = None
 
     def counted(self, api: Api) -> int:
-        """How many rows the history says were inserted."""
+        """The number of inserted rows, by the history."""
         return api.integer(f"select sum(n_tup_ins) from pg_stat_user_tables where server = '{self.server}' and relname = '{self.table}'")
 
     def inserted(self) -> int:
-        """How many were."""
+        """The number of inserted rows, by the table."""
         return int(self.database.sql(f"select count(*) from {self.table}"))
 
     def judge(self, api: Api) -> str:
-        """Waits until the history has every row; a doubled one would never go away again."""
+        """Waits until the history has exactly the inserted rows. A doubled row would stay for ever."""
         self.pause()
         expected = self.inserted()
-        until(f"{expected} rows in the history of {self.table}, neither more nor fewer", lambda: self.counted(api) == expected or None)
+        until(f"exactly {expected} rows in the history of {self.table}", lambda: self.counted(api) == expected or None)
         self.resume()
-        return f"{expected} rows of the ledger, none lost, none twice"
+        return f"{expected} rows of the ledger: none lost, none doubled"
 
 

@@ -1,4 +1,4 @@
-"""Requests without pause while something is disturbed: through the ingress controller, as people and dashboards ask."""
+"""Requests without pause during a disturbance, through the ingress controller, like those of people and dashboards."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import time
 from .api import Api
 from .kubernetes import Wrong
 
-# Two at a time leave the machine room to be disturbed.
+# Two workers leave enough of the machine for the disturbance.
 WORKERS = 2
 PAUSE_S = 0.1
 
 
 class Load:
-    """`with Load(api) as load: …` asks until the end of the block; `load.judge()` says how it went."""
+    """`with Load(api) as load: …` asks until the end of the block. `load.judge()` checks the answers."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -44,7 +44,7 @@ class Load:
                 mine.sql("select count(*) from pganalytics_fleet")
                 with self._lock:
                     self.answered += 2
-            # Whatever it is: a thread that ends in silence would count nothing more.
+            # Any exception: a thread that ends would count no more failures.
             except Exception as error:  # noqa: BLE001
                 with self._lock:
                     self.failed.append(str(error) if isinstance(error, Wrong) else repr(error))
@@ -53,10 +53,10 @@ class Load:
             self.retried += mine.retried
 
     def judge(self) -> str:
-        """No request failed after being asked again."""
+        """Checks that every request succeeded, at the latest when it was asked again."""
         if self.failed:
             raise Wrong(f"{len(self.failed)} of {self.answered + len(self.failed)} requests failed after retries, the first: {self.failed[0]}")
         if not self.answered:
-            raise Wrong("no request was answered at all")
+            raise Wrong("no request was answered")
         again = f", of which {len(self.retried)} were asked again (the first: {self.retried[0][:200]})" if self.retried else ", none asked twice"
         return f"{self.answered} requests answered{again}"

@@ -14,7 +14,7 @@ from .scenario import Outcome
 
 
 def facts(images: Path | None) -> list[str]:
-    """What it ran on."""
+    """The facts about the cluster and the images."""
     version = json.loads(kubectl("version", "--output", "json"))["serverVersion"]["gitVersion"]
     nodes = get("default", "nodes")["items"]
     about = nodes[0]["status"]["nodeInfo"]
@@ -35,7 +35,7 @@ def facts(images: Path | None) -> list[str]:
 
 
 def write(path: Path, outcomes: list[Outcome], about: list[str]) -> None:
-    """The whole report."""
+    """Writes the report."""
     failed = [outcome for outcome in outcomes if outcome.trouble]
     total = sum(outcome.seconds for outcome in outcomes)
     now = datetime.datetime.now(datetime.timezone.utc)

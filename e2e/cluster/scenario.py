@@ -1,4 +1,4 @@
-"""What a scenario is: a sentence that must be true, and the steps that find out. They run in the order in which they are written."""
+"""A scenario: a sentence that must be true, and the steps that check it. Scenarios run in the order of their definition."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .world import NAMESPACE, World
 
 @dataclass
 class Scenario:
-    """One of them."""
+    """A scenario."""
 
     title: str
     steps: Callable[[World], None]
-    # Without it nothing after it makes sense.
+    # All later scenarios need it.
     needed: bool
 
 
 @dataclass
 class Outcome:
-    """How it went."""
+    """The outcome of a scenario."""
 
     title: str
     trouble: str | None
@@ -37,7 +37,7 @@ SCENARIOS: list[Scenario] = []
 
 
 def scenario(title: str, needed: bool = False) -> Callable[[Callable[[World], None]], Callable[[World], None]]:
-    """Adds it to the list."""
+    """Adds a scenario to the list."""
 
     def add(steps: Callable[[World], None]) -> Callable[[World], None]:
         SCENARIOS.append(Scenario(title, steps, needed))
@@ -47,7 +47,7 @@ def scenario(title: str, needed: bool = False) -> Callable[[Callable[[World], No
 
 
 def run_all(world: World, only: str | None, evidence: Path) -> list[Outcome]:
-    """Runs them; one that fails does not keep the others from running, unless they need it. How the cluster looked then is kept in a folder."""
+    """Runs the scenarios. After a failure the others still run, unless they need the one that failed. Keeps the state of the cluster in a folder."""
     outcomes = []
     chosen = [entry for entry in SCENARIOS if only is None or entry.needed or only in entry.title]
     for number, entry in enumerate(chosen, start=1):
@@ -58,7 +58,7 @@ def run_all(world: World, only: str | None, evidence: Path) -> list[Outcome]:
             entry.steps(world)
         except Wrong as error:
             trouble = str(error)
-        # A scenario that stumbles over its own feet has failed like any other, and the rest runs.
+        # An error in the test's own code is a failure too.
         except Exception:  # noqa: BLE001
             trouble = traceback.format_exc()
         outcome = Outcome(entry.title, trouble, time.monotonic() - began, world.notes)
@@ -74,7 +74,7 @@ def run_all(world: World, only: str | None, evidence: Path) -> list[Outcome]:
 
 
 def keep(file: Path) -> None:
-    """Pods, events and logs as they are now, for whoever has to find out why something failed."""
+    """Keeps pods, events and logs of a failure in a file."""
     ours = ("--namespace", NAMESPACE, "--selector", "app.kubernetes.io/part-of=pganalytics")
     commands = (
         ("get", "pods", "--all-namespaces", "--output", "wide"),
@@ -90,4 +90,4 @@ def keep(file: Path) -> None:
             except Wrong as error:
                 text = str(error)
             out.write(f"── kubectl {' '.join(command)}\n{text}\n")
-    print(f"  how the cluster looks is in {file}", file=sys.stderr, flush=True)
+    print(f"  the state of the cluster is in {file}", file=sys.stderr, flush=True)

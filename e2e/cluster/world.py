@@ -1,4 +1,4 @@
-"""What all scenarios share: names, passwords, addresses, and what the report is to say."""
+"""What all scenarios share: names, passwords, addresses, and the notes for the report."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ HOST = "pganalytics.test"
 NODE_PORT = 30080
 BACKENDS = f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=backend"
 COLLECTORS = f"app.kubernetes.io/instance={RELEASE},pganalytics.io/collector=true"
-HERE = Path(__file__).resolve().parent
+CHECKOUT = Path(__file__).resolve().parents[2]
+MANIFESTS = CHECKOUT / "e2e/cluster/manifests"
 
 
 def password() -> str:
-    """Without a character that a URL or a shell would take for something else."""
+    """A new password, without characters that a URL or a shell interprets."""
     return secrets.token_hex(16)
 
 
 @dataclass
 class World:
-    """One run."""
+    """The state of a run."""
 
     folder: Path
     chart: Path
@@ -44,23 +45,23 @@ class World:
     _api: Api | None = None
 
     def note(self, text: str) -> None:
-        """A fact for the report, with the scenario that runs."""
+        """Adds a fact to the report of the running scenario."""
         self.notes.append(text)
 
     @property
     def node_address(self) -> str:
-        """A node's address."""
+        """The address of the first node."""
         addresses = get("default", "nodes")["items"][0]["status"]["addresses"]
         return next(entry["address"] for entry in addresses if entry["type"] == "InternalIP")
 
     @property
     def collectors(self) -> int:
-        """How many collectors there are to be: one a node with discovery, one for all named servers without."""
+        """The expected number of collectors: one per node with discovery, or one for all named servers."""
         return len(get("default", "nodes")["items"]) if self.discovery else 1
 
     @property
     def authority(self) -> Path:
-        """Who signed the certificates of this run."""
+        """The authority that signs the certificates of this run."""
         return self.folder / "ca.crt"
 
     @property
@@ -77,27 +78,27 @@ class World:
         return get(namespace, "service", service)["spec"]["clusterIP"]
 
     def target(self, name: str) -> Database:
-        """A watched server, for the test itself."""
+        """A watched server."""
         return Database(self.cluster_ip(DATABASES, {"orders": "orders-rw"}.get(name, name)), "postgres", self.superuser_password)
 
     def meta_store(self) -> Database:
-        """The database of the backends, for the test itself."""
+        """The database of the backends."""
         return Database(self.cluster_ip(SERVICES, "database"), "postgres", self.superuser_password)
 
     def server(self, name: str) -> str:
-        """What pgAnalytics calls a watched server."""
+        """The name of a watched server in pgAnalytics."""
         found = [row[0] for row in self.api.sql("select server from pganalytics_fleet") if name in row[0]]
         if len(found) != 1:
-            raise Wrong(f"of the servers that pgAnalytics knows, {len(found)} have {name} in their names")
+            raise Wrong(f"{len(found)} servers in pgAnalytics have {name} in their names, not 1")
         return found[0]
 
     def make_authority(self) -> None:
-        """An authority of this run."""
+        """Makes the authority of this run."""
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=cluster test",
                 "-addext", "keyUsage=critical,keyCertSign", "-keyout", str(self.folder / "ca.key"), "-out", str(self.authority))
 
     def make_revocations(self, file: Path) -> None:
-        """A list of what it has revoked, which is nothing."""
+        """Makes an empty revocation list of the authority."""
         (self.folder / "revoked").touch()
         config = self.folder / "authority.cnf"
         config.write_text(f"[ca]\ndefault_ca = own\n[own]\ndatabase = {self.folder / 'revoked'}\ndefault_md = sha256\n")
@@ -105,7 +106,7 @@ class World:
                 "-out", str(file))
 
     def make_certificate(self, name: str, host: str, days: int = 30) -> tuple[Path, Path]:
-        """A certificate for a host, signed by it; with its key."""
+        """A certificate for a host, signed by the authority, and its key."""
         key, request, certificate = (self.folder / f"{name}.{ending}" for ending in ("key", "csr", "crt"))
         extensions = self.folder / f"{name}.ext"
         extensions.write_text(f"subjectAltName=DNS:{host}\nbasicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth\n")
@@ -117,7 +118,7 @@ class World:
 
 
 def openssl(*arguments: str) -> None:
-    """openssl, silent where all is well."""
+    """Runs openssl."""
     done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Wrong(f"openssl {arguments[0]}: {done.stderr}")

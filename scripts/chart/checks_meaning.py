@@ -1,4 +1,4 @@
-"""Whether what the chart renders is safe, whole and what the binaries understand."""
+"""Checks that the rendered objects are safe and complete, and that the binaries understand them."""
 
 import json
 import os
@@ -13,13 +13,13 @@ import yaml
 
 from chart import CHART, EVERYTHING, PROFILES, ROOT, named, parse, pods, run
 
-# What Pod Security "restricted" lets a pod mount.
+# The volumes that Pod Security "restricted" allows.
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 
-# A server that is read, which makes a collector.
+# A target, which makes the chart render a collector.
 TARGET = ["collector.targets[0].name=a", "collector.targets[0].conninfo=host=a"]
 
-# Values that do not fit, and what the answer must say.
+# Wrong values, and a part of the error for each.
 WRONG = [
     (["bakend.replicas=3"], "additional properties 'bakend' not allowed"),
     (["backend.replica=3"], "additional properties 'replica' not allowed"),
@@ -79,11 +79,11 @@ WRONG = [
 
 
 def check_01_wrong_values_are_refused(tools):
-    """wrong values are refused, by an answer that names the value and the remedy"""
+    """wrong values are refused with an error that names the value and the remedy"""
     for settings, answer in WRONG:
         command = [tools.program("helm"), "template", "pganalytics", CHART, *[word for s in settings for word in ("--set", s)]]
         text = run(command, expect=1)
-        assert answer in text, f"{settings}: the answer does not say '{answer}':\n{text}"
+        assert answer in text, f"{settings}: the error does not have '{answer}':\n{text}"
     return len(WRONG)
 
 
@@ -123,10 +123,10 @@ def check_02_every_pod_is_restricted(tools):
 
 
 def check_03_what_cannot_change_does_not(tools):
-    """an upgrade from the previous version, and to the next one, changes no field that Kubernetes does not let change"""
+    """upgrades from the previous version and to the next version change no immutable field"""
     versions = [("this one", CHART)]
     with tempfile.TemporaryDirectory() as folder:
-        # The last version that was released, or else what is committed.
+        # The last release, or the last commit if there is none.
         tags = run(["git", "tag", "--list", "v*", "--sort=-creatordate"]).split()
         reference = next((t for t in tags if run(["git", "ls-tree", t, "helm/pganalytics/Chart.yaml"])), "HEAD")
         if run(["git", "ls-tree", reference, "helm/pganalytics/Chart.yaml"]):
@@ -144,7 +144,7 @@ def check_03_what_cannot_change_does_not(tools):
             values = [word for file in files for word in ("--values", str(file))]
             fixed = []
             for name, chart in versions:
-                # Values of that version's own profile: an old chart refuses keys that it does not know.
+                # Values of that version's own profile: an old chart refuses unknown keys.
                 own = [str(chart / pathlib.Path(word).name) if word.endswith(".yaml") else word for word in values]
                 text = run([tools.program("helm"), "template", "pganalytics", chart, "--namespace", "pganalytics", "--kube-version", "1.34.0", *own,
                             "--set", "commonLabels.changed=" + name.replace(" ", "-")])
@@ -157,7 +157,7 @@ def check_03_what_cannot_change_does_not(tools):
 
 
 def immutable(objects):
-    """What an API server refuses to change, by object."""
+    """The immutable fields, by object."""
     found = {}
     for thing in objects:
         spec = thing.get("spec", {})
@@ -176,11 +176,11 @@ def immutable(objects):
 
 
 def check_04_secrets_are_stable(tools):
-    """nothing is random: two renderings are the same, and no Secret is rendered but for development"""
+    """two renderings are equal, no template uses random values, and only the development profile renders a Secret"""
     for case in EVERYTHING:
         text = tools.render(case)
-        # As an upgrade renders it, which is another run.
-        assert parse(text) == parse(tools.render(case, more=("--is-upgrade",))), f"{case}: it changes"
+        # Rendered as an upgrade.
+        assert parse(text) == parse(tools.render(case, more=("--is-upgrade",))), f"{case}: the second rendering differs"
         secrets = [named(thing) for thing in parse(text) if thing["kind"] == "Secret"]
         assert not secrets or case == "dev", f"{case}: {secrets}"
     for file in (CHART / "templates").rglob("*"):
@@ -191,7 +191,7 @@ def check_04_secrets_are_stable(tools):
 
 
 def check_05_rights_are_narrow(tools):
-    """no right is wider than it must be: Secrets by name, no wildcard, nothing of nodes, cluster-wide only pods for collectors, and whose a token is for backends"""
+    """rights are narrow: Secrets by name, no wildcard, no nodes, cluster-wide only pods for collectors and token reviews for backends"""
     count = 0
     for case in EVERYTHING:
         for thing in tools.objects(case):
@@ -212,7 +212,7 @@ def check_05_rights_are_narrow(tools):
 
 
 def check_06_every_pod_has_a_policy(tools):
-    """where policies are on, each pod is denied everything first, and has a policy of its own"""
+    """with network policies, each pod has a policy that denies everything and its own policy"""
     count = 0
     for case in EVERYTHING:
         objects = tools.objects(case)
@@ -231,7 +231,7 @@ def check_06_every_pod_has_a_policy(tools):
 
 
 def check_07_selectors_find_their_pods(tools):
-    """each Service, budget and monitor finds pods, and only of its own kind"""
+    """each Service, disruption budget and monitor selects pods, and only of its own component"""
     count = 0
     for case in EVERYTHING:
         objects = tools.objects(case)
@@ -251,7 +251,7 @@ def check_07_selectors_find_their_pods(tools):
 
 
 def check_08_figures_exist(tools):
-    """each metric in alerts and dashboards is one that the binaries have, and each query is PromQL"""
+    """the binaries have each metric of the alerts and dashboards, and each query is PromQL"""
     known = set()
     for file, prefix in (("crates/server/src", "pganalytics_"), ("crates/collector/src", "pganalytics_collector_")):
         path = ROOT / file
@@ -264,12 +264,12 @@ def check_08_figures_exist(tools):
         promql_parser.parse(query)
         for metric in re.findall(r"\bpganalytics_[a-z0-9_]+", query):
             base = re.sub(r"(_seconds|_bytes)?(_total|_bucket|_sum|_count)?$", "", metric)
-            assert {base, metric, re.sub("_total$", "", metric)} & known, f"{metric} is no metric of ours: {query}"
+            assert {base, metric, re.sub("_total$", "", metric)} & known, f"no binary has the metric {metric}: {query}"
     return len(set(queries))
 
 
 def check_09_every_value_is_used(tools):
-    """each value of values.yaml is used by a template"""
+    """a template uses each value of values.yaml"""
     templates = "\n".join(file.read_text() for file in (CHART / "templates").rglob("*") if file.is_file())
     unused = []
 
@@ -281,17 +281,17 @@ def check_09_every_value_is_used(tools):
             unused.append(".".join(path))
 
     walk(yaml.safe_load((CHART / "values.yaml").read_text()), [])
-    # Taken by their purpose's name (pganalytics.probes).
+    # The template pganalytics.probes reads these by name.
     unused = [path for path in unused if ".probes." not in path]
     assert not unused, f"no template uses {', '.join(unused)}"
 
 
 def check_10_binaries_take_the_configuration(tools):
-    """the real binaries take what every profile and case gives them as configuration"""
+    """the binaries accept the configuration of every profile and case"""
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
     backend, collector = target / "pganalytics", target / "pganalytics-collector"
     for binary in (backend, collector):
-        assert binary.exists(), f"{binary} is not there: cargo build --workspace --bins --locked"
+        assert binary.exists(), f"{binary} is missing: cargo build --workspace --bins --locked"
     count = 0
     for case in EVERYTHING:
         for thing in tools.objects(case):
@@ -301,7 +301,7 @@ def check_10_binaries_take_the_configuration(tools):
                 if name not in ("backend.toml", "collector.toml"):
                     continue
                 with tempfile.TemporaryDirectory() as folder:
-                    # Its files lie elsewhere here, and hold something.
+                    # Its files lie in another folder here, and have some contents.
                     text = text.replace("/etc/pganalytics", f"{folder}/etc").replace("/var/lib", f"{folder}/var")
                     for path in re.findall(rf"{folder}/etc/[\w./-]+", text):
                         pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -317,7 +317,7 @@ def check_10_binaries_take_the_configuration(tools):
                         answer = run([backend, "doctor", "--backend-config", file, "--listen", "127.0.0.1:0"], expect=None, env=environment)
                         assert "ok    settings" in answer, f"{case}: {answer}"
                     else:
-                        # Where the configuration is wrong it ends with 2, before anything is tried.
+                        # doctor ends with 2 if the configuration is wrong.
                         with_local = re.sub(r'^url = ".*"', 'url = "http://127.0.0.1:1"', text, flags=re.MULTILINE)
                         with_local = re.sub(r"host=\S+?(?=[ \"])", "host=127.0.0.1 port=1", with_local)
                         file.write_text(re.sub(r'^(ca|cert|key)_file = .*\n', "", with_local, flags=re.MULTILINE))
@@ -328,7 +328,7 @@ def check_10_binaries_take_the_configuration(tools):
 
 
 def check_11_binaries_know_their_commands(tools):
-    """the real binaries know every command and flag that a pod is started with"""
+    """the binaries know every command and flag of the pods"""
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
     seen = set()
     for case in EVERYTHING:
@@ -338,9 +338,9 @@ def check_11_binaries_know_their_commands(tools):
                 seen.add((binary, *container.get("args", [])))
     for command in sorted(seen):
         binary = target / command[0]
-        assert binary.exists(), f"{binary} is not there: cargo build --workspace --bins --locked"
-        # With --help nothing is run; a flag that is not known would still be refused, since each is looked for in the answer.
+        assert binary.exists(), f"{binary} is missing: cargo build --workspace --bins --locked"
+        # --help runs nothing. Each flag must be in its output.
         text = run([binary, *[word for word in command[1:] if not word.startswith("--") and "=" not in word][:2 if command[1] == "kubernetes" else 1], "--help"])
         for flag in (word for word in command[1:] if word.startswith("--")):
-            assert flag in text, f"{' '.join(command)}: {flag} is not known"
+            assert flag in text, f"{' '.join(command)}: the flag {flag} is unknown"
     return len(seen)

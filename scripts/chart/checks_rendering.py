@@ -1,4 +1,4 @@
-"""Whether the chart renders, and whether what it renders is what Kubernetes and others' checks take."""
+"""Checks that the chart renders, and that Kubernetes and linters accept the rendered objects."""
 
 import json
 import pathlib
@@ -6,7 +6,7 @@ import tempfile
 
 from chart import CASES, CHART, EVERYTHING, LATEST, NAMESPACE, PROFILES, ROOT, VERSIONS, parse, run
 
-# What Google's controller reads has no published schema.
+# The kinds of Google's controller have no published schema.
 WITHOUT_SCHEMA = "FrontendConfig,BackendConfig"
 
 
@@ -32,7 +32,7 @@ def check_02_lint(tools):
 def check_03_helm_3_and_4_agree(tools):
     """Helm 3 and Helm 4 render the same objects"""
     for case in EVERYTHING:
-        assert parse(tools.render(case)) == parse(tools.render(case, helm="helm3")), f"{case}: they differ"
+        assert parse(tools.render(case)) == parse(tools.render(case, helm="helm3")), f"{case}: Helm 3 and Helm 4 differ"
     return len(EVERYTHING)
 
 
@@ -42,7 +42,7 @@ def check_04_schemas(tools):
         with tempfile.TemporaryDirectory() as folder:
             for case in EVERYTHING:
                 (pathlib.Path(folder) / f"{case}.yaml").write_text(tools.render(case, version=version))
-            # One process a version: the schemas are large.
+            # One process per version: the schemas are large.
             run([tools.program("kubeconform"), "-strict", "-kubernetes-version", version, "-skip", WITHOUT_SCHEMA, *tools.schemas, folder])
     return len(VERSIONS) * len(EVERYTHING)
 
@@ -71,11 +71,11 @@ def check_07_kube_score(tools):
         text = run(
             [
                 tools.program("kube-score"), "score", "-", "--output-format", "ci", "--kubernetes-version", "v1.30",
-                # Images are pinned by tag or digest, so they need not be pulled each time.
+                # Images are pinned by tag or digest, so nodes need not pull them each time.
                 "--ignore-test", "container-image-pull-policy",
-                # Every pod has policies for both directions, which kube-score does not join; a check here does.
+                # Every pod has policies for both directions. kube-score does not combine them; check_06 of checks_meaning does.
                 "--ignore-test", "pod-networkpolicy",
-                # The root is read-only and every emptyDir has a limit of its own, which evicts the pod before the node is full.
+                # The root is read-only, and every emptyDir has a limit that evicts the pod before the node is full.
                 "--ignore-test", "container-ephemeral-storage-request-and-limit",
             ],
             text=tools.render(case),
@@ -89,12 +89,12 @@ def check_07_kube_score(tools):
 def check_08_checkov(tools):
     """checkov finds nothing in any profile"""
     reasons = {
-        "CKV_K8S_15": "images are pinned by tag or digest, so they need not be pulled each time",
+        "CKV_K8S_15": "images are pinned by tag or digest, so nodes need not pull them each time",
         "CKV_K8S_43": "a digest is the user's choice: backend.image.digest",
-        "CKV_K8S_38": "the bootstrap Job, discovery and enrolment talk to the API server; all others have no token, which a check here proves",
-        "CKV_K8S_35": "clients of object stores and libpq read variables; passwords that our own programs read come as files",
-        "CKV_K8S_21": "a chart is rendered for the namespace that it is given",
-        "CKV2_K8S_6": "policies are found by labels that checkov does not join; a check here proves that each pod has one",
+        "CKV_K8S_38": "the bootstrap Job, discovery and enrolment use the API server; a check proves that all other pods have no token",
+        "CKV_K8S_35": "clients of object stores and libpq read variables; our own programs read passwords from files",
+        "CKV_K8S_21": "the namespace is the user's choice",
+        "CKV2_K8S_6": "checkov does not match policies by label; a check proves that each pod has one",
     }
     with tempfile.TemporaryDirectory() as folder:
         for case in ("default", "prod", "enterprise"):
@@ -112,14 +112,14 @@ def check_08_checkov(tools):
         report = json.loads(text[text.index("{") :])
         found = [f"{f['check_id']} {f['check_name']}: {f['resource']}" for f in report["results"]["failed_checks"]]
         assert not found, "\n".join(sorted(set(found)))
-        assert report["summary"]["passed"] > 100, f"checkov looked at next to nothing: {report['summary']}"
+        assert report["summary"]["passed"] > 100, f"checkov checked almost nothing: {report['summary']}"
 
 
 def check_09_dry_run(tools):
-    """helm install --dry-run=client takes each profile without a cluster, and says how to sign in"""
+    """helm install --dry-run=client accepts each profile without a cluster, and prints the notes"""
     for case, files in PROFILES.items():
         values = [word for file in files for word in ("--values", str(file))]
-        # Helm 3 asks a cluster for its version even so.
+        # Helm 3 would ask a cluster for its version.
         text = run(
             [tools.program("helm"), "install", "pganalytics", CHART, "--namespace", NAMESPACE, "--dry-run=client", *values],
             env={"KUBECONFIG": "/dev/null"},
@@ -151,7 +151,7 @@ def check_11_manifests_fit_schemas(tools):
 
 
 def check_12_package(tools):
-    """helm package takes the chart, without its tests"""
+    """helm package makes a package without the chart's unit tests"""
     with tempfile.TemporaryDirectory() as folder:
         run([tools.program("helm"), "package", CHART, "--destination", folder])
         listing = run(["tar", "tzf", *map(str, pathlib.Path(folder).glob("*.tgz"))])
@@ -160,8 +160,8 @@ def check_12_package(tools):
 
 
 def check_13_cluster_test(tools):
-    """the chart takes the values that the test on a real cluster installs and upgrades with"""
-    folder = ROOT / "e2e" / "cluster"
+    """the chart accepts the values of the test on a real cluster"""
+    folder = ROOT / "e2e" / "cluster" / "manifests"
     upgrades = [[], ["backend.config.maxRows=20000"], ["backend.replicas=5"], ["collector.enrolment.method=token"],
                 ["collector.tls.enabled=true", "collector.tls.existingSecret=pganalytics-metrics-tls"]]
     for watched in ("discovery", "targets"):

@@ -1,7 +1,7 @@
-"""Writes the schemas of custom resources, strict, one file a kind and version, as kubeconform looks for them.
+"""Writes strict schemas of custom resources for kubeconform, one file per kind and version.
 
-Reads what `go mod download -json` prints of tools/crds, and takes the CustomResourceDefinitions that those modules carry. Objects refuse keys that
-their definition does not have, as an API server does with strict field validation, unless it says that unknown ones are kept.
+Reads the output of `go mod download -json` for tools/crds, and uses the CustomResourceDefinitions in those modules. The schemas refuse unknown keys, like an
+API server with strict field validation, unless the definition keeps unknown fields.
 """
 
 import json
@@ -10,7 +10,7 @@ import sys
 
 import yaml
 
-# Where each module keeps its definitions.
+# The folder of the definitions in each module.
 FOLDERS = {
     "github.com/cert-manager/cert-manager": "deploy/crds",
     "github.com/external-secrets/external-secrets": "config/crds/bases",
@@ -21,7 +21,7 @@ FOLDERS = {
 
 
 class Loader(yaml.CSafeLoader):
-    """YAML 1.1 means a type of its own by a bare `=`; here it is a text."""
+    """YAML 1.1 has a special type for a bare `=`; here it is a string."""
 
 
 Loader.add_constructor("tag:yaml.org,2002:value", lambda loader, node: node.value)
@@ -63,7 +63,7 @@ def main():
 def write(target, spec):
     for version in spec["versions"]:
         schema = strict(version["schema"]["openAPIV3Schema"])
-        # An API server adds these to every kind; their own schema is Kubernetes'.
+        # Every kind has these fields.
         for key in ("apiVersion", "kind"):
             schema["properties"][key] = {"type": "string"}
         schema["properties"]["metadata"] = {"type": "object"}

@@ -1,4 +1,4 @@
-"""Writes what is generated from the chart: the plain manifests and the values reference.
+"""Writes the files that are generated from the chart: the plain manifests and the values reference.
 
     generate.py TOOLS TARGET     TARGET/kubernetes/*.yaml and TARGET/kubernetes/HELM_VALUES_REFERENCE.md
 """

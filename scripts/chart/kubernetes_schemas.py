@@ -1,5 +1,5 @@
-"""Writes the schemas of Kubernetes that the package kubernetes-validate carries as kubeconform looks for them: one file a kind, which finds
-the definitions beside it.
+"""Writes the schemas of Kubernetes from the package kubernetes-validate in the layout of kubeconform: one file per kind, which refers to definitions in the
+same folder.
 
     kubernetes_schemas.py FOLDER VERSION …
 """
@@ -14,7 +14,7 @@ ORIGIN = pathlib.Path(kubernetes_validate.__file__).parent / "kubernetes-json-sc
 
 
 def beside(part):
-    """The same schema, whose references are to files of its own folder."""
+    """The same schema with references to files of its own folder."""
     if isinstance(part, list):
         return [beside(item) for item in part]
     if not isinstance(part, dict):

@@ -1,7 +1,7 @@
-"""The plain manifests: the chart rendered with helm/pganalytics/ci/manifests.yaml, sorted into files by what the objects are.
+"""The plain manifests: the chart rendered with helm/pganalytics/ci/manifests.yaml, sorted into files by kind.
 
-The text is Helm's own, so its comments stay; only its `# Source` lines go, and the labels that say that Helm manages the objects. Two Secrets
-are written here, because the chart never has one with a value in it.
+The text is Helm's output with its comments, without the `# Source` lines and the labels of objects that Helm manages. Two Secrets are written here: the
+chart never renders Secrets with values.
 """
 
 import re
@@ -97,7 +97,7 @@ def files(tools):
     named = {name: HEAD + "\n---\n".join(documents) + "\n" for name, documents in texts.items()}
     named["secret-tls.yaml"] = SECRET_TLS
     named["secret-credentials.yaml"] = SECRET_CREDENTIALS
-    # What others wait for comes first.
+    # Objects that others need come first.
     order = ["namespace.yaml", "rbac.yaml", *sorted(name for name in named if name not in ("namespace.yaml", "rbac.yaml"))]
     named["kustomization.yaml"] = (
         HEAD + "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n" + "".join(f"  - {name}\n" for name in order)
@@ -110,4 +110,4 @@ def file_of(thing):
     for wanted, end, file in FILES:
         if kind == wanted and name.endswith(end):
             return file
-    raise AssertionError(f"{kind}/{name} has no file: say which in scripts/chart/manifests.py")
+    raise AssertionError(f"{kind}/{name} has no file: add it to FILES in scripts/chart/manifests.py")

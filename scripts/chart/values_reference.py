@@ -1,7 +1,7 @@
 """kubernetes/HELM_VALUES_REFERENCE.md: each value with its type, default, description, example and constraints.
 
-Descriptions and examples are the comments above the keys of values.yaml, types and constraints are those of values.schema.json. A key without a
-comment, or one that is in only one of the two files, is an error.
+Descriptions and examples are the comments above the keys of values.yaml. Types and constraints come from values.schema.json. A key without a comment, or in
+only one of the two files, is an error.
 """
 
 import json
@@ -20,7 +20,7 @@ stale. A key that is not here is refused, and so is a value that does not fit. P
 
 
 def comments(text):
-    """The comment above each key, by its path, and the sections' titles with the first path of each."""
+    """The comment above each key, by path, and the title of each section, by its first path."""
     found, sections, block, stack, title = {}, {}, [], [], None
     for line in text.splitlines():
         if line.startswith("# ── "):
@@ -44,7 +44,7 @@ def comments(text):
 
 
 def walk(value, schema, definitions, path=()):
-    """Each value that can be set: its path, its default, its schema."""
+    """Each value that can be set: path, default, schema."""
     properties = schema.get("properties")
     if properties is None or "$ref" in schema:
         yield path, value, schema

@@ -1,18 +1,18 @@
 # shellcheck shell=bash
-# What a cluster has beside Kubernetes itself: DNS, storage, ingress, metrics, NetworkPolicies. Sourced by cluster.sh.
+# The cluster's add-ons: DNS, storage, ingress, metrics, NetworkPolicies. Sourced by cluster.sh.
 
-# A volume is used once: nobody empties it when its claim is gone.
+# A volume is used once: it is not emptied after its claim.
 volumes=60
 volume_size=10Gi
 
-# An image of one static program, from the cache of programs.
+# Makes and imports an image of one static program from the cache.
 program_image() { # name
   python3 "$checkout/scripts/image/oci.py" --output "$state/images/$1.tar" --name "$image_prefix/$1:1" --file "$bin/$1:/$1" \
     --entrypoint "/$1" --shared-folder /tmp >/dev/null
   import_image "$state/images/$1.tar"
 }
 
-# The process that holds a pod's namespaces: Kubernetes' own, in C.
+# Makes the image of the process that holds a pod's namespaces, from Kubernetes' own C source.
 pause_image() {
   local source
   source=$(cd "$checkout/tools/kubernetes/kubernetes" && go list -m -f '{{.Dir}}' k8s.io/kubernetes)/build/pause/linux/pause.c
@@ -46,7 +46,7 @@ YAML
   done | kubectl apply -f - >/dev/null
 }
 
-# kube-router's firewall: NetworkPolicies as iptables rules.
+# Starts kube-router's firewall, which enforces NetworkPolicies as iptables rules.
 start_network_policies() {
   kubectl create clusterrolebinding network-policy --clusterrole=view --user=network-policy >/dev/null
   kubectl create clusterrole network-policy-nodes --verb=get,list,watch --resource=nodes >/dev/null
@@ -57,7 +57,7 @@ start_network_policies() {
   await "the enforcement of NetworkPolicies" network-policy inside curl -sf --max-time 5 http://127.0.0.1:20244/healthz
 }
 
-# Traefik's own kinds, as its module carries them.
+# Installs traefik's own kinds from its module.
 ingress_kinds() {
   local module
   module=$(cd "$checkout/tools/kubernetes/traefik" && go list -m -f '{{.Dir}}' github.com/traefik/traefik/v3)

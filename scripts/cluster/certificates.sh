@@ -8,7 +8,7 @@ authority() { # name, common name
     -addext keyUsage=critical,keyCertSign,cRLSign -keyout "$pki/$1.key" -out "$pki/$1.crt" 2>/dev/null
 }
 
-# A certificate that may serve and ask. What a Kubernetes client is called is its certificate's CN; its groups are the Os.
+# Makes a certificate for servers and clients. A Kubernetes client's name is the CN of its certificate; its groups are the Os.
 certificate() { # name, authority, subject, [alternative names]
   openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "$3" -keyout "$pki/$1.key" -out "$pki/$1.csr" 2>/dev/null
   printf '%s\n' "basicConstraints=critical,CA:FALSE" "extendedKeyUsage=serverAuth,clientAuth" ${4:+"subjectAltName=$4"} >"$pki/$1.ext"

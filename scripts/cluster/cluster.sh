@@ -1,18 +1,17 @@
 #!/usr/bin/env bash
-# A real Kubernetes with one node on this machine, as root on Debian, from ordinary packages: etcd, API server, controllers, scheduler,
-# containerd and runc, kubelet, kube-proxy, CoreDNS, traefik, metrics-server, NetworkPolicies, volumes. No image registry and no way out
-# of its network: what is to run there is imported.
+# A real Kubernetes with one node on this machine, as root on Debian: etcd, API server, controllers, scheduler, containerd and runc, kubelet, kube-proxy,
+# CoreDNS, traefik, metrics-server, NetworkPolicies, volumes. It has no image registry and no connection to other networks: images are imported.
 #
-#   scripts/cluster/cluster.sh up                builds what is missing, starts it all, waits until it is ready
-#   scripts/cluster/cluster.sh status            nodes and pods
-#   scripts/cluster/cluster.sh import FILE…      takes images (OCI or Docker archives) into the node
-#   scripts/cluster/cluster.sh kubectl …         kubectl there, as administrator; likewise `helm …`
-#   scripts/cluster/cluster.sh run COMMAND …     any command in the cluster's network, with KUBECONFIG set
-#   scripts/cluster/cluster.sh down              ends and removes everything
+#   scripts/cluster/cluster.sh up                builds missing programs, starts the cluster, waits until it is ready
+#   scripts/cluster/cluster.sh status            shows nodes and pods
+#   scripts/cluster/cluster.sh import FILE…      imports images (OCI or Docker archives) into the node
+#   scripts/cluster/cluster.sh kubectl …         runs kubectl as administrator; likewise `helm …`
+#   scripts/cluster/cluster.sh run COMMAND …     runs a command in the cluster's network, with KUBECONFIG set
+#   scripts/cluster/cluster.sh down              ends and removes the cluster
 #
-#   PGANALYTICS_CLUSTER_STATE=FOLDER             where it lives, instead of $TMPDIR/pganalytics-cluster
-#   PGANALYTICS_CLUSTER_PROGRAMS=FOLDER          programs that are built already, instead of those of programs.sh
-#   HELM=FILE                                    a Helm instead of the one that chart-tools.sh builds
+#   PGANALYTICS_CLUSTER_STATE=FOLDER             the cluster's folder, instead of $TMPDIR/pganalytics-cluster
+#   PGANALYTICS_CLUSTER_PROGRAMS=FOLDER          built programs, instead of those of programs.sh
+#   HELM=FILE                                    a Helm instead of the one that scripts/chart/tools.sh builds
 set -euo pipefail
 # shellcheck source=scripts/cluster/settings.sh
 source "$(dirname "$0")/settings.sh"
@@ -22,16 +21,16 @@ for part in certificates node control-plane addons; do
 done
 
 need_running() {
-  running || fail "the test cluster is not running: $0 up"
+  running || fail "the test cluster does not run: start it with $0 up"
   bin=$(cat "$state/programs")
   helm=$(cat "$state/helm")
 }
 
 up() {
-  [ "$(id -u)" = 0 ] || fail "the test cluster needs namespaces, mounts and cgroups: run it as root, on a machine of its own"
+  [ "$(id -u)" = 0 ] || fail "the test cluster needs namespaces, mounts and cgroups: run it as root, on a machine for tests"
   if running; then
     need_running
-    say "the test cluster is running already"
+    say "the test cluster runs already"
     return
   fi
   [ ! -e "$state" ] || down
@@ -39,13 +38,13 @@ up() {
   "$cluster_scripts/prerequisites.sh"
   bin=${PGANALYTICS_CLUSTER_PROGRAMS:-$("$cluster_scripts/programs.sh")}
   # The same Helm that renders and checks the chart.
-  helm=${HELM:-$("$checkout/scripts/chart-tools.sh" helm)}
+  helm=${HELM:-$("$checkout/scripts/chart/tools.sh" helm)}
   local began=$SECONDS
   say "starting the test cluster in $state"
   mkdir -p "$state"/{run,log,varlog,kubelet,images,volumes} /var/lib/kubelet
   echo "$bin" >"$state/programs"
   echo "$helm" >"$state/helm"
-  trap 'say "the test cluster did not start; \"$0 down\" removes what there is of it"' ERR
+  trap 'say "the test cluster did not start; \"$0 down\" removes its parts"' ERR
   remember_switches
   make_certificates
   make_cgroup

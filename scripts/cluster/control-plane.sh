@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# The cluster's brain: etcd, API server, controllers, scheduler. Sourced by cluster.sh.
+# The control plane: etcd, API server, controllers, scheduler. Sourced by cluster.sh.
 
 start_control_plane() {
-  # What is in it need not survive a power failure.
+  # The data need not survive a power failure.
   start etcd "$bin/etcd" --data-dir "$state/etcd" --unsafe-no-fsync --log-level warn --name "$node_name" \
     --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
     --listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \

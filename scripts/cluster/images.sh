@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the images of what the cluster test needs beside our own, as archives in a folder: PostgreSQL (npm's binaries, as the
-# end-to-end tests have them), an S3 server, and busybox as a client.
+# Makes the images of other programs for the cluster test, as archives in a folder: PostgreSQL (npm's binaries, like the end-to-end tests), an S3 server, and
+# busybox as a client.
 #
 #   scripts/cluster/images.sh FOLDER        prints the archives
 set -euo pipefail
@@ -8,16 +8,16 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=scripts/cluster/settings.sh
 source scripts/cluster/settings.sh
 
-out=${1:?the folder for the archives}
+out=${1:?name the folder for the archives}
 major=${POSTGRES_MAJOR:-17}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Copies the libraries that programs of this system are linked with, and their loader.
+# Copies the shared libraries of programs, and the loader.
 libraries() { # root, program or library …
   local root=$1 path
   shift
-  # Those that lie beside the programs come with them.
+  # Libraries of the programs' own folder are copied with the folder.
   { ldd "$@" 2>/dev/null || true; } | awk 'match($0, /[ \t]\/(usr\/)?lib[^ ]* \(0x/) { print substr($0, RSTART + 1, RLENGTH - 5) }' | sort -u | while read -r path; do
     mkdir -p "$root$(dirname "$path")"
     cp -L "$path" "$root$path"
@@ -43,7 +43,7 @@ postgres_image() {
   [ -x "$native/bin/postgres" ] || make --no-print-directory e2e/node_modules/.package-lock.json >&2
   mkdir -p "$root/usr/local/bin" "$root/etc" "$root/var/lib/postgresql" "$root/init"
   cp -r "$native" "$root/usr/local/pgsql"
-  # npm packages carry no symbolic links, but a list of them.
+  # npm packages have no symbolic links, but a list of them.
   python3 - "$root/usr/local/pgsql" <<'PYTHON'
 import json, os, pathlib, sys
 root = pathlib.Path(sys.argv[1])
@@ -64,7 +64,7 @@ PYTHON
 
 s3_image() {
   local program root=$work/s3
-  program=$(scripts/s3-server.sh)
+  program=$(scripts/install/s3-server.sh)
   mkdir -p "$root/usr/bin"
   cp "$program" "$root/usr/bin/versitygw"
   strip "$root/usr/bin/versitygw"

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The machine's side of the cluster: its cgroup, its namespaces, containerd, kubelet and kube-proxy. Sourced by cluster.sh.
+# The node: its cgroup, its namespaces, containerd, kubelet and kube-proxy. Sourced by cluster.sh.
 
 make_cgroup() {
   local folder file
   while read -r folder; do
     mkdir -p "$folder"
-    # A new cpuset of v1 has no processors and no memory until somebody says which.
+    # A new cpuset of cgroup v1 has no processors and no memory.
     for file in cpuset.cpus cpuset.mems; do
       if [ -e "$folder/$file" ]; then cat "$(dirname "$folder")/$file" >"$folder/$file"; fi
     done
@@ -16,16 +16,16 @@ make_cgroup() {
   mkdir -p "$(cgroup_of_processes)/system"
 }
 
-# The one process that holds the namespaces, and the network in them: the node's address on a bridge, since nothing here needs another
-# machine, and a route to the Services' addresses, so that the node's own programs reach them. There is no way out.
+# Starts the process that holds the namespaces, and makes their network: the node's address on a bridge, and a route to the Services' addresses for the
+# node's own programs. The network has no connection to other networks.
 make_namespaces() {
   (
     echo "$BASHPID" >"$(cgroup_of_processes)/system/cgroup.procs"
     cd /
     exec setsid unshare --net --mount --propagation private -- bash -euc '
-      # What kubelet mounts must be seen by containerd and the other way round.
+      # kubelet and containerd must see the mounts of each other.
       mount --make-rshared /
-      # Sockets, namespaces and logs at paths that the programs have built in: of this cluster alone, gone with it.
+      # The programs have fixed paths for sockets, namespaces and logs. These mounts belong to the cluster alone and end with it.
       mount -t tmpfs -o mode=755 tmpfs /run
       mkdir -p /run/lock
       mount --bind "$1/varlog" /var/log
@@ -48,7 +48,7 @@ make_namespaces() {
   await "the cluster's network" holder running
 }
 
-# kubelet sets a few of the machine's switches as it wants them; they are put back by `down`.
+# kubelet changes these settings of the machine. `down` restores them.
 kubelet_switches=(vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes)
 
 remember_switches() {
@@ -75,7 +75,7 @@ start_containerd() {
             "routes": [{"dst": "0.0.0.0/0"}]}},
   {"type": "portmap", "capabilities": {"portMappings": true}}]}
 JSON
-  # restrict_oom_score_adj: a sandbox's machine may lack the right to lower the score.
+  # restrict_oom_score_adj: a sandboxed machine may lack the right to lower the score.
   cat >"$state/containerd.toml" <<TOML
 version = 2
 root = "$state/containerd/root"
@@ -105,7 +105,7 @@ import_image() { # archive
 start_kubelet() {
   local v1=false
   [ -e /sys/fs/cgroup/cgroup.controllers ] || v1=true
-  # Nothing outside may be asked for a name.
+  # No name server outside the cluster.
   : >"$state/resolv.conf"
   cat >"$state/kubelet.yaml" <<YAML
 apiVersion: kubelet.config.k8s.io/v1beta1
@@ -125,15 +125,15 @@ cgroupDriver: cgroupfs
 cgroupRoot: /$cgroup
 failCgroupV1: false
 failSwapOn: false
-# A kubelet may only lower its score with a right that a sandbox's machine may lack.
+# A sandboxed machine may lack the right to lower kubelet's score.
 oomScoreAdj: 0
 podLogsDir: /var/log/pods
-# How full the machine's disk is, is no affair of this cluster.
+# Pods are never evicted because of the machine's disk.
 evictionHard: {memory.available: 100Mi, nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%", imagefs.inodesFree: "0%"}
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
 maxPods: 100
-# Several pods start at once here; the default of one every 0.2 s is for nodes that pull.
+# Several pods start at once. The default limit of one every 0.2 s is for nodes that pull images.
 registryPullQPS: 0
 nodeStatusReportFrequency: 10s
 syncFrequency: 15s
@@ -152,7 +152,7 @@ mode: iptables
 clusterCIDR: $pod_network
 hostnameOverride: $node_name
 oomScoreAdj: 0
-# The table of connections belongs to the machine, which this cluster leaves as it is.
+# The connection table belongs to the machine: its limits stay.
 conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
 iptables: {minSyncPeriod: 0s, syncPeriod: 30s}
 metricsBindAddress: 127.0.0.1:10249
@@ -161,7 +161,7 @@ YAML
   await "kube-proxy" proxy inside curl -sf --max-time 5 http://127.0.0.1:10249/healthz
 }
 
-# Ends every process of the cluster, whoever started it: containers, their shims, and the holder of the namespaces.
+# Ends every process of the cluster: programs, containers, their shims, and the holder of the namespaces.
 end_processes() {
   local all began=$SECONDS processes
   all=$(cgroup_of_processes)
@@ -178,7 +178,7 @@ end_processes() {
 remove_cgroup() {
   local folder
   while read -r folder; do
-    # From the innermost outwards; the kernel needs a moment after the last process.
+    # Inner folders first. The kernel needs a moment after the last process.
     local began=$SECONDS
     while [ -d "$folder" ] && [ $((SECONDS - began)) -le 10 ]; do
       find "$folder" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.1

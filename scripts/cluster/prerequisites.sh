@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Checks that what the test cluster takes from the system is there; installs Debian's packages where one is missing and we may. None of
-# them is left running as a service.
+# Checks that the system's programs for the test cluster are installed. As root on Debian, installs the missing packages. No service is started.
 set -euo pipefail
 
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -17,7 +16,7 @@ absent() {
 mapfile -t missing < <(absent)
 if [ "${#missing[@]}" -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   echo "installing for the test cluster: ${missing[*]}" >&2
-  # Tells the packages' scripts not to start a service; only where nobody has said anything about it yet.
+  # This file tells the packages' scripts not to start a service. An existing file stays.
   policy=/usr/sbin/policy-rc.d
   if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy"

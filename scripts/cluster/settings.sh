@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# What the scripts of the test cluster share: names, addresses, folders, and how to run something inside it. Sourced, never run.
+# Shared by the scripts of the test cluster: names, addresses, folders, and functions that run programs inside the cluster. Sourced, never run.
 #
-# The whole cluster lives in one folder, one network namespace, one mount namespace and one cgroup. Ending the processes of the cgroup ends
-# the namespaces, and with them every bridge, rule and mount; nothing of the machine's own network or mounts is touched.
+# The cluster lives in one folder, one network namespace, one mount namespace and one cgroup. Ending the processes of the cgroup ends the namespaces, and with
+# them every bridge, rule and mount. The machine's own network and mounts stay unchanged.
 
 cluster_scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 checkout=$(cd "$cluster_scripts/../.." && pwd)
-# Debian keeps iptables, ipset and conntrack where only root's PATH looks.
+# Debian installs iptables, ipset and conntrack in folders that only root's PATH has.
 export PATH="$PATH:/usr/sbin:/sbin"
 
-# The sockets inside make a long path useless: a unix socket's path ends after 107 bytes.
+# The path must be short: a unix socket's path has at most 107 bytes.
 state=${PGANALYTICS_CLUSTER_STATE:-${TMPDIR:-/tmp}/pganalytics-cluster}
 cgroup=pganalytics-cluster
 
@@ -22,10 +22,10 @@ api_service_ip=10.96.0.1
 dns_service_ip=10.96.0.10
 domain=cluster.local
 
-# How long one step of the cluster may take before something is wrong with it: many times what it takes on two busy cores.
+# The longest wait for one step: many times what two busy cores need.
 patience_s=180
 
-# The images of the cluster's own pods; `.invalid` can never be asked for over a network.
+# The registry name of the cluster's own images. A name in `.invalid` never resolves.
 image_prefix=pganalytics-cluster.invalid
 
 say() { echo "$(date -u +%H:%M:%S) $*" >&2; }
@@ -46,7 +46,7 @@ running() {
 # Runs a command in the cluster's network and with its mounts.
 inside() { nsenter --target "$(holder)" --net --mount --wdns="$PWD" -- "$@"; }
 
-# The folders of this machine's cgroup hierarchies that hold the cluster: one with cgroup v2, one for each controller with v1.
+# The cluster's cgroup folders: one with cgroup v2, one per controller with v1.
 cgroup_folders() {
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
     echo "/sys/fs/cgroup/$cgroup"
@@ -58,17 +58,17 @@ cgroup_folders() {
   fi
 }
 
-# The one of them that says which processes belong to the cluster.
+# The cgroup folder that has the cluster's processes.
 cgroup_of_processes() {
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then echo "/sys/fs/cgroup/$cgroup"; else echo "/sys/fs/cgroup/pids/$cgroup"; fi
 }
 
-# Starts a program of the cluster that goes on until `cluster.sh down`.
+# Starts a program that runs until `cluster.sh down`.
 start() { # name, command …
   local name=$1
   shift
   (
-    # Into the cluster's cgroup first, so that whatever it starts is in there too.
+    # Enters the cluster's cgroup first, so that its children are in it too.
     echo "$BASHPID" >"$(cgroup_of_processes)/system/cgroup.procs"
     cd /
     exec setsid nsenter --target "$(holder)" --net --mount -- env PATH="$PATH:/usr/lib/cni" "$@"
@@ -77,18 +77,18 @@ start() { # name, command …
   disown
 }
 
-# Waits for a condition, and says what it waits for when that takes a while. Ends with the log of the program where it is gone.
-await() { # what, program that must live (or -), command …
+# Waits for a condition, with progress lines. If the program ends meanwhile, prints the program's log and fails.
+await() { # what, program that must run (or -), command …
   local what=$1 program=$2 began=$SECONDS told=0
   shift 2
   until "$@" >/dev/null 2>&1; do
     if [ "$program" != - ] && ! kill -0 "$(cat "$state/run/$program.pid")" 2>/dev/null; then
       tail -n 30 "$state/log/$program.log" >&2
-      fail "$program has ended while the cluster waited for $what; its log: $state/log/$program.log"
+      fail "$program ended while the cluster waited for $what; its log: $state/log/$program.log"
     fi
     if [ $((SECONDS - began)) -gt "$patience_s" ]; then
       "$@" >&2 || true
-      fail "waited $patience_s s in vain for $what; the logs are in $state/log"
+      fail "waited $patience_s s for $what; the logs are in $state/log"
     fi
     if [ $((SECONDS - began)) -ge $((told + 10)) ]; then
       told=$((SECONDS - began))

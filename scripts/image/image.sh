@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds the container images without a Docker engine: static programs, FROM nothing, as OCI archives in target/image/. The Dockerfile
-# builds the same images with one. The first build of `backend` takes half an hour on two cores, that of `collector` five minutes.
+# Builds the container images without a Docker engine: static programs on an empty base, as OCI archives in target/image/. The Dockerfile builds the same
+# images with Docker. The first build of `backend` takes half an hour on two cores, that of `collector` five minutes.
 #
-#   scripts/image/image.sh [backend|collector]…       these alone; both otherwise
+#   scripts/image/image.sh [backend|collector]…       only these images; by default both
 #   VERSION=1.2.3                                     the tag, instead of the workspace's version
-#   REGISTRY=ghcr.io/pganalytics                      what stands before the name
+#   REGISTRY=ghcr.io/pganalytics                      the prefix of the name
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -15,7 +15,7 @@ out=$target_folder/image
 images=("$@")
 [ "$#" -gt 0 ] || images=(collector backend)
 
-# What a pull may cost, compressed: nodes pull the collector everywhere.
+# The largest compressed size. Every node pulls the collector.
 declare -A most_megabytes=([collector]=15 [backend]=60)
 declare -A package=([collector]=pganalytics-collector [backend]=pganalytics)
 declare -A title=([collector]="pgAnalytics collector" [backend]="pgAnalytics backend")
@@ -40,7 +40,7 @@ if ! command -v musl-gcc >/dev/null; then
 fi
 rustup target list --installed | grep -qx "$triple" || rustup target add "$triple" >&2
 
-# The authorities that this system trusts, for backends that speak to an object store and for webhooks.
+# The authorities that this system trusts, for connections to object stores and webhooks.
 authorities=/etc/ssl/certs/ca-certificates.crt
 if [ ! -e "$authorities" ]; then
   say "$authorities is missing: apt install ca-certificates"
@@ -49,13 +49,13 @@ fi
 
 build() { # image
   local name=$1 crate=${package[$1]} program sbom report compressed
-  say "building $crate for $triple; what it depends on is compiled once"
-  # -p on purpose: a collector's image has the features that a collector needs.
+  say "building $crate for $triple; dependencies are compiled once"
+  # -p on purpose: the collector's image has only the features that a collector needs.
   env "CC_${triple//-/_}=musl-gcc" cargo build --release --locked --target "$triple" -p "$crate" >&2
   program=$out/$crate
   sbom=$out/$name.cdx.json
   mkdir -p "$out"
-  # The symbols stay with the one that was built, for whoever looks into a crash.
+  # The built program keeps its symbols, for the analysis of a crash.
   strip --strip-all -o "$program" "$target_folder/$triple/release/$crate"
   python3 scripts/image/sbom.py --package "$crate" --target "$triple" --output "$sbom"
   report=$(python3 scripts/image/oci.py --output "$out/$name.tar" --name "$registry/$name:$version" --architecture "$architecture" \
@@ -74,14 +74,14 @@ build() { # image
     $((compressed / 1000000)) $((compressed / 100000 % 10)) "${most_megabytes[$name]}" \
     "$(sed -nE 's/.*"digest": "([^"]+)".*/\1/p' <<<"$report")")"
   if [ "$compressed" -gt $((most_megabytes[$name] * 1000000)) ]; then
-    say "the image $name has outgrown its limit: look at what grew with \`cargo bloat\`, or say in scripts/image/image.sh why it may"
+    say "the image $name exceeds its limit: find what grew with \`cargo bloat\`, or raise the limit in scripts/image/image.sh with the reason"
     exit 1
   fi
 }
 
 for image in "${images[@]}"; do
   if [ -z "${package[$image]:-}" ]; then
-    say "there is no image $image: backend, collector"
+    say "there is no image $image: name backend or collector"
     exit 2
   fi
   build "$image"

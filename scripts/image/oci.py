@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes a container image as an OCI archive, without a Docker engine: one layer, one configuration, one manifest, one tar file that
-`ctr images import`, `skopeo copy oci-archive:` and `podman load` read.
+"""Writes a container image as an OCI archive, without a Docker engine: one layer, one configuration and one manifest, in a tar file for
+`ctr images import`, `skopeo copy oci-archive:` and `podman load`.
 
-Same input, same digest: names are sorted, every time is SOURCE_DATE_EPOCH (0 where it is not set), every owner is root, modes are the
-two that are asked for here, and what the machine's umask, clock or folder order say goes nowhere.
+The same input gives the same digest: names are sorted, every time is SOURCE_DATE_EPOCH (by default 0), every owner is root, and modes are fixed. The
+machine's umask, clock and folder order have no effect.
 
     oci.py --output backend.tar --name ghcr.io/pganalytics/pganalytics:0.1.0 --file target/…/pganalytics:/pganalytics \\
            --entrypoint /pganalytics --user 65532:65532 --label org.opencontainers.image.licenses=Apache-2.0
@@ -25,13 +25,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 PROGRAM_MODE, DATA_MODE, FOLDER_MODE, SHARED_FOLDER_MODE = 0o755, 0o644, 0o755, 0o1777
-# Level 9 costs seconds once and saves every node that pulls.
+# Level 9 costs seconds once, and every pull is smaller.
 COMPRESSION_LEVEL = 9
 
 
 @dataclass
 class Image:
-    """What goes into an image."""
+    """The contents of an image."""
 
     name: str
     files: list[tuple[Path, str]] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Image:
 
 
 def layer(image: Image) -> bytes:
-    """The layer, a tar file: folders before what they hold, by name."""
+    """The layer, a tar file sorted by name: a folder comes before its files."""
     entries: dict[str, tuple[Path | None, int]] = {}
 
     def folder(path: PurePosixPath, mode: int) -> None:
@@ -93,7 +93,7 @@ def layer(image: Image) -> bytes:
 
 
 def write(image: Image, output: Path) -> dict[str, str | int]:
-    """Writes the archive whole or not at all, and says what it is."""
+    """Writes the archive whole or not at all. Returns its name, digest and sizes."""
     plain = layer(image)
     packed = gzip.compress(plain, compresslevel=COMPRESSION_LEVEL, mtime=0)
     created = epoch_text(image.epoch)
@@ -149,27 +149,27 @@ def absolute(path: str) -> PurePosixPath:
 
 
 def digest(data: bytes) -> str:
-    """How a registry names these bytes."""
+    """The digest of these bytes."""
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def descriptor(media_type: str, data: bytes) -> dict:
-    """How one part of an image refers to another."""
+    """The reference from one part of an image to another."""
     return {"mediaType": media_type, "digest": digest(data), "size": len(data)}
 
 
 def as_json(value: object) -> bytes:
-    """JSON in one way of writing it."""
+    """Canonical JSON."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 def epoch_text(epoch: int) -> str:
-    """The time as image configurations write it."""
+    """The time in the format of image configurations."""
     return datetime.datetime.fromtimestamp(epoch, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def pair(text: str, separator: str, what: str) -> tuple[str, str]:
-    """Two things in one argument."""
+    """Splits an argument in two."""
     left, found, right = text.partition(separator)
     if not found or not left:
         raise SystemExit(f"{what} is written as LEFT{separator}RIGHT: {text}")
@@ -183,8 +183,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="the archive to write")
     parser.add_argument("--name", required=True, help="its name with a tag, as ghcr.io/pganalytics/pganalytics:0.1.0")
     parser.add_argument("--file", action="append", default=[], help="a file or folder and its path in the image: FROM:/TO")
-    parser.add_argument("--shared-folder", action="append", default=[], help="an empty folder that everyone may write to, as /tmp")
-    parser.add_argument("--entrypoint", action="append", default=[], help="the program; again for each argument it always gets")
+    parser.add_argument("--shared-folder", action="append", default=[], help="an empty folder that every user may write to, as /tmp")
+    parser.add_argument("--entrypoint", action="append", default=[], help="the program; once more for each fixed argument")
     parser.add_argument("--command", action="append", default=[], help="an argument that `docker run` and `args:` replace")
     parser.add_argument("--env", action="append", default=[], help="NAME=VALUE")
     parser.add_argument("--label", action="append", default=[], help="NAME=VALUE")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes what a program is made of: a CycloneDX 1.6 document of every crate that goes into one package of this workspace, with version,
-licence and checksum, from Cargo.lock and `cargo metadata`. The same lock file gives the same document: no time, no random serial number.
+"""Writes a program's bill of materials: a CycloneDX 1.6 document of every crate in one package of this workspace, with version, licence and checksum, from
+Cargo.lock and `cargo metadata`. The same lock file gives the same document: it has no time and no random serial number.
 
     sbom.py --package pganalytics --target x86_64-unknown-linux-musl --output pganalytics.cdx.json
 """
@@ -15,7 +15,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def document(package: str, metadata: dict, checksums: dict[tuple[str, str], str]) -> dict:
-    """The document, of what `cargo metadata` and Cargo.lock say."""
+    """The document, from `cargo metadata` and Cargo.lock."""
     packages = {entry["id"]: entry for entry in metadata["packages"]}
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
     root = next((entry for entry in metadata["packages"] if entry["name"] == package and entry["source"] is None), None)
@@ -28,7 +28,7 @@ def document(package: str, metadata: dict, checksums: dict[tuple[str, str], str]
         if current in seen:
             continue
         seen.add(current)
-        # What only tests or build scripts use is not in the program.
+        # Crates that only tests or build scripts use are not in the program.
         uses = [dep["pkg"] for dep in nodes[current]["deps"] if any(kind["kind"] is None for kind in dep["dep_kinds"])]
         edges[current] = uses
         waiting.extend(uses)

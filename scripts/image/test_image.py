@@ -1,5 +1,5 @@
-"""What the images promise: the same input gives the same digest, whatever the machine, the clock and the order of files say; nothing is owned
-by anybody but root; and the Dockerfile describes the same images as `make image`."""
+"""The promises of the images: the same input gives the same digest, on any machine, at any time and in any order of files; root owns every file; and the
+Dockerfile describes the same images as `make image`."""
 
 import gzip
 import io
@@ -45,7 +45,7 @@ class Archive(unittest.TestCase):
         self.folder = Path(folder.name)
 
     def image(self, name: str, times: int, umask: int, order: list[str]) -> Path:
-        """An image of a program and a folder, made under these circumstances."""
+        """An image of a program and a folder, made with these times, umask and order of files."""
         source = self.folder / name
         before = os.umask(umask)
         try:
@@ -72,21 +72,21 @@ class Archive(unittest.TestCase):
         other = self.image("other", 1, 0o022, ["b"])
         self.assertNotEqual(parts(one)[1], parts(other)[1])
 
-    def test_every_blob_is_what_its_digest_says(self) -> None:
+    def test_every_blob_has_the_digest_of_its_name(self) -> None:
         members = read(self.image("one", 1, 0o022, ["a"]))
         blobs = {name: data for name, data in members.items() if name.startswith("blobs/")}
         self.assertEqual(len(blobs), 3)
         for name, data in blobs.items():
             self.assertEqual("blobs/sha256/" + oci.digest(data).removeprefix("sha256:"), name)
 
-    def test_root_owns_everything_and_nobody_else_may_write_but_to_shared_folders(self) -> None:
+    def test_root_owns_everything_and_other_users_may_write_only_to_shared_folders(self) -> None:
         configuration, _, layer = parts(self.image("one", 1, 0o077, ["a", "deep/c"]))
         self.assertEqual(configuration["config"]["User"], "65532:65532")
         for member in layer.getmembers():
             self.assertEqual((member.uid, member.gid, member.mtime), (0, 0, 0), member.name)
             self.assertEqual(member.mode, 0o1777 if member.name == "tmp" else 0o755 if member.isdir() or "bin" in member.name else 0o644, member.name)
 
-    def test_folders_come_before_what_they_hold(self) -> None:
+    def test_folders_come_before_their_files(self) -> None:
         names = [member.name for member in parts(self.image("one", 1, 0o022, ["deep/c"]))[2].getmembers()]
         for name in names:
             parent = str(Path(name).parent)
@@ -105,7 +105,7 @@ class Archive(unittest.TestCase):
 class Bom(unittest.TestCase):
     """scripts/image/sbom.py."""
 
-    def test_it_names_what_the_program_is_made_of_with_licences_and_checksums_and_nothing_else(self) -> None:
+    def test_it_names_exactly_the_crates_of_the_program_with_licences_and_checksums(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             made = []
             for name in ("one", "other"):
@@ -119,7 +119,7 @@ class Bom(unittest.TestCase):
         self.assertEqual(document["metadata"]["component"]["name"], "pganalytics-collector")
         self.assertIn("hashes", by_name["tokio"])
         self.assertEqual(by_name["tokio"]["licenses"], [{"expression": "MIT"}])
-        # Of tests, of another platform, of the backend.
+        # Crates of tests, of another platform, and of the backend.
         for absent in ("proptest", "windows-sys", "datafusion"):
             self.assertNotIn(absent, by_name)
 
@@ -129,7 +129,7 @@ class Bom(unittest.TestCase):
 
 
 class SameImages(unittest.TestCase):
-    """The Dockerfile beside image.sh."""
+    """The Dockerfile describes the same images as image.sh."""
 
     def test_labels_user_entry_point_and_version_are_the_same(self) -> None:
         docker = (CHECKOUT / "Dockerfile").read_text()

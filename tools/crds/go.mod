@@ -1,4 +1,4 @@
-// The modules that carry the definitions of custom resources, for their schemas alone: nothing of them is built.
+// The modules with the definitions of custom resources. Only their schemas are used; nothing is built.
 module pganalytics.invalid/tools/crds
 
 go 1.26.0

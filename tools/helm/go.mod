@@ -2,7 +2,7 @@ module pganalytics.invalid/tools/helm
 
 go 1.26.0
 
-// As helm-unittest's own go.mod says: a replacement does not reach those who depend on it.
+// Repeated from helm-unittest's go.mod: a replacement does not apply to modules that depend on it.
 replace github.com/vmware-labs/yaml-jsonpath v0.3.2 => github.com/helm-unittest/yaml-jsonpath v0.4.0
 
 tool (

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Writes kubernetes/go.mod for a version of Kubernetes, and its go.sum. Kubernetes' own go.mod takes its staging modules (k8s.io/api,
-# k8s.io/client-go, …) from folders beside it, which a user of the module doesn't have: here each is replaced by its published release.
+# Writes kubernetes/go.mod and go.sum for a version of Kubernetes. Kubernetes' own go.mod replaces its staging modules (k8s.io/api, k8s.io/client-go, …) with
+# folders of its repository, which users of the module do not have. This go.mod replaces each with its published release.
 #
 #   tools/kubernetes/pin.sh v1.36.3
 set -euo pipefail
 cd "$(dirname "$0")/kubernetes"
 
-version=${1:?which version of Kubernetes, as v1.36.3}
+version=${1:?name a version of Kubernetes, as v1.36.3}
 staging=v0.${version#v1.}
 description=$(go mod download -json "k8s.io/kubernetes@$version" | sed -nE 's/.*"GoMod": "(.*)",/\1/p')
 {

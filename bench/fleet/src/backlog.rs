@@ -1,5 +1,5 @@
-//! `fleet backlog`: a fleet that could not ship for ten compaction intervals ships all of it as fast as it is acknowledged, and goes
-//! on at its pace. Compaction has to catch up.
+//! `fleet backlog`: a fleet that could not ship for ten compaction intervals ships its backlog as fast as the backend acknowledges, and then goes on at
+//! its own pace. Compaction must catch up.
 
 use std::time::{Duration, Instant};
 
@@ -9,9 +9,9 @@ use clap::Args;
 use crate::report::{MEMORY, Report, mib};
 use crate::world::{Size, Target, World, cores, own_cpu};
 
-/// Between two lines of the report.
+/// The interval of the report's lines.
 const STEP: Duration = Duration::from_secs(5);
-/// The longest it may take.
+/// The longest run.
 const DEADLINE: Duration = Duration::from_secs(3_600);
 
 #[derive(Args, Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Backlog {
     /// Seconds between two compactions of the backend: its --compact-every
     #[arg(long, default_value_t = 300)]
     compact_every: u64,
-    /// How many of them the fleet could not ship for
+    /// The number of these intervals in which the fleet could not ship
     #[arg(long, default_value_t = 10)]
     times: u64,
 }
@@ -46,7 +46,7 @@ pub(crate) async fn run(backlog: Backlog) -> Result<()> {
         tick.tick().await;
         let (progress, figures) = (fleet.progress(), world.metrics().await?);
         let (acknowledged, hot, at) = (progress.rows as f64, figures.hot_rows()?, Instant::now());
-        // Rows are published before they are counted here, so this may be a batch too many.
+        // The backend shows rows before the fleet counts them, so this number may be a batch too high.
         let compacted = (acknowledged - hot).max(last.2);
         let seconds = at.duration_since(last.0).as_secs_f64();
         most_hot = most_hot.max(figures.hot_bytes()?);
@@ -65,7 +65,7 @@ pub(crate) async fn run(backlog: Backlog) -> Result<()> {
             fed = Some((begin.elapsed().as_secs_f64(), acknowledged));
         }
         if let Some((seconds, acknowledged)) = fed {
-            // Caught up: no more waits than comes between two compactions anyway.
+            // Caught up: no more rows wait than usually arrive between two compactions.
             let pace = acknowledged / (behind.as_secs_f64() + seconds);
             let usual = pace * (backlog.compact_every as f64 + 2.0 * STEP.as_secs_f64());
             if hot <= usual {

@@ -1,4 +1,4 @@
-//! `fleet load`: a fleet at its default intervals against one backend, and somebody who opens the fleet page meanwhile.
+//! `fleet load`: a fleet at its default intervals ships to one backend, and a user opens the fleet page meanwhile.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,11 +14,11 @@ use crate::page;
 use crate::report::{MEMORY, Report, mib};
 use crate::world::{Size, Target, World, cores, own_cpu};
 
-/// A backlog is shipped within this, or the backend does not keep up at all.
+/// The longest time to ship the history.
 const FILL: Duration = Duration::from_secs(3_600);
-/// Its files are merged within this, or merging does not keep up.
+/// The longest time to merge the history's files.
 const MERGED: Duration = Duration::from_secs(900);
-/// Batches in flight at the end.
+/// The longest wait for the batches in flight at the end.
 const FAREWELL: Duration = Duration::from_secs(120);
 
 #[derive(Args, Debug)]
@@ -29,13 +29,13 @@ pub(crate) struct Load {
     size: Size,
     #[arg(long, default_value_t = 1_000)]
     servers: u32,
-    /// How long it is measured
+    /// Seconds of the measurement
     #[arg(long, default_value_t = 120)]
     seconds: u64,
-    /// Seconds of history that are shipped before; the page shows an hour
+    /// Seconds of history that are shipped before the measurement; the page shows an hour
     #[arg(long, default_value_t = 3_600)]
     history: u64,
-    /// The history counts as merged once the number of its files has not fallen for so many seconds; then the measurement begins
+    /// Seconds without a fall of the number of files after which the history counts as merged; then the measurement begins
     #[arg(long, default_value_t = 45)]
     settle: u64,
     /// Seconds between two openings of the fleet page; 0 for none
@@ -44,12 +44,12 @@ pub(crate) struct Load {
     /// Judge all rows at the end
     #[arg(long)]
     judge: bool,
-    /// Keeps the ledger here
+    /// Keep the ledger in this file
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
 }
 
-/// What was seen while it was measured.
+/// What the measurement saw.
 #[derive(Default)]
 struct Seen {
     rss: f64,
@@ -79,7 +79,7 @@ pub(crate) async fn run(load: Load) -> Result<()> {
 
     let merged = settled(&world, Duration::from_secs(load.settle)).await?;
     println!("… merged to {merged:.0} files {:.1} s after that", begin.elapsed().as_secs_f64() - took);
-    // What was acknowledged while the history was shipped and put into files is not what is asked for.
+    // Acknowledgements while the history was shipped and merged do not belong to the measurement.
     drop(fleet.take_latencies());
     let before = fleet.progress();
     let (begin, cpu, own) = (Instant::now(), world.cpu()?, own_cpu()?);
@@ -130,7 +130,7 @@ pub(crate) async fn run(load: Load) -> Result<()> {
     report.end()
 }
 
-/// Waits until merging has caught up with the history: the fewest files so far were seen so long ago. Yields how many they are.
+/// Waits until merging has caught up with the history: the number of files has had no new minimum for this time. Returns that minimum.
 async fn settled(world: &World, quiet: Duration) -> Result<f64> {
     let (mut fewest, mut since) = (f64::MAX, Instant::now());
     let merged = "the history's files to be merged";

@@ -1,5 +1,4 @@
-//! A simulated fleet: what it costs the backend, and the judge of its rows. Everything about the fleet itself is `e2e::fleet`, which
-//! the tests use as well; here are the figures.
+//! What a simulated fleet costs the backend, and the judge of the fleet's rows. The fleet itself is `e2e::fleet`, which the tests use too.
 
 mod backlog;
 mod load;
@@ -21,7 +20,7 @@ use e2e::fleet::ledger::{History, Ledger};
 use crate::world::{Size, Target, World};
 
 #[derive(Parser)]
-#[command(name = "pganalytics-fleet", version, about = "A simulated fleet, what it costs the backend, and the judge of its rows")]
+#[command(name = "pganalytics-fleet", version, about = "A simulated fleet: its cost for the backend, and the judge of its rows")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -33,11 +32,11 @@ enum Command {
     Load(load::Load),
     /// Fleets of many sizes: a table and a picture.
     Scale(scale::Scale),
-    /// Ten intervals of compaction at once: does it catch up?
+    /// A backlog of ten compaction intervals: does compaction catch up?
     Backlog(backlog::Backlog),
-    /// Ships until Ctrl-C, or for a while, and keeps a ledger; goes on where a ledger ends.
+    /// Ships until Ctrl-C, or for some seconds, and keeps a ledger. Continues an existing ledger.
     Ship(Ship),
-    /// Asks a backend for every row of a ledger.
+    /// Compares a backend's rows with a ledger.
     Judge(Judge),
 }
 
@@ -47,7 +46,7 @@ struct Ship {
     target: Target,
     #[command(flatten)]
     size: Size,
-    /// The ledger: a new file, or one to go on with (then the fleet is the one it names)
+    /// The ledger: a new file, or an existing ledger to continue (with its own fleet)
     #[arg(long, value_name = "FILE")]
     ledger: PathBuf,
     #[arg(long, default_value_t = 100)]
@@ -55,7 +54,7 @@ struct Ship {
     /// Seconds to ship for
     #[arg(long)]
     seconds: Option<u64>,
-    /// Seconds of the fleet's time in one of the clock's
+    /// Seconds of the fleet's time per second of the clock
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
 }
@@ -66,12 +65,12 @@ struct Judge {
     target: Target,
     #[arg(long, value_name = "FILE")]
     ledger: PathBuf,
-    /// Compare each row, also where the sums agree
+    /// Compare each row, even if the sums agree
     #[arg(long)]
     every_row: bool,
 }
 
-/// The last batches, after Ctrl-C; a second one ends at once.
+/// The longest wait for the last batches after Ctrl-C. A second Ctrl-C ends at once.
 const FAREWELL: Duration = Duration::from_secs(120);
 
 #[tokio::main]

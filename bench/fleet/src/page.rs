@@ -1,10 +1,10 @@
-//! The fleet page as the UI asks for it. Its SQL stands in `ui/src/pages/fleet/fleet.sql.ts`; a test of the UI writes it to
-//! `bench/fleet/page.json` and fails where that is stale.
+//! The requests of the UI's fleet page. Their SQL comes from `ui/src/pages/fleet/fleet.sql.ts`: a test of the UI writes it to `bench/fleet/page.json` and
+//! fails if that file is stale.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use e2e::backend::Api;
+use e2e::api::Api;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,21 +18,21 @@ struct Query {
     query: String,
 }
 
-/// What one opening of the page came to.
+/// The times of one opening of the page.
 pub(crate) struct Opened {
-    /// Until the last of its answers was there.
+    /// Until the last answer.
     pub(crate) took: Duration,
-    /// Each of its requests.
+    /// The time of each request.
     pub(crate) parts: Vec<(String, Duration)>,
-    /// Answers that the backend cut: the page shows less than there is.
+    /// Answers that the backend cut: the page is incomplete.
     pub(crate) cut: Vec<String>,
 }
 
-/// Opens the page for the last hour: the list of servers and its statements, all at once.
+/// Opens the page for the last hour: the list of servers and all SQL statements, at the same time.
 pub(crate) async fn open(api: &Api) -> Result<Opened> {
     let queries: Vec<Query> = serde_json::from_str(PAGE).context("read page.json")?;
     let begin = Instant::now();
-    // The range is the backend's to compute here, so that both clocks agree.
+    // The backend computes the range, so that both clocks agree.
     let (from, to) = range(api).await?;
     let begin = begin + begin.elapsed();
     let servers = async {

@@ -1,8 +1,8 @@
-//! The picture of `fleet scale`: CPU over servers, both logarithmic, beside the straight line of a cost that is linear.
+//! The picture of `fleet scale`: CPU over servers, both logarithmic, with a straight line for a linear cost.
 
 use std::fmt::Write as _;
 
-/// One size of fleet.
+/// A fleet's size and cost.
 pub(crate) struct Point {
     pub(crate) servers: f64,
     /// CPU seconds of the backend for a minute of the fleet.
@@ -10,7 +10,7 @@ pub(crate) struct Point {
 }
 
 impl Point {
-    /// CPU seconds a server and minute.
+    /// CPU seconds per server and minute.
     pub(crate) fn each(&self) -> f64 {
         self.cpu_per_minute / self.servers
     }
@@ -22,7 +22,7 @@ const LEFT: f64 = 80.0;
 const BOTTOM: f64 = 60.0;
 const MARGIN: f64 = 30.0;
 
-/// The whole file.
+/// The SVG file.
 pub(crate) fn svg(points: &[Point]) -> String {
     let bounds = |values: &mut dyn Iterator<Item = f64>| {
         let (least, most) = values.fold((f64::MAX, f64::MIN), |(least, most), value| (least.min(value.log10()), most.max(value.log10())));
@@ -51,7 +51,7 @@ pub(crate) fn svg(points: &[Point]) -> String {
         decade += 1.0;
     }
     if let (Some(first), Some(last)) = (points.first(), points.last()) {
-        // Through the middle of all costs, so that neither end decides.
+        // Through the mean of all costs, so that neither end decides.
         let each = points.iter().map(|point| point.each().ln()).sum::<f64>() / points.len() as f64;
         let at = |servers: f64| (x(servers), y(servers * each.exp()));
         let ((ax, ay), (bx, by)) = (at(first.servers), at(last.servers));
@@ -64,7 +64,7 @@ pub(crate) fn svg(points: &[Point]) -> String {
     for point in points {
         let (x, y) = (x(point.servers), y(point.cpu_per_minute));
         let _ = writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"#1971c2\"/>");
-        // At the right edge there is room on the other side alone, further from the line.
+        // At the right edge the label stands on the left, further below the line.
         let (at, below, anchor) = if x > WIDTH - 2.0 * MARGIN { (x - 4.0, 28.0, "end") } else { (x + 8.0, 16.0, "start") };
         let _ = writeln!(out, "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{:.1}</text>", y + below, point.cpu_per_minute);
     }

@@ -1,10 +1,10 @@
-//! A report: a table for people, and for whoever runs the command the goals that were missed.
+//! A report: a table of figures, and an error with the missed goals.
 
 use std::fmt::Display;
 
 use anyhow::{Result, ensure};
 
-/// A table of figures that is being printed.
+/// A report that is being printed.
 pub(crate) struct Report {
     missed: Vec<String>,
 }
@@ -22,7 +22,7 @@ impl Report {
         println!("| {figure} | {value} | – | |");
     }
 
-    /// A figure that is asked for, and whether it is as it should be.
+    /// A figure with a goal, and whether the figure reaches it.
     pub(crate) fn goal(&mut self, figure: &str, value: impl Display, goal: &str, reached: bool) {
         println!("| {figure} | {value} | {goal} | {} |", if reached { "reached" } else { "**missed**" });
         if !reached {
@@ -30,8 +30,10 @@ impl Report {
         }
     }
 
+    /// Ends the report.
+    ///
     /// # Errors
-    /// The goals that were missed.
+    /// The missed goals.
     pub(crate) fn end(self) -> Result<()> {
         ensure!(self.missed.is_empty(), "missed: {}", self.missed.join("; "));
         Ok(())
@@ -39,7 +41,7 @@ impl Report {
 }
 
 const MIB: f64 = 1_048_576.0;
-/// What a backend of a thousand servers may take.
+/// The memory that a backend of a thousand servers may take.
 pub(crate) const MEMORY: f64 = 512.0 * MIB;
 
 pub(crate) fn mib(bytes: f64) -> String {
@@ -51,7 +53,7 @@ mod tests {
     use super::Report;
 
     #[test]
-    fn a_report_ends_well_only_where_every_goal_was_reached() {
+    fn a_report_fails_if_a_goal_is_missed() {
         let mut report = Report::begin("a test");
         report.line("rows", 7);
         report.goal("memory", "5 MiB", "≤ 6 MiB", true);

@@ -1,6 +1,6 @@
-//! `fleet scale`: what a server costs in fleets of many sizes. Each size gets a backend of its own and a history that is shipped as fast as it is
-//! acknowledged: a longer one where the fleet is small, since rows are merged the oftener the more there are, and a small fleet comes to as many in a day.
-//! The cost is the CPU the backend took until all of it was compacted.
+//! `fleet scale`: the cost of a server in fleets of many sizes. Each fleet gets its own backend and ships a history as fast as the backend acknowledges.
+//! Smaller fleets ship longer histories: the more rows there are, the more often they are merged, and a small fleet reaches as many rows in a day. The
+//! cost is the CPU that the backend takes until the whole history is compacted.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -18,11 +18,11 @@ use crate::report::{Report, mib};
 use crate::world::{Size, Target, World, own_cpu};
 
 const DEADLINE: Duration = Duration::from_secs(3_600);
-/// How often the backend compacts, where nothing else is said.
+/// The backend's compaction interval, unless flags set another.
 const COMPACT_EVERY: &str = "20s";
-/// Openings of the fleet page, after everything is compacted.
+/// Openings of the fleet page after the compaction.
 const PAGES: usize = 7;
-/// A server of a larger fleet may cost so many times one of a smaller: what is left is this machine's noise.
+/// The largest ratio of the cost of a server in a larger fleet to that in a smaller fleet. It leaves room for the machine's noise.
 const LINEAR: f64 = 1.25;
 
 #[derive(Args, Debug)]
@@ -34,13 +34,13 @@ pub(crate) struct Scale {
     /// Sizes of the fleet
     #[arg(long, value_delimiter = ',', default_value = "100,300,1000,3000,10000")]
     servers: Vec<u32>,
-    /// Minutes of the fleet's time, at least
+    /// The least minutes of the fleet's time
     #[arg(long, default_value_t = 5)]
     minutes: u32,
-    /// Servers times minutes, at least: a smaller fleet ships a longer history
+    /// The least product of servers and minutes: a smaller fleet ships a longer history
     #[arg(long, default_value_t = 15_000)]
     server_minutes: u32,
-    /// Where the picture goes
+    /// The file of the picture
     #[arg(long, value_name = "FILE", default_value = "fleet-scale.svg")]
     picture: PathBuf,
 }
@@ -62,7 +62,7 @@ pub(crate) async fn run(scale: Scale) -> Result<()> {
     report.end()
 }
 
-/// How much dearer a server becomes as the fleet grows, at the worst.
+/// The largest growth of a server's cost from a smaller fleet to a larger one.
 fn growth(points: &[Point]) -> f64 {
     let pairs =
         points.iter().flat_map(|small| points.iter().filter(|large| large.servers > small.servers).map(move |large| (small, large)));
@@ -72,14 +72,14 @@ fn growth(points: &[Point]) -> f64 {
 async fn one(scale: &Scale, servers: u32) -> Result<Point> {
     let mut target = scale.target.clone();
     if target.serve.is_empty() {
-        // Small fleets would leave their last rows in memory for minutes.
+        // By default, small fleets would leave their last rows in memory for minutes.
         target.serve.push(format!("--compact-every={COMPACT_EVERY}"));
     }
     let world = World::start(&target).await?;
     let minutes_of = scale.minutes.max(scale.server_minutes / servers.max(1));
     let minutes = f64::from(minutes_of);
     let shape = scale.size.shape(servers, Duration::from_secs(u64::from(minutes_of) * 60))?;
-    // The end is the present: the page of the last hour shows all of it.
+    // The history ends now, so that the page of the last hour shows it.
     let shape = Shape { settled: true, batches: Some(u64::from(minutes_of) * 60_000 / u64::from(shape.flush_ms)), ..shape };
     let (begin, cpu, own) = (Instant::now(), world.cpu()?, own_cpu()?);
     let (mut fleet, _) = world.fleet(&shape)?;
@@ -122,7 +122,7 @@ mod tests {
             sizes.map(|(servers, cpu_per_minute)| Point { servers, cpu_per_minute }).collect::<Vec<_>>()
         };
         assert!(growth(&points([1.0, 10.0, 200.0])) > 1.99);
-        // What each process costs by itself makes the smallest fleet's servers the dearest, which is no growth.
+        // The fixed cost of a process makes servers of the smallest fleet the most expensive, which is no growth.
         assert!(growth(&points([3.0, 12.0, 100.0])) < 1.0);
     }
 }

@@ -1,4 +1,4 @@
-//! The backend under test: one of our own, started for the figure, or one that runs already.
+//! The backend under test: a new backend, or a running one.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,52 +6,53 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use e2e::backend::{ADMIN, Api, Backend, Settings};
+use e2e::api::Api;
+use e2e::drive::{ADMIN, Backend, Settings};
 use e2e::fleet::ledger::{History, Ledger};
 use e2e::fleet::{Endpoint, Fleet, Shape, Token};
-use e2e::meter;
+use e2e::machine::meter;
 use reqwest::Method;
 
-/// Where the backend is.
+/// The backend under test.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct Target {
-    /// A backend or load balancer that runs already; several are taken in turn. Without one, the built `pganalytics serve` beside this
-    /// program is started on an empty folder (E2E_PGANALYTICS names another binary)
+    /// A running backend or load balancer; several are used in turn. Without a URL, the `pganalytics serve` beside this program is started on an empty folder
+    /// (E2E_PGANALYTICS names another binary)
     #[arg(long, value_name = "URL")]
     url: Vec<String>,
-    /// Its admin's password, in a file
+    /// The file with the admin's password
     #[arg(long, value_name = "FILE", requires = "url")]
     password_file: Option<PathBuf>,
-    /// PEM of the authority that signed its certificate
+    /// PEM of the authority that signed the backend's certificate
     #[arg(long, value_name = "FILE", requires = "url")]
     ca: Option<PathBuf>,
-    /// Its process, whose CPU and memory are measured
+    /// The backend's process id, for CPU and memory
     #[arg(long, requires = "url")]
     pid: Option<u32>,
-    /// Flags for the backend that is started, as in --serve=--compact-every=30s
+    /// A flag for the backend that is started, as in --serve=--compact-every=30s
     #[arg(long, value_name = "FLAG", allow_hyphen_values = true, conflicts_with = "url")]
     pub(crate) serve: Vec<String>,
 }
 
-/// How large the fleet is.
+/// The size of the fleet.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct Size {
-    /// Statements each server knows; 39 % move in a minute
+    /// Statements of each server; 39 % are active in a minute
     #[arg(long, default_value_t = 500)]
     pub(crate) statements: u32,
     /// Tables of each server; each has two indexes
     #[arg(long, default_value_t = 40)]
     pub(crate) tables: u32,
-    /// Servers of one collector
+    /// Servers of each collector
     #[arg(long, default_value_t = 10)]
     pub(crate) each: u32,
-    /// Another number makes another fleet
+    /// The seed: another number makes another fleet
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
 }
 
 impl Size {
-    /// A fleet of so many servers, whose time begins so long ago.
+    /// A fleet of this many servers, whose time began this long ago.
     pub(crate) fn shape(&self, servers: u32, backlog: Duration) -> Result<Shape> {
         let each = self.each.clamp(1, servers.max(1));
         let shape = Shape {
@@ -72,7 +73,7 @@ pub(crate) struct World {
     pub(crate) api: Api,
     pub(crate) endpoint: Endpoint,
     pub(crate) pid: Option<u32>,
-    // Its last fields end last: the ledger's folder outlives whoever writes there.
+    // Fields are dropped in order: the ledger's folder last.
     pub(crate) backend: Option<Backend>,
     folder: tempfile::TempDir,
 }
@@ -97,20 +98,20 @@ impl World {
             api.log_in(ADMIN, password.trim()).await?;
             (None, api, target.url.clone())
         };
-        // Its name is unique in a backend that has seen fleets before.
+        // The token's name is unique, also in a backend that has had fleets before.
         let token = Token(api.collector_token(&format!("fleet-{}", now_us()?)).await?);
         let pid = backend.as_ref().and_then(Backend::process).or(target.pid);
         Ok(Self { api, endpoint: Endpoint { urls, token, ca: target.ca.clone() }, pid, backend, folder })
     }
 
-    /// A fleet with a ledger of its own.
+    /// Starts a fleet with a new ledger.
     pub(crate) fn fleet(&self, shape: &Shape) -> Result<(Fleet, PathBuf)> {
         let path = self.folder.path().join(format!("{}.ledger", shape.origin_us));
         let ledger = Ledger::create(&path, shape)?;
         Ok((Fleet::start(self.endpoint.clone(), ledger, &History::read(&path)?)?, path))
     }
 
-    /// CPU seconds of the backend, where its process is known.
+    /// CPU seconds of the backend, if its process is known.
     pub(crate) fn cpu(&self) -> Result<f64> {
         self.pid.map_or(Ok(f64::NAN), |pid| Ok(meter::cpu(pid)?.own))
     }
@@ -120,13 +121,13 @@ impl World {
         self.pid.map_or(Ok((f64::NAN, f64::NAN)), meter::memory)
     }
 
-    /// Bytes of the backend's data folder, where it is ours.
+    /// Bytes of the data folder of a backend that this program started.
     pub(crate) fn disk(&self) -> Result<f64> {
         #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
         self.backend.as_ref().map_or(Ok(f64::NAN), |backend| Ok(meter::folder_bytes(&backend.data())? as f64))
     }
 
-    /// The backend's own figures: the value of each metric, summed over labels.
+    /// The backend's metrics, each summed over its labels.
     pub(crate) async fn metrics(&self) -> Result<Figures> {
         let (status, text) = self.api.ask(Method::GET, "/metrics", None).await?;
         ensure!(status.is_success(), "/metrics answered {status}: {text}");
@@ -140,7 +141,7 @@ impl World {
     }
 }
 
-/// What `/metrics` said.
+/// The backend's metrics.
 pub(crate) struct Figures(BTreeMap<String, f64>);
 
 impl Figures {
@@ -161,13 +162,13 @@ impl Figures {
     }
 }
 
-/// CPU seconds of this process: the simulator's own.
+/// CPU seconds of this process, the simulator.
 pub(crate) fn own_cpu() -> Result<f64> {
     Ok(meter::cpu(std::process::id())?.own)
 }
 
 pub(crate) fn now_us() -> Result<i64> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock shows a time before 1970")?;
     i64::try_from(since.as_micros()).context("the clock")
 }
 

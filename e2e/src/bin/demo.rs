@@ -1,14 +1,14 @@
-//! The demo: a real PostgreSQL with a living shop in it, and pgAnalytics that watches it.
+//! The demo: a real PostgreSQL with the workload of a shop, watched by pgAnalytics.
 //!
 //! ```text
-//! demo                               PostgreSQL 18 from npm (17 where that is missing), workload, pganalytics all-in-one
-//! TARGET=postgres://… demo           watches that server instead and leaves it alone
-//! TARGET=postgres://… WORKLOAD=1 demo   and runs the workload there: needs a superuser and makes a database `shop`
-//! DEMO_DATA=folder                   where the history is kept (data/demo); a later run goes on with it
-//! DEMO_PORT=8080                     where the web UI is; the next free one where that is taken
+//! demo                               PostgreSQL 18 from npm (or 17), the workload, pganalytics all-in-one
+//! TARGET=postgres://… demo           watches that server instead and changes nothing there
+//! TARGET=postgres://… WORKLOAD=1 demo   also runs the workload there: needs a superuser and makes the database `shop`
+//! DEMO_DATA=folder                   the folder of the history (data/demo); a later run continues it
+//! DEMO_PORT=8080                     the port of the web UI, or the next free port
 //! ```
-//! Once history can be queried it prints one line on standard output: `READY url=… user=… password=… data=…`. Everything else
-//! goes to standard error. Ctrl-C or SIGTERM ends all of it; only the data folder stays.
+//! When the history can be queried, the demo prints one line on standard output: `READY url=… user=… password=… data=…`. All other output goes to
+//! standard error. Ctrl-C or SIGTERM ends the demo; only the data folder stays.
 
 use std::fs;
 use std::io::Write as _;
@@ -16,11 +16,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use e2e::backend::{ADMIN, Api, ready_url};
-use e2e::install::binary;
-use e2e::ports;
-use e2e::postgres::{Options, Postgres};
-use e2e::process::{Process, Spec};
+use e2e::api::Api;
+use e2e::drive::ADMIN;
+use e2e::drive::backend::ready_url;
+use e2e::machine::ports;
+use e2e::machine::process::{Process, Spec};
+use e2e::machine::programs::binary;
+use e2e::servers::Postgres;
+use e2e::servers::postgres::Options;
 use e2e::wait::{PATIENCE, until};
 use e2e::workload::{Workload, prepare};
 use sqlx::ConnectOptions;
@@ -29,13 +32,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 const DEFAULT_DATA: &str = "data/demo";
 const DEFAULT_PORT: u16 = 8080;
-/// The server's name in the history: the same in each run, though its port differs.
+/// The server's name in the history, the same in each run: the port differs.
 const NAME: &str = "shop";
-/// The newest first; any will do.
+/// The versions to try, in this order.
 const MAJORS: [u32; 2] = [18, 17];
 
-/// Who looks for the first time does not wait a minute for the first statement.
-const QUICKER: &str = "[collector]\nlisten = \"off\"\nflush = \"5s\"
+/// Short intervals: a new user should not wait a minute for the first statement.
+const SHORT_INTERVALS: &str = "[collector]\nlisten = \"off\"\nflush = \"5s\"
 [view.pg_stat_statements]\ninterval = \"10s\"
 [view.pg_stat_statements_text]\ninterval = \"10s\"
 [view.pg_stat_user_tables]\ninterval = \"30s\"
@@ -54,10 +57,10 @@ async fn main() -> Result<()> {
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
     }
-    // Dropping the demo's future has stopped everything it had started.
+    // Dropping the demo's future has ended everything that the demo started.
 }
 
-/// In the order in which they end: first those who ask, then those who are asked.
+/// Fields are dropped in order: first the programs that ask, then the server.
 struct Demo {
     pganalytics: Process,
     workload: Option<Workload>,
@@ -70,21 +73,15 @@ impl Demo {
     async fn start() -> Result<Self> {
         let data = absolute(&std::env::var_os("DEMO_DATA").map_or_else(|| DEFAULT_DATA.into(), PathBuf::from))?;
         let existed = data.exists();
-        fs::create_dir_all(&data).with_context(|| format!("create {}: give another folder with DEMO_DATA", data.display()))?;
-        say(&if existed {
-            format!("going on with the history in {}", data.display())
-        } else {
-            format!("new history in {}", data.display())
-        });
+        fs::create_dir_all(&data).with_context(|| format!("create {}: name another folder with DEMO_DATA", data.display()))?;
+        say(&if existed { format!("continuing the history in {}", data.display()) } else { format!("new history in {}", data.display()) });
 
         let (postgres, target, work) = match std::env::var("TARGET").ok().filter(|target| !target.is_empty()) {
             Some(target) => {
                 let work = std::env::var("WORKLOAD").is_ok_and(|value| value == "1");
-                say(
-                    "watching TARGET; its role needs pg_monitor, and pg_stat_statements must be in shared_preload_libraries for statements",
-                );
+                say("watching TARGET: its role needs pg_monitor; for statements, pg_stat_statements must be in shared_preload_libraries");
                 if !work {
-                    say("no workload there; WORKLOAD=1 runs one (needs a superuser, makes the database 'shop' and three roles)");
+                    say("TARGET gets no workload; WORKLOAD=1 runs one (needs a superuser, makes the database 'shop' and three roles)");
                 }
                 (None, target, work)
             }
@@ -115,10 +112,10 @@ impl Demo {
         let mut api = Api::new(url)?;
         if let Err(error) = api.log_in(ADMIN, password).await {
             bail!(
-                "{error:#}\nthe data folder has another admin password than its file demo-password: remove the folder, or give another with DEMO_DATA"
+                "{error:#}\nthe admin password in the data folder differs from its file demo-password: remove the folder, or name another with DEMO_DATA"
             );
         }
-        // Statements follow with their second reading; who is up, and what runs, is there in seconds.
+        // The server's state is there within seconds; statements follow with their second reading.
         let newest = "select up, error from pganalytics_server where ts > now() - interval '1 minute' order by ts desc limit 1";
         let down = until("the first history", PATIENCE, async || {
             self.pganalytics.still_running()?;
@@ -133,7 +130,7 @@ impl Demo {
         }
     }
 
-    /// Until something ends that should not.
+    /// Returns an error when a program ends by itself.
     async fn watch(&mut self) -> Result<()> {
         loop {
             self.pganalytics.still_running()?;
@@ -148,7 +145,7 @@ impl Demo {
 impl Drop for Demo {
     fn drop(&mut self) {
         say("stopping");
-        // The sessions end with their tasks; then the fields go in their order.
+        // The workload's sessions end with its tasks; then the fields are dropped in order.
         drop(self.workload.take());
     }
 }
@@ -163,28 +160,28 @@ async fn some_postgres() -> Result<Postgres> {
             Err(error) => last = Some(error),
         }
     }
-    Err(last.context("no PostgreSQL is known")?)
+    Err(last.context("no PostgreSQL version is known")?)
 }
 
 async fn start_workload(target: &str) -> Result<Workload> {
-    say("making the shop and its workload");
+    say("preparing the shop and starting its workload");
     let server: PgConnectOptions = target.parse().context("read TARGET: with WORKLOAD=1 it must be a postgres:// URL")?;
     let server = server.application_name("demo").disable_statement_logging();
-    prepare(&server).await.context("make the shop; with WORKLOAD=1 the TARGET's role must be a superuser")?;
+    prepare(&server).await.context("prepare the shop; with WORKLOAD=1 the role of TARGET must be a superuser")?;
     Ok(Workload::start(&server))
 }
 
 async fn start_pganalytics(folder: &Path, data: &Path, target: &str, password: &str) -> Result<(Process, String)> {
     let wanted = match std::env::var("DEMO_PORT") {
-        Ok(port) => port.parse().with_context(|| format!("DEMO_PORT={port} is no port"))?,
+        Ok(port) => port.parse().with_context(|| format!("DEMO_PORT={port} is no port number"))?,
         Err(_) => DEFAULT_PORT,
     };
     let port = ports::free_from(wanted).with_context(|| format!("no port from {wanted} on is free"))?;
     if port != wanted {
-        say(&format!("port {wanted} is taken: using {port} (DEMO_PORT chooses another)"));
+        say(&format!("port {wanted} is in use: taking {port} (DEMO_PORT chooses another port)"));
     }
     let config = folder.join("collector.toml");
-    fs::write(&config, format!("[[target]]\nname = {NAME:?}\nconninfo = {target:?}\n{QUICKER}"))
+    fs::write(&config, format!("[[target]]\nname = {NAME:?}\nconninfo = {target:?}\n{SHORT_INTERVALS}"))
         .context("write the collector's configuration")?;
     say("starting pganalytics");
     let spec = Spec::new(&binary("pganalytics")?, &folder.join("pganalytics.log"))
@@ -196,7 +193,7 @@ async fn start_pganalytics(folder: &Path, data: &Path, target: &str, password: &
     Ok((process, url))
 }
 
-/// The admin's password, made in the first run and kept beside the history for the next.
+/// The admin's password. The first run makes it and keeps it beside the history.
 fn password(data: &Path) -> Result<String> {
     use rand::RngExt as _;
     const LENGTH: usize = 20;

@@ -1,9 +1,9 @@
-//! The ledger: what the backend has acknowledged, known only after an fsync.
+//! The ledger: the batches that the backend has acknowledged. An entry counts only after an fsync.
 //!
 //! # Format
-//! Text, appended to: one record a line, `<crc32 of the JSON, 8 hex digits> <JSON>`. The first one is the fleet's [`Shape`]; a batch
-//! is told of when it is acknowledged or refused. A last line that is cut off was never known and is removed; anything else that
-//! does not read is an error, since a judge must not guess.
+//! Text that only grows, one record per line: `<crc32 of the JSON, 8 hex digits> <JSON>`. The first record is the fleet's [`Shape`]; each further record
+//! is a batch that was acknowledged or refused. A last line that is cut off never counted and is removed. Any other damage is an error: a judge must not
+//! guess.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -19,26 +19,26 @@ use tokio::sync::oneshot;
 use super::rows::Sums;
 use super::shape::Shape;
 
-/// A batch that the backend has answered for good.
+/// A batch that the backend has acknowledged or refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     pub collector: u32,
     pub sequence: u64,
-    /// What was in it.
+    /// The sums of its rows.
     pub sums: Sums,
-    /// Why it was never taken, where it was refused.
+    /// The refusal, if the batch was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
-    /// The backend said that it had it already.
+    /// The backend acknowledged it as a duplicate.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub duplicate: bool,
-    /// Tries before the last, by what came of them.
+    /// Failed requests before the last one, by kind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub failures: BTreeMap<String, u32>,
-    /// Of the last try: request to answer.
+    /// From the last request to its answer.
     pub try_us: u64,
-    /// Of all tries: what a batch waited for its answer.
+    /// From the first request to the last answer.
     pub whole_us: u64,
 }
 
@@ -49,32 +49,32 @@ enum Record {
     Batch(Entry),
 }
 
-/// What a ledger says.
+/// The contents of a ledger.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
     pub shape: Shape,
-    /// In the order in which they became known.
+    /// In the order in which they were recorded.
     pub entries: Vec<Entry>,
 }
 
 impl History {
-    /// The last sequence of a collector that was answered for good; 0 where none was.
+    /// A collector's last sequence in the ledger; 0 if there is none.
     #[must_use]
     pub fn last(&self, collector: u32) -> u64 {
         self.entries.iter().filter(|entry| entry.collector == collector).map(|entry| entry.sequence).max().unwrap_or(0)
     }
 
-    /// Reads a ledger that nobody needs to have stopped writing.
+    /// Reads a ledger, also while a fleet writes it.
     ///
     /// # Errors
-    /// When it cannot be read, is damaged, or a batch stands in it twice or out of order.
+    /// If the ledger cannot be read, is damaged, or has a batch twice or out of order.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).with_context(|| format!("read the ledger {}", path.display()))?;
         parse(&bytes).map(|(history, _)| history).with_context(|| format!("read the ledger {}", path.display()))
     }
 }
 
-/// The ledger, for whoever appends. Clones write to one file.
+/// An open ledger. Clones write to the same file.
 #[derive(Debug, Clone)]
 pub struct Ledger(Arc<Inner>);
 
@@ -85,10 +85,10 @@ struct Inner {
 }
 
 impl Ledger {
-    /// A new one.
+    /// Creates a ledger.
     ///
     /// # Errors
-    /// When there is one already, or it cannot be written.
+    /// If the file exists already or cannot be written.
     pub fn create(path: &Path, shape: &Shape) -> Result<Self> {
         let at = || format!("create the ledger {}; name a new file in a folder that this user may write", path.display());
         let mut file = OpenOptions::new().append(true).create_new(true).open(path).with_context(at)?;
@@ -98,10 +98,10 @@ impl Ledger {
         Ok(Self::of(path, file))
     }
 
-    /// One that was written before, to go on with.
+    /// Opens an existing ledger to continue it.
     ///
     /// # Errors
-    /// As of [`History::read`].
+    /// See [`History::read`].
     pub fn open(path: &Path) -> Result<(Self, History)> {
         let at = || format!("open the ledger {}", path.display());
         let bytes = std::fs::read(path).with_context(at)?;
@@ -117,24 +117,24 @@ impl Ledger {
         Self(Arc::new(Inner { path: path.to_owned(), queue }))
     }
 
-    /// Where it is.
+    /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 
-    /// Writes an entry; returns when it is on disk. Whoever does not wait for that may find it there all the same.
+    /// Writes an entry. Returns when the entry is on disk. If the future is dropped earlier, the entry may still be written.
     ///
     /// # Errors
-    /// When it is not.
+    /// If the entry cannot be written.
     pub async fn append(&self, entry: Entry) -> Result<()> {
         self.write(line(&Record::Batch(entry))?).await
     }
 
-    /// Waits until everything that was given to it is on disk.
+    /// Waits until all entries are on disk.
     ///
     /// # Errors
-    /// When it is not.
+    /// If an entry cannot be written.
     pub async fn settle(&self) -> Result<()> {
         self.write(Vec::new()).await
     }
@@ -147,10 +147,10 @@ impl Ledger {
     }
 }
 
-/// Lines, and who waits for them.
+/// Lines, and the answer to the task that waits for them.
 type Waiting = (Vec<u8>, oneshot::Sender<Result<(), String>>);
 
-/// One fsync for whatever waits at that moment. After an error nothing more is written: the file's end is unknown then.
+/// Writes entries with one fsync for all that wait. After an error it writes nothing more: the end of the file is unknown then.
 fn write(mut file: File, waiting: &Receiver<Waiting>) {
     while let Ok((mut lines, first)) = waiting.recv() {
         let mut answers = vec![first];
@@ -173,7 +173,7 @@ fn line(record: &Record) -> Result<Vec<u8>> {
     Ok(format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes())).into_bytes())
 }
 
-/// What the bytes say, and how many of them are whole lines.
+/// The contents, and the length of the whole lines.
 fn parse(bytes: &[u8]) -> Result<(History, usize)> {
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let mut history: Option<History> = None;
@@ -182,7 +182,7 @@ fn parse(bytes: &[u8]) -> Result<(History, usize)> {
         if line.is_empty() && number > 0 {
             continue;
         }
-        let record = record(line).with_context(|| format!("line {} is damaged: judge nothing by this file", number + 1))?;
+        let record = record(line).with_context(|| format!("line {} is damaged: this ledger cannot be judged", number + 1))?;
         match (record, &mut history) {
             (Record::Fleet(shape), None) => history = Some(History { shape, entries: Vec::new() }),
             (Record::Batch(entry), Some(history)) => {
@@ -197,28 +197,28 @@ fn parse(bytes: &[u8]) -> Result<(History, usize)> {
                 *last = entry.sequence;
                 history.entries.push(entry);
             }
-            (Record::Fleet(_), Some(_)) => bail!("line {}: a second fleet", number + 1),
-            (Record::Batch(_), None) => bail!("it does not begin with a fleet: it is no ledger"),
+            (Record::Fleet(_), Some(_)) => bail!("line {}: a second fleet record", number + 1),
+            (Record::Batch(_), None) => bail!("the first line is no fleet: this file is no ledger"),
         }
     }
-    Ok((history.context("it is empty: it is no ledger")?, whole))
+    Ok((history.context("the file is empty: it is no ledger")?, whole))
 }
 
 fn record(line: &[u8]) -> Result<Record> {
-    let (sum, json) = line.split_at_checked(9).context("it is too short")?;
-    let sum = std::str::from_utf8(&sum[..8]).ok().and_then(|sum| u32::from_str_radix(sum, 16).ok()).context("it has no checksum")?;
-    ensure!(line[8] == b' ', "it has no checksum");
-    ensure!(sum == crc32fast::hash(json), "its checksum is another");
-    serde_json::from_slice(json).context("read its JSON")
+    let (sum, json) = line.split_at_checked(9).context("the line is too short")?;
+    let sum = std::str::from_utf8(&sum[..8]).ok().and_then(|sum| u32::from_str_radix(sum, 16).ok()).context("the line has no checksum")?;
+    ensure!(line[8] == b' ', "the line has no checksum");
+    ensure!(sum == crc32fast::hash(json), "the checksum differs");
+    serde_json::from_slice(json).context("read the JSON of the line")
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::rows::Sum;
     use super::{Entry, History, Ledger, Shape};
+    use crate::fleet::rows::Sum;
 
     fn shape() -> Shape {
         Shape::new(1, 20, 1_800_000_000_000_000)
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_appended_is_read_and_gone_on_with() {
+    async fn a_ledger_is_read_and_continued() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");
         let ledger = Ledger::create(&path, &shape()).unwrap();
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_that_was_cut_off_was_never_known() {
+    async fn a_line_that_was_cut_off_never_counted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");
         let ledger = Ledger::create(&path, &shape()).unwrap();

@@ -1,19 +1,20 @@
-//! A simulated fleet, and the judge of what became of its rows.
+//! A simulated fleet, and the judge of its rows.
+//!
+//! Uses `wait` and `api`. Used by the tests and `bench/fleet`.
 //!
 //! # Promise
-//! N collectors of M servers each ship real batches (`wire::encode`) of the built-in views at their default intervals. Everything a
-//! fleet ships follows from its [`Shape`]: a batch can be made again at any time, byte for byte, so there is no spool to keep, a
-//! collector that was killed goes on where its ledger ends, and the judge knows each row without having stored it.
+//! N collectors of M servers each ship real batches (`wire::encode`) of the built-in views at their default intervals. Every batch follows from the
+//! fleet's [`Shape`] and can be made again at any time, byte for byte. So the fleet needs no spool, a killed collector goes on where its ledger ends,
+//! and the judge knows each row without storing it.
 //!
-//! Each row is known by (server, view, ts, labels), which no other row has, and by its *mark*: the value of one column, which follows
-//! from these and the seed.
+//! A row is identified by (server, view, ts, labels), which no other row has, and by its *mark*: the value of one column, which follows from these and
+//! the seed.
 //!
 //! # How
-//! `population` says who the rows of a view are (labels and texts), `rows` makes the rows of a window of time, `ship` ships them by
-//! the rule of the real collector, `ledger` keeps what was acknowledged, `judge` asks the backend and compares.
+//! `population` has the labels and texts of a view's rows, `rows` makes the rows of a window of time, `ship` ships them by the rules of the real
+//! collector, `ledger` records what was acknowledged, `judge` asks the backend and compares.
 //!
-//! What it leaves out: a steady fleet is simulated, so there is no first snapshot without a baseline, no reset of counters and no
-//! server that goes down.
+//! The fleet is steady: it has no first snapshot without a baseline, no reset of counters, and no server that goes down.
 
 pub mod judge;
 pub mod ledger;

@@ -1,18 +1,18 @@
-//! Who the rows of a view are: labels and texts of every row a server can have, the same for all servers; and how each view behaves.
+//! The rows of each view: labels and texts of every row that a server can have, the same for all servers; and how often the rows change.
 
 use super::shape::{Shape, mix};
 
-/// How a view's rows come.
+/// How often a view's rows are shipped, and which column has the mark.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Habit {
     pub(super) view: &'static str,
-    /// The column that holds the mark.
+    /// The column of the mark.
     pub(super) mark: &'static str,
-    /// Marks lie below this power of two.
+    /// Marks are below 2^mark_bits.
     pub(super) mark_bits: u32,
-    /// Of a thousand rows, how many a snapshot ships.
+    /// The share of the rows that a snapshot ships, in thousandths.
     pub(super) active: u64,
-    /// Snapshots after which rows are shipped again: 1 for what moves all the time, a day's worth for what never does.
+    /// A row is shipped in every n-th snapshot: 1 for rows that change all the time, a day of snapshots for rows that never change.
     pub(super) every: i64,
 }
 
@@ -32,7 +32,7 @@ pub(super) const HABITS: [Habit; 22] = [
     habit("host_network", "received_bytes", 28, 1_000, 1),
     habit("pg_database", "size", 38, 1_000, 1),
     habit("pg_replication_slots", "retained_bytes", 30, 1_000, 1),
-    // Once a day: settings rest.
+    // Once a day: settings rarely change.
     habit("pg_settings", "sourceline", 10, 1_000, 288),
     habit("pg_stat_activity", "samples", 3, 300, 1),
     habit("pg_stat_archiver", "archived_count", 4, 1_000, 1),
@@ -42,7 +42,7 @@ pub(super) const HABITS: [Habit; 22] = [
     habit("pg_stat_io", "reads", 14, 400, 1),
     habit("pg_stat_replication", "replay_lag_bytes", 20, 1_000, 1),
     habit("pg_stat_statements", "calls", 14, 390, 1),
-    // Once a statement and day.
+    // Once a day per statement.
     habit("pg_stat_statements_text", "query_bytes", 10, 1_000, 1_440),
     habit("pg_stat_user_indexes", "idx_scan", 16, 300, 1),
     habit("pg_stat_user_tables", "n_tup_upd", 16, 400, 1),
@@ -64,7 +64,7 @@ pub(super) enum Cell {
     Collector,
 }
 
-/// Rows a server can have of a view.
+/// The number of rows that a server can have of a view.
 pub(super) fn count(view: &str, shape: &Shape) -> u32 {
     match view {
         "pg_stat_statements" | "pg_stat_statements_text" => shape.statements,
@@ -82,7 +82,7 @@ pub(super) fn count(view: &str, shape: &Shape) -> u32 {
 
 const DATABASES: u32 = 5;
 
-/// A label or text of a row; by the column's name, which means the same in every view.
+/// A label or text of a row. Most column names mean the same in every view.
 pub(super) fn cell(view: &str, column: &str, row: u32, shape: &Shape) -> Cell {
     let text = |text: &str| Cell::Text(text.to_owned());
     let pick = |from: &[&str], at: u32| Cell::Text(from[at as usize % from.len()].to_owned());
@@ -157,7 +157,7 @@ pub(super) fn cell(view: &str, column: &str, row: u32, shape: &Shape) -> Cell {
     }
 }
 
-/// Ids as PostgreSQL makes them: any 64 bits.
+/// Query ids as PostgreSQL makes them: any 64 bits.
 fn queryid(row: u32, shape: &Shape) -> i64 {
     mix(mix(shape.seed) ^ u64::from(row)).cast_signed()
 }

@@ -1,7 +1,7 @@
-//! A small shop that lives: visitors who browse and buy, a report that sorts too much, and the troubles a DBA knows (lock
-//! waits, sessions idle in a transaction, dead rows, a growing table, an index nobody uses).
+//! The workload of a small shop: visitors who browse and buy, a report that sorts too much, and a DBA's usual troubles (lock waits, sessions idle in a
+//! transaction, dead rows, a growing table, an unused index). Every visitor pauses after each step, so the workload takes a modest part of one core.
 //!
-//! The load is bounded: every visitor pauses after each step, so that all of it takes a modest part of one core.
+//! Uses `servers` (to run statements). Used by the demo.
 
 mod schema;
 mod troubles;
@@ -16,16 +16,17 @@ use tokio::task::JoinSet;
 
 pub use schema::{DATABASE, prepare};
 
-/// Visitors at once: enough for overlapping sessions, few enough for two cores.
+/// Visitors at a time: enough for overlapping sessions, few enough for two cores.
 const VISITORS: u64 = 6;
-/// Before a task that lost its connection tries again.
+/// The pause before a task that lost its connection tries again.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Runs the shop until it is dropped. `server` is a superuser's way in; [`prepare`] must have run.
+/// The running workload. Dropping the value ends it.
 #[derive(Debug)]
 pub struct Workload(JoinSet<()>);
 
 impl Workload {
+    /// Starts the workload. `server` connects as superuser; [`prepare`] must have run.
     #[must_use]
     pub fn start(server: &PgConnectOptions) -> Self {
         let mut tasks = JoinSet::new();
@@ -58,7 +59,7 @@ fn session(server: &PgConnectOptions, user: &str, application: &str) -> PgConnec
 }
 
 async fn forever(name: &str, options: PgConnectOptions, mut work: impl AsyncFnMut(&mut PgConnection) -> Result<()>) {
-    let mut said = String::new();
+    let mut last = String::new();
     loop {
         let outcome = async {
             let mut shop = PgConnection::connect_with(&options).await.context("connect")?;
@@ -69,24 +70,24 @@ async fn forever(name: &str, options: PgConnectOptions, mut work: impl AsyncFnMu
         let outcome: Result<()> = outcome.await;
         if let Err(error) = outcome {
             let error = format!("workload {name}: {error:#}");
-            // Once for each kind of trouble: a server that restarts is no reason to fill the terminal.
-            if error != said {
+            // Prints the same error once: a restart of the server must not fill the terminal.
+            if error != last {
                 eprintln!("{error}");
-                said = error;
+                last = error;
             }
         }
         tokio::time::sleep(RETRY).await;
     }
 }
 
-/// A pause of about this length: people are not metronomes.
+/// A random pause of about this length.
 async fn pause(milliseconds: u64) {
     use rand::RngExt as _;
     let part = rand::rng().random_range(milliseconds / 2..=milliseconds * 3 / 2);
     tokio::time::sleep(Duration::from_millis(part)).await;
 }
 
-/// A number from 1 to `most`; small ones far more often, as with any shop's best-selling goods.
+/// A number from 1 to `most`. Small numbers are far more frequent, like a shop's best-selling goods.
 fn favourite(most: i32) -> i32 {
     use rand::RngExt as _;
     let part: f64 = rand::rng().random_range(0.0..1.0);

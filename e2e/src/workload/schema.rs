@@ -1,22 +1,22 @@
-//! The shop's tables, with keys and indexes as such shops have them, among them one index that no query uses.
+//! The shop's tables with their keys and indexes, one of which no query uses.
 
 use anyhow::{Context, Result};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
 
-use crate::postgres::execute;
+use crate::servers::postgres::execute;
 
 /// The shop's database.
 pub const DATABASE: &str = "shop";
-/// The shop's users' password: a server on the loopback address that lives as long as the demo.
+/// The password of the shop's roles. The server listens on loopback and lives as long as the demo.
 pub(super) const PASSWORD: &str = "shop";
 
 pub(super) const CUSTOMERS: i32 = 5_000;
 pub(super) const PRODUCTS: i32 = 800;
 pub(super) const ORDERS: i32 = 20_000;
 
-/// Makes the roles, the database and its rows, where they are not there yet; and `pg_stat_statements` in the database it is
-/// connected to. `server` must be a superuser's.
+/// Makes the roles, the database and its rows if they are missing, and `pg_stat_statements` in the database of the connection. `server` must connect
+/// as superuser.
 ///
 /// # Errors
 /// The server's.
@@ -83,13 +83,13 @@ create index on orders (customer_id, placed_at desc);
 create index on orders (status) where status <> 'done';
 create index on order_items (product_id);
 create index on products (category, price);
--- Nobody asks for orders by their note.
+-- No query finds orders by their note.
 create index orders_note_idx on orders (note);
 
 grant usage on schema public to shop_app, shop_batch, shop_report;
 grant select, insert, update, delete on all tables in schema public to shop_app, shop_batch;
 grant select on all tables in schema public to shop_report;
--- Updated all the time: vacuum has work here.
+-- Updated all the time, so that vacuum has work.
 alter table carts set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 200);
 commit;
 analyze;"

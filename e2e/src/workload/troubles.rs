@@ -1,4 +1,4 @@
-//! What keeps a DBA awake, in small doses.
+//! A DBA's usual troubles, in small doses.
 
 use anyhow::Result;
 use sqlx::postgres::PgConnection;
@@ -27,31 +27,31 @@ pub(super) async fn report(shop: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-/// Opens a transaction, changes a row, and goes for lunch.
+/// Opens a transaction, changes a row, and stays idle.
 pub(super) async fn stay_idle_in_transaction(shop: &mut PgConnection) -> Result<()> {
-    const LUNCH_MS: u64 = 15_000;
+    const IDLE_MS: u64 = 15_000;
     let mut forgotten = shop.begin().await?;
     sqlx::query("update customers set city = city where id = $1").bind(4_999).execute(&mut *forgotten).await?;
-    pause(LUNCH_MS).await;
+    pause(IDLE_MS).await;
     forgotten.rollback().await?;
-    pause(LUNCH_MS * 2).await;
+    pause(IDLE_MS * 2).await;
     Ok(())
 }
 
-/// Two sessions want the same rows; one keeps them while the other waits. Now and then both lose patience.
+/// Two sessions update the same rows: one holds the lock while the other waits. Sometimes a lock timeout ends the wait.
 pub(super) async fn fight_over_a_row(shop: &mut PgConnection, first: bool) -> Result<()> {
-    const KEPT_MS: u64 = 1_500;
+    const HELD_MS: u64 = 1_500;
     const BETWEEN_MS: u64 = 5_000;
     shop.execute("set lock_timeout = '2s'").await?;
     let mut sync = shop.begin().await?;
     let outcome = sqlx::query("update stock set reserved = reserved + 1 where product_id = 800").execute(&mut *sync).await;
     match outcome {
         Ok(_) => {
-            pause(KEPT_MS).await;
+            pause(HELD_MS).await;
             sqlx::query("update stock set reserved = greatest(reserved - 1, 0) where product_id = 799").execute(&mut *sync).await?;
             sync.commit().await?;
         }
-        // The lock timeout: part of the picture.
+        // The lock timeout is part of the workload.
         Err(sqlx::Error::Database(_)) => sync.rollback().await?,
         Err(error) => return Err(error.into()),
     }

@@ -1,4 +1,4 @@
-//! What visitors and the order desk do: short statements, many calls.
+//! The statements of visitors and of the order desk: short, with many calls.
 
 use anyhow::Result;
 use rand::RngExt as _;
@@ -8,7 +8,7 @@ use sqlx::{Acquire, Executor, Row};
 use super::schema::{CUSTOMERS, PRODUCTS};
 use super::{favourite, pause};
 
-/// One step of one visitor, and the pause after it. Traffic swells and ebbs over a few minutes, so that charts have a shape.
+/// One step of one visitor, and the pause after it. Traffic rises and falls over a few minutes, so that charts have a shape.
 pub(super) async fn visit(shop: &mut PgConnection, number: u64) -> Result<()> {
     const STEP_MS: u64 = 90;
     let customer = favourite(CUSTOMERS);
@@ -27,7 +27,7 @@ pub(super) async fn visit(shop: &mut PgConnection, number: u64) -> Result<()> {
     Ok(())
 }
 
-/// Moves paid orders on and clears old ones away, a few at a time.
+/// Sends paid orders and deletes cancelled orders, a few at a time.
 pub(super) async fn process_orders(shop: &mut PgConnection) -> Result<()> {
     const EVERY_MS: u64 = 3_000;
     sqlx::query(
@@ -46,7 +46,7 @@ pub(super) async fn process_orders(shop: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-/// 1 at high tide, 4 at low tide, with a period of about four minutes.
+/// The length of a pause, from 1 (busy) to 4 (quiet), with a period of four minutes.
 fn tide(number: u64) -> u64 {
     const PERIOD_S: u64 = 240;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -89,7 +89,7 @@ async fn look_at_product(shop: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-/// No index helps here: the whole table is read each time.
+/// Reads the whole table each time: no index helps.
 async fn search(shop: &mut PgConnection) -> Result<()> {
     let pattern = format!("%{}%", favourite(99));
     sqlx::query("select id, title, price from products where title ilike $1 or description ilike $1 order by price desc limit 20")

@@ -7,8 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-/// Which of our crates each may build on. The collector and the server meet only in the views, and
-/// both serve with the same TLS.
+/// The crates that each of our crates may use. The collector and the server share only the views, the Kubernetes API and the TLS listener.
 const ALLOWED: [(&str, &[&str]); 10] = [
     ("pganalytics-views", &[]),
     ("pganalytics-tls", &[]),
@@ -34,7 +33,7 @@ fn our_crates_depend_on_each_other_one_way() -> Result<()> {
     let metadata: Value = serde_json::from_str(&cargo(&["metadata", "--no-deps", "--offline", "--locked", "--format-version", "1"])?)?;
     let allowed: BTreeMap<_, _> = ALLOWED.into_iter().collect();
     let packages = metadata["packages"].as_array().context("packages")?;
-    assert_eq!(packages.len(), ALLOWED.len(), "a crate came or went: add it to the list with what it may build on");
+    assert_eq!(packages.len(), ALLOWED.len(), "a crate was added or removed: list it with the crates that it may use");
     for package in packages {
         let name = package["name"].as_str().context("a name")?;
         let allowed = allowed.get(name).with_context(|| format!("{name} is not in the list of crates"))?;
@@ -53,7 +52,7 @@ fn the_collector_carries_neither_engine_nor_store() -> Result<()> {
     let tree =
         cargo(&["tree", "--offline", "--locked", "-p", "pganalytics-collector", "-e", "normal", "--prefix", "none", "--format", "{p}"])?;
     let names: BTreeSet<_> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    assert!(names.contains("tokio"), "the tree was not understood: {tree}");
+    assert!(names.contains("tokio"), "cargo tree has no line with tokio: {tree}");
     for heavy in [
         "datafusion",
         "datafusion-common",
@@ -67,7 +66,7 @@ fn the_collector_carries_neither_engine_nor_store() -> Result<()> {
     ] {
         assert!(
             !names.contains(heavy),
-            "{heavy} is in the collector's tree: find who brings it with `cargo tree -p pganalytics-collector -i {heavy}`"
+            "{heavy} is in the collector's tree: find the crate that needs it with `cargo tree -p pganalytics-collector -i {heavy}`"
         );
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What changes, and is followed: addresses, ends, passwords, roles, and an API that goes away.
+//! The collector follows changes: new addresses, deleted pods, new passwords, failovers, and an API that goes away.
 
 use anyhow::Result;
 use e2e::wait::{PATIENCE, until};
@@ -25,13 +25,13 @@ async fn a_server_keeps_its_name_at_a_new_address_and_is_forgotten_with_its_pod(
         Ok((!setting.collector.metrics().await?.contains("server=\"db/orders-1\"")).then_some(()))
     })
     .await?;
-    // A pod of the same name is the same server.
+    // A new pod of the same name is the same server.
     setting.kubernetes.pod(&instance("orders-1", "primary", postgres.port, FIRST)).await?;
     setting.is_up("db/orders-1", true).await
 }
 
 #[tokio::test]
-async fn a_rotated_password_is_taken_when_the_old_one_is_refused() -> Result<()> {
+async fn a_rotated_password_is_used_when_the_old_one_is_refused() -> Result<()> {
     let (setting, postgres) = tokio::try_join!(Setting::usual(), server())?;
     setting.kubernetes.pod(&instance("orders-1", "primary", postgres.port, FIRST)).await?;
     setting.is_up("db/orders-1", true).await?;
@@ -47,7 +47,7 @@ async fn a_rotated_password_is_taken_when_the_old_one_is_refused() -> Result<()>
 }
 
 #[tokio::test]
-async fn a_failover_changes_the_role_and_a_label_that_disagrees_is_told() -> Result<()> {
+async fn a_failover_changes_the_role_and_a_label_that_disagrees_is_logged() -> Result<()> {
     let (setting, mut primary) = tokio::try_join!(Setting::usual(), server())?;
     let standby = primary.standby().await?;
     setting.kubernetes.pod(&instance("orders-1", "primary", primary.port, FIRST)).await?;
@@ -62,13 +62,13 @@ async fn a_failover_changes_the_role_and_a_label_that_disagrees_is_told() -> Res
     let promoted =
         "select distinct on (server) server, role, role_label from kubernetes_pod where server = 'db/orders-2' order by server, ts desc";
     setting.rows(promoted, &json!([["db/orders-2", "primary", "primary"]])).await?;
-    // Nothing began anew for it: each was found once.
+    // Neither server was found a second time.
     assert_eq!(setting.collector.log().matches("found a PostgreSQL server").count(), 2);
     Ok(())
 }
 
 #[tokio::test]
-async fn what_was_found_is_read_on_while_the_api_is_away_and_what_changed_is_seen_after() -> Result<()> {
+async fn servers_are_still_read_while_the_api_is_down_and_changes_are_seen_afterwards() -> Result<()> {
     let (mut setting, postgres) = tokio::try_join!(Setting::usual(), server())?;
     for (name, role) in [("orders-1", "primary"), ("orders-2", "primary")] {
         setting.kubernetes.pod(&instance(name, role, postgres.port, FIRST)).await?;

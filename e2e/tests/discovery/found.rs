@@ -1,14 +1,14 @@
-//! What is found, and what is known of it.
+//! Pods that are found, and the history's facts about them.
 
 use anyhow::Result;
-use e2e::certificate::Certificate;
-use e2e::kubernetes::Pod;
+use e2e::machine::certificate::Certificate;
+use e2e::servers::kubernetes::Pod;
 use serde_json::json;
 
 use crate::setting::{FIRST, NAMESPACE, SECOND, Setting, encrypted, instance, pods, secrets, server};
 
 #[tokio::test]
-async fn an_operators_pod_becomes_a_server_with_its_pod_beside_it() -> Result<()> {
+async fn an_operators_pod_becomes_a_server_with_the_facts_of_its_pod() -> Result<()> {
     let (setting, postgres) = tokio::try_join!(Setting::usual(), server())?;
     setting.kubernetes.pod(&instance("orders-1", "primary", postgres.port, FIRST)).await?;
     setting.is_up("db/orders-1", true).await?;
@@ -30,7 +30,7 @@ async fn an_operators_pod_becomes_a_server_with_its_pod_beside_it() -> Result<()
 }
 
 #[tokio::test]
-async fn annotations_of_three_families_are_followed_and_poolers_are_left_out() -> Result<()> {
+async fn annotations_of_three_families_are_followed_and_poolers_are_skipped() -> Result<()> {
     let (setting, postgres) = tokio::try_join!(Setting::usual(), server())?;
     setting.kubernetes.secret(NAMESPACE, "mine", &json!({"username": "app", "password": "first"})).await?;
     let port = postgres.port.to_string();
@@ -59,14 +59,14 @@ async fn annotations_of_three_families_are_followed_and_poolers_are_left_out() -
 }
 
 #[tokio::test]
-async fn the_operators_own_authority_vouches_for_its_servers() -> Result<()> {
+async fn servers_are_verified_with_the_operators_own_authority() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
     for folder in [&ours, &theirs] {
         std::fs::create_dir(folder)?;
     }
     let (ours, theirs) = (Certificate::make(&ours)?, Certificate::make(&theirs)?);
-    // The server runs as another user, who must reach its key.
+    // The server runs as another user, who must be able to read its key.
     let reach = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(folder.path(), reach)?;
     let names = ["orders-pganalytics", "orders-app", "orders-superuser", "orders-ca"];

@@ -1,4 +1,4 @@
-//! Discovery against a real Kubernetes API and real PostgreSQL servers at the pods' addresses. `make test-discovery` builds what it takes.
+//! Discovery with a real Kubernetes API and real PostgreSQL servers at the pods' addresses. `make test-discovery` builds the programs.
 
 mod bootstrap;
 mod enrols;

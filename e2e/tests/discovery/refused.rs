@@ -1,6 +1,7 @@
-//! What keeps a pod from being read: each has a state in /metrics, a line in the log, and a word from `doctor` with the values that help.
+//! Pods that cannot be read: each reason has a state in /metrics, a log line, and a line of `doctor` that names the values to change.
 
 use anyhow::{Context, Result};
+use e2e::machine::ports;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -8,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::setting::{FIRST, NAMESPACE, Setting, instance, pods, secrets, server};
 
-/// What answers at this port, or a free one, as a web server does.
+/// Answers like a web server, at this port or a free one. Returns the port.
 async fn web_server(port: u16) -> Result<(u16, JoinHandle<()>)> {
     let listener = TcpListener::bind((FIRST, port)).await?;
     let port = listener.local_addr()?.port();
@@ -23,21 +24,21 @@ async fn web_server(port: u16) -> Result<(u16, JoinHandle<()>)> {
 }
 
 #[tokio::test]
-async fn without_the_right_to_pods_the_values_that_give_it_are_named() -> Result<()> {
+async fn a_missing_right_to_pods_is_reported_with_the_values_that_grant_it() -> Result<()> {
     let setting = Setting::start(Vec::new(), "").await?;
     let line = setting.logs("pods cannot be watched").await?;
     assert!(line.contains("no right to list pods in namespace db") && line.contains("collector.discovery.namespaces"), "{line}");
-    setting.says("pganalytics_collector_kubernetes_watch_up{watched=\"db\"} 0").await?;
+    setting.has_metric("pganalytics_collector_kubernetes_watch_up{watched=\"db\"} 0").await?;
     let doctor = String::from_utf8(setting.collector.doctor()?.stdout)?;
     assert!(doctor.contains("missing may not list pods in namespace db"), "{doctor}");
     assert!(doctor.contains("collector.discovery.namespaces"), "{doctor}");
-    // The right comes, and nobody restarts anything.
+    // The right is granted, and works without a restart.
     setting.kubernetes.grant(NAMESPACE, "collector", NAMESPACE, &pods()).await?;
-    setting.says("pganalytics_collector_kubernetes_watch_up{watched=\"db\"} 1").await
+    setting.has_metric("pganalytics_collector_kubernetes_watch_up{watched=\"db\"} 1").await
 }
 
 #[tokio::test]
-async fn without_the_right_to_a_secret_or_without_the_secret_the_remedy_is_told_and_works() -> Result<()> {
+async fn a_missing_right_to_a_secret_and_a_missing_secret_are_reported_with_a_remedy_that_works() -> Result<()> {
     let (setting, postgres) = tokio::try_join!(Setting::start(vec![pods()], "sslmode = \"disable\""), server())?;
     setting.kubernetes.pod(&instance("orders-1", "primary", postgres.port, FIRST)).await?;
     setting.count("no_right", 1).await?;
@@ -69,7 +70,7 @@ async fn without_the_right_to_a_secret_or_without_the_secret_the_remedy_is_told_
 }
 
 #[tokio::test]
-async fn a_pod_with_the_label_that_is_no_postgresql_has_a_state_of_its_own() -> Result<()> {
+async fn a_labelled_pod_that_is_no_postgresql_has_its_own_state() -> Result<()> {
     let setting = Setting::usual().await?;
     let (port, web) = web_server(0).await?;
     setting.kubernetes.pod(&instance("orders-1", "primary", port, FIRST)).await?;
@@ -82,9 +83,9 @@ async fn a_pod_with_the_label_that_is_no_postgresql_has_a_state_of_its_own() -> 
 }
 
 #[tokio::test]
-async fn a_pod_that_is_found_before_it_listens_is_down_until_it_speaks_something_else() -> Result<()> {
+async fn a_pod_that_does_not_listen_yet_is_down_until_another_protocol_answers() -> Result<()> {
     let setting = Setting::usual().await?;
-    let port = e2e::ports::free()?;
+    let port = ports::free()?;
     setting.kubernetes.pod(&instance("orders-1", "primary", port, FIRST)).await?;
     setting.is_up("db/orders-1", false).await?;
     setting.count("watched", 1).await?;
@@ -97,7 +98,7 @@ async fn a_pod_that_is_found_before_it_listens_is_down_until_it_speaks_something
 }
 
 #[tokio::test]
-async fn a_password_in_an_annotation_and_a_slip_of_the_pen_are_told() -> Result<()> {
+async fn a_password_in_an_annotation_and_a_misspelt_annotation_are_reported() -> Result<()> {
     let setting = Setting::usual().await?;
     let mut pod = instance("orders-1", "primary", 5432, FIRST);
     pod.annotations = json!({"coroot.com/postgres-scrape": "true", "coroot.com/postgres-scrape-credentials-password": "hunter2"});
@@ -113,7 +114,7 @@ async fn a_password_in_an_annotation_and_a_slip_of_the_pen_are_told() -> Result<
 }
 
 #[tokio::test]
-async fn one_mounted_login_serves_where_no_secret_may_be_read() -> Result<()> {
+async fn a_mounted_login_works_if_no_secret_may_be_read() -> Result<()> {
     let folder = tempfile::tempdir().context("a folder")?;
     let file = folder.path().join("password");
     std::fs::write(&file, "wrong\n")?;

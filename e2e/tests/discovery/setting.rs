@@ -1,13 +1,13 @@
-//! What every test of discovery has: an API, a backend, a collector that may read pods of the namespace `db`, and servers as its pods.
+//! The setting of every discovery test: a Kubernetes API, a backend, a collector that may read pods of the namespace `db`, and servers for the pods.
 
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result, ensure};
-use e2e::backend::Backend;
-use e2e::certificate::Certificate;
-use e2e::collector::Collector;
-use e2e::kubernetes::{Kubernetes, Pod};
-use e2e::postgres::{Options, Postgres};
+use e2e::drive::{Backend, Collector};
+use e2e::machine::certificate::Certificate;
+use e2e::servers::kubernetes::Pod;
+use e2e::servers::postgres::Options;
+use e2e::servers::{Kubernetes, Postgres};
 use e2e::wait::{PATIENCE, until};
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ pub(crate) const NAMESPACE: &str = "db";
 pub(crate) const FIRST: &str = "127.0.0.1";
 pub(crate) const SECOND: &str = "127.0.0.2";
 
-/// Its fields end in this order.
+/// The setting. Fields are dropped in order.
 pub(crate) struct Setting {
     pub collector: Collector,
     pub backend: Backend,
@@ -32,13 +32,13 @@ pub(crate) fn secrets(names: &[&str]) -> Value {
     json!([{"apiGroups": [""], "resources": ["secrets"], "resourceNames": names, "verbs": ["get"]}])
 }
 
-/// As CloudNativePG labels an instance of the cluster `orders`.
+/// A pod with CloudNativePG's labels of an instance of the cluster `orders`.
 pub(crate) fn instance<'a>(name: &'a str, role: &str, port: u16, address: &'a str) -> Pod<'a> {
     let labels = json!({"cnpg.io/cluster": "orders", "cnpg.io/podRole": "instance", "cnpg.io/instanceRole": role});
     Pod { namespace: NAMESPACE, name, labels, annotations: json!({}), container: "postgres", port, address }
 }
 
-/// A server that listens at every loopback address and wants a password of `app`.
+/// A server that listens at every loopback address and needs a password from `app`.
 pub(crate) async fn server() -> Result<Postgres> {
     serves(Options::default()).await
 }
@@ -58,7 +58,7 @@ async fn serves(options: Options) -> Result<Postgres> {
 }
 
 impl Setting {
-    /// With these rights in the namespace, and these lines under `[kubernetes]`.
+    /// Starts with these rights in the namespace, and these lines in `[kubernetes]`.
     pub(crate) async fn start(rights: Vec<Value>, lines: &str) -> Result<Self> {
         let (kubernetes, backend) = tokio::try_join!(Kubernetes::start(), Backend::start())?;
         kubernetes.namespace(NAMESPACE).await?;
@@ -75,7 +75,7 @@ impl Setting {
         Ok(Self { collector, backend, kubernetes })
     }
 
-    /// With a CloudNativePG cluster's usual Secret, and encryption off, since these servers have none.
+    /// Starts with the usual Secret of a CloudNativePG cluster, and without TLS to the servers.
     pub(crate) async fn usual() -> Result<Self> {
         let names = ["orders-pganalytics", "orders-app", "orders-superuser", "orders-ca", "mine"];
         let setting = Self::start(vec![pods(), secrets(&names)], "sslmode = \"disable\"").await?;
@@ -83,14 +83,14 @@ impl Setting {
         Ok(setting)
     }
 
-    /// Waits until so many pods are in this state.
+    /// Waits until this many pods are in this state.
     pub(crate) async fn count(&self, state: &str, count: usize) -> Result<()> {
         let line = format!("pganalytics_collector_kubernetes_pods{{state=\"{state}\"}} {count}");
-        self.says(&line).await
+        self.has_metric(&line).await
     }
 
     /// Waits until /metrics has this line.
-    pub(crate) async fn says(&self, line: &str) -> Result<()> {
+    pub(crate) async fn has_metric(&self, line: &str) -> Result<()> {
         let what = format!("the metric {line}");
         let asked = until(&what, PATIENCE, async || {
             let text = self.collector.metrics().await?;
@@ -103,7 +103,7 @@ impl Setting {
         asked.await.with_context(|| format!("the collector's log:\n{}", self.collector.log()))
     }
 
-    /// Waits until the log has this text; the line that has it.
+    /// Waits until the log has this text. Returns the line with the text.
     pub(crate) async fn logs(&self, text: &str) -> Result<String> {
         until(&format!("'{text}' in the collector's log"), PATIENCE, async || {
             Ok(self.collector.log().lines().find(|line| line.contains(text)).map(Into::into))
@@ -117,14 +117,14 @@ impl Setting {
         let what = format!("the rows of {query}");
         let asked = until(&what, PATIENCE, async || {
             let rows = json!(self.backend.api.sql(query).await?);
-            ensure!(rows == *expected, "it has {rows}");
+            ensure!(rows == *expected, "the rows are {rows}");
             Ok(Some(()))
         });
         asked.await.with_context(|| format!("the collector's log:\n{}", self.collector.log()))
     }
 
-    /// Waits until a server answers as of now.
+    /// Waits until the metrics show a server as up, or as down.
     pub(crate) async fn is_up(&self, server: &str, up: bool) -> Result<()> {
-        self.says(&format!("pganalytics_collector_target_up{{server=\"{server}\"}} {}", u8::from(up))).await
+        self.has_metric(&format!("pganalytics_collector_target_up{{server=\"{server}\"}} {}", u8::from(up))).await
     }
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the test's PostgreSQL pod runs: a new data folder where there is none, with the superuser's password from POSTGRES_PASSWORD_FILE
-# and the statements of /init/*.sql (one a line), with TLS where /tls holds a certificate; then the server, as process 1.
+# The program of the test's PostgreSQL pod. Makes a data folder if there is none, with the superuser's password from POSTGRES_PASSWORD_FILE, the statements
+# of /init/*.sql (one per line), and TLS if /tls has a certificate. Then runs the server as process 1.
 set -eu
 
 data=/var/lib/postgresql/data
@@ -15,7 +15,7 @@ track_io_timing = on
 shared_buffers = 32MB
 max_connections = 200
 log_line_prefix = '%m [%p] %q%u@%d %e %a '
-# Nothing of a test need survive a power failure.
+# The data of a test need not survive a power failure.
 fsync = off
 full_page_writes = off
 CONF

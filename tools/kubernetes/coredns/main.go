@@ -1,5 +1,5 @@
-// CoreDNS with the plugins that the test cluster's Corefile names, and no others: the whole program brings the clients of three
-// clouds along, which take long to compile and which nothing here would call.
+// CoreDNS with only the plugins of the test cluster's Corefile. The full program has the clients of three clouds, which take long to compile and are not
+// used here.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/coredns/coredns/coremain"
 )
 
-// The order in which a query passes them.
+// The order in which a query passes the plugins.
 func init() {
 	dnsserver.Directives = []string{"health", "ready", "errors", "cache", "kubernetes"}
 }

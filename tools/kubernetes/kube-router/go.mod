@@ -1,5 +1,4 @@
-// What enforces NetworkPolicies in the test cluster, for make test-cluster: its firewall alone, with iptables and ipset. It meets no
-// traffic but the test's own.
+// The enforcement of NetworkPolicies in the test cluster, for make test-cluster: only kube-router's firewall, with iptables and ipset.
 module pganalytics.invalid/tools/kube-router
 
 go 1.26.0

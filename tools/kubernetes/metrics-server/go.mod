@@ -1,4 +1,4 @@
-// What a HorizontalPodAutoscaler asks for CPU and memory, for make test-cluster.
+// The metrics API for HorizontalPodAutoscalers, for make test-cluster.
 module pganalytics.invalid/tools/metrics-server
 
 go 1.26.4

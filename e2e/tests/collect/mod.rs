@@ -1,0 +1,11 @@
+//! What a collector reads and ships: every version and view, exact counts, servers in trouble, logins, credentials, TLS.
+
+mod counting;
+mod encrypted;
+mod enrolment;
+mod login_files;
+mod names;
+mod standby;
+mod too_old;
+mod troubles;
+mod views;

@@ -1,0 +1,9 @@
+//! Faults: kills, cut networks, full disks, clocks that jump, slow stores, greedy queries. Nothing acknowledged is lost or doubled.
+
+mod clocks;
+mod crashes;
+mod cuts;
+mod disks;
+mod faults;
+mod memory;
+mod slow;

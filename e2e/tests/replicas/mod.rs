@@ -1,0 +1,9 @@
+//! Several backends: behind load balancers, on one meta store, through kills, failover and upgrades.
+
+mod balancers;
+mod cluster;
+mod failover;
+mod meta_store;
+mod shared;
+mod takeover;
+mod upgrade;
