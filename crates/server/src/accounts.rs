@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use pganalytics_lake::{Meta, MetaError, NewToken, Role, Token, TokenKind};
 
-use crate::auth::{Secret, TokenPrefix, check_password, fingerprint, generate_password, hash_blocking};
 use crate::error::ApiError;
+use crate::secret::{Secret, TokenPrefix, check_password, fingerprint, generate_password, hash_blocking};
 
 /// The first administrator's name.
 pub const FIRST_ADMIN: &str = "admin";

@@ -9,9 +9,11 @@ use std::time::Duration;
 use pganalytics_lake::Lake;
 use pganalytics_tls::{ClientAuth, Tls};
 
-use crate::auth::{LoginLimiter, Passwords, Secret, ServiceAccounts, fingerprint};
+use crate::limiter::LoginLimiter;
 use crate::metrics::Metrics;
 use crate::redis::Redis;
+use crate::secret::{Passwords, Secret, fingerprint};
+use crate::service_account::ServiceAccounts;
 
 /// How long a login lasts where nothing else is said: a week of work, so that nobody on call types a password at 3 a.m.
 pub const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);

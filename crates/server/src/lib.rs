@@ -13,29 +13,28 @@ mod api;
 mod app;
 pub mod audit;
 mod auth;
-mod client;
 mod error;
-mod layers;
-mod local;
+mod limiter;
 mod metrics;
 mod redis;
 mod render;
+mod secret;
 mod serve;
+mod service_account;
 mod ui;
 
 pub use api::document;
 pub use app::{App, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_LIFETIME, ServerOptions};
-pub use auth::{
-    AUDIENCE, MIN_PASSWORD_LENGTH, Operator, PasswordError, SESSION_COOKIE, Secret, ServiceAccount, ServiceAccounts, check_password,
-    generate_operator_token, generate_password,
-};
+pub use auth::{Operator, SESSION_COOKIE};
 pub use error::{ApiError, ErrorBody, ErrorCode, ErrorDetail, ErrorPosition};
 /// The lake under the server, for the binary that opens it.
 pub use pganalytics_lake as lake;
 /// How TLS is told, for the binary that reads the settings.
 pub use pganalytics_tls as tls;
 pub use redis::{Redis, RedisOptions, RedisUrl, RedisUrlError};
+pub use secret::{MIN_PASSWORD_LENGTH, PasswordError, Secret, check_password, generate_operator_token, generate_password};
 pub use serve::{bind, router, serve, serve_local};
+pub use service_account::{AUDIENCE, ServiceAccount, ServiceAccounts};
 
 /// The backend's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -17,8 +17,7 @@ use super::body::JsonBody;
 use crate::accounts::check_name;
 use crate::app::App;
 use crate::audit;
-use crate::auth::{Bond, Proof, Shipper};
-use crate::client::Client;
+use crate::auth::{Bond, Client, Proof, Shipper};
 use crate::error::{ApiError, ErrorBody};
 
 /// A version is a few characters.

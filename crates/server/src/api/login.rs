@@ -18,9 +18,9 @@ use super::body::JsonBody;
 use super::users::RoleName;
 use crate::app::App;
 use crate::audit;
-use crate::auth::{Principal, SESSION_COOKIE, Secret, TokenPrefix, Viewer, fingerprint, origin};
-use crate::client::Client;
+use crate::auth::{Client, Principal, SESSION_COOKIE, Viewer, origin};
 use crate::error::{ApiError, ErrorBody};
+use crate::secret::{Secret, TokenPrefix, fingerprint};
 
 /// Longer names exist nowhere.
 const MAX_NAME: usize = 200;

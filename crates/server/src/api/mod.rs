@@ -27,7 +27,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::App;
 use crate::auth::SESSION_COOKIE;
 use crate::error::{ErrorBody, ErrorCode, ErrorDetail, ErrorPosition};
-use crate::layers;
+use crate::serve::layers;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(

@@ -14,8 +14,9 @@ use super::body::{JsonBody, PathOf};
 use crate::accounts::check_name;
 use crate::app::App;
 use crate::audit;
-use crate::auth::{Admin, Secret, check_password};
+use crate::auth::Admin;
 use crate::error::{ApiError, ErrorBody};
+use crate::secret::{Secret, check_password};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(change, remove))

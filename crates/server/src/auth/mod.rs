@@ -9,12 +9,9 @@
 //!
 //! Sessions have a fixed expiry ([`crate::ServerOptions::session_lifetime`]) that use does not extend: a stolen cookie ends.
 
-mod enrolment;
-mod limiter;
+mod client;
 pub(crate) mod origin;
-mod password;
-mod secret;
-mod service_account;
+mod proof;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -24,17 +21,16 @@ use pganalytics_lake::{Credential, CredentialError, Role, TokenKind};
 use pganalytics_tls::{ClientCertificate, Peer};
 use subtle::ConstantTimeEq as _;
 
-pub(crate) use enrolment::Proof;
-pub(crate) use limiter::LoginLimiter;
-pub use password::{MIN_PASSWORD_LENGTH, PasswordError, check_password};
-pub(crate) use password::{Overloaded, Passwords, hash_blocking};
-pub use secret::{Secret, generate_operator_token, generate_password};
-pub(crate) use secret::{TokenPrefix, fingerprint};
-pub use service_account::{AUDIENCE, ServiceAccount, ServiceAccounts};
+pub(crate) use client::Client;
+pub(crate) use proof::Proof;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::local::Local;
+use crate::secret::{TokenPrefix, fingerprint};
+
+/// Marks the requests that came in here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Local;
 
 /// The session cookie's name.
 pub const SESSION_COOKIE: &str = "pganalytics_session";

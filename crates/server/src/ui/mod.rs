@@ -31,7 +31,7 @@ const ASK_EACH_TIME: &str = "no-cache";
 /// Where the API lives; a mistyped path there must not look like a page.
 const API: &str = "api/";
 
-const NOT_BUILT: &str = include_str!("ui_not_built.html");
+const NOT_BUILT: &str = include_str!("not_built.html");
 
 /// Everything that is no route of the API.
 pub(crate) async fn serve(State(app): State<App>, request: Request) -> Response {
@@ -80,7 +80,7 @@ fn load(folder: Option<&Path>, path: &str) -> Option<File> {
         return Some(File { data: file.data, etag });
     };
     let data = std::fs::read(folder.join(path)).ok()?;
-    let digest = crate::auth::fingerprint(&String::from_utf8_lossy(&data));
+    let digest = crate::secret::fingerprint(&String::from_utf8_lossy(&data));
     Some(File { data: data.into(), etag: digest[..12].iter().map(|byte| format!("{byte:02x}")).collect() })
 }
 

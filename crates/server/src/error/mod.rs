@@ -15,7 +15,7 @@ use pganalytics_lake::{CredentialError, MetaError, Position, QueryError, QueryEr
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::auth::{Overloaded, PasswordError};
+use crate::secret::{Overloaded, PasswordError};
 
 /// Seconds after which a collector or a browser may try again when the store has trouble.
 const RETRY_STORE: Duration = Duration::from_secs(5);

@@ -1,5 +1,8 @@
 //! The listeners and the router around the API.
 
+pub(crate) mod layers;
+mod local;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -15,7 +18,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::{api, layers, local, ui};
+use crate::{api, ui};
 
 /// Everything under one address.
 pub fn router(app: App) -> Router {
@@ -84,7 +87,7 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> 
 /// Serves this machine's own programs, over plain HTTP, until `stop`: see [`local`].
 pub async fn serve_local(listener: TcpListener, app: App, stop: CancellationToken) {
     let only = axum::middleware::from_fn_with_state(app.clone(), local::only);
-    let router = router(app).layer(only).layer(Extension(local::Local));
+    let router = router(app).layer(only).layer(Extension(crate::auth::Local));
     pganalytics_tls::serve(listener, None, router, Limits::default(), stop).await;
 }
 

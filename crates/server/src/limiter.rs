@@ -15,9 +15,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use pganalytics_lake::{Attempts, Meta};
 
-use super::fingerprint;
 use crate::error::ApiError;
 use crate::redis::Redis;
+use crate::secret::fingerprint;
 
 /// Failures without a wait: typing errors.
 const FREE_FAILURES: u32 = 5;

@@ -13,10 +13,6 @@ use crate::app::App;
 use crate::auth;
 use crate::error::ApiError;
 
-/// Marks the requests that came in here.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Local;
-
 /// Where the command line sees whether the backend lives, and where batches go.
 const OPEN: [&str; 2] = ["/livez", "/api/v1/ingest"];
 

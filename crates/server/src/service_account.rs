@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use pganalytics_kubernetes::{ApiError as KubernetesError, Client, Reviewed};
 
-use super::Secret;
 use crate::error::ApiError;
+use crate::secret::Secret;
 
 /// Whom a collector's token must be made for.
 pub const AUDIENCE: &str = "pganalytics-backend";
@@ -60,7 +60,7 @@ impl ServiceAccounts {
     }
 
     /// Whose token this is, if its collectors may enrol.
-    pub(super) async fn review(&self, token: &Secret) -> Result<String, ApiError> {
+    pub(crate) async fn review(&self, token: &Secret) -> Result<String, ApiError> {
         let review = tokio::time::timeout(REVIEW, self.client.review_token(token.expose(), AUDIENCE)).await;
         match review {
             Ok(Ok(Reviewed::ServiceAccount { namespace, name })) => {
@@ -82,7 +82,7 @@ impl ServiceAccounts {
 }
 
 /// Whether it may be a ServiceAccount's token: three parts of base64url. Only the API can tell more.
-pub(super) fn looks_like_one(bearer: &str) -> bool {
+pub(crate) fn looks_like_one(bearer: &str) -> bool {
     let part = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     bearer.len() <= MAX_TOKEN && bearer.split('.').count() == 3 && bearer.split('.').all(part)
 }

@@ -7,10 +7,11 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use pganalytics_lake::Enrolment;
 
-use super::service_account::looks_like_one;
-use super::{Secret, TokenPrefix, fingerprint, lacks_certificate, shown};
+use super::{lacks_certificate, shown};
 use crate::app::App;
 use crate::error::ApiError;
+use crate::secret::{Secret, TokenPrefix, fingerprint};
+use crate::service_account::looks_like_one;
 
 /// A claim, not yet looked at.
 #[derive(Debug, Clone)]

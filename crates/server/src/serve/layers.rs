@@ -16,7 +16,7 @@ use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::audit;
-use crate::client::Client;
+use crate::auth::Client;
 use crate::error::ApiError;
 use crate::metrics::RequestLabels;
 

@@ -21,7 +21,7 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ConnectionInfo, FromRedisValue, IntoConnectionInfo as _, RedisError, Script, TlsCertificates};
 use url::Url;
 
-use crate::auth::Secret;
+use crate::secret::Secret;
 
 /// What a request may wait: a round trip takes less than a millisecond, and the query may take this long itself.
 const PATIENCE: Duration = Duration::from_millis(250);

@@ -5,11 +5,16 @@
 //! with 256 random bits there is nothing to guess, so a slow hash would protect nothing. Neither a token nor a password
 //! prints itself: [`Secret`] shows as `***`.
 
+mod password;
+
 use std::fmt;
 
 use pganalytics_views::enrol;
 use rand::RngExt as _;
 use sha2::{Digest as _, Sha256};
+
+pub use password::{MIN_PASSWORD_LENGTH, PasswordError, check_password};
+pub(crate) use password::{Overloaded, Passwords, hash_blocking};
 
 /// Letters of a generated password: those nobody mistakes for another when reading them from a log.
 const PASSWORD_LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
