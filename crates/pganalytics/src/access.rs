@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use pganalytics_server::Secret;
-use pganalytics_server::accounts::{self, TokenOrder};
+use pganalytics_server::accounts::{self, NewTokenOptions};
 use pganalytics_server::lake::{Meta, TokenKind};
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +72,7 @@ pub(crate) async fn collector_token(data: &Path, meta: &Meta) -> anyhow::Result<
         _ => {
             // Names are taken for good, so each new one has something of its own.
             let name = format!("all-in-one {}", uuid::Uuid::new_v4().simple());
-            accounts::create_token(meta, TokenOrder::new(&name, TokenKind::Collector)).await.context("make a token")?.0
+            accounts::create_token(meta, NewTokenOptions::new(&name, TokenKind::Collector)).await.context("make a token")?.0
         }
     };
     write_private(&path, token.expose())?;

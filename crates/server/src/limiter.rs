@@ -1,13 +1,12 @@
-//! The brake on guessing passwords and enrolment tokens: per (user, address), and over all; the same for all replicas.
+//! Limits guesses of passwords and enrolment tokens, for each pair of user and address and for all pairs together. All replicas share the counts.
 //!
-//! A pair of user and address may fail [`FREE_FAILURES`] times; each further attempt waits twice as long as the one before,
-//! up to [`LONGEST_WAIT`]. A success clears the pair, and [`FORGET_AFTER`] without an attempt does. Over all pairs,
-//! [`ATTEMPTS_A_MINUTE`] attempts a minute are verified, so that many addresses together guess no faster; somebody who
-//! logged in from the same address before is not held up by others' guesses.
+//! A pair of user and address may fail [`FREE_FAILURES`] times. Each further attempt waits twice as long as the one before, up to
+//! [`LONGEST_WAIT`]. A success, or [`FORGET_AFTER`] without an attempt, clears the pair. All pairs together may make [`ATTEMPTS_A_MINUTE`]
+//! attempts a minute, so that guessing from many addresses is not faster. A pair that logged in before does not wait for this shared limit.
 //!
-//! An attempt counts as failed from its beginning, so that many at once count like many in a row. What is remembered lies in Redis where
-//! there is one, else, and while Redis is away, in the meta store; the clock is theirs. Names and addresses are kept as hashes only:
-//! people type passwords into the field for the name. Attempts over all bound how many pairs there are.
+//! An attempt counts as failed when it begins, so that many concurrent attempts count like many attempts in a row. The counts are in Redis; if
+//! there is no Redis, or it is unavailable, they are in the meta store. The clock is the clock of that store. Names and addresses are stored only as
+//! hashes, since people type passwords into the name field. The shared limit also bounds the number of stored pairs.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -19,87 +18,87 @@ use crate::error::ApiError;
 use crate::redis::Redis;
 use crate::secret::fingerprint;
 
-/// Failures without a wait: typing errors.
+/// Failures without a wait, for typing errors.
 const FREE_FAILURES: u32 = 5;
-/// The wait after the first failure too many; doubles with each.
+/// The wait after the first failure above [`FREE_FAILURES`]. It doubles with each further failure.
 const FIRST_WAIT: TimeDelta = TimeDelta::seconds(2);
-/// Where the doubling ends: 96 guesses a day and pair.
+/// The longest wait: 96 guesses a day for each pair.
 const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(15);
-/// A pair without attempts for so long starts anew.
+/// A pair without attempts for this time starts again.
 const FORGET_AFTER: TimeDelta = TimeDelta::hours(1);
-/// A pair that logged in counts as known for so long.
+/// A pair counts as known for this time after a login.
 const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
-/// Verified attempts a minute over all unknown pairs: far more than people need, far less than guessing does.
+/// Attempts a minute of all unknown pairs: far more than people need, far fewer than guessing needs.
 const ATTEMPTS_A_MINUTE: u32 = 120;
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
-/// How often a change is tried that others' changes come before: they, then, are many attempts at once.
+/// How often a change is retried after a conflict. Conflicts mean many concurrent attempts.
 const TRIES: usize = 8;
-/// The wait of an attempt that came before none of them.
-const CROWDED: TimeDelta = TimeDelta::seconds(1);
+/// The wait after too many conflicts.
+const CONFLICT_WAIT: TimeDelta = TimeDelta::seconds(1);
 
-/// See the module.
+/// Limits attempts of one kind; see the module.
 pub(crate) struct LoginLimiter {
-    /// What is attempted: kinds do not hold each other up.
-    what: &'static str,
+    /// The kind of attempt. Different kinds do not affect each other.
+    kind: &'static str,
     meta: Meta,
     redis: Option<Redis>,
 }
 
-/// Why an attempt may not begin, or what it leaves behind.
-type Judged = Result<Attempts, TimeDelta>;
+/// The new count of an attempt that may begin, or the time to wait.
+type Decision = Result<Attempts, TimeDelta>;
 
 impl LoginLimiter {
-    pub(crate) fn new(what: &'static str, meta: Meta, redis: Option<Redis>) -> Self {
-        Self { what, meta, redis }
+    pub(crate) fn new(kind: &'static str, meta: Meta, redis: Option<Redis>) -> Self {
+        Self { kind, meta, redis }
     }
 
     /// Begins an attempt.
     ///
     /// # Errors
-    /// [`ApiError::TooManyAttempts`] with how long to wait before one; when the meta store fails.
+    /// [`ApiError::TooManyAttempts`] with the time to wait; an error of the meta store.
     pub(crate) async fn begin(&self, user: &str, address: IpAddr) -> Result<(), ApiError> {
         let pair = self.pair(user, address);
         let known = |read: Option<Attempts>, now| read.is_some_and(|read| is_known(read, now));
-        // One more attempt of everybody's only where the pair itself may try.
+        // The shared limit counts only attempts that the pair itself may make.
         let (read, now) = self.read(&pair).await?;
         attempt(read, now).map_err(too_many)?;
         if !known(read, now) {
-            self.change(&self.all(), attempt_of_all, |read| read.last + MINUTE).await?.map_err(too_many)?;
+            self.change(&self.shared(), shared_attempt, |read| read.last + MINUTE).await?.map_err(too_many)?;
         }
         self.change(&pair, attempt, expires).await?.map_err(too_many)?;
         Ok(())
     }
 
-    /// The attempt that began was no guess.
+    /// Records that the attempt was successful.
     ///
     /// # Errors
-    /// When the meta store fails.
+    /// An error of the meta store.
     pub(crate) async fn succeeded(&self, user: &str, address: IpAddr) -> Result<(), ApiError> {
         let succeeded = |_, now| Ok(Attempts { count: 0, last: now, succeeded: Some(now) });
-        // Where many attempts at once came before, the pair waits once more than it need.
+        // After too many conflicts the pair only waits once more than necessary.
         let _ = self.change(&self.pair(user, address), succeeded, expires).await?;
         Ok(())
     }
 
     fn pair(&self, user: &str, address: IpAddr) -> [u8; 32] {
-        // An address has no NUL in it, so no two pairs run into one.
-        fingerprint(&format!("{}\0{address}\0{user}", self.what))
+        // An address contains no NUL, so different pairs have different keys.
+        fingerprint(&format!("{}\0{address}\0{user}", self.kind))
     }
 
-    fn all(&self) -> [u8; 32] {
-        fingerprint(&format!("{} of all", self.what))
+    fn shared(&self) -> [u8; 32] {
+        fingerprint(&format!("{} of all", self.kind))
     }
 
-    /// Puts what a judgement makes of what is remembered in its place, unless it refuses.
+    /// Replaces the stored count by the decision's count, unless the decision is to wait.
     async fn change(
         &self,
         key: &[u8],
-        judge: impl Fn(Option<Attempts>, DateTime<Utc>) -> Judged,
+        decide: impl Fn(Option<Attempts>, DateTime<Utc>) -> Decision,
         expires: impl Fn(Attempts) -> DateTime<Utc>,
-    ) -> Result<Judged, ApiError> {
+    ) -> Result<Decision, ApiError> {
         for _ in 0..TRIES {
             let (read, now) = self.read(key).await?;
-            let new = match judge(read, now) {
+            let new = match decide(read, now) {
                 Ok(new) => new,
                 Err(wait) => return Ok(Err(wait)),
             };
@@ -107,7 +106,7 @@ impl LoginLimiter {
                 return Ok(Ok(new));
             }
         }
-        Ok(Err(CROWDED))
+        Ok(Err(CONFLICT_WAIT))
     }
 
     async fn read(&self, key: &[u8]) -> Result<(Option<Attempts>, DateTime<Utc>), ApiError> {
@@ -137,8 +136,8 @@ impl LoginLimiter {
     }
 }
 
-/// An attempt of a pair.
-fn attempt(read: Option<Attempts>, now: DateTime<Utc>) -> Judged {
+/// Decides on an attempt of a pair.
+fn attempt(read: Option<Attempts>, now: DateTime<Utc>) -> Decision {
     let read = read.filter(|read| !is_over(*read, now)).unwrap_or(Attempts { count: 0, last: now, succeeded: None });
     let next = read.last + wait(read.count);
     match read.count >= FREE_FAILURES && now < next {
@@ -147,8 +146,8 @@ fn attempt(read: Option<Attempts>, now: DateTime<Utc>) -> Judged {
     }
 }
 
-/// An attempt among everybody's of one minute, which began at `last`.
-fn attempt_of_all(read: Option<Attempts>, now: DateTime<Utc>) -> Judged {
+/// Decides on an attempt among all pairs. The current minute began at `last`.
+fn shared_attempt(read: Option<Attempts>, now: DateTime<Utc>) -> Decision {
     let read = read.filter(|read| now < read.last + MINUTE).unwrap_or(Attempts { count: 0, last: now, succeeded: None });
     match read.count >= ATTEMPTS_A_MINUTE {
         true => Err(read.last + MINUTE - now),
@@ -156,7 +155,7 @@ fn attempt_of_all(read: Option<Attempts>, now: DateTime<Utc>) -> Judged {
     }
 }
 
-/// When a pair may be forgotten.
+/// When the stored pair expires.
 fn expires(pair: Attempts) -> DateTime<Utc> {
     (pair.last + FORGET_AFTER).max(pair.succeeded.map_or(DateTime::UNIX_EPOCH, |at| at + KNOWN_FOR))
 }
@@ -179,7 +178,7 @@ fn is_over(pair: Attempts, now: DateTime<Utc>) -> bool {
 }
 
 fn too_many(wait: TimeDelta) -> ApiError {
-    // Never 0 s: who comes back at once would wait again.
+    // Never 0 s: a client that returns at once would have to wait again.
     ApiError::TooManyAttempts(wait.to_std().unwrap_or(Duration::ZERO).max(Duration::from_millis(1)))
 }
 
@@ -192,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_waits_longer_with_each_failure_and_starts_anew_after_a_success() {
+    fn a_pair_waits_longer_with_each_failure_and_starts_again_after_a_success() {
         let mut read = None;
         for _ in 0..FREE_FAILURES {
             read = Some(attempt(read, at(0)).expect("free"));
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_has_an_end_and_is_forgotten() {
+    fn the_wait_has_a_maximum_and_expires() {
         let (mut read, mut now) = (None, at(0));
         for _ in 0..60 {
             match attempt(read, now) {
@@ -222,13 +221,13 @@ mod tests {
     }
 
     #[test]
-    fn all_together_have_so_many_attempts_a_minute_and_then_a_new_minute() {
+    fn all_pairs_together_have_a_limit_each_minute() {
         let mut read = None;
         for second in 0..i64::from(ATTEMPTS_A_MINUTE) {
-            read = Some(attempt_of_all(read, at(second / 4)).expect("within the minute's"));
+            read = Some(shared_attempt(read, at(second / 4)).expect("within the limit"));
         }
-        assert_eq!(attempt_of_all(read, at(30)), Err(TimeDelta::seconds(30)));
-        assert_eq!(attempt_of_all(read, at(60)), Ok(Attempts { count: 1, last: at(60), succeeded: None }));
+        assert_eq!(shared_attempt(read, at(30)), Err(TimeDelta::seconds(30)));
+        assert_eq!(shared_attempt(read, at(60)), Ok(Attempts { count: 1, last: at(60), succeeded: None }));
     }
 
     #[test]

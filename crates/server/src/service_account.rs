@@ -1,7 +1,7 @@
-//! Collectors that enrol by the ServiceAccount they run as: no key that is shared, none to hand out.
+//! Enrolment of collectors by their Kubernetes ServiceAccount, without a shared key.
 //!
-//! The collector shows a projected token that was made for us ([`AUDIENCE`]) and lives an hour; the Kubernetes API says whose it is
-//! (TokenReview), and the settings say whose collectors may enrol. So neither a token for another audience nor another pod's opens anything.
+//! The collector presents a projected token for the audience [`AUDIENCE`], which is valid for an hour. The Kubernetes API says whose token it is
+//! (TokenReview). The settings say which ServiceAccounts may enrol collectors. Tokens for other audiences and tokens of other pods are refused.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -13,12 +13,12 @@ use pganalytics_kubernetes::{ApiError as KubernetesError, Client, Reviewed};
 use crate::error::ApiError;
 use crate::secret::Secret;
 
-/// Whom a collector's token must be made for.
+/// The audience of a collector's token.
 pub const AUDIENCE: &str = "pganalytics-backend";
-/// A projected token has about a thousand bytes; headers as a whole are capped far above.
+/// The most bytes of a token. A projected token has about a thousand.
 const MAX_TOKEN: usize = 8 * 1024;
-/// The API answers in milliseconds. A collector asks again.
-const REVIEW: Duration = Duration::from_secs(5);
+/// How long a review may take. The API normally answers in milliseconds, and a collector asks again.
+const REVIEW_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A ServiceAccount, as `namespace/name`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +35,7 @@ impl FromStr for ServiceAccount {
             |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'));
         match text.trim().split_once('/') {
             Some((namespace, name)) if plain(namespace) && plain(name) => Ok(Self { namespace: namespace.into(), name: name.into() }),
-            _ => Err("write it as namespace/name of a ServiceAccount".into()),
+            _ => Err("give a ServiceAccount as namespace/name".into()),
         }
     }
 }
@@ -46,7 +46,7 @@ impl std::fmt::Display for ServiceAccount {
     }
 }
 
-/// Whose collectors may enrol, and whom to ask.
+/// The ServiceAccounts whose collectors may enrol, and the API that reviews tokens.
 #[derive(Debug, Clone)]
 pub struct ServiceAccounts {
     client: Arc<Client>,
@@ -59,16 +59,16 @@ impl ServiceAccounts {
         Self { client: Arc::new(client), allowed: allowed.into_iter().collect() }
     }
 
-    /// Whose token this is, if its collectors may enrol.
+    /// The name of the token's ServiceAccount, if its collectors may enrol.
     pub(crate) async fn review(&self, token: &Secret) -> Result<String, ApiError> {
-        let review = tokio::time::timeout(REVIEW, self.client.review_token(token.expose(), AUDIENCE)).await;
+        let review = tokio::time::timeout(REVIEW_TIMEOUT, self.client.review_token(token.expose(), AUDIENCE)).await;
         match review {
             Ok(Ok(Reviewed::ServiceAccount { namespace, name })) => {
                 let account = ServiceAccount { namespace, name };
                 if self.allowed.contains(&account) {
                     return Ok(format!("ServiceAccount {account}"));
                 }
-                tracing::warn!(target: crate::audit::TARGET, { account = %account }, "refuse to enrol: the ServiceAccount is none of --kubernetes-collectors");
+                tracing::warn!(target: crate::audit::TARGET, { account = %account }, "enrolment refused: the ServiceAccount is not in --kubernetes-collectors");
                 Err(ApiError::ServiceAccount(account.to_string()))
             }
             Ok(Ok(Reviewed::Other(_) | Reviewed::Nobody(_))) => Err(ApiError::ServiceAccountToken),
@@ -76,13 +76,13 @@ impl ServiceAccounts {
                 Err(ApiError::Reviewer(format!("{error}; give the backend's ServiceAccount a ClusterRole that may create tokenreviews")))
             }
             Ok(Err(error)) => Err(ApiError::Reviewer(error.to_string())),
-            Err(_) => Err(ApiError::Reviewer(format!("the Kubernetes API gave no answer within {} s", REVIEW.as_secs()))),
+            Err(_) => Err(ApiError::Reviewer(format!("the Kubernetes API did not answer within {} s", REVIEW_TIMEOUT.as_secs()))),
         }
     }
 }
 
-/// Whether it may be a ServiceAccount's token: three parts of base64url. Only the API can tell more.
-pub(crate) fn looks_like_one(bearer: &str) -> bool {
+/// Whether a bearer has the form of a ServiceAccount token: three parts of base64url. Only the API can tell whether it is one.
+pub(crate) fn looks_like_token(bearer: &str) -> bool {
     let part = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     bearer.len() <= MAX_TOKEN && bearer.split('.').count() == 3 && bearer.split('.').all(part)
 }
@@ -100,10 +100,10 @@ mod tests {
     }
 
     #[test]
-    fn only_what_has_the_shape_of_a_token_is_shown_to_the_api() {
-        assert!(looks_like_one("eyJh.eyJp-_.c2ln"));
+    fn only_a_bearer_in_the_form_of_a_token_is_sent_to_the_api() {
+        assert!(looks_like_token("eyJh.eyJp-_.c2ln"));
         for text in ["", "a.b", "a.b.c.d", "a..c", "a.b.c d", "pga_e_00", &format!("a.b.{}", "c".repeat(MAX_TOKEN))] {
-            assert!(!looks_like_one(text), "{text}");
+            assert!(!looks_like_token(text), "{text}");
         }
     }
 }

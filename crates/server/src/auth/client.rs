@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection.
+//! The client at the other end of a connection.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -9,8 +9,15 @@ use pganalytics_tls::Peer;
 use crate::app::App;
 use crate::error::ApiError;
 
-/// Where a request comes from: the peer, or with a trusted proxy the address that the proxy saw; and whether the browser speaks HTTPS,
-/// to us or to the proxy.
+/// An extension that marks requests over the backend's local port, which serves programs on this machine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Local;
+
+pub(super) fn is_local(parts: &Parts) -> bool {
+    parts.extensions.get::<Local>().is_some()
+}
+
+/// The client's address, and whether the browser uses HTTPS. With a trusted proxy this is what the proxy reports.
 pub(crate) struct Client {
     pub address: IpAddr,
     pub https: bool,
@@ -28,11 +35,11 @@ impl FromRequestParts<App> for Client {
         }
         let last = |name: &str| {
             let value = parts.headers.get_all(name).into_iter().next_back()?.to_str().ok()?;
-            // The last entry is the one our proxy wrote; those before are whatever the client said.
+            // The proxy wrote the last entry. The entries before it come from the client and prove nothing.
             value.rsplit(',').next().map(str::trim)
         };
         let address = last("x-forwarded-for").and_then(|address| address.parse().ok()).unwrap_or(peer);
-        // What the proxy says counts: it may speak TLS to us and plain HTTP to the browser.
+        // The proxy's connection to the browser counts: its connection to the backend may use TLS although the browser's does not.
         let https = last("x-forwarded-proto").map_or(tls, |proto| proto.eq_ignore_ascii_case("https"));
         Ok(Self { address, https })
     }

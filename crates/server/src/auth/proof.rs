@@ -1,32 +1,33 @@
-//! What a collector shows that wants a credential of its own, before it has one.
+//! The proof with which a collector asks for a credential of its own.
 //!
-//! Each way of showing who one is, is a variant of [`Proof`], told from the others by what the bearer looks like, and becomes a
-//! [`pganalytics_lake::Enrolment`]. An enrolment token is looked up by the store; a ServiceAccount's token is shown to the Kubernetes API.
+//! Each kind of proof is a variant of [`Proof`] and is recognised by the form of the bearer token. After verification it becomes a
+//! [`pganalytics_lake::Enrolment`]. The store looks up enrolment tokens. The Kubernetes API reviews ServiceAccount tokens.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use pganalytics_lake::Enrolment;
 
-use super::{lacks_certificate, shown};
+use super::collector::lacks_certificate;
+use super::presented::presented;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::secret::{Secret, TokenPrefix, fingerprint};
-use crate::service_account::looks_like_one;
+use crate::service_account::looks_like_token;
 
-/// A claim, not yet looked at.
+/// An unverified proof.
 #[derive(Debug, Clone)]
 pub(crate) enum Proof {
-    /// An enrolment token, by its hash: what it is worth is said by the store, in the transaction that enrols.
+    /// The hash of an enrolment token. The store checks it in the transaction that enrols the collector.
     Token([u8; 32]),
-    /// A ServiceAccount's projected token: whose it is, the Kubernetes API says.
+    /// A projected ServiceAccount token. The Kubernetes API knows whose it is.
     ServiceAccount(Secret),
 }
 
-/// A claim that was looked at, as far as it can be without the store.
+/// A proof, verified as far as possible without the store.
 #[derive(Debug, Clone)]
-pub(crate) enum Shown {
+pub(crate) enum Verified {
     Token([u8; 32]),
-    /// What the ServiceAccount is called.
+    /// The name of the ServiceAccount.
     ServiceAccount(String),
 }
 
@@ -35,30 +36,30 @@ impl Proof {
         if TokenPrefix::of(bearer) == Some(TokenPrefix::Enrolment) {
             return Some(Self::Token(fingerprint(bearer)));
         }
-        (app.options.service_accounts.is_some() && looks_like_one(bearer)).then(|| Self::ServiceAccount(Secret::new(bearer)))
+        (app.options.service_accounts.is_some() && looks_like_token(bearer)).then(|| Self::ServiceAccount(Secret::new(bearer)))
     }
 
-    /// Asks whoever knows. For after the limiter: each question is a request of its own.
-    pub(crate) async fn look(self, app: &App) -> Result<Shown, ApiError> {
+    /// Verifies the proof. A ServiceAccount token costs a request to the Kubernetes API, so the limiter comes first.
+    pub(crate) async fn verify(self, app: &App) -> Result<Verified, ApiError> {
         match (self, &app.options.service_accounts) {
-            (Self::Token(hash), _) => Ok(Shown::Token(hash)),
-            (Self::ServiceAccount(token), Some(accounts)) => accounts.review(&token).await.map(Shown::ServiceAccount),
+            (Self::Token(hash), _) => Ok(Verified::Token(hash)),
+            (Self::ServiceAccount(token), Some(accounts)) => accounts.review(&token).await.map(Verified::ServiceAccount),
             (Self::ServiceAccount(_), None) => Err(ApiError::Unauthenticated),
         }
     }
 
-    /// What a limiter counts it under: not the proof itself, and the same for the same.
+    /// The key under which a limiter counts attempts: a part of the proof's hash.
     pub(crate) fn key(&self) -> String {
         let hash = match self {
             Self::Token(hash) => *hash,
             Self::ServiceAccount(token) => fingerprint(token.expose()),
         };
-        hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&hash[..8])
     }
 }
 
-impl Shown {
-    /// As the store takes it.
+impl Verified {
+    /// The form that the store takes.
     pub(crate) fn enrolment(&self) -> Enrolment<'_> {
         match self {
             Self::Token(hash) => Enrolment::Token(hash),
@@ -71,8 +72,8 @@ impl FromRequestParts<App> for Proof {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let shown = shown(&parts.headers).filter(|shown| !shown.cookie).ok_or(ApiError::Unauthenticated)?;
-        let proof = Self::of(shown.token, app).ok_or(ApiError::Unauthenticated)?;
+        let presented = presented(&parts.headers).filter(|presented| !presented.in_cookie).ok_or(ApiError::Unauthenticated)?;
+        let proof = Self::of(presented.token, app).ok_or(ApiError::Unauthenticated)?;
         if lacks_certificate(parts, app) { Err(ApiError::NoCertificate) } else { Ok(proof) }
     }
 }

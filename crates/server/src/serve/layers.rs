@@ -1,4 +1,4 @@
-//! What surrounds every handler: the log line and the figures of a request, its timeout, its panics, the security headers.
+//! The layers around every handler: log line and metrics, panics, security headers, compression.
 
 use std::any::Any;
 use std::time::Instant;
@@ -20,23 +20,23 @@ use crate::auth::Client;
 use crate::error::ApiError;
 use crate::metrics::RequestLabels;
 
-/// Scripts and data from here only, no plugin, no frame. Styles may be inline: the UI's component library places them.
+/// Scripts and data come only from this server; no plugins, no frames. Inline styles are allowed, since the UI's component library uses them.
 const CSP: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; \
     object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
-/// For a day after each visit, browsers ask this host over HTTPS only. It holds for all ports of the name, those of other programs too, and can't be
-/// taken back before it ends: so no longer; and not for subdomains. A proxy in front says what it wants.
+/// Browsers use only HTTPS for this host until a day after the last visit. This applies to all ports of the host, including those of other
+/// programs, and cannot be revoked before it expires. So it is short, and does not include subdomains. A proxy in front sets its own header.
 const HSTS: &str = "max-age=86400";
-/// Smaller answers gain nothing from gzip.
+/// Smaller responses gain nothing from gzip.
 const COMPRESS_FROM: u64 = 1024;
-/// The route's label where no route of the API matched: the UI's files, and everything mistyped.
+/// The label of requests that match no route of the API: files of the UI, and mistyped paths.
 const UI_ROUTE: &str = "ui";
 
-/// One line in the log and one count for each request: the route's pattern, never the path, the query or a body; and where it comes from.
+/// Logs and counts each request by the pattern of its route and its address. The path, the query and the body are never logged.
 pub(crate) async fn observe(State(app): State<App>, route: Option<MatchedPath>, client: Client, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let route = route.as_ref().map_or(UI_ROUTE, MatchedPath::as_str).to_owned();
     let method = match *request.method() {
-        // A closed set: a client must not be able to make up labels.
+        // A fixed set: clients must not be able to create labels.
         Method::GET => "GET",
         Method::HEAD => "HEAD",
         Method::POST => "POST",
@@ -45,7 +45,7 @@ pub(crate) async fn observe(State(app): State<App>, route: Option<MatchedPath>, 
         Method::DELETE => "DELETE",
         _ => "other",
     };
-    // Whoever leaves out what is not worth a warning keeps who did what, and from where.
+    // With the target of the audit log, the span stays even if the log level leaves out other lines.
     let span =
         tracing::info_span!(target: audit::TARGET, "request", http.method = method, http.route = route, client.address = %client.address);
     let response = next.run(request).instrument(span.clone()).await;
@@ -63,21 +63,12 @@ pub(crate) async fn observe(State(app): State<App>, route: Option<MatchedPath>, 
     response
 }
 
-/// Ends a request that takes too long. What it was doing is dropped; nothing the API does is harmed by that.
-pub(crate) async fn timeout(State(app): State<App>, request: Request, next: Next) -> Response {
-    let limit = app.options.request_timeout;
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => ApiError::Timeout(limit).into_response(),
-    }
-}
-
-/// A handler's panic is that request's 500 and nobody else's trouble. The panic hook has written its message.
+/// Answers a request whose handler panicked with 500. The panic hook has logged the message.
 pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> HttpResponse<axum::body::Body> {
     ApiError::Internal(anyhow::anyhow!("a handler panicked")).into_response()
 }
 
-/// The headers every answer has.
+/// Sets the headers of every response.
 pub(crate) async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
     let tls = request.extensions().get::<Peer>().is_some_and(|peer| peer.tls);
     let mut response = next.run(request).await;
@@ -98,7 +89,7 @@ pub(crate) async fn headers(State(app): State<App>, request: Request, next: Next
     response
 }
 
-/// Which answers are worth compressing: texts of some size.
+/// Compresses only texts above a minimum size.
 #[derive(Clone, Copy)]
 pub(crate) struct Texts;
 

@@ -1,6 +1,8 @@
-//! The listeners and the router around the API.
+//! The listeners, and the router around the API.
+//!
+//! For: serving the API and the UI over HTTP and HTTPS until the stop. Uses: `api`, `ui`, `auth`, `app`. Used by: the binary.
 
-pub(crate) mod layers;
+mod layers;
 mod local;
 
 use std::net::SocketAddr;
@@ -17,10 +19,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
+use crate::auth::Local;
 use crate::error::ApiError;
 use crate::{api, ui};
 
-/// Everything under one address.
+/// The API and the web UI.
 pub fn router(app: App) -> Router {
     surround(api::router(&app), app)
 }
@@ -36,31 +39,31 @@ fn surround(routes: Router<App>, app: App) -> Router {
         .with_state(app)
 }
 
-/// Listens.
+/// Binds a listener.
 ///
 /// # Errors
-/// A port that is taken or not allowed, with what to do about it.
+/// The port is in use or not allowed. The error has a remedy.
 pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     use std::io::ErrorKind;
     TcpListener::bind(address).await.map_err(|error| {
         let remedy = match error.kind() {
             ErrorKind::AddrInUse => format!(
-                "port {} is in use: stop the program that has it (ss -ltnp 'sport = :{0}'), or give another with --listen",
+                "port {} is in use: stop the program that uses it (ss -ltnp 'sport = :{0}'), or choose another port with --listen",
                 address.port()
             ),
-            ErrorKind::PermissionDenied => format!("port {} needs privileges: give one from 1024 on with --listen", address.port()),
-            ErrorKind::AddrNotAvailable => format!("{} is no address of this machine: give another with --listen", address.ip()),
-            _ => "give another address with --listen".to_owned(),
+            ErrorKind::PermissionDenied => format!("port {} needs privileges: choose a port from 1024 with --listen", address.port()),
+            ErrorKind::AddrNotAvailable => format!("{} is not an address of this machine: choose another with --listen", address.ip()),
+            _ => "choose another address with --listen".to_owned(),
         };
         anyhow::Error::new(error).context(remedy).context(format!("listen on {address}"))
     })
 }
 
-/// Serves until `stop`, over TLS where the options have a certificate, then says that it is not ready, takes no new connections, and
-/// finishes what is under way.
+/// Serves until `stop`, with TLS if the options have a certificate. Then it reports that it is not ready, accepts no new connections, and
+/// finishes the running requests.
 ///
 /// # Errors
-/// When reading the certificate again panicked.
+/// Reloading the certificate panicked.
 pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> anyhow::Result<()> {
     let tls = app.options.tls.clone();
     let drained = {
@@ -81,13 +84,13 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> 
     };
     let serving = pganalytics_tls::serve(listener, tls, router(app), Limits::default(), stop);
     let ((), (), watched) = tokio::join!(serving, drained, watched);
-    watched.context("keep the certificate fresh")
+    watched.context("reload the certificate")
 }
 
-/// Serves this machine's own programs, over plain HTTP, until `stop`: see [`local`].
+/// Serves programs of this machine over plain HTTP until `stop`: see [`local`].
 pub async fn serve_local(listener: TcpListener, app: App, stop: CancellationToken) {
     let only = axum::middleware::from_fn_with_state(app.clone(), local::only);
-    let router = router(app).layer(only).layer(Extension(crate::auth::Local));
+    let router = router(app).layer(only).layer(Extension(Local));
     pganalytics_tls::serve(listener, None, router, Limits::default(), stop).await;
 }
 
@@ -106,7 +109,7 @@ mod tests {
     use crate::{ErrorBody, ErrorCode, ServerOptions};
 
     async fn panics() -> &'static str {
-        panic!("as the test wants")
+        panic!("on purpose")
     }
 
     async fn app(folder: &tempfile::TempDir, options: ServerOptions) -> anyhow::Result<App> {
@@ -122,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_that_requests_error() -> anyhow::Result<()> {
+    async fn a_panic_is_an_internal_error_of_one_request() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let router = surround(Router::new().route("/x", get(panics)), app(&folder, ServerOptions::default()).await?);
         for _ in 0..2 {
@@ -132,27 +135,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_that_does_not_end_is_ended() -> anyhow::Result<()> {
+    async fn a_request_that_takes_too_long_is_aborted() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let app = app(&folder, ServerOptions { request_timeout: Duration::from_millis(1), ..ServerOptions::default() }).await?;
         let endless = Router::new()
             .route("/x", get(std::future::pending::<&'static str>))
-            .layer(axum::middleware::from_fn_with_state(app.clone(), layers::timeout));
+            .layer(axum::middleware::from_fn_with_state(app.clone(), api::timeout));
         assert_eq!(error(surround(endless, app)).await?, (StatusCode::GATEWAY_TIMEOUT, ErrorCode::Timeout, true));
         Ok(())
     }
 
     #[tokio::test]
-    async fn a_port_that_is_taken_is_named() -> anyhow::Result<()> {
+    async fn a_port_in_use_is_an_error_with_the_port() -> anyhow::Result<()> {
         let taken = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         let address = taken.local_addr()?;
-        let error = format!("{:#}", bind(address).await.expect_err("taken"));
+        let error = format!("{:#}", bind(address).await.expect_err("in use"));
         assert!(error.contains(&format!("port {} is in use", address.port())) && error.contains("--listen"), "{error}");
         Ok(())
     }
 
     #[tokio::test]
-    async fn a_shutdown_finishes_and_the_port_is_free_again() -> anyhow::Result<()> {
+    async fn a_shutdown_ends_and_frees_the_port() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let app = app(&folder, ServerOptions::default()).await?;
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;

@@ -1,9 +1,11 @@
-//! The web UI's files: built in, or from a folder while one works on them.
+//! The files of the web UI: built in, or from a folder during development.
 //!
-//! A path that names a file gets the file; any other gets `index.html`, whose script knows the pages. The UI refers to its
-//! files relatively, so that it works under any path prefix; for a page deeper than the root, `<base>` says how far up that
-//! is. Files under `assets/` have a hash in their name and are kept for ever; `index.html` is asked for each time. Without a
-//! built UI the binary serves a page that says how to build it.
+//! For: every path that is not a route of the API. Uses: `app` for the folder, `error`, `secret` for hashes. Used by: `serve`.
+//!
+//! A path of a file returns the file. Any other path returns `index.html`, whose script knows the pages. The UI refers to its files by relative
+//! paths, so that it works under any path prefix. For pages in folders, a `<base>` element points to the root. Files under `assets/` have a hash
+//! in their name and are cached forever. Browsers revalidate `index.html` each time. Without a built UI the server returns a page with the
+//! build instructions.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -17,23 +19,23 @@ use rust_embed::RustEmbed;
 use crate::app::App;
 use crate::error::ApiError;
 
-/// In a release build the files themselves; in a debug build they are read when asked for.
+/// In a release build the files are in the binary. In a debug build they are read from disk.
 #[derive(RustEmbed)]
 #[folder = "../../ui/dist"]
 #[allow_missing = true]
 struct BuiltIn;
 
 const INDEX: &str = "index.html";
-/// Files whose name changes with their content.
+/// The folder of files whose name changes with their content.
 const HASHED: &str = "assets/";
 const FOREVER: &str = "public, max-age=31536000, immutable";
-const ASK_EACH_TIME: &str = "no-cache";
-/// Where the API lives; a mistyped path there must not look like a page.
+const REVALIDATE: &str = "no-cache";
+/// The prefix of the API. A mistyped path of the API must not return a page.
 const API: &str = "api/";
 
 const NOT_BUILT: &str = include_str!("not_built.html");
 
-/// Everything that is no route of the API.
+/// Answers every request that matches no route of the API.
 pub(crate) async fn serve(State(app): State<App>, request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = ApiError::MethodNotAllowed.into_response();
@@ -48,18 +50,18 @@ pub(crate) async fn serve(State(app): State<App>, request: Request) -> Response 
     if path != INDEX
         && let Some(file) = load(folder, path)
     {
-        let keep = if path.starts_with(HASHED) { FOREVER } else { ASK_EACH_TIME };
-        return answer(request.headers(), media_type(path), keep, &file.etag, file.data);
+        let caching = if path.starts_with(HASHED) { FOREVER } else { REVALIDATE };
+        return answer(request.headers(), media_type(path), caching, &file.etag, file.data);
     }
     if path.starts_with(HASHED) {
-        // An old page asks for a file of an older build: a page in its place would only confuse it.
+        // An old page requests a file of an older build. Returning a page instead would confuse it.
         return (StatusCode::NOT_FOUND, [(CACHE_CONTROL, "no-store")], "no such file\n").into_response();
     }
     match load(folder, INDEX) {
         Some(index) => {
             let depth = path.matches('/').count();
             let etag = format!("{}-{depth}", index.etag);
-            answer(request.headers(), "text/html; charset=utf-8", ASK_EACH_TIME, &etag, with_base(index.data, depth))
+            answer(request.headers(), "text/html; charset=utf-8", REVALIDATE, &etag, with_base(index.data, depth))
         }
         None => answer(request.headers(), "text/html; charset=utf-8", "no-store", "not-built", Cow::Borrowed(NOT_BUILT.as_bytes())),
     }
@@ -76,15 +78,15 @@ fn load(folder: Option<&Path>, path: &str) -> Option<File> {
     }
     let Some(folder) = folder else {
         let file = BuiltIn::get(path)?;
-        let etag = file.metadata.sha256_hash()[..12].iter().map(|byte| format!("{byte:02x}")).collect();
+        let etag = hex::encode(&file.metadata.sha256_hash()[..12]);
         return Some(File { data: file.data, etag });
     };
     let data = std::fs::read(folder.join(path)).ok()?;
     let digest = crate::secret::fingerprint(&String::from_utf8_lossy(&data));
-    Some(File { data: data.into(), etag: digest[..12].iter().map(|byte| format!("{byte:02x}")).collect() })
+    Some(File { data: data.into(), etag: hex::encode(&digest[..12]) })
 }
 
-/// `index.html` for a page that lies `depth` folders deep.
+/// `index.html` for a page `depth` folders deep.
 fn with_base(html: Cow<'static, [u8]>, depth: usize) -> Cow<'static, [u8]> {
     const HEAD: &[u8] = b"<head>";
     let at = html.windows(HEAD.len()).position(|window| window.eq_ignore_ascii_case(HEAD));
@@ -98,14 +100,14 @@ fn with_base(html: Cow<'static, [u8]>, depth: usize) -> Cow<'static, [u8]> {
     }
 }
 
-fn answer(asked: &HeaderMap, media_type: &'static str, keep: &'static str, etag: &str, data: Cow<'static, [u8]>) -> Response {
-    // Weak, since gzip may change the bytes.
+fn answer(request: &HeaderMap, media_type: &'static str, caching: &'static str, etag: &str, data: Cow<'static, [u8]>) -> Response {
+    // Weak, since compression may change the bytes.
     let etag = format!("W/\"{etag}\"");
-    let known = asked.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let known = request.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let same = known.is_some_and(|known| known.split(',').any(|known| known.trim() == etag));
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(media_type)),
-        (CACHE_CONTROL, HeaderValue::from_static(keep)),
+        (CACHE_CONTROL, HeaderValue::from_static(caching)),
         (ETAG, HeaderValue::from_str(&etag).unwrap_or(HeaderValue::from_static("W/\"\""))),
     ];
     if same { (StatusCode::NOT_MODIFIED, headers).into_response() } else { (headers, data.into_owned()).into_response() }
@@ -134,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_path_leads_out_of_the_folder() {
+    fn no_path_leaves_the_folder() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         assert!(load(Some(&folder), "lib.rs").is_some());
         for path in ["../Cargo.toml", "api/../lib.rs", "/etc/passwd", "", ".", "api//sql.rs", "..\\Cargo.toml", "lib.rs\0"] {
@@ -143,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deep_page_says_how_far_up_its_files_are() {
+    fn a_page_in_a_folder_has_a_base_element() {
         let html = || Cow::Borrowed(b"<html><head><title>x".as_slice());
         assert_eq!(with_base(html(), 0), html());
         assert_eq!(with_base(html(), 2), Cow::Borrowed(b"<html><head><base href=\"../../\"><title>x".as_slice()));

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chrono::Utc;
 use http_body_util::BodyExt as _;
-use pganalytics_server::accounts::{self, TokenOrder};
+use pganalytics_server::accounts::{self, NewTokenOptions};
 use pganalytics_server::lake::{Lake, LakeOptions, Role, TokenKind};
 use pganalytics_server::{App, Secret, ServerOptions};
 use pganalytics_views::ViewSet;
@@ -88,7 +88,7 @@ impl Backend {
 
     async fn token(&self, kind: TokenKind, role: Option<Role>) -> String {
         let name = format!("{} {}", kind.as_str(), uuid::Uuid::new_v4());
-        accounts::create_token(self.lake.meta(), TokenOrder { role, ..TokenOrder::new(&name, kind) }).await.unwrap().0.expose().to_owned()
+        accounts::create_token(self.lake.meta(), NewTokenOptions { role, ..NewTokenOptions::new(&name, kind) }).await.unwrap().0.expose().to_owned()
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
