@@ -12,6 +12,7 @@ const ROOFS: [&str; 2] = ["lib", "main"];
 pub(crate) fn problems(house: &House, arrows: &Arrows) -> Vec<String> {
     let mut problems = Vec::new();
     circles_of_files(arrows, &mut problems);
+    circles_in_folders(arrows, &mut problems);
     circles_of_rooms(house, &mut problems);
     rows(house, arrows, &mut problems);
     for ((from, to), names) in &arrows.arrows {
@@ -31,11 +32,37 @@ fn room(file: &str) -> &str {
 
 fn circles_of_files(arrows: &Arrows, problems: &mut Vec<String>) {
     for circle in circles(arrows.arrows.keys().map(|(from, to)| (from.as_str(), to.as_str()))) {
-        let inside = |file: &String| circle.contains(file.as_str());
-        let ties = arrows.arrows.iter().filter(|((from, to), _)| inside(from) && inside(to));
-        let ties: Vec<_> = ties.map(|((from, to), names)| format!("  {from} uses {} of {to}", join(names))).collect();
-        problems.push(format!("circle of files: {}\n{}", join(&circle), ties.join("\n")));
+        let ties = ties(arrows, |from, to| circle.contains(from) && circle.contains(to));
+        problems.push(format!("circle of files: {}\n{ties}", join(&circle)));
     }
+}
+
+/// The files and folders of a folder do not use each other in a circle either.
+fn circles_in_folders(arrows: &Arrows, problems: &mut Vec<String>) {
+    let folders: BTreeSet<&str> = arrows.files.iter().filter_map(|file| Some(file.rsplit_once('/')?.0)).collect();
+    for folder in folders {
+        // Only entries that are folders can have a circle here which is no circle of files.
+        let entries = arrows.arrows.keys().filter_map(|(from, to)| Some((entry(folder, from)?, entry(folder, to)?)));
+        for circle in circles(entries.filter(|(from, to)| from != to)) {
+            if circle.iter().all(|entry| entry.ends_with(".rs")) {
+                continue;
+            }
+            let inside = |file: &str| entry(folder, file).is_some_and(|entry| circle.contains(entry));
+            let ties = ties(arrows, |from, to| inside(from) && inside(to) && entry(folder, from) != entry(folder, to));
+            problems.push(format!("circle in folder {folder}: {}\n{ties}", join(&circle)));
+        }
+    }
+}
+
+/// The entry of a folder that a file is, or is in.
+fn entry<'a>(folder: &str, file: &'a str) -> Option<&'a str> {
+    file.strip_prefix(folder)?.strip_prefix('/')?.split('/').next()
+}
+
+/// The imports between some files, one line each.
+fn ties(arrows: &Arrows, between: impl Fn(&str, &str) -> bool) -> String {
+    let ties = arrows.arrows.iter().filter(|((from, to), _)| between(from, to));
+    ties.map(|((from, to), names)| format!("  {from} uses {} of {to}", join(names))).collect::<Vec<_>>().join("\n")
 }
 
 fn circles_of_rooms(house: &House, problems: &mut Vec<String>) {

@@ -1,7 +1,8 @@
 //! The architecture: which crate, which room and which file may use which.
 //!
 //! `rooms.toml` lists the rooms of each crate, and the rooms that each may use. These tests read the imports of every file, and fail on
-//! circles between files, on imports between rooms that the table does not allow, and on files that are too long.
+//! circles between files and folders, on imports between rooms that the table does not allow, and on files that are too long. The UI has a
+//! test of its own, `ui/src/rooms.test.ts`.
 
 mod check;
 mod crates;
@@ -10,31 +11,24 @@ mod planted;
 mod rust;
 mod sizes;
 mod table;
-mod typescript;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
-use graph::Arrows;
-use table::{Language, Table};
+use table::Table;
 
 /// The repository's root.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Checks one crate, or the UI, against its rows in the table.
+/// Checks a crate against its rows in the table.
 #[track_caller]
 fn check(name: &str) -> Result<()> {
     let table = Table::read(&root().join("e2e/tests/architecture/rooms.toml"))?;
     let house = table.houses.get(name).with_context(|| format!("rooms.toml has no [{name}]"))?;
-    let src = root().join(&house.src);
-    let arrows: Arrows = match house.language {
-        Language::Rust => rust::arrows(&src)?,
-        Language::TypeScript => typescript::arrows(&src)?,
-    };
-    let problems = check::problems(house, &arrows);
+    let problems = check::problems(house, &rust::arrows(&root().join(&house.src))?);
     assert!(problems.is_empty(), "{name}:\n{}", problems.join("\n"));
     Ok(())
 }
@@ -72,11 +66,6 @@ fn rooms_of_server() -> Result<()> {
 #[test]
 fn rooms_of_the_binary() -> Result<()> {
     check("pganalytics")
-}
-
-#[test]
-fn rooms_of_the_ui() -> Result<()> {
-    check("ui")
 }
 
 #[test]

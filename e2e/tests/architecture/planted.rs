@@ -6,8 +6,8 @@ use anyhow::Result;
 use tempfile::TempDir;
 
 use crate::graph::Arrows;
-use crate::table::{House, Language, Sizes};
-use crate::{check, rust, sizes, typescript};
+use crate::table::{House, Sizes};
+use crate::{check, rust, sizes};
 
 /// A folder with these files.
 fn planted(files: &[(&str, &str)]) -> Result<TempDir> {
@@ -23,7 +23,7 @@ fn planted(files: &[(&str, &str)]) -> Result<TempDir> {
 fn house(rooms: &[(&str, &[&str])]) -> House {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     let rooms: BTreeMap<_, _> = rooms.iter().map(|(room, uses)| ((*room).to_owned(), names(uses))).collect();
-    House { src: String::new(), language: Language::Rust, rooms }
+    House { src: String::new(), rooms }
 }
 
 /// `from -> to: names` of each import.
@@ -133,24 +133,21 @@ fn tests_comments_strings_and_other_crates_do_not_count() {
 }
 
 #[test]
-fn imports_of_typescript_are_read() -> Result<()> {
+fn folders_that_use_each_other_are_found_without_a_circle_of_files() -> Result<()> {
     let folder = planted(&[
-        ("main.tsx", "import \"./style.css\";\nimport { A } from \"./a/a\";\n"),
-        (
-            "a/a.ts",
-            "import type { B } from \"../b\";\nimport { useMemo } from \"react\";\nexport const later = () => import(\"./later\");\n",
-        ),
-        ("a/a.test.ts", "import { main } from \"../main\";\n"),
-        ("a/later.tsx", "export * from \"./a\";\nimport type { paths } from \"../api/schema\";\n"),
-        ("b/index.ts", ""),
-        ("style.css", ""),
+        ("lib.rs", "mod api;"),
+        ("api/mod.rs", "mod read; mod write;"),
+        ("api/read/mod.rs", "mod one; mod two;"),
+        ("api/read/one.rs", "use crate::api::write::three::f; fn g() { f() }"),
+        ("api/read/two.rs", "pub fn h() {}"),
+        ("api/write/mod.rs", "pub mod three; mod four;"),
+        ("api/write/three.rs", "pub fn f() {}"),
+        ("api/write/four.rs", "fn i() { super::super::read::two::h() }"),
     ])?;
-    let arrows = typescript::arrows(folder.path())?;
-    let expected = ["a/a.ts -> a/later.tsx", "a/a.ts -> b/index.ts", "a/later.tsx -> a/a.ts", "main.tsx -> a/a.ts"];
-    assert_eq!(shown(&arrows), expected.map(|arrow| format!("{arrow}: an export")));
-    let problems = check::problems(&house(&[("a", &["b"]), ("b", &[])]), &arrows);
-    assert_eq!(problems.len(), 1);
-    assert!(problems[0].starts_with("circle of files: a/a.ts, a/later.tsx\n"), "{problems:?}");
+    let problems = check::problems(&house(&[("api", &[])]), &rust::arrows(folder.path())?);
+    let expected =
+        "circle in folder api: read, write\n  api/read/one.rs uses f of api/write/three.rs\n  api/write/four.rs uses h of api/read/two.rs";
+    assert_eq!(problems, [expected]);
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Table {
     pub(crate) sizes: Sizes,
-    /// The crates and the UI, by name.
+    /// The crates, by name.
     #[serde(rename = "house")]
     pub(crate) houses: BTreeMap<String, House>,
 }
@@ -24,24 +24,14 @@ pub(crate) struct Sizes {
     pub(crate) generated: BTreeMap<String, String>,
 }
 
-/// A crate, or the UI.
+/// A crate.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct House {
     /// The folder with its source files.
     pub(crate) src: String,
-    #[serde(default)]
-    pub(crate) language: Language,
     /// By room, the rooms that it may use.
     pub(crate) rooms: BTreeMap<String, BTreeSet<String>>,
-}
-
-#[derive(Debug, Default, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Language {
-    #[default]
-    Rust,
-    TypeScript,
 }
 
 impl Table {
