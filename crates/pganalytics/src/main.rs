@@ -5,7 +5,6 @@ mod backend;
 mod cli;
 mod client;
 mod command;
-mod config;
 mod logging;
 mod output;
 mod settings;

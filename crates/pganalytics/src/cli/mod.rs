@@ -1,5 +1,7 @@
 //! The command line: subcommands, what all of them share, and how `--help` groups them.
 
+mod config;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -80,7 +82,7 @@ pub(crate) fn parse() -> Result<Cli, clap::Error> {
     let file = inner.try_get_one::<PathBuf>("backend_config").ok().flatten();
     let Some(file) = file else { return Cli::from_arg_matches(&matches) };
     let failed = |error: String| clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{error}\n"));
-    let layered = crate::config::under(command(), &names, file).map_err(|error| failed(format!("{error:#}")))?;
+    let layered = config::under(command(), &names, file).map_err(|error| failed(format!("{error:#}")))?;
     // The flags were right a moment ago, so what is wrong now is the file's.
     let matches = layered.try_get_matches().map_err(|error| {
         let text = error.to_string();
