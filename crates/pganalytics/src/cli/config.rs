@@ -1,5 +1,5 @@
-//! `[backend]` of a TOML file, laid under the flags and variables: its values become the flags' defaults, so there is one list
-//! of settings (see `backend.rs`) and one place that checks a value.
+//! The `[backend]` table of a TOML file. Its values become the defaults of the flags. So there is one list of settings (`backend/args.rs`), and one
+//! place that checks each value.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use crate::backend::BackendArgs;
 
 const TABLE: &str = "backend";
 
-/// The command with the file's values as the defaults of one subcommand, named by its path.
+/// Sets the file's values as defaults of one subcommand, which is named by its path.
 ///
 /// # Errors
-/// A file that cannot be read, or a key that is unknown, with the nearest that is known.
+/// The file cannot be read, or has an unknown key. The error names the nearest known key.
 pub(crate) fn under(command: Command, subcommand: &[&str], path: &Path) -> anyhow::Result<Command> {
     let text = std::fs::read_to_string(path).with_context(|| format!("read the configuration {}", path.display()))?;
     let values = values(&text).with_context(|| format!("read the configuration {}", path.display()))?;
@@ -25,7 +25,7 @@ fn with_defaults(mut command: Command, subcommand: &[&str], values: Vec<(String,
         return command.mut_subcommand(first, |command| with_defaults(command, rest, values));
     }
     for (key, value) in values {
-        // Once a process: the parser wants texts that live as long as it does.
+        // Leaked once per process: the parser needs texts that live as long as itself.
         let value: &'static str = value.leak();
         command = command.mut_arg(key, |arg| arg.default_value(value));
     }
@@ -33,12 +33,12 @@ fn with_defaults(mut command: Command, subcommand: &[&str], values: Vec<(String,
 }
 
 fn values(text: &str) -> anyhow::Result<Vec<(String, String)>> {
-    let root: toml::Table = text.parse().context("it is not TOML")?;
+    let root: toml::Table = text.parse().context("the file is not TOML")?;
     only(root.keys(), &[TABLE.to_owned()], "")?;
     let table = match root.get(TABLE) {
         None => return Ok(Vec::new()),
         Some(toml::Value::Table(table)) => table,
-        Some(_) => anyhow::bail!("{TABLE}: it is no table; write [{TABLE}]"),
+        Some(_) => anyhow::bail!("{TABLE}: not a table; write [{TABLE}]"),
     };
     let known: Vec<String> = BackendArgs::augment_args(Command::new(TABLE)).get_arguments().map(|arg| arg.get_id().to_string()).collect();
     only(table.keys(), &known, "backend.")?;
@@ -49,7 +49,7 @@ fn values(text: &str) -> anyhow::Result<Vec<(String, String)>> {
                 toml::Value::String(text) => text.clone(),
                 toml::Value::Integer(number) => number.to_string(),
                 toml::Value::Boolean(truth) => truth.to_string(),
-                _ => anyhow::bail!("{TABLE}.{key}: it is no text, whole number or truth value; write it as the flag takes it"),
+                _ => anyhow::bail!("{TABLE}.{key}: not a text, integer or boolean; write the value as for the flag"),
             };
             Ok((key.clone(), value))
         })
@@ -72,18 +72,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_key_names_the_nearest() {
+    fn an_unknown_key_names_the_nearest_known_key() {
         let problem = |text: &str| values(text).expect_err("refused").to_string();
         assert_eq!(problem("[backend]\nretension = '1d'"), "backend.retension: no such key; did you mean 'retention'?");
         assert_eq!(problem("[bakend]"), "bakend: no such key; did you mean 'backend'?");
-        assert_eq!(
-            problem("[backend]\nlisten = 1.5"),
-            "backend.listen: it is no text, whole number or truth value; write it as the flag takes it"
-        );
+        assert_eq!(problem("[backend]\nlisten = 1.5"), "backend.listen: not a text, integer or boolean; write the value as for the flag");
     }
 
     #[test]
-    fn values_are_as_the_flags_take_them() -> anyhow::Result<()> {
+    fn values_are_texts_as_for_the_flags() -> anyhow::Result<()> {
         let read = values("[backend]\nmax_rows = 5\nretention = '30d'\ntrusted_proxy = true")?;
         let expected = [("max_rows", "5"), ("retention", "30d"), ("trusted_proxy", "true")];
         assert_eq!(read, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));

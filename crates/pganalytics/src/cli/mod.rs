@@ -1,11 +1,17 @@
-//! The command line: subcommands, what all of them share, and how `--help` groups them.
+//! The command line.
+//!
+//! For: parsing arguments, variables and the `[backend]` file, the groups of `--help`, and running the subcommand. Uses: `command`, `backend`,
+//! `logging`. Used by: `main`.
 
 mod config;
+mod run;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+pub(crate) use run::run;
 
 use crate::command;
 use crate::logging::LogArgs;
@@ -14,10 +20,10 @@ use crate::logging::LogArgs;
 #[derive(Parser)]
 #[command(name = "pganalytics", version, max_term_width = 120, propagate_version = true, arg_required_else_help = true)]
 #[command(long_about = "The PostgreSQL statistics views with a memory, for a whole fleet, in SQL.\n\n\
-    pg_stat_statements, pg_stat_activity, pg_stat_user_tables and their kin only ever show now. pgAnalytics keeps their history \
-    for every server, as tables of the same names with ts and server in front.")]
+    pg_stat_statements, pg_stat_activity, pg_stat_user_tables and the other statistics views only show the present. pgAnalytics keeps \
+    their history for every server, as tables with the same names and the additional columns ts and server.")]
 #[command(after_help = "Start:  pganalytics all-in-one \"postgresql://postgres@localhost/postgres\"\n\
-    Ask:    pganalytics sql \"select server, sum(xact_commit) from pg_stat_database where ts > now() - interval '1 hour' group by 1\"")]
+    Query:  pganalytics sql \"select server, sum(xact_commit) from pg_stat_database where ts > now() - interval '1 hour' group by 1\"")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -41,15 +47,15 @@ pub(crate) enum Command {
     Retention(command::retention::Args),
     Lake(command::lake::Args),
     Kubernetes(command::kubernetes::Args),
-    /// Print the API's description (OpenAPI, JSON)
+    /// Print the OpenAPI document of the API (JSON)
     Openapi,
     Completions(command::completions::Args),
 }
 
-/// How `--help` lists the subcommands; each stands once.
+/// The groups of subcommands in `--help`. Each subcommand is in one group.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Run", &["all-in-one", "serve", "collect", "migrate"]),
-    ("Ask", &["sql", "views", "doctor", "health"]),
+    ("Query", &["sql", "views", "doctor", "health"]),
     ("Administrate", &["user", "token", "collector", "retention", "lake", "kubernetes"]),
     ("Develop", &["openapi", "completions"]),
 ];
@@ -70,10 +76,10 @@ pub(crate) fn command() -> clap::Command {
     command.help_template(template)
 }
 
-/// Parses the arguments; a `[backend]` file lies under flags and variables.
+/// Parses the arguments. Flags and variables override a `[backend]` file.
 pub(crate) fn parse() -> Result<Cli, clap::Error> {
     let matches = command().try_get_matches()?;
-    // A subcommand may have subcommands: the settings are the innermost's.
+    // A subcommand may have subcommands. The settings belong to the innermost one.
     let (mut names, mut inner) = (Vec::new(), &matches);
     while let Some((name, matches)) = inner.subcommand() {
         names.push(name);
@@ -83,7 +89,7 @@ pub(crate) fn parse() -> Result<Cli, clap::Error> {
     let Some(file) = file else { return Cli::from_arg_matches(&matches) };
     let failed = |error: String| clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{error}\n"));
     let layered = config::under(command(), &names, file).map_err(|error| failed(format!("{error:#}")))?;
-    // The flags were right a moment ago, so what is wrong now is the file's.
+    // The flags alone were valid, so the error is in the file.
     let matches = layered.try_get_matches().map_err(|error| {
         let text = error.to_string();
         let text = text.strip_prefix("error: ").unwrap_or(&text).split("\n\nFor more").next().unwrap_or_default().to_owned();
@@ -97,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn the_command_line_is_valid() {
         command().debug_assert();
     }
 

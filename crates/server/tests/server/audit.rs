@@ -19,7 +19,12 @@ async fn changes_and_logins_are_logged_with_their_sender_and_address_but_no_secr
     let secret = "a-password-of-an-audited-user";
     let made = backend.post("/api/v1/users", &admin, &json!({"name": "audited", "role": "viewer", "password": secret})).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text());
-    assert_eq!(logged(&["created a user", "audited", "role=viewer", "by=\"api ", "http.method=\"POST\"", "client.address="]), 1, "{}", log());
+    assert_eq!(
+        logged(&["created a user", "audited", "role=viewer", "by=\"api ", "http.method=\"POST\"", "client.address="]),
+        1,
+        "{}",
+        log()
+    );
 
     let session = backend.login("audited", secret).await.json()["token"].as_str().unwrap().to_owned();
     assert_eq!(logged(&["logged in", "user.name=\"audited\""]), 1);

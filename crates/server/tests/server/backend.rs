@@ -88,7 +88,12 @@ impl Backend {
 
     async fn token(&self, kind: TokenKind, role: Option<Role>) -> String {
         let name = format!("{} {}", kind.as_str(), uuid::Uuid::new_v4());
-        accounts::create_token(self.lake.meta(), NewTokenOptions { role, ..NewTokenOptions::new(&name, kind) }).await.unwrap().0.expose().to_owned()
+        accounts::create_token(self.lake.meta(), NewTokenOptions { role, ..NewTokenOptions::new(&name, kind) })
+            .await
+            .unwrap()
+            .0
+            .expose()
+            .to_owned()
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
