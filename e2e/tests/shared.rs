@@ -117,7 +117,7 @@ async fn addresses_that_cannot_be_meant_are_refused_with_what_to_write_and_witho
         (&["--redis-url", "http://redis:hunter2@host"], "a Redis URL is redis://user:password@host:6379/0"),
         (&["--redis-url", "redis://:hunter2@host/x"], "must be the number of the database"),
         (&["--redis-url", "rediss://:hunter2@host/#insecure"], "TLS is always verified"),
-        (&["--redis-password-file", "/nonexistent"], "--redis-password-file is for a --redis-url, and there is none"),
+        (&["--redis-password-file", "/nonexistent"], "--redis-password-file needs --redis-url or --redis-url-file"),
         (&["--redis-url-file", "/nonexistent"], "read --redis-url-file /nonexistent"),
         (&["--redis-url", "rediss://host", "--redis-ca-file", "/nonexistent"], "read --redis-ca-file /nonexistent"),
     ] {

@@ -68,13 +68,13 @@ async fn passwords_that_are_absent_are_made_once() -> Result<()> {
     let arguments = ["--admin-secret", "admin", "--database-secret", "database", "--database-key", "pw"];
     let (well, said) = bootstrap(&kubernetes, &token, &arguments).await?;
     ensure!(well, "{said}");
-    assert!(said.contains("Secret db/admin was made, with a new password"), "{said}");
+    assert!(said.contains("Secret db/admin was created with a new password"), "{said}");
     let before = (secret(&kubernetes, "admin").await?, secret(&kubernetes, "database").await?);
     assert!(before.0["password"].len() >= 20 && before.1["pw"].len() >= 20 && before.0["password"] != before.1["pw"]);
     assert!(!said.contains(&before.0["password"]) && !said.contains(&before.1["pw"]));
     let (well, said) = bootstrap(&kubernetes, &token, &arguments).await?;
     ensure!(well, "{said}");
-    assert!(said.contains("Secret db/admin exists; nothing is changed"), "{said}");
+    assert!(said.contains("Secret db/admin exists and is not changed"), "{said}");
     assert_eq!((secret(&kubernetes, "admin").await?, secret(&kubernetes, "database").await?), before);
     Ok(())
 }
@@ -99,7 +99,7 @@ async fn tokens_are_made_by_the_backend_and_one_that_nobody_has_is_revoked() -> 
     let path = format!("/api/v1/namespaces/{NAMESPACE}/secrets/collector");
     kubernetes.api.request(Method::DELETE, &path, None).await?;
     let (well, said) = bootstrap(&kubernetes, &token, &arguments).await?;
-    ensure!(well && said.contains("Secret db/collector was made, with the token collector-2"), "{said}");
+    ensure!(well && said.contains("Secret db/collector was created with the token collector-2"), "{said}");
     let tokens = backend.api.request(Method::GET, "/api/v1/tokens", None).await?;
     let alive: Vec<_> =
         tokens.as_array().context("tokens")?.iter().filter(|token| token["revoked"].is_null()).map(|t| t["name"].clone()).collect();
@@ -116,7 +116,7 @@ async fn what_stops_it_is_told_with_the_remedy() -> Result<()> {
     for (arguments, part) in [
         (
             vec!["--admin-secret", "admin", "--collector-secret", "collector", "--url", url],
-            "it was changed since, so make the missing Secrets by hand",
+            "the password has been changed, so create the missing Secrets manually",
         ),
         (vec!["--admin-secret", "keyless"], "has no text under the key password: it is never changed; add the key"),
         (vec!["--admin-secret", "foreign"], "needs verb get on secrets, resourceNames [foreign]"),
