@@ -3,8 +3,9 @@
 //! ```json
 //! {"url": "http://127.0.0.1:8080", "token": "pga_a_…"}
 //! ```
-//! If the backend uses TLS, the URL is the local port on loopback, so the command line needs no valid certificate. The backend writes the file at its
-//! start. The token is valid for this process only, and as long as it runs. A user who can read the folder could change everything in it anyway.
+//! If the backend uses TLS, the URL is the local port on loopback, so the command line needs no valid certificate. The backend writes the
+//! file at its start. The token is valid for this process only, and as long as it runs. A user who can read the folder could change
+//! everything in it anyway.
 
 use std::fs;
 use std::io::Write as _;

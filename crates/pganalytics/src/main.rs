@@ -13,8 +13,9 @@ mod table;
 
 use std::process::ExitCode;
 
-/// Memory that one thread frees must be available to other threads, and unused memory must return to the system: batches are read on one thread and
-/// written to files on another. Under the load of a fleet the allocators of glibc and mimalloc kept more than twice as much memory as this one.
+/// Memory that one thread frees must be available to other threads, and unused memory must return to the system: batches are read on one
+/// thread and written to files on another. Under the load of a fleet the allocators of glibc and mimalloc kept more than twice as much
+/// memory as this one.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

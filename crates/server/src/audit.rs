@@ -1,9 +1,9 @@
 //! The audit log: who did what.
 //!
 //! # Promise
-//! Every login, including refused ones, and every change of users, tokens, collectors, retention or permissions is one log line with the target
-//! [`TARGET`]. The line is written after the action, independent of the log level. If configured, SQL statements are logged, too. A line names
-//! the person or token (`by`); the request's span adds the address. No line contains a password, token or key.
+//! Every login, including refused ones, and every change of users, tokens, collectors, retention or permissions is one log line with the
+//! target [`TARGET`]. The line is written after the action, independent of the log level. If configured, SQL statements are logged, too. A
+//! line names the person or token (`by`); the request's span adds the address. No line contains a password, token or key.
 
 /// The target of these lines, by which log collectors find them.
 pub const TARGET: &str = "audit";

@@ -1,12 +1,13 @@
-//! Limits guesses of passwords and enrolment tokens, for each pair of user and address and for all pairs together. All replicas share the counts.
+//! Limits guesses of passwords and enrolment tokens, for each pair of user and address and for all pairs together. All replicas share the
+//! counts.
 //!
 //! A pair of user and address may fail [`FREE_FAILURES`] times. Each further attempt waits twice as long as the one before, up to
 //! [`LONGEST_WAIT`]. A success, or [`FORGET_AFTER`] without an attempt, clears the pair. All pairs together may make [`ATTEMPTS_A_MINUTE`]
 //! attempts a minute, so that guessing from many addresses is not faster. A pair that logged in before does not wait for this shared limit.
 //!
-//! An attempt counts as failed when it begins, so that many concurrent attempts count like many attempts in a row. The counts are in Redis; if
-//! there is no Redis, or it is unavailable, they are in the meta store. The clock is the clock of that store. Names and addresses are stored only as
-//! hashes, since people type passwords into the name field. The shared limit also bounds the number of stored pairs.
+//! An attempt counts as failed when it begins, so that many concurrent attempts count like many attempts in a row. The counts are in Redis;
+//! if there is no Redis, or it is unavailable, they are in the meta store. The clock is the clock of that store. Names and addresses are
+//! stored only as hashes, since people type passwords into the name field. The shared limit also bounds the number of stored pairs.
 
 use std::net::IpAddr;
 use std::time::Duration;

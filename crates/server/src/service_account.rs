@@ -1,7 +1,8 @@
 //! Enrolment of collectors by their Kubernetes ServiceAccount, without a shared key.
 //!
-//! The collector presents a projected token for the audience [`AUDIENCE`], which is valid for an hour. The Kubernetes API says whose token it is
-//! (TokenReview). The settings say which ServiceAccounts may enrol collectors. Tokens for other audiences and tokens of other pods are refused.
+//! The collector presents a projected token for the audience [`AUDIENCE`], which is valid for an hour. The Kubernetes API says whose token
+//! it is (TokenReview). The settings say which ServiceAccounts may enrol collectors. Tokens for other audiences and tokens of other pods
+//! are refused.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;

@@ -16,8 +16,8 @@ use crate::settings::{Size, Span};
 /// Loopback by default. To be reachable from other machines, the address must be set.
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 
-/// The backend's settings. The `[backend]` table of a file has the same names, with `_` instead of `-`. A variable overrides the file, and a flag
-/// overrides both.
+/// The backend's settings. The `[backend]` table of a file has the same names, with `_` instead of `-`. A variable overrides the file, and
+/// a flag overrides both.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Backend")]
 pub(crate) struct BackendArgs {
@@ -70,11 +70,12 @@ pub(crate) struct BackendArgs {
     /// Revocation lists of those authorities (PEM); clients with a revoked certificate are refused; read again when it changes
     #[arg(long, env = "PGANALYTICS_TLS_CLIENT_CRL", value_name = "FILE")]
     pub(super) tls_client_crl: Option<PathBuf>,
-    /// Which clients must show a certificate: required (all clients, the default with --tls-client-ca), optional (collectors only, not browsers
-    /// and health checks), or off
+    /// Which clients must show a certificate: required (all clients, the default with --tls-client-ca), optional (collectors only, not
+    /// browsers and health checks), or off
     #[arg(long, env = "PGANALYTICS_TLS_CLIENT_AUTH", value_name = "WHO")]
     pub(super) tls_client_auth: Option<ClientAuth>,
-    /// A collector's certificate must contain the collector's name as a DNS name, so that a stolen credential is useless with another certificate
+    /// A collector's certificate must contain the collector's name as a DNS name, so that a stolen credential is useless with another
+    /// certificate
     #[arg(long, env = "PGANALYTICS_TLS_CLIENT_BIND", value_parser = clap::builder::BoolishValueParser::new())]
     pub(super) tls_client_bind: bool,
     /// Serve plain HTTP to other machines. Passwords and tokens are then unencrypted, unless a proxy with TLS is in front

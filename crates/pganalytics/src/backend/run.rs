@@ -63,8 +63,8 @@ impl Backend {
         Ok(Self { listener, local_listener, app, lake, url, local_url, drain_delay: args.drain_delay })
     }
 
-    /// Serves until `stop`. `companion` runs alongside and ends first, so that its last batches are still accepted. Then the running requests and the
-    /// background work finish, and the data folder is closed. If any part ends by itself, all parts end.
+    /// Serves until `stop`. `companion` runs alongside and ends first, so that its last batches are still accepted. Then the running
+    /// requests and the background work finish, and the data folder is closed. If any part ends by itself, all parts end.
     pub(crate) async fn run(
         self,
         stop: CancellationToken,

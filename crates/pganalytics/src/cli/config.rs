@@ -1,5 +1,5 @@
-//! The `[backend]` table of a TOML file. Its values become the defaults of the flags. So there is one list of settings (`backend/args.rs`), and one
-//! place that checks each value.
+//! The `[backend]` table of a TOML file. Its values become the defaults of the flags. So there is one list of settings (`backend/args.rs`),
+//! and one place that checks each value.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! The command line.
 //!
-//! For: parsing arguments, variables and the `[backend]` file, the groups of `--help`, and running the subcommand. Uses: `command`, `backend`,
-//! `logging`. Used by: `main`.
+//! For: parsing arguments, variables and the `[backend]` file, the groups of `--help`, and running the subcommand. Uses: `command`,
+//! `backend`, `logging`. Used by: `main`.
 
 mod config;
 mod run;

@@ -14,8 +14,8 @@ use crate::output;
 
 /// Check the configuration, the data folder, the backend and the monitored servers
 ///
-/// All checks work like the backend and the collector, and change nothing. Each problem is shown with its remedy. If there are problems, the
-/// exit status is 1.
+/// All checks work like the backend and the collector, and change nothing. Each problem is shown with its remedy. If there are problems,
+/// the exit status is 1.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     pganalytics doctor\n  \
@@ -126,8 +126,8 @@ async fn is_alive(url: &str) -> bool {
     alive.is_ok_and(|alive| alive.status().is_success())
 }
 
-/// Runs the collector's own checks. If no backend is named, they use the backend on this folder. If no backend has run there yet, only the monitored
-/// servers are checked.
+/// Runs the collector's own checks. If no backend is named, they use the backend on this folder. If no backend has run there yet, only the
+/// monitored servers are checked.
 async fn collector(flags: Flags, data: &Path, running: Option<String>, findings: &mut Findings) -> anyhow::Result<()> {
     let named = flags.names_backend();
     let token_file = collector_token_file(data);

@@ -1,9 +1,9 @@
 //! `kubernetes`: one-time tasks of an installation in a cluster.
 //!
 //! # bootstrap
-//! Each named Secret is created if it does not exist. An existing Secret is never changed, whatever it contains. Passwords are generated here. For
-//! tokens the command waits for the backend, and logs in as the first admin. A token is revoked if its Secret could not be written, now or in
-//! an earlier run, because nobody knows such a token.
+//! Each named Secret is created if it does not exist. An existing Secret is never changed, whatever it contains. Passwords are generated
+//! here. For tokens the command waits for the backend, and logs in as the first admin. A token is revoked if its Secret could not be
+//! written, now or in an earlier run, because nobody knows such a token.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

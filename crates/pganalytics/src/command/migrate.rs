@@ -13,8 +13,8 @@ const PENDING: u8 = 3;
 
 /// Migrate the meta store to this version
 ///
-/// With --database-url a backend does not migrate by itself: run this before, for example in an init container. Concurrent runs are safe: one
-/// migrates, and the others wait. A data folder is also migrated when the backend starts.
+/// With --database-url a backend does not migrate by itself: run this before, for example in an init container. Concurrent runs are safe:
+/// one migrates, and the others wait. A data folder is also migrated when the backend starts.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Only check: the exit status is 0 if nothing is to be migrated, and 3 otherwise

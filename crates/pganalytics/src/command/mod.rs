@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 //!
-//! For: the flags and the work of each subcommand. Uses: `backend`, `client`, `access`, and the small rooms for output and settings. Used by: `cli`.
+//! For: the flags and the work of each subcommand. Uses: `backend`, `client`, `access`, and the small rooms for output and settings. Used
+//! by: `cli`.
 
 pub(crate) mod all_in_one;
 pub(crate) mod collect;

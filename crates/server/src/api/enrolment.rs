@@ -1,7 +1,7 @@
 //! Enrolment: a collector gets its own credential, and renews it.
 //!
-//! The collector creates the credential and sends only its SHA-256. Repeating a request with the same credential changes nothing, so a lost response
-//! does no harm. An enrolment token cannot ship, read, or take over an enrolled collector.
+//! The collector creates the credential and sends only its SHA-256. Repeating a request with the same credential changes nothing, so a lost
+//! response does no harm. An enrolment token cannot ship, read, or take over an enrolled collector.
 
 use axum::Json;
 use axum::extract::State;
@@ -69,8 +69,8 @@ pub(crate) struct RotateAnswer {
 
 /// Exchanges an enrolment token for a collector's own credential.
 ///
-/// The bearer is the enrolment token, or a projected ServiceAccount token if the backend runs in Kubernetes. A repeated request with the same credential
-/// gets the same response, and does not use the token again.
+/// The bearer is the enrolment token, or a projected ServiceAccount token if the backend runs in Kubernetes. A repeated request with the
+/// same credential gets the same response, and does not use the token again.
 #[utoipa::path(post, path = "/api/v1/collectors/enrol", tag = "ingest", security(("token" = [])), request_body = EnrolRequest, responses(
     (status = OK, body = EnrolAnswer),
     (status = BAD_REQUEST, description = "The body is invalid", body = ErrorBody),

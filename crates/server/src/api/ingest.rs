@@ -1,7 +1,7 @@
 //! Batches of collectors.
 //!
-//! The status tells the collector what to do with the batch. 200: delete it. 400: set it aside. 422: keep it, and retry slowly until the backend
-//! knows the view. 401 and 403: keep it until a person has fixed the credentials. 503: retry soon.
+//! The status tells the collector what to do with the batch. 200: delete it. 400: set it aside. 422: keep it, and retry slowly until the
+//! backend knows the view. 401 and 403: keep it until a person has fixed the credentials. 503: retry soon.
 
 use axum::Json;
 use axum::body::Body;
@@ -37,9 +37,9 @@ pub(crate) struct Accepted {
 
 /// Ships one batch.
 ///
-/// The status 200 means that the batch is on disk and visible to SQL. A batch that was committed before is acknowledged again. A collector's own
-/// credential is valid for that collector's batches only. The header `pganalytics-sent-at` (microseconds since the epoch) distinguishes a wrong
-/// clock from a batch that has waited.
+/// The status 200 means that the batch is on disk and visible to SQL. A batch that was committed before is acknowledged again. A
+/// collector's own credential is valid for that collector's batches only. The header `pganalytics-sent-at` (microseconds since the epoch)
+/// distinguishes a wrong clock from a batch that has waited.
 #[utoipa::path(post, path = "/api/v1/ingest", tag = "ingest", security(("token" = [])),
     request_body(content = Vec<u8>, content_type = "application/vnd.pganalytics.batch"), responses(
     (status = OK, body = Accepted),

@@ -1,7 +1,7 @@
 //! Login and logout.
 //!
-//! An attempt costs the same whether or not the user exists: the limiter, then one argon2 verification, then the same answer for every kind of wrong
-//! input.
+//! An attempt costs the same whether or not the user exists: the limiter, then one argon2 verification, then the same answer for every kind
+//! of wrong input.
 
 use axum::Json;
 use axum::extract::State;
@@ -61,8 +61,8 @@ pub(crate) struct Me {
 
 /// Logs in with user name and password.
 ///
-/// Returns a session's token, and sets it as an HttpOnly, SameSite=Strict cookie. After 5 failures, further logins of the same user from the same
-/// address must wait, longer each time.
+/// Returns a session's token, and sets it as an HttpOnly, SameSite=Strict cookie. After 5 failures, further logins of the same user from
+/// the same address must wait, longer each time.
 #[utoipa::path(post, path = "/api/v1/auth/login", tag = "login", security(()), request_body = Login, responses(
     (status = OK, body = LoggedIn),
     (status = BAD_REQUEST, description = "The body is invalid", body = ErrorBody),

@@ -2,8 +2,8 @@
 //!
 //! For: one file per concern, each with its `router()`. Uses: `auth`, `app`, `accounts`, `render`, `audit`. Used by: `serve`.
 //!
-//! A route's path, schema and errors stand beside its handler (utoipa) and become the OpenAPI document. The errors that every route may return are
-//! added here.
+//! A route's path, schema and errors stand beside its handler (utoipa) and become the OpenAPI document. The errors that every route may
+//! return are added here.
 
 mod collectors;
 mod enrolment;

@@ -2,9 +2,9 @@
 //!
 //! For: the extractors in the handlers' signatures. Uses: `app` for sessions, tokens and options. Used by: `api`, `serve`.
 //!
-//! A request has a session (the cookie [`SESSION_COOKIE`], or the session's token as a bearer) or a token. The extractors [`Viewer`], [`Admin`]
-//! and [`Shipper`] stand in a handler's signature, so a route's requirement is written where the route is served. A handler without one is
-//! public. They answer 401 if the sender is unknown, and 403 if the sender is not allowed.
+//! A request has a session (the cookie [`SESSION_COOKIE`], or the session's token as a bearer) or a token. The extractors [`Viewer`],
+//! [`Admin`] and [`Shipper`] stand in a handler's signature, so a route's requirement is written where the route is served. A handler
+//! without one is public. They answer 401 if the sender is unknown, and 403 if the sender is not allowed.
 //!
 //! Browsers send a cookie with requests from any page. So a request that changes something and has a cookie must come from a page of this
 //! backend: see [`origin`]. Bearer tokens are exempt, since other pages do not know them.

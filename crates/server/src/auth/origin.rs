@@ -1,8 +1,8 @@
 //! Whether a browser's request comes from a page of this backend.
 //!
-//! Every current browser sends `Sec-Fetch-Site`, and pages cannot set it. Without this header, `Origin` must name the requested host. A request
-//! without both headers does not come from a browser that sends cookies across sites, so there is nothing to protect. In addition the cookie is
-//! SameSite=Strict, and bodies must be JSON, which no form can send.
+//! Every current browser sends `Sec-Fetch-Site`, and pages cannot set it. Without this header, `Origin` must name the requested host. A
+//! request without both headers does not come from a browser that sends cookies across sites, so there is nothing to protect. In addition
+//! the cookie is SameSite=Strict, and bodies must be JSON, which no form can send.
 
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, HeaderName};

@@ -5,8 +5,8 @@
 //! ```json
 //! {"error": {"code": "sql_syntax", "message": "…", "remedy": "…", "position": {"line": 1, "column": 8}}}
 //! ```
-//! `code` is for programs and never changes. `message` states the problem and `remedy` how to fix it, for people. Failures of the backend itself
-//! ([`ApiError::Internal`], [`ApiError::Store`]) are logged here once. Their response contains no details except the store's remedy.
+//! `code` is for programs and never changes. `message` states the problem and `remedy` how to fix it, for people. Failures of the backend
+//! itself ([`ApiError::Internal`], [`ApiError::Store`]) are logged here once. Their response contains no details except the store's remedy.
 
 mod answer;
 mod body;

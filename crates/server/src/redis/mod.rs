@@ -4,8 +4,8 @@
 //!
 //! # Promise
 //! Redis holds nothing that would be missed: attempts to log in, and answers that a query can compute again. No request waits longer than
-//! 250 ms for it, and after a failure it is not used for a second. So Redis may be unavailable, slow, empty or full at any time. Redis 6 and later,
-//! and Valkey, are supported. All keys begin with `pganalytics:`.
+//! 250 ms for it, and after a failure it is not used for a second. So Redis may be unavailable, slow, empty or full at any time. Redis 6
+//! and later, and Valkey, are supported. All keys begin with `pganalytics:`.
 
 mod answers;
 mod attempts;

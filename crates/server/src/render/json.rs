@@ -1,8 +1,8 @@
 //! JSON, written directly into the body: one array for each row.
 //!
-//! A browser reads every value without loss. Booleans and numbers are JSON booleans and numbers. Integers beyond ±2^53, decimals, and all other types
-//! are strings. NaN and infinities are null. Timestamps are RFC 3339 in UTC with only the necessary fractional digits. Lists are arrays and structs
-//! are objects. The type of each column is determined once for each batch, not for each cell.
+//! A browser reads every value without loss. Booleans and numbers are JSON booleans and numbers. Integers beyond ±2^53, decimals, and all
+//! other types are strings. NaN and infinities are null. Timestamps are RFC 3339 in UTC with only the necessary fractional digits. Lists
+//! are arrays and structs are objects. The type of each column is determined once for each batch, not for each cell.
 
 use std::io::Write as _;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 //!
 //! For: the response bodies of SQL. Uses: no other room. Used by: `api`.
 //!
-//! The work grows with the number of rows, so it belongs on a blocking thread. The result comes in pieces of [`PIECE`] bytes, so that compressing
-//! a large response does not block a runtime thread for long.
+//! The work grows with the number of rows, so it belongs on a blocking thread. The result comes in pieces of [`PIECE`] bytes, so that
+//! compressing a large response does not block a runtime thread for long.
 
 mod csv;
 mod json;

@@ -1,8 +1,8 @@
 //! Passwords: hashed with argon2id, verified on blocking threads, a few at a time.
 //!
-//! By design a verification takes [`MEMORY_KIB`] of memory and tens of milliseconds of a core. [`Passwords`] lets only [`CONCURRENT`] of them
-//! run and [`WAITING`] wait. So a flood of logins does not take the memory and cores that ingest needs. The password of an unknown or disabled
-//! user is verified against a dummy hash, so that the response time tells nothing.
+//! By design a verification takes [`MEMORY_KIB`] of memory and tens of milliseconds of a core. [`Passwords`] lets only [`CONCURRENT`] of
+//! them run and [`WAITING`] wait. So a flood of logins does not take the memory and cores that ingest needs. The password of an unknown or
+//! disabled user is verified against a dummy hash, so that the response time tells nothing.
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
 //! Tokens.
 //!
-//! A token is `pga_`, a letter for its kind, and 256 random bits in hexadecimal: `pga_a_…` (API), `pga_c_…` (collector), `pga_e_…` (enrolment),
-//! `pga_k_…` (a collector's own credential, which the collector creates) or `pga_s_…` (session). Secret scanners recognise the prefix, and it
-//! tells where to look the token up. Only the SHA-256 is stored. A slow hash would protect nothing, since 256 random bits cannot be guessed.
+//! A token is `pga_`, a letter for its kind, and 256 random bits in hexadecimal: `pga_a_…` (API), `pga_c_…` (collector), `pga_e_…`
+//! (enrolment), `pga_k_…` (a collector's own credential, which the collector creates) or `pga_s_…` (session). Secret scanners recognise the
+//! prefix, and it tells where to look the token up. Only the SHA-256 is stored. A slow hash would protect nothing, since 256 random bits
+//! cannot be guessed.
 
 use pganalytics_views::enrol;
 use rand::RngExt as _;

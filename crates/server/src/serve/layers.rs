@@ -20,11 +20,13 @@ use crate::auth::Client;
 use crate::error::ApiError;
 use crate::metrics::RequestLabels;
 
-/// Scripts and data come only from this server; no plugins, no frames. Inline styles are allowed, since the UI's component library uses them.
+/// Scripts and data come only from this server; no plugins, no frames. Inline styles are allowed, since the UI's component library uses
+/// them.
 const CSP: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; \
     object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 /// Browsers use only HTTPS for this host until a day after the last visit. This applies to all ports of the host, including those of other
-/// programs, and cannot be revoked before it expires. So it is short, and does not include subdomains. A proxy in front sets its own header.
+/// programs, and cannot be revoked before it expires. So it is short, and does not include subdomains. A proxy in front sets its own
+/// header.
 const HSTS: &str = "max-age=86400";
 /// Smaller responses gain nothing from gzip.
 const COMPRESS_FROM: u64 = 1024;

@@ -2,10 +2,10 @@
 //!
 //! For: every path that is not a route of the API. Uses: `app` for the folder, `error`, `secret` for hashes. Used by: `serve`.
 //!
-//! A path of a file returns the file. Any other path returns `index.html`, whose script knows the pages. The UI refers to its files by relative
-//! paths, so that it works under any path prefix. For pages in folders, a `<base>` element points to the root. Files under `assets/` have a hash
-//! in their name and are cached forever. Browsers revalidate `index.html` each time. Without a built UI the server returns a page with the
-//! build instructions.
+//! A path of a file returns the file. Any other path returns `index.html`, whose script knows the pages. The UI refers to its files by
+//! relative paths, so that it works under any path prefix. For pages in folders, a `<base>` element points to the root. Files under
+//! `assets/` have a hash in their name and are cached forever. Browsers revalidate `index.html` each time. Without a built UI the server
+//! returns a page with the build instructions.
 
 use std::borrow::Cow;
 use std::path::Path;

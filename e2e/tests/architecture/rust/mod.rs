@@ -1,7 +1,7 @@
 //! The imports between the files of a Rust crate, read from its source.
 //!
-//! An import is a `use`, or a path in the code, of an item that another file defines. A re-export (`pub use`) is a door: an import through a
-//! door is an import of the file behind it. Code under `#[cfg(test)]` is ignored. Methods, and macros by `macro_rules`, are not seen.
+//! An import is a `use`, or a path in the code, of an item that another file defines. A re-export (`pub use`) is a door: an import through
+//! a door is an import of the file behind it. Code under `#[cfg(test)]` is ignored. Methods, and macros by `macro_rules`, are not seen.
 
 mod modules;
 mod resolve;
