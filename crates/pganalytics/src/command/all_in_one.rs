@@ -25,7 +25,7 @@ pub(crate) struct Args {
     /// The collector's configuration (TOML)
     #[arg(long, env = "PGANALYTICS_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The backend's configuration (TOML with a table [backend])
+    /// The backend's configuration (TOML with a table `[backend]`)
     #[arg(long, env = "PGANALYTICS_BACKEND_CONFIG", value_name = "FILE")]
     backend_config: Option<PathBuf>,
     #[command(flatten)]

@@ -21,7 +21,7 @@ use crate::output;
     pganalytics doctor\n  \
     pganalytics doctor \"postgresql://pganalytics@db-1:5432/postgres?sslmode=verify-full\"")]
 pub(crate) struct Args {
-    /// The backend's configuration (TOML with a table [backend])
+    /// The backend's configuration (TOML with a table `[backend]`)
     #[arg(long, env = "PGANALYTICS_BACKEND_CONFIG", value_name = "FILE")]
     backend_config: Option<PathBuf>,
     #[command(flatten)]

@@ -37,7 +37,7 @@ struct VerifyArgs {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
-    /// Configuration (TOML with a table [backend])
+    /// Configuration (TOML with a table `[backend]`)
     #[arg(long = "config", id = "backend_config", env = "PGANALYTICS_BACKEND_CONFIG", value_name = "FILE")]
     _config: Option<PathBuf>,
     #[command(flatten)]

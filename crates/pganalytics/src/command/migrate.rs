@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// Only check: the exit status is 0 if nothing is to be migrated, and 3 otherwise
     #[arg(long)]
     check: bool,
-    /// Configuration (TOML with a table [backend])
+    /// Configuration (TOML with a table `[backend]`)
     #[arg(long = "config", id = "backend_config", env = "PGANALYTICS_BACKEND_CONFIG", value_name = "FILE")]
     _config: Option<PathBuf>,
     #[command(flatten)]

@@ -16,7 +16,7 @@ use crate::signals::stop_on_signal;
     pganalytics serve --config /etc/pganalytics/backend.toml\n\n\
     The line 'pganalytics ready url=…' on stdout means that the backend is ready. SIGTERM or SIGINT shuts it down; a second signal kills it.")]
 pub(crate) struct Args {
-    /// Configuration (TOML with a table [backend])
+    /// Configuration (TOML with a table `[backend]`)
     #[arg(long = "config", id = "backend_config", env = "PGANALYTICS_BACKEND_CONFIG", value_name = "FILE")]
     _config: Option<PathBuf>,
     #[command(flatten)]

@@ -87,7 +87,7 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> 
     watched.context("reload the certificate")
 }
 
-/// Serves programs of this machine over plain HTTP until `stop`: see [`local`].
+/// Serves programs of this machine over plain HTTP until `stop`. The module `local` says which requests it accepts.
 pub async fn serve_local(listener: TcpListener, app: App, stop: CancellationToken) {
     let only = axum::middleware::from_fn_with_state(app.clone(), local::only);
     let router = router(app).layer(only).layer(Extension(Local));
