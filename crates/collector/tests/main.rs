@@ -3,7 +3,6 @@
 #[path = "../../tls/tests/tls/authority.rs"]
 mod authority;
 mod encrypted;
-mod layout;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;

@@ -14,7 +14,7 @@
 //! spill/                                          what queries put on disk while they run; see `spill`
 //! ```
 //! # The rooms
-//! From top to bottom; a room uses only rooms that stand below it, which a test proves (`tests/lake/rooms.rs`).
+//! From top to bottom; a room uses only rooms that stand below it, which a test proves (`e2e/tests/architecture`).
 //! ```text
 //! lake        opened, fed, asked, closed         options     what it is opened with
 //! query       a question's way                   maintain    the work in the background

@@ -1,11 +1,11 @@
-//! How the command line finds the running backend: `cli.json` in the data folder, readable by its owner only.
+//! How the command line finds the running backend: `cli.json` in the data folder, which only its owner can read.
 //!
 //! ```json
 //! {"url": "http://127.0.0.1:8080", "token": "pga_a_…"}
 //! ```
-//! Where the backend serves with TLS, the URL is that of a port beside, on loopback and for the command line only: no certificate has to be
-//! trusted, or to be good, for one's own machine. The backend writes the file at start with a token that only this process takes, and only as long as it runs. Whoever may read the folder may
-//! change everything in it anyway.
+//! If the backend uses TLS, the URL is the local port on loopback, so the command line needs no valid certificate. The backend writes the
+//! file at its start. The token is valid for this process only, and as long as it runs. A user who can read the folder could change
+//! everything in it anyway.
 
 use std::fs;
 use std::io::Write as _;
@@ -15,14 +15,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use pganalytics_server::Secret;
-use pganalytics_server::accounts::{self, TokenOrder};
+use pganalytics_server::accounts::{self, NewTokenOptions};
 use pganalytics_server::lake::{Meta, TokenKind};
 use serde::{Deserialize, Serialize};
 
+/// The default data folder, in the current folder.
+pub(crate) const DEFAULT_DATA: &str = "pganalytics-data";
 const CLI: &str = "cli.json";
 const COLLECTOR: &str = "collector.token";
 
-/// What `cli.json` says.
+/// The content of `cli.json`.
 #[derive(Deserialize)]
 pub(crate) struct Access {
     pub(crate) url: String,
@@ -36,7 +38,7 @@ struct Written<'a> {
 }
 
 impl Access {
-    /// What the last backend on this folder wrote; `None` where there was none.
+    /// Reads the file of the last backend on this folder; `None` if there was none.
     pub(crate) fn read(data: &Path) -> anyhow::Result<Option<Self>> {
         let path = data.join(CLI);
         let text = match fs::read_to_string(&path) {
@@ -45,41 +47,41 @@ impl Access {
             Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
         };
         let access = serde_json::from_str(&text).map_err(|_| {
-            // The parser's message may quote the token.
-            anyhow::anyhow!("read {}: it is damaged; remove it and restart the backend", path.display())
+            // The parser's message may quote the token, so it is not shown.
+            anyhow::anyhow!("read {}: the file is damaged; delete it and restart the backend", path.display())
         })?;
         Ok(Some(access))
     }
 
-    /// Writes it for the backend at this URL.
+    /// Writes the file for a backend at this URL.
     pub(crate) fn write(data: &Path, url: &str, token: &Secret) -> anyhow::Result<()> {
         let text = serde_json::to_string(&Written { url, token: token.expose() }).context("write cli.json")?;
         write_private(&data.join(CLI), &text)
     }
 }
 
-/// Where the token of the collector beside the backend stands.
+/// The file with the token of the collector in the same process.
 pub(crate) fn collector_token_file(data: &Path) -> PathBuf {
     data.join(COLLECTOR)
 }
 
-/// The file with the token of the collector in this process, made where there is none that is good.
+/// The file with the token of the collector in this process. Creates a token if there is no valid one.
 pub(crate) async fn collector_token(data: &Path, meta: &Meta) -> anyhow::Result<PathBuf> {
     let path = collector_token_file(data);
     let kept = fs::read_to_string(&path).ok().map(|text| Secret::new(text.trim()));
     let token = match kept {
         Some(kept) if accounts::is_live(meta, &kept, TokenKind::Collector).await? => kept,
         _ => {
-            // Names are taken for good, so each new one has something of its own.
+            // Names cannot be reused, so each token has a unique name.
             let name = format!("all-in-one {}", uuid::Uuid::new_v4().simple());
-            accounts::create_token(meta, TokenOrder::new(&name, TokenKind::Collector)).await.context("make a token")?.0
+            accounts::create_token(meta, NewTokenOptions::new(&name, TokenKind::Collector)).await.context("create a token")?.0
         }
     };
     write_private(&path, token.expose())?;
     Ok(path)
 }
 
-/// Replaces a file in one step; nobody but the owner may read it at any moment.
+/// Replaces a file atomically. Only the owner can read it at any time.
 fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     let fresh = path.with_extension("new");
     let write = || {
@@ -92,8 +94,8 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     write().with_context(|| format!("write {}", path.display()))
 }
 
-/// The URL under which this machine reaches a listener; one that listens everywhere is reached by loopback.
-pub(crate) fn local_url(scheme: &str, address: SocketAddr) -> String {
+/// The URL by which this machine reaches a listener. For a listener on all addresses this is loopback.
+pub(crate) fn url_of(scheme: &str, address: SocketAddr) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
@@ -109,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_private_file_is_the_owners_alone() -> anyhow::Result<()> {
+    fn only_the_owner_can_read_a_private_file() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("secret");
         for text in ["one", "two"] {
@@ -121,11 +123,11 @@ mod tests {
     }
 
     #[test]
-    fn everywhere_is_reached_by_loopback() -> anyhow::Result<()> {
+    fn all_addresses_are_reached_by_loopback() -> anyhow::Result<()> {
         for (address, url) in
             [("0.0.0.0:80", "http://127.0.0.1:80"), ("[::]:80", "http://[::1]:80"), ("10.1.2.3:8080", "http://10.1.2.3:8080")]
         {
-            assert_eq!(local_url("http", address.parse()?), url);
+            assert_eq!(url_of("http", address.parse()?), url);
         }
         Ok(())
     }

@@ -1,25 +1,25 @@
-//! Where log lines go: stderr, as text for people or JSON for machines. stdout is for answers.
+//! Logging to stderr, as text for people or as JSON for programs. stdout is for results.
 
 use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
 
-/// How a line looks.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum LogFormat {
     Text,
     Json,
 }
 
-/// Flags of every subcommand that keeps running.
+/// The flags of logging.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Log")]
 pub(crate) struct LogArgs {
-    /// What is logged: error, warn, info, debug, trace, or by module (info,pganalytics_server=debug)
+    /// The log level: error, warn, info, debug or trace; or levels by module (info,pganalytics_server=debug)
     #[arg(long, global = true, env = "PGANALYTICS_LOG", value_name = "FILTER", default_value = "info")]
     log: String,
-    /// How a line looks, on stderr
+    /// The format of log lines, on stderr
     #[arg(long, global = true, env = "PGANALYTICS_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
 }
@@ -28,10 +28,10 @@ impl LogArgs {
     /// Starts logging for the process.
     pub(crate) fn start(&self) -> anyhow::Result<()> {
         let filter = EnvFilter::try_new(&self.log)
-            .with_context(|| format!("read --log '{}': write a level (info), or levels by module (info,sqlx=debug)", self.log))?
-            // Who did what is told whatever else is.
-            .add_directive(format!("{}=info", pganalytics_server::audit::TARGET).parse().context("follow the audit's lines")?);
-        // The engine's and the database driver's own debug lines hold SQL; they stay out unless asked for by name.
+            .with_context(|| format!("invalid --log '{}': give a level (info), or levels by module (info,sqlx=debug)", self.log))?
+            // The audit log is always written.
+            .add_directive(format!("{}=info", pganalytics_server::audit::TARGET).parse().context("enable the audit log")?);
+        // Debug lines of the query engine and the database driver contain SQL. The default level leaves them out.
         let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
         match self.log_format {
             LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),

@@ -1,4 +1,4 @@
-//! Values as people write them: `400d`, `256MiB`.
+//! Values of settings as people write them: `400d`, `256MiB`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        pganalytics_views::parse_duration(text).map(Self).ok_or_else(|| "write a whole number with ms, s, m, h or d, as in 30s".to_owned())
+        pganalytics_views::parse_duration(text).map(Self).ok_or_else(|| "give a whole number with ms, s, m, h or d, as in 30s".to_owned())
     }
 }
 
@@ -43,7 +43,7 @@ impl FromStr for Size {
         let unit = UNITS.iter().find_map(|(unit, scale)| Some((text.strip_suffix(unit)?, *scale)));
         let (number, scale) = unit.unwrap_or((text, 1));
         let bytes = number.trim().parse::<usize>().ok().and_then(|number| number.checked_mul(scale)).filter(|bytes| *bytes > 0);
-        bytes.map(Self).ok_or_else(|| "write a whole number of bytes, or with KiB, MiB or GiB, as in 256MiB".to_owned())
+        bytes.map(Self).ok_or_else(|| "give a whole number of bytes, or of KiB, MiB or GiB, as in 256MiB".to_owned())
     }
 }
 
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_read_as_they_are_shown() {
+    fn values_parse_as_they_are_displayed() {
         for text in ["250ms", "90s", "5m", "1h", "400d"] {
             assert_eq!(text.parse::<Span>().map(|span| span.to_string()), Ok(text.to_owned()));
         }

@@ -1,13 +1,13 @@
-//! SIGINT and SIGTERM: the first drains, the second kills.
+//! SIGINT and SIGTERM: the first signal shuts down, the second kills.
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// What a shell reports for a process that a signal ended.
+/// The exit status of a process that a signal ended.
 const KILLED: i32 = 130;
 
-/// Cancels the token at the first signal and ends the process at the second.
+/// Cancels the token at the first signal, and exits the process at the second.
 pub(crate) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
@@ -23,7 +23,7 @@ pub(crate) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
                 tracing::warn!(signal = name, "killed by a second signal");
                 std::process::exit(KILLED);
             }
-            tracing::info!(signal = name, "shutting down: finishing what is under way; a second signal kills");
+            tracing::info!(signal = name, "shutting down: finishing running requests; a second signal kills the process");
             first.cancel();
         }
     });

@@ -1,13 +1,13 @@
-//! Rows as a table for a terminal.
+//! Rows as a table in the terminal.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// A cell shows at most so many characters: query texts would push everything else off the screen. CSV and JSON cut nothing.
+/// The most characters of a cell, so that query texts leave room for other columns. CSV and JSON have no limit.
 const MAX_CELL: usize = 120;
 
-/// A table with a header; numbers to the right, null as nothing.
+/// A table with a header. Numbers are right-aligned; nulls are empty.
 pub(crate) fn table(names: &[String], rows: &[Vec<Value>]) -> String {
     let texts: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
     let columns: Vec<(usize, bool)> = names
@@ -41,7 +41,7 @@ fn line(out: &mut String, cells: &[String], columns: &[(usize, bool)]) {
     out.push('\n');
 }
 
-/// One line without control characters: what a monitored server says must not steer the terminal.
+/// One line without control characters: texts from a monitored server must not control the terminal.
 fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_stand_to_the_right_and_nothing_steers_the_terminal() {
+    fn numbers_are_right_aligned_and_control_characters_are_removed() {
         let names = ["server".to_owned(), "calls".to_owned()];
         let rows = vec![vec![json!("db-1\u{1b}[2J"), json!(7)], vec![json!(null), json!(1234.5)]];
         insta::assert_snapshot!(table(&names, &rows), @r"

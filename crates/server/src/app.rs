@@ -1,4 +1,4 @@
-//! What every handler shares.
+//! The application: options and state that all handlers share.
 
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -9,35 +9,39 @@ use std::time::Duration;
 use pganalytics_lake::Lake;
 use pganalytics_tls::{ClientAuth, Tls};
 
-use crate::auth::{LoginLimiter, Passwords, Secret, ServiceAccounts, fingerprint};
+use crate::limiter::LoginLimiter;
 use crate::metrics::Metrics;
 use crate::redis::Redis;
+use crate::secret::{Passwords, Secret, fingerprint};
+use crate::service_account::ServiceAccounts;
 
-/// How long a login lasts where nothing else is said: a week of work, so that nobody on call types a password at 3 a.m.
+/// The backend's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The default lifetime of a login: a week, so that nobody on call has to type a password at 3 a.m.
 pub const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// How long a request may take where nothing else is said, SQL apart (the lake has its own deadline for that).
+/// The default time limit of a request. SQL has the lake's own deadline instead.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What may be set about the server.
+/// The options of the server.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
-    /// Fixed from login on; use does not extend it.
+    /// The lifetime of a login. Use does not extend it.
     pub session_lifetime: Duration,
-    /// Beyond it a request is answered 504, except for SQL.
+    /// A longer request is answered with 504, except for SQL.
     pub request_timeout: Duration,
-    /// Whether a proxy in front sets `X-Forwarded-For`, `-Proto` and `-Host`. Without one, anybody could set them.
+    /// Whether a proxy in front sets `X-Forwarded-For`, `-Proto` and `-Host`. Without such a proxy anybody could set them.
     pub trusted_proxy: bool,
-    /// Whether each SQL statement is told in the log, with who asked it.
+    /// Whether each SQL statement is logged with its sender.
     pub audit_statements: bool,
-    /// A folder to serve the web UI from, instead of the built-in one.
+    /// A folder with the web UI, instead of the built-in one.
     pub ui: Option<PathBuf>,
-    /// The certificate to serve with; plain HTTP where there is none.
+    /// The certificate. Without it the server uses plain HTTP.
     pub tls: Option<Arc<Tls>>,
-    /// Whether a collector's certificate has to be for the collector's name.
+    /// Whether a collector's certificate must be for the collector's name.
     pub client_bind: bool,
-    /// Where replicas share what they can do without. The lake is told of it apart.
+    /// A Redis that replicas share. The lake gets it separately.
     pub redis: Option<Redis>,
-    /// Kubernetes ServiceAccounts whose collectors may enrol.
+    /// The Kubernetes ServiceAccounts whose collectors may enrol.
     pub service_accounts: Option<ServiceAccounts>,
 }
 
@@ -57,7 +61,7 @@ impl Default for ServerOptions {
     }
 }
 
-/// The application: cheap to clone.
+/// The application. It is cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Inner>);
 
@@ -67,10 +71,10 @@ pub struct Inner {
     pub(crate) options: ServerOptions,
     pub(crate) passwords: Passwords,
     pub(crate) limiter: LoginLimiter,
-    /// Of enrolment tokens; apart, so that neither kind of guessing holds up the other.
+    /// Limits guesses of enrolment tokens. It is separate, so that guesses of one kind do not slow down the other.
     pub(crate) enrolments: LoginLimiter,
     pub(crate) metrics: Metrics,
-    /// The hash of the token that lets this machine's command line in, where there is one.
+    /// The hash of the token of this machine's command line, if there is one.
     pub(crate) operator: Option<[u8; 32]>,
     draining: AtomicBool,
 }
@@ -79,16 +83,16 @@ impl App {
     /// An application over a lake.
     ///
     /// # Errors
-    /// Where the operating system yields no randomness.
+    /// The operating system provides no randomness.
     pub fn new(lake: Lake, options: ServerOptions) -> anyhow::Result<Self> {
         Self::with_operator(lake, options, None)
     }
 
-    /// An application that also lets in whoever shows this token, as an admin: the command line on the same machine. The token lives and
-    /// dies with the process and is in no store.
+    /// An application with a token for the command line on the same machine, which gets the role admin. The token is valid as long as the
+    /// process runs, and is in no store.
     ///
     /// # Errors
-    /// As of [`App::new`].
+    /// The same as [`App::new`].
     pub fn with_operator(lake: Lake, options: ServerOptions, operator: Option<&Secret>) -> anyhow::Result<Self> {
         Ok(Self(Arc::new(Inner {
             operator: operator.map(|token| fingerprint(token.expose())),
@@ -102,12 +106,12 @@ impl App {
         })))
     }
 
-    /// From now on `/readyz` says no, so that a load balancer looks elsewhere while requests are still answered.
+    /// From now on `/readyz` fails, so that load balancers use another backend. Requests are still answered.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Whether collectors must show a certificate. Where everybody must, nobody without one comes this far.
+    /// Whether only collectors must show a certificate. If all clients must, connections without one never reach a handler.
     pub(crate) fn wants_certificates(&self) -> bool {
         self.0.options.tls.as_ref().is_some_and(|tls| tls.client_auth() == ClientAuth::Optional)
     }

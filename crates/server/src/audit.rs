@@ -1,17 +1,17 @@
-//! Who did what: the lines of the log that somebody must be able to show later.
+//! The audit log: who did what.
 //!
 //! # Promise
-//! Every login, refused ones too, and everything that changes users, tokens, collectors, retention or who is let in is one line with the
-//! target [`TARGET`], written once it is done, whatever else is logged; statements are too where that is asked for. A line names who did it
-//! (`by`), with the request's span from where. No password, token or key is ever in one.
+//! Every login, including refused ones, and every change of users, tokens, collectors, retention or permissions is one log line with the
+//! target [`TARGET`]. The line is written after the action, independent of the log level. If configured, SQL statements are logged, too. A
+//! line names the person or token (`by`); the request's span adds the address. No line contains a password, token or key.
 
-/// The target of these lines. A collector of logs finds them by it.
+/// The target of these lines, by which log collectors find them.
 pub const TARGET: &str = "audit";
 
-/// Bytes of a statement's text in a line.
+/// The most bytes of a statement in a line.
 const STATEMENT_CAP: usize = 4 * 1024;
 
-/// A statement's text as far as a line takes it.
+/// A statement, cut to the length that a line may have.
 pub(crate) fn statement(text: &str) -> &str {
     &text[..text.floor_char_boundary(STATEMENT_CAP)]
 }

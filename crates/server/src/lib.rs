@@ -1,41 +1,40 @@
-//! The backend's HTTP side: ingest, the API, authentication, the web UI.
+//! The HTTP side of the backend: ingest, the API, authentication, the web UI.
 //!
 //! # Promise
-//! - Every route but health, login and the UI's files answers 401 without a valid session or token.
+//! - All routes except health, login and the UI's files answer 401 without a valid session or token.
 //! - A batch is acknowledged only after the lake has committed it.
-//! - Bodies, logins, SQL and requests are bounded in size, number or time; a handler's panic stays in its request.
-//! - No secret and no cell value reaches a log, and no statement unless that is asked for. Who did what does ([`audit`]).
+//! - Bodies, logins, SQL and requests are limited in size, number or time. A panic of a handler ends only its request.
+//! - No secret and no cell value is logged, and statements only if configured. Logins and changes are logged ([`audit`]).
 //!
-//! The lake knows nothing of HTTP, and nothing here knows how it stores.
+//! ```text
+//! serve ─▶ api, ui ─▶ auth, accounts ─▶ app ─▶ limiter, service_account ─▶ error, redis, metrics ─▶ secret, audit
+//! ```
+//! The lake does not know HTTP, and this crate does not know how the lake stores data.
 
 pub mod accounts;
 mod api;
 mod app;
 pub mod audit;
 mod auth;
-mod client;
 mod error;
-mod layers;
-mod local;
+mod limiter;
 mod metrics;
 mod redis;
 mod render;
+mod secret;
 mod serve;
+mod service_account;
 mod ui;
 
 pub use api::document;
-pub use app::{App, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_LIFETIME, ServerOptions};
-pub use auth::{
-    AUDIENCE, MIN_PASSWORD_LENGTH, Operator, PasswordError, SESSION_COOKIE, Secret, ServiceAccount, ServiceAccounts, check_password,
-    generate_operator_token, generate_password,
-};
+pub use app::{App, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_LIFETIME, ServerOptions, VERSION};
+pub use auth::{Operator, SESSION_COOKIE};
 pub use error::{ApiError, ErrorBody, ErrorCode, ErrorDetail, ErrorPosition};
-/// The lake under the server, for the binary that opens it.
+/// The lake, for the binary that opens it.
 pub use pganalytics_lake as lake;
-/// How TLS is told, for the binary that reads the settings.
+/// The settings of TLS, for the binary that reads them.
 pub use pganalytics_tls as tls;
 pub use redis::{Redis, RedisOptions, RedisUrl, RedisUrlError};
+pub use secret::{MIN_PASSWORD_LENGTH, PasswordError, Secret, check_password, generate_operator_token, generate_password};
 pub use serve::{bind, router, serve, serve_local};
-
-/// The backend's version.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub use service_account::{AUDIENCE, ServiceAccount, ServiceAccounts};

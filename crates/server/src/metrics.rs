@@ -1,4 +1,4 @@
-//! The backend's own figures, as OpenMetrics under `/metrics`. Names and labels stand here and nowhere else.
+//! The backend's own metrics, as OpenMetrics under `/metrics`. This is the only place with their names and labels.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-/// Seconds: from what a cached answer takes to the SQL deadline.
+/// Seconds, from a cached answer to the SQL deadline.
 const BUCKETS: [f64; 9] = [0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
-/// One request, by what was asked (the route's pattern, never the path) and how it ended.
+/// A request by its method, its route (the pattern, never the path) and its status.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct RequestLabels {
     pub(crate) method: String,
@@ -35,7 +35,7 @@ struct OutcomeLabels {
     outcome: &'static str,
 }
 
-/// Counts what the handlers do.
+/// Counters of the handlers.
 pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     durations: Histograms<RouteLabels>,
@@ -65,14 +65,14 @@ impl Metrics {
         self.requests.get_or_create(&labels).inc();
     }
 
-    /// A batch that was accepted, with its rows and bytes.
+    /// Counts an accepted batch with its rows and bytes.
     pub(crate) fn accepted(&self, rows: u64, bytes: usize) {
         self.batches.get_or_create(&OutcomeLabels { outcome: "accepted" }).inc();
         self.rows.inc_by(rows);
         self.bytes.inc_by(bytes as u64);
     }
 
-    /// A batch that changed nothing: `duplicate`, `malformed`, `unknown`, `foreign`, `revoked`, `store`.
+    /// Counts a batch that changed nothing: `duplicate`, `malformed`, `unknown`, `foreign`, `revoked`, `store`.
     pub(crate) fn batch(&self, outcome: &'static str) {
         self.batches.get_or_create(&OutcomeLabels { outcome }).inc();
     }
@@ -85,7 +85,7 @@ impl Metrics {
         self.logins.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
-    /// Everything, with the figures of this moment of the lake, and of TLS and Redis where there are any.
+    /// All metrics, including the current figures of the lake, and of TLS and Redis if they are in use.
     pub(crate) fn encode(&self, lake: Stats, tls: Option<Figures>, redis: Option<u64>) -> Result<String, std::fmt::Error> {
         let mut registry = Registry::with_prefix("pganalytics");
         registry.register("http_requests", "Requests answered", self.requests.clone());
@@ -108,7 +108,7 @@ impl Metrics {
     }
 }
 
-/// The lake's figures, read once a scrape.
+/// The lake's figures at the time of the scrape.
 #[derive(Debug)]
 struct LakeFigures(Stats);
 
@@ -174,7 +174,7 @@ impl Collector for TlsFigures {
     }
 }
 
-/// How often Redis was not there.
+/// Failed commands of Redis.
 #[derive(Debug)]
 struct RedisFailures(u64);
 

@@ -1,7 +1,7 @@
 //! The TLS handshake, bounded in time and number.
 //!
-//! A client that sends plain HTTP gets an answer in plain HTTP. After refusing a client the server reads from it for a moment: if the server
-//! closed the connection at once, the kernel would reset it, and the client would not receive the alert.
+//! A client that sends plain HTTP gets an answer in plain HTTP. After refusing a client the server reads from it for a moment: if the
+//! server closed the connection at once, the kernel would reset it, and the client would not receive the alert.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,7 +1,7 @@
 //! The certificate in use, and its reloading.
 //!
-//! The contents of the files are compared every few seconds. Watching the files would not work: Kubernetes replaces symbolic links above them,
-//! and network file systems do not report changes.
+//! The contents of the files are compared every few seconds. Watching the files would not work: Kubernetes replaces symbolic links above
+//! them, and network file systems do not report changes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

@@ -1,18 +1,18 @@
 //! The difference between a collector's clock and the backend's clock. Pure: the caller supplies both times.
 //!
 //! # Promise
-//! [`skew_us`] never mistakes a batch that waited in the spool for a slow clock. [`is_marked`] says whether people should see the skew: charts
-//! that end at "now" show the servers of such a collector late, or not yet.
+//! [`skew_us`] never mistakes a batch that waited in the spool for a slow clock. [`is_marked`] says whether people should see the skew:
+//! charts that end at "now" show the servers of such a collector late, or not yet.
 //!
 //! # How
-//! A collector sends its time with each request ([`SENT_AT`]). Older collectors do not. Their batches only have `created_us`, which looks the
-//! same for a slow clock and for a batch that waited. For them a skew is known only if the batch comes from the future.
+//! A collector sends its time with each request ([`SENT_AT`]). Older collectors do not. Their batches only have `created_us`, which looks
+//! the same for a slow clock and for a batch that waited. For them a skew is known only if the batch comes from the future.
 
 /// The request header with the collector's time of sending, in microseconds since the epoch.
 pub const SENT_AT: &str = "pganalytics-sent-at";
 
-/// The skew from which a collector is marked. A request takes at most 30 s, so a larger skew is not caused by the network. Pages call a server
-/// silent after 45 s, so a smaller skew confuses nobody.
+/// The skew from which a collector is marked. A request takes at most 30 s, so a larger skew is not caused by the network. Pages call a
+/// server silent after 45 s, so a smaller skew confuses nobody.
 pub const MARKED_FROM_US: i64 = 30_000_000;
 
 /// How far the collector's clock is ahead of the backend's, in microseconds; negative if it is behind. `None` if this is unknown: an older

@@ -1,8 +1,8 @@
 //! The protocol by which a collector gets a credential of its own.
 //!
-//! The collector creates its credential and stores it on disk. Then it sends only the SHA-256 of the credential: to [`ENROL`] with an enrolment
-//! token as the bearer, or to [`ROTATE`] with the current credential. If an answer is lost, the collector sends the same request again, so it is
-//! never locked out.
+//! The collector creates its credential and stores it on disk. Then it sends only the SHA-256 of the credential: to [`ENROL`] with an
+//! enrolment token as the bearer, or to [`ROTATE`] with the current credential. If an answer is lost, the collector sends the same request
+//! again, so it is never locked out.
 
 /// The path that exchanges an enrolment token for a credential.
 pub const ENROL: &str = "/api/v1/collectors/enrol";

@@ -1,7 +1,7 @@
 //! Rollups: the tables whose rows are sums over bins of five minutes or an hour.
 //!
-//! A rollup is a [`View`] derived from another view. So its schema, table, files and reference need no code of their own. A row covers one key
-//! (server and labels) in one bin, which starts at `ts`:
+//! A rollup is a [`View`] derived from another view. So its schema, table, files and reference need no code of their own. A row covers one
+//! key (server and labels) in one bin, which starts at `ts`:
 //!
 //! | in the view | in the rollup |
 //! |---|---|
@@ -12,8 +12,8 @@
 //! | texts | the value at the last snapshot |
 //! | | `snapshots`: the number of summed rows; `last_ts`: the `ts` of the last of them |
 //!
-//! The counts make rollups of rollups exact: an average is weighted by its snapshots, and of two last values the one with the later `last_ts`
-//! is kept.
+//! The counts make rollups of rollups exact: an average is weighted by its snapshots, and of two last values the one with the later
+//! `last_ts` is kept.
 
 use std::sync::Arc;
 

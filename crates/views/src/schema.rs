@@ -1,8 +1,8 @@
 //! The Arrow schema of a view. Batches, hot rows and Parquet files all have this schema.
 //!
 //! Three columns come first: `ts` (the time of the snapshot), `server` (the server's name) and `interval_ms` (the time that the counters'
-//! deltas cover). If there was no earlier snapshot, `interval_ms` and the counters are null. Then follow the view's columns in the order of its
-//! file.
+//! deltas cover). If there was no earlier snapshot, `interval_ms` and the counters are null. Then follow the view's columns in the order of
+//! its file.
 
 use std::sync::Arc;
 

@@ -72,7 +72,7 @@ async fn a_collector_ships_with_its_certificate_and_both_sides_take_renewed_cert
     let ready = pganalytics(&health, &[])?;
     ensure!(ready.contains("is ready: version "), "{ready}");
     let refused = format!("{:#}", pganalytics(&health[..3], &[]).expect_err("the system trusts no such authority"));
-    ensure!(refused.contains("name its authority in --ca-file"), "{refused}");
+    ensure!(refused.contains("name that authority in --ca-file"), "{refused}");
 
     // A bad certificate is counted, and the old one stays in use.
     let expires = backend.api.metric("pganalytics_tls_certificate_expiry_timestamp_seconds").await?;

@@ -82,7 +82,7 @@ async fn a_collector_keeps_its_credential_through_kills_and_a_revoked_collector_
         Ok(printed)
     };
     ensure!(run("revoke", &name)?.contains("keeps its batches"));
-    logged(&one, "the collector was revoked; pganalytics collector forget NAME lets it enrol anew").await?;
+    logged(&one, "the collector was revoked; pganalytics collector forget NAME allows the collector to enrol again").await?;
     let revoked = collector(api, &name).await?;
     ensure!(revoked["credential"]["kind"] == "revoked", "{revoked}");
     until("batches in the spool", PATIENCE, async || Ok((spooled(&one)? > 2).then_some(()))).await?;
@@ -172,7 +172,7 @@ async fn credentials_renewed_under_load_lose_no_batch_on_two_replicas() -> Resul
     shipped(apis[0], &name, so_far).await?;
     ensure!(collector(apis[0], &name).await?["dropped_rows"] == 0);
     let refused = apis[0].enrolment_token("fleet", 1).await.err().context("the name is taken")?.to_string();
-    ensure!(refused.contains("exists already"), "{refused}");
+    ensure!(refused.contains("already exists"), "{refused}");
     ensure!(Shipper::enrolled(apis[1], &token).await.err().context("used up")?.to_string().contains("enrolment_token_used_up"));
     Ok(())
 }

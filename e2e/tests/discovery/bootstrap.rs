@@ -56,13 +56,13 @@ async fn missing_passwords_are_made_once() -> Result<()> {
     let arguments = ["--admin-secret", "admin", "--database-secret", "database", "--database-key", "pw"];
     let (ok, output) = bootstrap(&kubernetes, &token, &arguments).await?;
     ensure!(ok, "{output}");
-    assert!(output.contains("Secret db/admin was made, with a new password"), "{output}");
+    assert!(output.contains("Secret db/admin was created with a new password"), "{output}");
     let before = (secret(&kubernetes, "admin").await?, secret(&kubernetes, "database").await?);
     assert!(before.0["password"].len() >= 20 && before.1["pw"].len() >= 20 && before.0["password"] != before.1["pw"]);
     assert!(!output.contains(&before.0["password"]) && !output.contains(&before.1["pw"]));
     let (ok, output) = bootstrap(&kubernetes, &token, &arguments).await?;
     ensure!(ok, "{output}");
-    assert!(output.contains("Secret db/admin exists; nothing is changed"), "{output}");
+    assert!(output.contains("Secret db/admin exists and is not changed"), "{output}");
     assert_eq!((secret(&kubernetes, "admin").await?, secret(&kubernetes, "database").await?), before);
     Ok(())
 }
@@ -87,7 +87,7 @@ async fn tokens_are_made_by_the_backend_and_a_lost_token_is_revoked() -> Result<
     let path = format!("/api/v1/namespaces/{NAMESPACE}/secrets/collector");
     kubernetes.api.request(Method::DELETE, &path, None).await?;
     let (ok, output) = bootstrap(&kubernetes, &token, &arguments).await?;
-    ensure!(ok && output.contains("Secret db/collector was made, with the token collector-2"), "{output}");
+    ensure!(ok && output.contains("Secret db/collector was created with the token collector-2"), "{output}");
     let tokens = backend.api.request(Method::GET, "/api/v1/tokens", None).await?;
     let alive: Vec<_> =
         tokens.as_array().context("tokens")?.iter().filter(|token| token["revoked"].is_null()).map(|t| t["name"].clone()).collect();
@@ -104,7 +104,7 @@ async fn each_failure_names_the_remedy() -> Result<()> {
     for (arguments, part) in [
         (
             vec!["--admin-secret", "admin", "--collector-secret", "collector", "--url", url],
-            "it was changed since, so make the missing Secrets by hand",
+            "the password has been changed, so create the missing Secrets manually",
         ),
         (vec!["--admin-secret", "keyless"], "has no text under the key password: it is never changed; add the key"),
         (vec!["--admin-secret", "foreign"], "needs verb get on secrets, resourceNames [foreign]"),

@@ -35,7 +35,7 @@ async fn a_history_on_s3_is_verified_while_its_backend_runs() -> Result<()> {
         Ok((output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()))
     };
     let (ok, output) = verify(&[]).await?;
-    ensure!(ok && output.contains(": all is well"), "{output}");
+    ensure!(ok && output.contains(": no problems"), "{output}");
     shipper.judge(&backend.api).await?;
 
     std::fs::remove_file(&object).with_context(|| format!("remove {}", object.display()))?;

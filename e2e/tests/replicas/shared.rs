@@ -97,10 +97,10 @@ async fn redis_over_tls_is_verified_and_its_password_stays_secret() -> Result<()
     let (password, authority) = (path(&password)?, path(&certificate.authority)?);
 
     let trusting = with_redis(&url, &redis.url(), &["--redis-password-file", &password, "--redis-ca-file", &authority]).await?;
-    ensure!(trusting.log().contains("Redis is there"), "{}", trusting.log());
+    ensure!(trusting.log().contains("connected to Redis"), "{}", trusting.log());
     for flags in [&["--redis-password-file", &password] as &[&str], &["--redis-ca-file", &authority]] {
         let other = with_redis(&url, &redis.url(), flags).await?;
-        ensure!(other.log().contains("Redis is away; everything goes on without it"), "{flags:?}: {}", other.log());
+        ensure!(other.log().contains("Redis is unavailable; continuing without it"), "{flags:?}: {}", other.log());
         ensure!(!other.log().contains("correct horse"), "the password is in the log");
     }
     redis.stop()
@@ -115,9 +115,9 @@ async fn invalid_addresses_are_refused_with_the_remedy_and_without_their_passwor
         ),
         (&["--database-url", "postgres://root:hunter2@host/x?a=b"], "the database URL's parameter 'a' is unknown"),
         (&["--redis-url", "http://redis:hunter2@host"], "a Redis URL is redis://user:password@host:6379/0"),
-        (&["--redis-url", "redis://:hunter2@host/x"], "is no number"),
+        (&["--redis-url", "redis://:hunter2@host/x"], "must be the number of the database"),
         (&["--redis-url", "rediss://:hunter2@host/#insecure"], "TLS is always verified"),
-        (&["--redis-password-file", "/nonexistent"], "--redis-password-file is for a --redis-url, and there is none"),
+        (&["--redis-password-file", "/nonexistent"], "--redis-password-file needs --redis-url or --redis-url-file"),
         (&["--redis-url-file", "/nonexistent"], "read --redis-url-file /nonexistent"),
         (&["--redis-url", "rediss://host", "--redis-ca-file", "/nonexistent"], "read --redis-ca-file /nonexistent"),
     ] {

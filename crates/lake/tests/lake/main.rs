@@ -19,7 +19,6 @@ mod rollup;
 mod rollup_model;
 mod rollup_reading;
 mod room;
-mod rooms;
 mod rows;
 mod sql;
 mod verify;

@@ -1,4 +1,4 @@
-//! `collect`: the collector alone, for a backend elsewhere. The same as `pganalytics-collector`, which is a far smaller binary.
+//! `collect`: only the collector, for a backend elsewhere. This is the same as the much smaller binary `pganalytics-collector`.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use pganalytics_collector::{Config, Overrides, Secret};
 
 use crate::signals::stop_on_signal;
 
-/// Run a collector alone; it ships to a backend elsewhere
+/// Run only a collector, which ships to a backend elsewhere
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  \
     PGANALYTICS_BACKEND_TOKEN_FILE=/run/secrets/token pganalytics collect --backend-url https://pganalytics.example.com \\\n    \
@@ -16,11 +16,11 @@ pub(crate) struct Args {
     flags: Flags,
 }
 
-/// What `collect` and `doctor` take alike; each flag stands over its variable and the file.
+/// The flags of `collect` and `doctor`. A flag overrides its variable and the file.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Collector")]
 pub(crate) struct Flags {
-    /// Servers to read, as psql takes them: a URL or "host=… user=…"
+    /// Servers to read, as connection strings of psql: a URL or "host=… user=…"
     #[arg(value_name = "CONNINFO")]
     targets: Vec<String>,
     /// The collector's configuration (TOML)
@@ -32,39 +32,39 @@ pub(crate) struct Flags {
     /// A file with the collector's token; PGANALYTICS_BACKEND_TOKEN holds the token itself
     #[arg(long, env = "PGANALYTICS_BACKEND_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// A file with an enrolment token, which is exchanged for a credential of the collector's own;
+    /// A file with an enrolment token, which the collector exchanges for its own credential;
     /// PGANALYTICS_BACKEND_ENROLMENT_TOKEN holds the token itself
     #[arg(long, env = "PGANALYTICS_BACKEND_ENROLMENT_TOKEN_FILE", value_name = "FILE", conflicts_with = "token_file")]
     enrolment_token_file: Option<PathBuf>,
-    /// Where batches wait until the backend has them
+    /// The folder for batches that the backend has not acknowledged yet
     #[arg(long, env = "PGANALYTICS_SPOOL_FOLDER", value_name = "DIR")]
     spool: Option<PathBuf>,
-    /// What to call this collector
+    /// The collector's name
     #[arg(long, env = "PGANALYTICS_COLLECTOR_NAME", value_name = "NAME")]
     name: Option<String>,
-    /// Where the collector's /metrics is served; 'off' for nowhere
+    /// The address of the collector's /metrics; 'off' disables it
     #[arg(long, env = "PGANALYTICS_COLLECTOR_LISTEN", value_name = "IP:PORT")]
     collector_listen: Option<String>,
 }
 
 impl Flags {
-    /// Whether anything says that a collector is meant.
+    /// Whether any flag names a collector's settings.
     pub(crate) fn is_given(&self) -> bool {
         self.config.is_some() || self.backend_url.is_some() || !self.targets.is_empty()
     }
 
-    /// Whether a backend is named, here or in the file.
+    /// Whether a backend is named, by a flag or in the file.
     pub(crate) fn names_backend(&self) -> bool {
         self.backend_url.is_some() || self.config.is_some()
     }
 
-    /// For `doctor`: with the backend that is named, or else the one given.
-    pub(crate) fn load(self, beside: (pganalytics_collector::Backend, PathBuf)) -> anyhow::Result<Config> {
+    /// The configuration for `doctor`: with the named backend, or else with the given one.
+    pub(crate) fn load(self, default: (pganalytics_collector::Backend, PathBuf)) -> anyhow::Result<Config> {
         let spool = self.spool.clone();
         if self.names_backend() {
             return self.config(None, spool);
         }
-        let (backend, folder) = beside;
+        let (backend, folder) = default;
         self.config(Some(backend), Some(spool.unwrap_or(folder)))
     }
 

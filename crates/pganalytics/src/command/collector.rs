@@ -1,4 +1,4 @@
-//! `collector`: who ships, and shutting one out.
+//! `collector`: listing, revoking and forgetting collectors.
 
 use anyhow::Context as _;
 use axum::http::Method;
@@ -11,14 +11,14 @@ use crate::table::table;
 
 /// List, revoke and forget collectors
 ///
-/// Through the running backend, or on the data folder where none runs.
+/// Uses the running backend, or the data folder if no backend runs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     pganalytics collector list\n  \
     pganalytics collector revoke db-1\n  \
     pganalytics collector forget db-1\n\n\
-    A collector comes here with a token of kind enrolment (pganalytics token create NAME --kind enrolment), which it exchanges for a \
-    credential of its own, or with a token of kind collector.")]
+    A new collector needs a token of kind enrolment (pganalytics token create NAME --kind enrolment), which it exchanges for its own \
+    credential, or a token of kind collector.")]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
@@ -26,19 +26,19 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List collectors, with what is wrong with each
+    /// List collectors with their problems
     List {
         #[command(flatten)]
         client: ClientArgs,
     },
-    /// Shut a collector out, at once: nothing is taken from it, whatever it shows; it keeps its batches
+    /// Revoke a collector immediately: the backend refuses all its batches; the collector keeps them
     Revoke {
         /// The collector's name or id
         collector: String,
         #[command(flatten)]
         client: ClientArgs,
     },
-    /// Forget a collector's credentials, and that it was revoked: it is not listed until it is seen again, and may enrol anew
+    /// Forget a collector's credentials and revocation: it is not listed until it ships again, and may enrol again
     Forget {
         /// The collector's name or id
         collector: String,
@@ -67,13 +67,13 @@ async fn act(client: &Client, action: &Action) -> anyhow::Result<()> {
         Action::Revoke { collector, .. } => {
             let (id, name) = find(all, collector)?;
             client.json(Method::POST, &["collectors", &id, "revoke"], Some(&json!({}))).await?;
-            output::remark(format!("revoked {name} ({id}); it keeps its batches until it is forgotten here and enrols anew"));
+            output::remark(format!("revoked {name} ({id}); it keeps its batches until it is forgotten here and enrols again"));
             Ok(())
         }
         Action::Forget { collector, .. } => {
             let (id, name) = find(all, collector)?;
             client.json(Method::DELETE, &["collectors", &id], None).await?;
-            output::remark(format!("forgot {name} ({id}); it comes back where it has a good enrolment token or a collector's token"));
+            output::remark(format!("forgot {name} ({id}); it returns if it has a valid enrolment token or a collector's token"));
             Ok(())
         }
     }
@@ -91,7 +91,7 @@ fn row(collector: &Value) -> Vec<Value> {
     plain.chain(rest).collect()
 }
 
-/// The id and the name of the one that is meant.
+/// The id and name of the wanted collector.
 fn find(all: &[Value], wanted: &str) -> anyhow::Result<(String, String)> {
     let text = |collector: &Value, key: &str| collector[key].as_str().unwrap_or_default().to_owned();
     let by = |key: &str| all.iter().filter(|collector| text(collector, key) == wanted).collect::<Vec<_>>();
@@ -101,8 +101,8 @@ fn find(all: &[Value], wanted: &str) -> anyhow::Result<(String, String)> {
     }
     match found[..] {
         [one] => Ok((text(one, "id"), text(one, "name"))),
-        [] => anyhow::bail!("there is no collector '{wanted}'; pganalytics collector list shows them"),
-        _ => anyhow::bail!("{} collectors are called '{wanted}': name one by its id (pganalytics collector list)", found.len()),
+        [] => anyhow::bail!("there is no collector '{wanted}'; pganalytics collector list shows all collectors"),
+        _ => anyhow::bail!("{} collectors have the name '{wanted}': give the id instead (pganalytics collector list)", found.len()),
     }
 }
 
@@ -111,11 +111,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_two_have_is_not_guessed_at() {
+    fn an_ambiguous_name_is_an_error() {
         let all = [json!({"id": "1", "name": "a"}), json!({"id": "2", "name": "a"}), json!({"id": "3", "name": "b"})];
         assert_eq!(find(&all, "2").ok(), Some(("2".into(), "a".into())));
         assert_eq!(find(&all, "b").ok(), Some(("3".into(), "b".into())));
-        assert!(find(&all, "a").is_err_and(|error| error.to_string().contains("2 collectors are called 'a'")));
+        assert!(find(&all, "a").is_err_and(|error| error.to_string().contains("2 collectors have the name 'a'")));
         assert!(find(&all, "c").is_err_and(|error| error.to_string().contains("collector list")));
     }
 }

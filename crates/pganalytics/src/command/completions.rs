@@ -1,8 +1,8 @@
-//! `completions`: what a shell needs to complete the command line.
+//! `completions`: shell completions of the command line.
 
 use clap_complete::Shell;
 
-use crate::{cli, output};
+use crate::output;
 
 /// Print completions for a shell
 #[derive(Debug, clap::Args)]
@@ -14,8 +14,9 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+/// Prints the completions of the whole command.
+pub(crate) fn run(args: &Args, mut command: clap::Command) -> anyhow::Result<()> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut cli::command(), "pganalytics", &mut text);
+    clap_complete::generate(args.shell, &mut command, "pganalytics", &mut text);
     output::print(text)
 }

@@ -1,4 +1,4 @@
-//! `doctor`: whether the backend here, and the collector where one is configured, would work; with a remedy for what would not.
+//! `doctor`: checks whether the backend would work here, and the collector if one is configured. Every problem has a remedy.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,14 +14,14 @@ use crate::output;
 
 /// Check the configuration, the data folder, the backend and the monitored servers
 ///
-/// Everything is tried as the backend and the collector would do it, and nothing is changed. What does not work is shown with the
-/// line that helps; then the exit status is 1.
+/// All checks work like the backend and the collector, and change nothing. Each problem is shown with its remedy. If there are problems,
+/// the exit status is 1.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     pganalytics doctor\n  \
     pganalytics doctor \"postgresql://pganalytics@db-1:5432/postgres?sslmode=verify-full\"")]
 pub(crate) struct Args {
-    /// The backend's configuration (TOML with a table [backend])
+    /// The backend's configuration (TOML with a table `[backend]`)
     #[arg(long, env = "PGANALYTICS_BACKEND_CONFIG", value_name = "FILE")]
     backend_config: Option<PathBuf>,
     #[command(flatten)]
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     collector: Flags,
 }
 
-/// What was found, one line each.
+/// The findings, one line each.
 #[derive(Default)]
 struct Findings {
     failed: bool,
@@ -60,7 +60,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(if findings.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Answers the running backend's URL.
+/// Checks the backend. Returns the URL of the running backend.
 async fn backend(args: &Args, findings: &mut Findings) -> anyhow::Result<Option<String>> {
     let data = &args.backend.data;
     match args.backend.lake() {
@@ -90,9 +90,9 @@ async fn backend(args: &Args, findings: &mut Findings) -> anyhow::Result<Option<
             let expires = DateTime::from_timestamp(tls.figures().expires, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
             let day = expires.format("%Y-%m-%d %H:%M UTC");
             if expires < Utc::now() {
-                findings.fail("TLS", &format!("the certificate has expired on {day}: renew it"))?;
+                findings.fail("TLS", &format!("the certificate expired on {day}: renew it"))?;
             } else {
-                findings.good("TLS", &format!("the certificate is good until {day}"))?;
+                findings.good("TLS", &format!("the certificate is valid until {day}"))?;
             }
         }
         Err(error) => findings.fail("TLS", &format!("{error:#}"))?,
@@ -100,24 +100,24 @@ async fn backend(args: &Args, findings: &mut Findings) -> anyhow::Result<Option<
     Ok(running)
 }
 
-/// Whether the folder, or the one it would be made in, can be written and is the owner's alone.
+/// Checks that the folder can be written, and that only its owner has access.
 fn folder(data: &Path, findings: &mut Findings) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let what = format!("data folder {}", data.display());
     let Ok(metadata) = std::fs::metadata(data) else {
-        return findings.good(&what, "does not exist yet; the backend makes it");
+        return findings.good(&what, "does not exist yet; the backend creates it");
     };
     if !metadata.is_dir() {
-        return findings.fail(&what, "it is no folder: name another with --data");
+        return findings.fail(&what, "not a folder: choose another with --data");
     }
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        findings.warn(&what, &format!("others may enter it (mode {mode:o}): chmod 700 {}", data.display()))?;
+        findings.warn(&what, &format!("other users have access (mode {mode:o}): chmod 700 {}", data.display()))?;
     }
     let probe = data.join(format!(".doctor-{}", std::process::id()));
     match std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)) {
-        Ok(()) => findings.good(&what, "can be written"),
-        Err(error) => findings.fail(&what, &format!("cannot be written ({error}): give it to the user that runs the backend")),
+        Ok(()) => findings.good(&what, "writable"),
+        Err(error) => findings.fail(&what, &format!("not writable ({error}): make the backend's user the owner")),
     }
 }
 
@@ -126,8 +126,8 @@ async fn is_alive(url: &str) -> bool {
     alive.is_ok_and(|alive| alive.status().is_success())
 }
 
-/// The collector's own checks. Where no backend is named it is the one on this folder; where none has run there yet, only the
-/// monitored servers are looked at, which is what one asks before the first start.
+/// Runs the collector's own checks. If no backend is named, they use the backend on this folder. If no backend has run there yet, only the
+/// monitored servers are checked.
 async fn collector(flags: Flags, data: &Path, running: Option<String>, findings: &mut Findings) -> anyhow::Result<()> {
     let named = flags.names_backend();
     let token_file = collector_token_file(data);
@@ -135,8 +135,8 @@ async fn collector(flags: Flags, data: &Path, running: Option<String>, findings:
     let spool =
         if has_own { data.join("spool") } else { std::env::temp_dir().join(format!("pganalytics-doctor-{}", uuid::Uuid::new_v4())) };
     let url = running.as_deref().unwrap_or("http://127.0.0.1").parse().context("read the url in cli.json")?;
-    let beside = pganalytics_collector::Backend::new(url, Token::File(token_file));
-    let config = match flags.load((beside, spool.clone())) {
+    let default = pganalytics_collector::Backend::new(url, Token::File(token_file));
+    let config = match flags.load((default, spool.clone())) {
         Ok(config) => config,
         Err(error) => return findings.fail("collector", &format!("{error:#}")),
     };

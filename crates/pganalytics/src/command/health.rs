@@ -1,11 +1,11 @@
-//! `health`: whether a backend is ready. It shows no credentials, so it does for scripts and for `helm test`.
+//! `health`: whether a backend is ready. This needs no credentials, so scripts and `helm test` can use it.
 
 use crate::client::{ClientArgs, Health, health};
 use crate::output;
 
-/// Ask a backend whether it is ready
+/// Check whether a backend is ready
 ///
-/// Ends with 0 where it is. Needs no token: health is public.
+/// The exit status is 0 if the backend is ready. No token is needed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  pganalytics health --url https://pganalytics.example.com")]
 pub(crate) struct Args {
@@ -15,5 +15,5 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let Health { url, version, timestamp } = health(&args.client).await?;
-    output::line(format!("{url} is ready: version {version}, its clock says {timestamp}"))
+    output::line(format!("{url} is ready: version {version}, clock {timestamp}"))
 }

@@ -1,9 +1,9 @@
-//! `kubernetes`: what an installation in a cluster needs once.
+//! `kubernetes`: one-time tasks of an installation in a cluster.
 //!
 //! # bootstrap
-//! Each Secret that is named is looked up by name. Where it is absent it is made; where it is there nothing of it is changed, whatever it
-//! holds. Passwords are made here; tokens are made by the backend, which is waited for, as the first admin. A token whose Secret could not
-//! be written is revoked, and so is one that a try before this one left behind: nobody has its text.
+//! Each named Secret is created if it does not exist. An existing Secret is never changed, whatever it contains. Passwords are generated
+//! here. For tokens the command waits for the backend, and logs in as the first admin. A token is revoked if its Secret could not be
+//! written, now or in an earlier run, because nobody knows such a token.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,12 +23,12 @@ use crate::client::{Client, ClientArgs, Refused};
 use crate::output;
 use crate::settings::Span;
 
-/// Between two looks whether the backend is there.
+/// The pause between two attempts to reach the backend.
 const PAUSE: Duration = Duration::from_secs(2);
-/// Names of tokens that are tried: one is used up by each try that failed half way.
+/// The most token names that are tried. Each run that fails half way uses up a name.
 const NAMES: u32 = 100;
 
-/// What an installation in Kubernetes needs
+/// Tasks of an installation in Kubernetes
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example, as the Helm chart's Job runs it:\n  \
     pganalytics kubernetes bootstrap --admin-secret pganalytics-admin --collector-secret pganalytics-collector --url https://pganalytics-backend:8080")]
@@ -39,7 +39,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make the Secrets that are absent; one that is there is never changed
+    /// Create missing Secrets; an existing Secret is never changed
     Bootstrap(Box<Bootstrap>),
 }
 
@@ -55,34 +55,34 @@ struct Bootstrap {
     database_secret: Option<String>,
     #[arg(long, value_name = "KEY", default_value = "password")]
     database_key: String,
-    /// A Secret with a token that collectors ship with
+    /// A Secret with a token for collectors
     #[arg(long, value_name = "NAME", requires = "url")]
     collector_secret: Option<String>,
     #[arg(long, value_name = "KEY", default_value = "token")]
     collector_key: String,
-    /// A Secret with an API token of the role viewer, for what reads /metrics
+    /// A Secret with an API token of the role viewer, for reading /metrics
     #[arg(long, value_name = "NAME", requires = "url")]
     monitoring_secret: Option<String>,
     #[arg(long, value_name = "KEY", default_value = "token")]
     monitoring_key: String,
-    /// A label for the Secrets that are made; may be repeated
+    /// A label for the created Secrets; may be repeated
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
-    /// Where they are made; the pod's own namespace where it is not given
+    /// The namespace of the Secrets; by default the pod's own namespace
     #[arg(long)]
     namespace: Option<String>,
-    /// How long the backend is waited for
+    /// How long to wait for the backend
     #[arg(long, value_name = "SPAN", default_value = "10m")]
     patience: Span,
     #[command(flatten)]
     client: ClientArgs,
-    /// Outside a pod: where the Kubernetes API is
+    /// Outside a pod: the address of the Kubernetes API
     #[arg(long, env = "PGANALYTICS_KUBERNETES_API_URL", value_name = "URL", requires = "api_token_file", help_heading = "Kubernetes")]
     api_url: Option<Url>,
     /// Outside a pod: a file with a ServiceAccount's token
     #[arg(long, env = "PGANALYTICS_KUBERNETES_TOKEN_FILE", value_name = "FILE", requires = "api_url", help_heading = "Kubernetes")]
     api_token_file: Option<PathBuf>,
-    /// Outside a pod: the authorities that sign for the API
+    /// Outside a pod: the authorities of the API's certificate
     #[arg(long, env = "PGANALYTICS_KUBERNETES_API_CA_FILE", value_name = "FILE", requires = "api_url", help_heading = "Kubernetes")]
     api_ca_file: Option<PathBuf>,
 }
@@ -95,7 +95,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         }
         _ => Access::of_pod().context("find the Kubernetes API (--api-url, --api-token-file and --api-ca-file outside a pod)")?,
     };
-    let namespace = args.namespace.clone().or_else(|| access.namespace.clone()).context("--namespace is needed outside a pod")?;
+    let namespace = args.namespace.clone().or_else(|| access.namespace.clone()).context("--namespace is required outside a pod")?;
     let secrets = Secrets { api: Api::new(access)?, namespace, labels: args.labels.iter().cloned().collect() };
 
     let admin = secrets.password(&args.admin_secret, &args.admin_key).await?;
@@ -126,21 +126,21 @@ struct Secrets {
 }
 
 impl Secrets {
-    /// The password in a Secret, which is made where it is absent.
+    /// The password in a Secret. The Secret is created if it does not exist.
     async fn password(&self, name: &str, key: &str) -> anyhow::Result<Secret> {
         if let Some(found) = self.find(name, key).await? {
-            self.told(name, "exists; nothing is changed")?;
+            self.report(name, "exists and is not changed")?;
             return Ok(found);
         }
         let made = generate_password();
-        match self.make(name, key, &made).await {
+        match self.create(name, key, &made).await {
             Ok(()) => {
-                self.told(name, "was made, with a new password")?;
+                self.report(name, "was created with a new password")?;
                 Ok(made)
             }
-            // Somebody was quicker: theirs counts.
+            // Another run created the Secret first.
             Err(error) if matches!(error.downcast_ref(), Some(ApiError::Exists(_))) => {
-                self.find(name, key).await?.context("a Secret that was there a moment ago is gone: run this again")
+                self.find(name, key).await?.context("the Secret was just deleted: run this again")
             }
             Err(error) => Err(error),
         }
@@ -149,12 +149,12 @@ impl Secrets {
     async fn has(&self, name: &str, key: &str) -> anyhow::Result<bool> {
         let found = self.find(name, key).await?.is_some();
         if found {
-            self.told(name, "exists; nothing is changed")?;
+            self.report(name, "exists and is not changed")?;
         }
         Ok(found)
     }
 
-    /// Has the backend make a token, and keeps it in a Secret.
+    /// Creates a token in the backend, and stores it in a Secret.
     async fn token(&self, backend: &Client, name: &str, key: &str, kind: &serde_json::Value) -> anyhow::Result<()> {
         let known = backend.json(Method::GET, &["tokens"], None).await.context("list the backend's tokens")?;
         let known = known.as_array().context("read the list of tokens")?;
@@ -167,16 +167,19 @@ impl Secrets {
                 break;
             };
             if token["revoked"].is_null() && token["last_used"].is_null() {
-                backend.json(Method::DELETE, &["tokens", &token["id"].to_string()], None).await.context("revoke a token nobody has")?;
+                backend
+                    .json(Method::DELETE, &["tokens", &token["id"].to_string()], None)
+                    .await
+                    .context("revoke a token that nobody knows")?;
             }
         }
-        let free = free.with_context(|| format!("all names from {name} to {name}-{NAMES} are taken by tokens: revoke some"))?;
+        let free = free.with_context(|| format!("tokens with all names from {name} to {name}-{NAMES} exist: revoke some"))?;
         let mut body = kind.clone();
         body["name"] = json!(free);
-        let made = backend.json(Method::POST, &["tokens"], Some(&body)).await.with_context(|| format!("make the token {free}"))?;
+        let made = backend.json(Method::POST, &["tokens"], Some(&body)).await.with_context(|| format!("create the token {free}"))?;
         let text = Secret::new(made["token"].as_str().context("read the token")?);
-        match self.make(name, key, &text).await {
-            Ok(()) => self.told(name, &format!("was made, with the token {free}")),
+        match self.create(name, key, &text).await {
+            Ok(()) => self.report(name, &format!("was created with the token {free}")),
             Err(error) => {
                 let _ = backend.json(Method::DELETE, &["tokens", &made["id"].to_string()], None).await;
                 Err(error)
@@ -191,18 +194,18 @@ impl Secrets {
             Err(ApiError::NotFound(_)) => return Ok(None),
             Err(error) => {
                 return Err(error).with_context(|| {
-                    format!("look for {place}: the Role of this ServiceAccount needs verb get on secrets, resourceNames [{name}]")
+                    format!("read {place}: the Role of this ServiceAccount needs the verb get on secrets, resourceNames [{name}]")
                 });
             }
         };
         let value = secret.data.as_ref().and_then(|data| data.get(key)).and_then(|value| String::from_utf8(value.0.clone()).ok());
         let value = value.filter(|value| !value.is_empty()).with_context(|| {
-            format!("{place} is there and has no text under the key {key}: it is never changed; add the key, or delete it to have it made")
+            format!("{place} exists but has no text under the key {key}: add the key, or delete the Secret so that it is created")
         })?;
         Ok(Some(Secret::new(value.trim_end_matches(['\r', '\n']))))
     }
 
-    async fn make(&self, name: &str, key: &str, value: &Secret) -> anyhow::Result<()> {
+    async fn create(&self, name: &str, key: &str, value: &Secret) -> anyhow::Result<()> {
         let secret = ApiSecret {
             metadata: ObjectMeta {
                 name: Some(name.into()),
@@ -215,14 +218,14 @@ impl Secrets {
         self.api.create(Some(&self.namespace), &secret).await.map(drop).map_err(anyhow::Error::from)
     }
 
-    fn told(&self, name: &str, what: &str) -> anyhow::Result<()> {
+    fn report(&self, name: &str, what: &str) -> anyhow::Result<()> {
         output::line(format!("Secret {}/{name} {what}", self.namespace))
     }
 }
 
-/// Logs in as the first admin, once the backend is there.
+/// Waits for the backend, and logs in as the first admin.
 async fn log_in(args: &Bootstrap, password: &Secret) -> anyhow::Result<Client> {
-    let (begun, mut said) = (Instant::now(), String::new());
+    let (begun, mut reported) = (Instant::now(), String::new());
     loop {
         let error = match Client::log_in(&args.client, FIRST_ADMIN, password).await {
             Ok(client) => return Ok(client),
@@ -231,7 +234,7 @@ async fn log_in(args: &Bootstrap, password: &Secret) -> anyhow::Result<Client> {
         if error.downcast_ref().is_some_and(|Refused(refused)| matches!(refused.code, ErrorCode::BadCredentials)) {
             return Err(error).with_context(|| {
                 format!(
-                    "log in as {FIRST_ADMIN} with the password of Secret {}: it was changed since, so make the missing Secrets by hand \
+                    "log in as {FIRST_ADMIN} with the password of Secret {}: the password has been changed, so create the missing Secrets manually \
                      (pganalytics token create … and kubectl create secret generic … --from-literal)",
                     args.admin_secret
                 )
@@ -241,15 +244,15 @@ async fn log_in(args: &Bootstrap, password: &Secret) -> anyhow::Result<Client> {
             return Err(error).with_context(|| format!("wait {} for the backend", args.patience));
         }
         let text = format!("{error:#}");
-        if text != said {
+        if text != reported {
             output::remark(format!("waiting for the backend: {text}"));
-            said = text;
+            reported = text;
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
 fn label(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or_else(|| "write it as KEY=VALUE".to_owned())?;
+    let (key, value) = text.split_once('=').ok_or_else(|| "give KEY=VALUE".to_owned())?;
     Ok((key.into(), value.into()))
 }

@@ -1,4 +1,4 @@
-//! `lake`: the history's files.
+//! `lake`: the files of the history.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,10 +10,10 @@ use pganalytics_server::lake::{Depth, Lake, Verified};
 use crate::backend::BackendArgs;
 use crate::output;
 
-/// How often the number of files done is told.
-const TELL: Duration = Duration::from_secs(5);
+/// How often progress is reported.
+const REPORT_EVERY: Duration = Duration::from_secs(5);
 
-/// Look after the history's files
+/// Manage the files of the history
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -25,19 +25,19 @@ enum Action {
     Verify(Box<VerifyArgs>),
 }
 
-/// Look whether the history is whole: the catalog, each file and its sum, and the batches that are in no file yet
+/// Verify the history: the catalog, each file and its checksum, and the batches that are not in a file yet
 ///
-/// Takes a backend's settings, changes nothing, and may run beside backends. Ends with 0 where all is well, with 1 where something is wrong,
-/// and says what to do about it. It reads every file once: on an object store that is paid for, --quick asks for the list only.
+/// This needs a backend's settings, changes nothing, and can run while backends run. The exit status is 0 if there are no problems, and 1
+/// otherwise; each problem has a remedy. Every file is read once, which costs money on an object store; --quick only lists the files.
 #[derive(Debug, clap::Args)]
 struct VerifyArgs {
-    /// Compare names and sizes only
+    /// Only compare names and sizes
     #[arg(long)]
     quick: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
-    /// Configuration (TOML with a table [backend])
+    /// Configuration (TOML with a table `[backend]`)
     #[arg(long = "config", id = "backend_config", env = "PGANALYTICS_BACKEND_CONFIG", value_name = "FILE")]
     _config: Option<PathBuf>,
     #[command(flatten)]
@@ -47,14 +47,14 @@ struct VerifyArgs {
 pub(crate) async fn run(Args { action }: Args) -> anyhow::Result<ExitCode> {
     let Action::Verify(args) = action;
     let depth = if args.quick { Depth::Names } else { Depth::Contents };
-    let told = std::cell::Cell::new(Instant::now());
-    let tell = |done: u64, all: u64| {
-        if told.get().elapsed() >= TELL {
-            told.set(Instant::now());
+    let reported = std::cell::Cell::new(Instant::now());
+    let report = |done: u64, all: u64| {
+        if reported.get().elapsed() >= REPORT_EVERY {
+            reported.set(Instant::now());
             output::remark(format!("{done} of {all} files"));
         }
     };
-    let verified = Lake::verify(&args.backend.lake()?, depth, tell).await?;
+    let verified = Lake::verify(&args.backend.lake()?, depth, report).await?;
     if args.json {
         output::line(serde_json::to_string_pretty(&verified)?)?;
     } else {
@@ -66,15 +66,15 @@ pub(crate) async fn run(Args { action }: Args) -> anyhow::Result<ExitCode> {
 fn shown(verified: &Verified) -> String {
     let Verified { files, rows, bytes, hot_batches, orphans, problems } = verified;
     let mut text = problems.iter().map(|problem| format!("{problem}\n")).collect::<String>();
-    text.push_str(&format!("{files} files with {rows} rows and {bytes} bytes, {hot_batches} batches in no file yet: "));
+    text.push_str(&format!("{files} files with {rows} rows and {bytes} bytes, {hot_batches} batches not in a file yet: "));
     text.push_str(&match problems.len() {
-        0 => "all is well\n".to_owned(),
+        0 => "no problems\n".to_owned(),
         1 => "1 problem\n".to_owned(),
         count => format!("{count} problems\n"),
     });
     if *orphans > 0 {
         text.push_str(&format!(
-            "{orphans} files are in no catalog: left by a crash or just being written; they do no harm and are deleted after a day\n"
+            "{orphans} files are not in the catalog: left by a crash, or being written now; they are harmless and are deleted after a day\n"
         ));
     }
     text

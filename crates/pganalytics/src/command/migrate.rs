@@ -1,4 +1,4 @@
-//! `migrate`: brings the meta store to this version.
+//! `migrate`: migrates the meta store to this version.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,19 +8,19 @@ use pganalytics_server::lake::{Lake, SchemaState};
 use crate::backend::BackendArgs;
 use crate::output;
 
-/// What `--check` ends with where there is something to migrate.
+/// The exit status of `--check` if there is something to migrate.
 const PENDING: u8 = 3;
 
-/// Bring the meta store to this version
+/// Migrate the meta store to this version
 ///
-/// With --database-url a backend does not do so itself: run this before, as an init container does. Several at once are fine: one works,
-/// the others wait. A data folder is migrated at the backend's start too.
+/// With --database-url a backend does not migrate by itself: run this before, for example in an init container. Concurrent runs are safe:
+/// one migrates, and the others wait. A data folder is also migrated when the backend starts.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only say what is to be done: ends with 0 where nothing is, with 3 where something is
+    /// Only check: the exit status is 0 if nothing is to be migrated, and 3 otherwise
     #[arg(long)]
     check: bool,
-    /// Configuration (TOML with a table [backend])
+    /// Configuration (TOML with a table `[backend]`)
     #[arg(long = "config", id = "backend_config", env = "PGANALYTICS_BACKEND_CONFIG", value_name = "FILE")]
     _config: Option<PathBuf>,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.check {
         return Ok(match Lake::schema(&options).await? {
             SchemaState::Current => {
-                output::line(format!("{name} is at this version"))?;
+                output::line(format!("{name} has this version"))?;
                 ExitCode::SUCCESS
             }
             state @ (SchemaState::Behind(..) | SchemaState::Half(_)) => {
@@ -50,6 +50,6 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         });
     }
     Lake::migrate(&options).await?;
-    output::line(format!("{name} is at this version"))?;
+    output::line(format!("{name} has this version"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! `openapi`: the API's description, as `docs/openapi.json` holds it.
+//! `openapi`: the OpenAPI document of the API, as in `docs/openapi.json`.
 
 use anyhow::Context as _;
 

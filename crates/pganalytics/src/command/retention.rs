@@ -1,4 +1,4 @@
-//! `retention`: how long history is kept.
+//! `retention`: how long the history is kept.
 
 use anyhow::Context as _;
 use axum::http::Method;
@@ -11,9 +11,9 @@ use crate::table::table;
 
 const PATH: &[&str] = &["settings", "retention"];
 
-/// Show or change how long history is kept
+/// Show or change how long the history is kept
 ///
-/// Through the running backend, or on the data folder where none runs. A change acts at the backends' next run, without a restart.
+/// Uses the running backend, or the data folder if no backend runs. Backends apply a change at their next run, without a restart.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     pganalytics retention show\n  \
@@ -27,26 +27,26 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show the days each tier and table is kept
+    /// Show the retention of each tier and table in days
     Show {
         #[command(flatten)]
         client: ClientArgs,
     },
-    /// Change what is named, in days, 'default' to go back; the rest stays
+    /// Change the named tiers and tables, in days or 'default'; the others stay
     Set {
-        /// Rows as they were collected
+        /// Rows as collected
         #[arg(long, value_name = "DAYS", value_parser = days)]
         raw: Option<Value>,
-        /// Rows of five minutes
+        /// Rollups of five minutes
         #[arg(long = "5m", value_name = "DAYS", value_parser = days)]
         five_minutes: Option<Value>,
-        /// Rows of an hour
+        /// Rollups of an hour
         #[arg(long = "1h", value_name = "DAYS", value_parser = days)]
         hour: Option<Value>,
-        /// Tables that have no rollups
+        /// Tables without rollups
         #[arg(long, value_name = "DAYS", value_parser = days)]
         facts: Option<Value>,
-        /// One table; may be given several times
+        /// One table; may be repeated
         #[arg(long = "table", value_name = "TABLE=DAYS", value_parser = table_days)]
         tables: Vec<(String, Value)>,
         #[command(flatten)]
@@ -63,8 +63,8 @@ fn days(text: &str) -> Result<Value, String> {
 }
 
 fn table_days(text: &str) -> Result<(String, Value), String> {
-    let (table, written) = text.split_once('=').ok_or_else(|| format!("'{text}' is not like pg_stat_activity=7"))?;
-    Ok((table.into(), days(written)?))
+    let (table, value) = text.split_once('=').ok_or_else(|| format!("'{text}' is not like pg_stat_activity=7"))?;
+    Ok((table.into(), days(value)?))
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
@@ -97,7 +97,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             }
             setting["tables"] = json!(of_tables);
             call(&client, Method::PUT, Some(setting)).await?;
-            output::remark("set; older days are removed at the next run");
+            output::remark("changed; older rows are deleted at the next run");
             Ok(())
         }
     }

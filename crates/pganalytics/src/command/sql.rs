@@ -1,4 +1,4 @@
-//! `sql`: asks the backend, or the data folder where no backend runs.
+//! `sql`: queries the backend, or the data folder if no backend runs.
 
 use std::io::Read as _;
 use std::process::ExitCode;
@@ -12,9 +12,9 @@ use crate::client::{Client, ClientArgs, Refused};
 use crate::output;
 use crate::table::table;
 
-/// Ask in SQL
+/// Query with SQL
 ///
-/// The dialect is DataFusion's, close to PostgreSQL's: date_bin(interval '1 minute', ts), now(). Counters are stored as deltas:
+/// The SQL is DataFusion's, which is similar to PostgreSQL's: date_bin(interval '1 minute', ts), now(). Counters are stored as deltas:
 /// sum(calls) over a range is the number of calls in it. `pganalytics views` lists the tables.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
@@ -22,16 +22,16 @@ use crate::table::table;
     pganalytics sql --format csv < report.sql > report.csv\n  \
     pganalytics sql -p server=db-1:5432 'select max(size) from pg_database where server = $server'")]
 pub(crate) struct Args {
-    /// The statement; from stdin where it is missing or '-'
+    /// The statement; read from stdin if it is missing or '-'
     #[arg(value_name = "STATEMENT")]
     statement: Option<String>,
-    /// How the rows are shown
+    /// The format of the rows
     #[arg(short, long, default_value = "table")]
     format: Format,
-    /// The value of a $name in the statement; numbers, true, false and null are taken as such
+    /// The value of a $name in the statement; numbers, true, false and null are not texts
     #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, Value)>,
-    /// Rows at most; the backend has a cap of its own
+    /// The most rows; the backend has its own limit
     #[arg(long, value_name = "ROWS")]
     max_rows: Option<usize>,
     #[command(flatten)]
@@ -49,7 +49,7 @@ enum Format {
 }
 
 fn parameter(text: &str) -> Result<(String, Value), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    let (name, value) = text.split_once('=').ok_or("give NAME=VALUE")?;
     let value = match serde_json::from_str(value) {
         Ok(value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_))) => value,
         _ => Value::String(value.to_owned()),
@@ -66,7 +66,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         Some(statement) => statement.to_owned(),
     };
-    anyhow::ensure!(!statement.trim().is_empty(), "there is no statement: give one as an argument or on stdin");
+    anyhow::ensure!(!statement.trim().is_empty(), "no statement: give one as an argument or on stdin");
     let client = Client::open(&args.client).await?;
     let mut body = json!({
         "query": statement,
@@ -92,20 +92,20 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Format::Csv => output::print(&reply.body)?,
         Format::Json => output::print([&reply.body[..], b"\n"].concat())?,
         Format::Table => {
-            let answer: Value = serde_json::from_slice(&reply.body).context("read the answer")?;
+            let answer: Value = serde_json::from_slice(&reply.body).context("read the response")?;
             output::print(shown(&answer)?)?;
         }
     }
     if reply.truncated {
-        output::remark("there are more rows; group, filter, or raise --max-rows (the backend's own cap is its --max-rows)");
+        output::remark("there are more rows: group, filter, or increase --max-rows (the backend's own limit is its --max-rows)");
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn shown(answer: &Value) -> anyhow::Result<String> {
-    let columns = answer["columns"].as_array().context("read the answer's columns")?;
+    let columns = answer["columns"].as_array().context("read the columns of the response")?;
     let names: Vec<String> = columns.iter().map(|column| column["name"].as_str().unwrap_or_default().to_owned()).collect();
-    let rows = answer["rows"].as_array().context("read the answer's rows")?;
+    let rows = answer["rows"].as_array().context("read the rows of the response")?;
     let rows: Vec<Vec<Value>> = rows.iter().map(|row| row.as_array().cloned().unwrap_or_default()).collect();
     let count = match rows.len() {
         1 => "1 row".to_owned(),
@@ -114,7 +114,7 @@ fn shown(answer: &Value) -> anyhow::Result<String> {
     Ok(format!("{}({count}, {} ms)\n", table(&names, &rows), answer["elapsed_ms"]))
 }
 
-/// The error, the line it is about with a caret under the place, and the remedy.
+/// The error, its line with a caret under the place, and the remedy.
 fn explain(detail: &ErrorDetail, statement: &str) -> String {
     let mut text = format!("error: {}", detail.message);
     if let Some(ErrorPosition { line, column }) = detail.position
@@ -122,7 +122,7 @@ fn explain(detail: &ErrorDetail, statement: &str) -> String {
     {
         let number = line.to_string();
         let margin = " ".repeat(number.len());
-        // Tabs stay tabs, so that the caret stands under its place whatever their width.
+        // Tabs stay tabs, so that the caret is under its place for any tab width.
         let before: String = source
             .chars()
             .take(usize::try_from(column).unwrap_or(usize::MAX).saturating_sub(1))
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_outside_the_statement_shows_no_line() {
+    fn an_error_with_a_position_outside_the_statement_shows_no_line() {
         let detail = ErrorDetail {
             code: ErrorCode::SqlPlan,
             message: "no".into(),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_is_a_number_only_where_it_reads_as_one() {
+    fn a_parameter_that_parses_as_a_number_is_a_number() {
         assert_eq!(parameter("n=5"), Ok(("n".into(), json!(5))));
         assert_eq!(parameter("$s=db-1:5432"), Ok(("s".into(), json!("db-1:5432"))));
         assert_eq!(parameter("s=\"5\""), Ok(("s".into(), json!("5"))));

@@ -1,4 +1,4 @@
-//! `token`: what programs and collectors show instead of a login.
+//! `token`: tokens of programs and collectors.
 
 use anyhow::Context as _;
 use axum::http::Method;
@@ -12,9 +12,9 @@ use crate::output;
 use crate::settings::Span;
 use crate::table::table;
 
-/// Make, list and revoke tokens
+/// Create, list and revoke tokens
 ///
-/// Through the running backend, or on the data folder where none runs.
+/// Uses the running backend, or the data folder if no backend runs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     pganalytics token create db-1 --kind collector > token\n  \
@@ -28,19 +28,19 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make a token; it is printed once, alone, on stdout
+    /// Create a token; it is printed once, as the only output on stdout
     Create {
         name: String,
-        /// api asks with a role; collector ships batches, and nothing else; enrolment is exchanged for a collector's own credential
+        /// api uses the API with a role; collector only ships batches; enrolment is exchanged for a collector's own credential
         #[arg(long)]
         kind: TokenKind,
-        /// What an API token may do [default: viewer]
+        /// The role of an API token [default: viewer]
         #[arg(long)]
         role: Option<Role>,
-        /// When it stops working, from now; never where it is not given, but an enrolment token after 7d
+        /// How long the token is valid; by default an enrolment token is valid for 7d, and other tokens never expire
         #[arg(long, value_name = "SPAN")]
         expires: Option<Span>,
-        /// How many collectors may be enrolled with an enrolment token; any number where it is not given
+        /// Maximum uses of an enrolment token; unlimited by default
         #[arg(long, value_name = "NUMBER")]
         max_uses: Option<u32>,
         #[command(flatten)]
@@ -51,9 +51,9 @@ enum Action {
         #[command(flatten)]
         client: ClientArgs,
     },
-    /// Revoke a token, at once and for good
+    /// Revoke a token immediately and permanently
     Revoke {
-        /// The token's name or number
+        /// The token's name or id
         #[arg(value_name = "TOKEN")]
         name_or_id: String,
         #[command(flatten)]
@@ -67,8 +67,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             let expires = match expires {
                 None => None,
                 Some(Span(span)) => {
-                    let span = TimeDelta::from_std(span).context("--expires is too far away")?;
-                    Some(Utc::now().checked_add_signed(span).context("--expires is too far away")?)
+                    let span = TimeDelta::from_std(span).context("--expires is too long")?;
+                    Some(Utc::now().checked_add_signed(span).context("--expires is too long")?)
                 }
             };
             let client = Client::open(&client).await?;
@@ -103,9 +103,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 async fn revoke(client: &Client, token: &str) -> anyhow::Result<()> {
     let tokens = client.json(Method::GET, &["tokens"], None).await?;
     let tokens = tokens.as_array().context("read the list of tokens")?;
-    // A name may look like a number; names come first.
+    // A name may look like an id, so names are compared first.
     let by = |key: &str| tokens.iter().find(|known| known[key].as_str().map_or_else(|| known[key].to_string(), str::to_owned) == token);
     let found = by("name").or_else(|| by("id"));
-    let id = found.with_context(|| format!("there is no token '{token}'; pganalytics token list shows them"))?["id"].to_string();
+    let id = found.with_context(|| format!("there is no token '{token}'; pganalytics token list shows all tokens"))?["id"].to_string();
     client.json(Method::DELETE, &["tokens", &id], None).await.map(drop)
 }

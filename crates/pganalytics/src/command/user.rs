@@ -1,4 +1,4 @@
-//! `user`: who may log in.
+//! `user`: the users who may log in.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -14,9 +14,9 @@ use crate::client::{Client, ClientArgs};
 use crate::output;
 use crate::table::table;
 
-/// Add, list, change and remove users
+/// Create, list, change and delete users
 ///
-/// Through the running backend, or on the data folder where none runs.
+/// Uses the running backend, or the data folder if no backend runs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     pganalytics user add alice --role editor\n  \
@@ -28,10 +28,10 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Add a user
+    /// Create a user
     Add {
         name: String,
-        /// viewer reads, editor may also change what is shared, admin also users and tokens
+        /// viewer reads; editor may also change shared objects; admin may also change users and tokens
         #[arg(long, default_value_t = Role::Viewer)]
         role: Role,
         #[command(flatten)]
@@ -44,7 +44,7 @@ enum Action {
         #[command(flatten)]
         client: ClientArgs,
     },
-    /// Set a user's password; ends the user's sessions
+    /// Set a user's password; this ends the user's sessions
     Password {
         name: String,
         #[command(flatten)]
@@ -59,19 +59,19 @@ enum Action {
         #[command(flatten)]
         client: ClientArgs,
     },
-    /// Keep a user from logging in; ends the user's sessions
+    /// Disable a user; this ends the user's sessions
     Disable {
         name: String,
         #[command(flatten)]
         client: ClientArgs,
     },
-    /// Let a disabled user log in again
+    /// Enable a disabled user
     Enable {
         name: String,
         #[command(flatten)]
         client: ClientArgs,
     },
-    /// Remove a user
+    /// Delete a user
     Remove {
         name: String,
         #[command(flatten)]
@@ -81,13 +81,13 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct PasswordArgs {
-    /// A file with the password, '-' for stdin; without it one is made up and printed once
+    /// A file with the password, or '-' for stdin; by default a password is generated and printed once
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
 }
 
 impl PasswordArgs {
-    /// The password, and whether it was made up here.
+    /// The password, and whether it was generated.
     fn read(&self) -> anyhow::Result<(Secret, bool)> {
         let text = match &self.password_file {
             None => return Ok((pganalytics_server::generate_password(), true)),
@@ -110,7 +110,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             let (secret, generated) = password.read()?;
             let body = json!({"name": name, "role": role, "password": secret.expose()});
             call(&client, Method::POST, &["users"], Some(body)).await?;
-            output::remark(format!("added {name} as {role}"));
+            output::remark(format!("created {name} with the role {role}"));
             show(&secret, generated)
         }
         Action::List { client } => {
@@ -129,7 +129,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Action::Password { name, password, client } => {
             let (secret, generated) = password.read()?;
             change(&client, &name, json!({"password": secret.expose()})).await?;
-            output::remark(format!("set the password of {name}; the sessions are over"));
+            output::remark(format!("set the password of {name} and ended the user's sessions"));
             show(&secret, generated)
         }
         Action::Role { name, role, client } => change(&client, &name, json!({"role": role})).await,
@@ -139,7 +139,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-/// A made-up password goes to stdout alone, so that a script can take it.
+/// Prints a generated password as the only output on stdout, for scripts.
 fn show(password: &Secret, generated: bool) -> anyhow::Result<()> {
     if generated { output::line(password.expose()) } else { Ok(()) }
 }

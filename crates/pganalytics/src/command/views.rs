@@ -1,4 +1,4 @@
-//! `views`: what is collected, from the definitions themselves.
+//! `views`: the tables and their columns, from the definitions.
 
 use std::path::PathBuf;
 
@@ -15,12 +15,12 @@ use crate::table::table;
     pganalytics views pg_stat_statements\n  \
     pganalytics views --markdown > docs/views.md")]
 pub(crate) struct Args {
-    /// One table
+    /// The name of a table
     name: Option<String>,
-    /// The whole reference as Markdown
+    /// Print the whole reference as Markdown
     #[arg(long, conflicts_with = "name")]
     markdown: bool,
-    /// A folder with view definitions of your own, beside the built-in ones
+    /// A folder with your own view definitions, in addition to the built-in ones
     #[arg(long, env = "PGANALYTICS_VIEWS", value_name = "DIR")]
     views: Option<PathBuf>,
 }
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             .into_iter()
             .map(|view| vec![view.name.as_str().into(), format!("{}s", view.interval.as_secs()).into(), view.summary.as_str().into()])
             .collect();
-        return output::print(table(&["table", "every", "what it holds"].map(String::from), &rows));
+        return output::print(table(&["table", "read every", "contents"].map(String::from), &rows));
     };
     let tables = views.tables();
     let Some(view) = tables.iter().find(|view| view.name == *name) else {

@@ -1,4 +1,4 @@
-//! Request bodies: capped in size and in the time they may take to arrive, of the media type that is asked for.
+//! Request bodies, limited in size, time and media type.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use serde::de::DeserializeOwned;
 use crate::auth::origin;
 use crate::error::ApiError;
 
-/// JSON bodies: a statement with its parameters, at most.
+/// The most bytes of a JSON body. The largest is a statement with parameters.
 pub(crate) const MAX_JSON: usize = 1 << 20;
-/// A body must be here by then: a client that trickles bytes must not hold a connection for ever.
+/// The time in which a body must arrive. A client that sends slowly must not hold a connection for ever.
 const ARRIVAL: Duration = Duration::from_secs(30);
 
 /// Reads a body of at most `limit` bytes.
@@ -24,11 +24,11 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
         Err(_) => Err(ApiError::Timeout(ARRIVAL)),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge(limit)),
-        Ok(Err(_)) => Err(ApiError::BadRequest { message: "the body broke off".into(), remedy: "send it again, whole".into() }),
+        Ok(Err(_)) => Err(ApiError::BadRequest { message: "the body is incomplete".into(), remedy: "send the whole body again".into() }),
     }
 }
 
-/// A JSON body; the content type must say so, since a plain form cannot.
+/// A JSON body. Its content type must be JSON, which HTML forms cannot send.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
@@ -40,13 +40,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         }
         let bytes = read(request.into_body(), MAX_JSON).await?;
         serde_json::from_slice(&bytes).map(Self).map_err(|error| ApiError::BadRequest {
-            message: format!("the body is not what this route takes: {error}"),
-            remedy: "GET /api/v1/openapi.json describes it".into(),
+            message: format!("invalid body: {error}"),
+            remedy: "GET /api/v1/openapi.json describes the body".into(),
         })
     }
 }
 
-/// A path parameter; one that does not parse names nothing.
+/// A path parameter. If it cannot be parsed, there is no such path.
 pub(crate) struct PathOf<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> axum::extract::FromRequestParts<S> for PathOf<T> {

@@ -1,4 +1,4 @@
-//! Who ships, how far each has come, how each is; and shutting one out.
+//! Collectors: their progress and state; revoking and forgetting them.
 
 use axum::Json;
 use axum::extract::State;
@@ -22,7 +22,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(collectors)).routes(routes!(revoke)).routes(routes!(forget))
 }
 
-/// One collector, as its batches describe it.
+/// A collector, as described by its batches.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CollectorInfo {
     id: Uuid,
@@ -30,34 +30,34 @@ pub(crate) struct CollectorInfo {
     version: String,
     first_seen: DateTime<Utc>,
     last_seen: DateTime<Utc>,
-    /// Every batch up to this one is committed.
+    /// All batches up to this one are committed.
     sequence: u64,
-    /// Rows committed, of all time.
+    /// All rows committed so far.
     rows: u64,
-    /// Rows it says it had to drop, of all time.
+    /// All rows that the collector reported as dropped so far.
     dropped_rows: u64,
-    /// When it last said so.
+    /// When it last reported dropped rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_dropped: Option<DateTime<Utc>>,
-    /// How long its newest batch had waited when it came, milliseconds; absent where it does not tell.
+    /// How long its newest batch had waited when it arrived, in milliseconds; absent if the collector does not report it.
     #[serde(skip_serializing_if = "Option::is_none")]
     lag_ms: Option<u64>,
-    /// How far its clock is ahead of the backend's, milliseconds; negative where it is behind, absent where that cannot be told.
+    /// How far its clock is ahead of the backend's, in milliseconds; negative if it is behind, absent if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     clock_skew_ms: Option<i64>,
-    /// Whether its clock is so wrong that pages show its servers at a wrong time.
+    /// Whether its clock is so wrong that pages show its servers at the wrong time.
     clock_wrong: bool,
     credential: CredentialInfo,
-    /// Absent for a collector that does not tell.
+    /// Absent if the collector does not report it.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<CollectorStatus>,
 }
 
-/// What a collector ships with.
+/// The credential that a collector uses.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CredentialInfo {
     kind: CredentialKind,
-    /// In use since, or revoked at; absent for a token.
+    /// When the credential was first used, or revoked; absent for a token.
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<DateTime<Utc>>,
 }
@@ -65,26 +65,26 @@ pub(crate) struct CredentialInfo {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum CredentialKind {
-    /// A token that others may have too.
+    /// A token that other collectors may use, too.
     Token,
-    /// A credential of its own.
+    /// The collector's own credential.
     Own,
-    /// Nothing: an admin shut it out.
+    /// None: an admin revoked the collector.
     Revoked,
 }
 
-/// How a collector was when it closed its newest batch.
+/// The state of a collector when it closed its newest batch.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CollectorStatus {
     started: DateTime<Utc>,
-    /// Batches that waited in its spool.
+    /// Batches that waited in the spool.
     spool_batches: u64,
     spool_bytes: u64,
-    /// Servers it is to read.
+    /// The servers that the collector is configured to read.
     targets: u64,
-    /// Those that answered.
+    /// The servers that answered.
     targets_up: u64,
-    /// The latest error of shipping; it stays after the trouble has passed.
+    /// The latest shipping error. It stays after shipping works again.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,19 +126,19 @@ impl From<Collector> for CollectorInfo {
     }
 }
 
-/// All collectors that are not forgotten, by name.
+/// All collectors that are not forgotten, sorted by name.
 #[utoipa::path(get, path = "/api/v1/collectors", tag = "query", responses((status = OK, body = Vec<CollectorInfo>)))]
 async fn collectors(State(app): State<App>, Viewer(_): Viewer) -> Result<Json<Vec<CollectorInfo>>, ApiError> {
     Ok(Json(app.lake.meta().collectors().await?.into_iter().map(Into::into).collect()))
 }
 
-/// Shuts a collector out, at once and until it is forgotten.
+/// Revokes a collector immediately.
 ///
-/// Nothing is taken from it, whatever it shows; it keeps its batches.
+/// The backend refuses all its batches, whatever credential it uses, until the collector is forgotten. The collector keeps its batches.
 #[utoipa::path(post, path = "/api/v1/collectors/{id}/revoke", tag = "administration", operation_id = "revoke_collector",
     params(("id" = Uuid, Path, description = "The collector's id")), responses(
-    (status = NO_CONTENT, description = "Shut out"),
-    (status = NOT_FOUND, description = "There is no such collector, or it is shut out", body = ErrorBody),
+    (status = NO_CONTENT, description = "Revoked"),
+    (status = NOT_FOUND, description = "There is no such collector, or it is already revoked", body = ErrorBody),
 ))]
 async fn revoke(State(app): State<App>, Admin(admin): Admin, PathOf(id): PathOf<Uuid>) -> Result<StatusCode, ApiError> {
     if !app.lake.meta().revoke_collector(id, Utc::now()).await? {
@@ -148,9 +148,9 @@ async fn revoke(State(app): State<App>, Admin(admin): Admin, PathOf(id): PathOf<
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Forgets a collector's credentials, and that it was revoked.
+/// Forgets a collector's credentials and revocation.
 ///
-/// It is not listed until it is seen again, and may enrol anew. Its rows stay.
+/// The collector is not listed until it ships again, and may enrol again. Its rows stay.
 #[utoipa::path(delete, path = "/api/v1/collectors/{id}", tag = "administration", operation_id = "forget_collector",
     params(("id" = Uuid, Path, description = "The collector's id")), responses(
     (status = NO_CONTENT, description = "Forgotten"),

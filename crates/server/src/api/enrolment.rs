@@ -1,11 +1,12 @@
-//! How a collector comes to a credential of its own, and renews it.
+//! Enrolment: a collector gets its own credential, and renews it.
 //!
-//! The collector makes the credential; only its SHA-256 comes here. Asking again with the same one changes nothing, so an answer that was
-//! lost is no loss. What an enrolment token cannot do: ship, read, or take over a collector that is enrolled.
+//! The collector creates the credential and sends only its SHA-256. Repeating a request with the same credential changes nothing, so a lost
+//! response does no harm. An enrolment token cannot ship, read, or take over an enrolled collector.
 
 use axum::Json;
 use axum::extract::State;
 use chrono::Utc;
+use hex::FromHex as _;
 use pganalytics_lake::{Applicant, CredentialError, Enrolled};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,43 +18,42 @@ use super::body::JsonBody;
 use crate::accounts::check_name;
 use crate::app::App;
 use crate::audit;
-use crate::auth::{Bond, Proof, Shipper};
-use crate::client::Client;
+use crate::auth::{CertificateBinding, Client, Proof, Shipper};
 use crate::error::{ApiError, ErrorBody};
 
-/// A version is a few characters.
+/// The most bytes of a version.
 const MAX_VERSION: usize = 64;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(enrol)).routes(routes!(rotate))
 }
 
-/// A collector that wants a credential of its own.
+/// A request for a credential.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EnrolRequest {
-    /// The collector's identity, as its batches have it.
+    /// The collector's identity, as in its batches.
     collector: Uuid,
-    /// What people call it.
+    /// The collector's name.
     name: String,
     /// The collector's version.
     version: String,
-    /// The SHA-256 of the credential it made (`pga_k_` and 64 hexadecimal digits), in hexadecimal.
+    /// The SHA-256 of the credential that the collector created (`pga_k_` and 64 hexadecimal digits), in hexadecimal.
     credential_sha256: String,
-    /// Say whether it would be enrolled, and change nothing.
+    /// Only check whether the collector would be enrolled.
     #[serde(default)]
     dry_run: bool,
 }
 
-/// A collector may ship with its credential.
+/// The collector is enrolled.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EnrolAnswer {
     collector: Uuid,
-    /// It was enrolled before, with the same credential; nothing changed.
+    /// The collector was already enrolled with this credential. Nothing changed.
     again: bool,
 }
 
-/// A credential beside the one in use.
+/// A new credential.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RotateRequest {
@@ -61,20 +61,21 @@ pub(crate) struct RotateRequest {
     credential_sha256: String,
 }
 
-/// Both credentials are good, until the new one is used.
+/// Both credentials are valid until the new one is used.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RotateAnswer {
     collector: Uuid,
 }
 
-/// Exchanges an enrolment token for a credential of a collector's own.
+/// Exchanges an enrolment token for a collector's own credential.
 ///
-/// The bearer is the enrolment token, or a projected ServiceAccount token where the backend runs in Kubernetes. Asked again with the same credential, it is answered again, and the token is not used twice.
+/// The bearer is the enrolment token, or a projected ServiceAccount token if the backend runs in Kubernetes. A repeated request with the
+/// same credential gets the same response, and does not use the token again.
 #[utoipa::path(post, path = "/api/v1/collectors/enrol", tag = "ingest", security(("token" = [])), request_body = EnrolRequest, responses(
     (status = OK, body = EnrolAnswer),
-    (status = BAD_REQUEST, description = "The body is not what is taken", body = ErrorBody),
-    (status = FORBIDDEN, description = "The token is expired, revoked or used up, or the collector was revoked", body = ErrorBody),
-    (status = CONFLICT, description = "The collector is enrolled with another credential, or the credential is another's", body = ErrorBody),
+    (status = BAD_REQUEST, description = "The body is invalid", body = ErrorBody),
+    (status = FORBIDDEN, description = "The token is expired, revoked or used up, or the collector is revoked", body = ErrorBody),
+    (status = CONFLICT, description = "The collector is enrolled with another credential, or another collector has this credential", body = ErrorBody),
     (status = PAYLOAD_TOO_LARGE, description = "The body is too large", body = ErrorBody),
     (status = UNSUPPORTED_MEDIA_TYPE, description = "The body is not JSON", body = ErrorBody),
     (status = TOO_MANY_REQUESTS, description = "Too many attempts; see Retry-After", body = ErrorBody),
@@ -82,7 +83,7 @@ pub(crate) struct RotateAnswer {
 async fn enrol(
     State(app): State<App>,
     proof: Proof,
-    bond: Bond,
+    binding: CertificateBinding,
     client: Client,
     JsonBody(request): JsonBody<EnrolRequest>,
 ) -> Result<Json<EnrolAnswer>, ApiError> {
@@ -90,22 +91,22 @@ async fn enrol(
     check_name("collector", &name)?;
     if version.len() > MAX_VERSION || version.chars().any(char::is_control) {
         let remedy = format!("use at most {MAX_VERSION} characters");
-        return Err(ApiError::BadRequest { message: "a collector's version cannot be so".into(), remedy });
+        return Err(ApiError::BadRequest { message: "invalid collector version".into(), remedy });
     }
     let hash = sha256(&credential_sha256)?;
-    bond.check(&name)?;
+    binding.check(&name)?;
     let key = proof.key();
     if let Err(refusal) = app.enrolments.begin(&key, client.address).await {
         if let ApiError::TooManyAttempts(wait) = &refusal {
-            tracing::warn!(target: audit::TARGET, { client.address = %client.address, wait_s = wait.as_secs() }, "refuse an enrolment: too many attempts");
+            tracing::warn!(target: audit::TARGET, { client.address = %client.address, wait_s = wait.as_secs() }, "enrolment refused: too many attempts");
         }
         return Err(refusal);
     }
-    let shown = proof.look(&app).await?;
+    let verified = proof.verify(&app).await?;
     let applicant = Applicant { collector, name: &name, version: &version, hash: &hash };
-    let done = app.lake.meta().enrol(shown.enrolment(), applicant, Utc::now(), dry_run).await;
+    let done = app.lake.meta().enrol(verified.enrolment(), applicant, Utc::now(), dry_run).await;
     if !matches!(done, Err(CredentialError::TokenUnknown | CredentialError::Store(_))) {
-        // Whoever has the token of a day that was does not guess.
+        // The sender of an expired or used token does not guess.
         app.enrolments.succeeded(&key, client.address).await?;
     }
     match done {
@@ -116,45 +117,41 @@ async fn enrol(
             Ok(Json(EnrolAnswer { collector, again }))
         }
         Err(error) => {
-            tracing::warn!(target: audit::TARGET, { collector.id = %collector, client.address = %client.address, reason = %error }, "refuse to enrol a collector");
+            tracing::warn!(target: audit::TARGET, { collector.id = %collector, client.address = %client.address, reason = %error }, "enrolment refused");
             Err(error.into())
         }
     }
 }
 
-/// Gives an enrolled collector another credential.
+/// Renews the credential of an enrolled collector.
 ///
-/// The bearer is the credential in use; it stays good until the new one is used for the first time.
+/// The bearer is the current credential. It stays valid until the new one is first used.
 #[utoipa::path(post, path = "/api/v1/collectors/rotate", tag = "ingest", security(("token" = [])), request_body = RotateRequest, responses(
     (status = OK, body = RotateAnswer),
-    (status = BAD_REQUEST, description = "The body is not what is taken", body = ErrorBody),
-    (status = CONFLICT, description = "The new credential is another collector's", body = ErrorBody),
+    (status = BAD_REQUEST, description = "The body is invalid", body = ErrorBody),
+    (status = CONFLICT, description = "Another collector has this credential", body = ErrorBody),
     (status = PAYLOAD_TOO_LARGE, description = "The body is too large", body = ErrorBody),
     (status = UNSUPPORTED_MEDIA_TYPE, description = "The body is not JSON", body = ErrorBody),
 ))]
 async fn rotate(
     State(app): State<App>,
-    Shipper { name, own, .. }: Shipper,
+    Shipper { name, credential, .. }: Shipper,
     JsonBody(request): JsonBody<RotateRequest>,
 ) -> Result<Json<RotateAnswer>, ApiError> {
-    let Some(own) = own else {
+    let Some(credential) = credential else {
         return Err(ApiError::BadRequest {
-            message: "a collector's token is not renewed by the collector".into(),
+            message: "a shared token cannot be renewed".into(),
             remedy: "enrol the collector: [backend] enrolment_token".into(),
         });
     };
-    app.lake.meta().rotate_credential(&own, &sha256(&request.credential_sha256)?, Utc::now()).await?;
-    tracing::info!(target: audit::TARGET, { collector.id = %own.collector, collector.name = name }, "gave a collector another credential");
-    Ok(Json(RotateAnswer { collector: own.collector }))
+    app.lake.meta().rotate_credential(&credential, &sha256(&request.credential_sha256)?, Utc::now()).await?;
+    tracing::info!(target: audit::TARGET, { collector.id = %credential.collector, collector.name = name }, "renewed a collector's credential");
+    Ok(Json(RotateAnswer { collector: credential.collector }))
 }
 
 fn sha256(text: &str) -> Result<[u8; 32], ApiError> {
-    let byte = |at: usize| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok();
-    let digits = text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-    let bytes: Option<Vec<u8>> = (0..32).map(byte).collect();
-    let parsed = bytes.filter(|_| digits).and_then(|bytes| bytes.try_into().ok());
-    parsed.ok_or_else(|| ApiError::BadRequest {
-        message: "credential_sha256 is no SHA-256".into(),
+    <[u8; 32]>::from_hex(text).map_err(|_| ApiError::BadRequest {
+        message: "credential_sha256 is not a SHA-256".into(),
         remedy: "send the 64 hexadecimal digits of the credential's SHA-256, never the credential".into(),
     })
 }
@@ -164,7 +161,7 @@ mod tests {
     use super::sha256;
 
     #[test]
-    fn only_sixty_four_hexadecimal_digits_are_a_hash() {
+    fn only_64_hexadecimal_digits_are_a_hash() {
         assert!(sha256(&"aF".repeat(32)).is_ok_and(|hash| hash == [0xaf; 32]));
         for text in ["", "af", &"é".repeat(32), &"+f".repeat(32), &"af".repeat(33)] {
             assert!(sha256(text).is_err(), "{text}");

@@ -1,4 +1,4 @@
-//! Whether the backend is well: for people (`/api/v1/health`), for Kubernetes and load balancers (`/livez`, `/readyz`).
+//! Health: for people (`/api/v1/health`), and for Kubernetes and load balancers (`/livez`, `/readyz`).
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -13,9 +13,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::App;
+use crate::app::{App, VERSION};
 
-/// A readiness answer is of use within a probe's usual second or not at all.
+/// The time limit of the readiness check. Probes usually wait for a second.
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -24,7 +24,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Health {
-    /// `ok` whenever there is an answer.
+    /// Always `ok`.
     #[schema(example = "ok")]
     status: String,
     /// The backend's version.
@@ -37,7 +37,7 @@ pub(crate) struct Health {
 /// The version and the clock.
 #[utoipa::path(get, path = "/api/v1/health", tag = "health", security(()), responses((status = OK, body = Health)))]
 async fn health() -> Json<Health> {
-    Json(Health { status: "ok".into(), version: crate::VERSION.into(), timestamp: Utc::now() })
+    Json(Health { status: "ok".into(), version: VERSION.into(), timestamp: Utc::now() })
 }
 
 /// Whether the process runs.
@@ -46,10 +46,10 @@ async fn live() -> &'static str {
     "ok\n"
 }
 
-/// Whether requests should come here: the meta store answers, the data folder takes writes, and no shutdown has begun.
+/// Whether the backend is ready for requests: the meta store answers, the data folder is writable, and the backend is not shutting down.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
     (status = OK, body = String, content_type = "text/plain"),
-    (status = SERVICE_UNAVAILABLE, description = "Not ready, and why", body = String, content_type = "text/plain"),
+    (status = SERVICE_UNAVAILABLE, description = "Not ready, with the reason", body = String, content_type = "text/plain"),
 ))]
 async fn ready(State(app): State<App>) -> (StatusCode, Cow<'static, str>) {
     if app.is_draining() {
@@ -59,8 +59,8 @@ async fn ready(State(app): State<App>) -> (StatusCode, Cow<'static, str>) {
         Ok(Ok(())) => (StatusCode::OK, "ok\n".into()),
         Ok(Err(error)) => {
             tracing::warn!(error = format!("{error:#}"), "not ready");
-            let remedy = error.downcast_ref::<Remedy>().map_or_else(|| "the log says which".into(), Remedy::to_string);
-            (StatusCode::SERVICE_UNAVAILABLE, format!("the store has trouble: {remedy}\n").into())
+            let remedy = error.downcast_ref::<Remedy>().map_or_else(|| "the log has the cause".into(), Remedy::to_string);
+            (StatusCode::SERVICE_UNAVAILABLE, format!("the store is unavailable: {remedy}\n").into())
         }
         Err(_) => {
             tracing::warn!(timeout_ms = READY_WITHIN.as_millis() as u64, "not ready: the store does not answer");

@@ -1,5 +1,7 @@
-//! What collectors ship. The answer's status tells the collector what to do with the batch: 200 forget it, 400 keep it aside,
-//! 422 keep it and try slowly until the backend knows the view, 401 and 403 keep it until a person has helped, 503 try again soon.
+//! Batches of collectors.
+//!
+//! The status tells the collector what to do with the batch. 200: delete it. 400: set it aside. 422: keep it, and retry slowly until the
+//! backend knows the view. 401 and 403: keep it until a person has fixed the credentials. 503: retry soon.
 
 use axum::Json;
 use axum::body::Body;
@@ -22,33 +24,33 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(ingest))
 }
 
-/// A batch is committed.
+/// The batch is committed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Accepted {
     collector: Uuid,
     sequence: u64,
-    /// It had been committed before; nothing changed.
+    /// The batch had already been committed. Nothing changed.
     duplicate: bool,
     /// Rows in the batch.
     rows: u64,
 }
 
-/// Takes one batch.
+/// Ships one batch.
 ///
-/// The answer 200 means that it is on disk and visible to SQL. A batch that was taken before is acknowledged again. A collector's own
-/// credential brings that collector's batches only. The header `pganalytics-sent-at` (microseconds since the epoch) tells a wrong clock
-/// from a batch that has waited.
+/// The status 200 means that the batch is on disk and visible to SQL. A batch that was committed before is acknowledged again. A
+/// collector's own credential is valid for that collector's batches only. The header `pganalytics-sent-at` (microseconds since the epoch)
+/// distinguishes a wrong clock from a batch that has waited.
 #[utoipa::path(post, path = "/api/v1/ingest", tag = "ingest", security(("token" = [])),
     request_body(content = Vec<u8>, content_type = "application/vnd.pganalytics.batch"), responses(
     (status = OK, body = Accepted),
-    (status = BAD_REQUEST, description = "Not a batch, or a damaged one: keep it aside", body = ErrorBody),
-    (status = PAYLOAD_TOO_LARGE, description = "Larger than a batch may be", body = ErrorBody),
-    (status = UNPROCESSABLE_ENTITY, description = "A view or column that this backend does not know: try again after an upgrade", body = ErrorBody),
+    (status = BAD_REQUEST, description = "Not a batch, or a damaged batch: set it aside", body = ErrorBody),
+    (status = PAYLOAD_TOO_LARGE, description = "The batch is too large", body = ErrorBody),
+    (status = UNPROCESSABLE_ENTITY, description = "The backend does not know a view or column: retry after its upgrade", body = ErrorBody),
     (status = UNSUPPORTED_MEDIA_TYPE, description = "The media type is not that of a batch", body = ErrorBody),
 ))]
 async fn ingest(
     State(app): State<App>,
-    Shipper { name, own, bound }: Shipper,
+    Shipper { name, credential, is_bound }: Shipper,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Accepted>, ApiError> {
@@ -57,9 +59,9 @@ async fn ingest(
     }
     let bytes = body::read(body, wire::Limits::default().encoded).await?;
     let size = bytes.len();
-    // A time that is none is no reason to lose a batch; it tells nothing of the clock then.
+    // An invalid time is ignored: the batch is more important.
     let sent_at_us = headers.get(clock::SENT_AT).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    let sender = Sender { only: own.map(|own| own.collector), name: bound.then(|| name.clone()), sent_at_us };
+    let sender = Sender { only: credential.map(|credential| credential.collector), name: is_bound.then(|| name.clone()), sent_at_us };
     match app.lake.ingest_from(&sender, bytes).await {
         Ok(Ack { collector, sequence, duplicate, rows }) => {
             if duplicate {
@@ -67,7 +69,7 @@ async fn ingest(
             } else {
                 app.metrics.accepted(rows, size);
             }
-            tracing::debug!(collector.id = %collector, batch.sequence = sequence, batch.rows = rows, batch.bytes = size, duplicate, "took a batch");
+            tracing::debug!(collector.id = %collector, batch.sequence = sequence, batch.rows = rows, batch.bytes = size, duplicate, "committed a batch");
             Ok(Json(Accepted { collector, sequence, duplicate, rows }))
         }
         Err(error) => {
@@ -79,7 +81,7 @@ async fn ingest(
             | ApiError::ForeignCollector(message)
             | ApiError::ForeignCertificate { message, .. } = &answer
             {
-                tracing::warn!(token.name = name, batch.bytes = size, reason = message, "refuse a batch");
+                tracing::warn!(token.name = name, batch.bytes = size, reason = message, "batch refused");
             }
             Err(answer)
         }
@@ -94,7 +96,7 @@ fn refusal(error: IngestError) -> (&'static str, ApiError) {
         IngestError::Foreign { .. } => ("foreign", ApiError::ForeignCollector(error.to_string())),
         IngestError::Renamed { ref own, .. } => {
             let remedy = format!(
-                "certificates are bound to names here: set [collector] name back, or let the collector enrol anew (pganalytics collector forget {own})"
+                "certificates are bound to names here: restore [collector] name, or let the collector enrol again (pganalytics collector forget {own})"
             );
             ("foreign", ApiError::ForeignCertificate { message: error.to_string(), remedy })
         }

@@ -1,7 +1,7 @@
-//! Logging in and out.
+//! Login and logout.
 //!
-//! An attempt costs the same whether the user exists or not: the limiter first, then one argon2 verification, then one answer
-//! for every way to be wrong.
+//! An attempt costs the same whether or not the user exists: the limiter, then one argon2 verification, then the same answer for every kind
+//! of wrong input.
 
 use axum::Json;
 use axum::extract::State;
@@ -15,14 +15,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::JsonBody;
-use super::users::RoleName;
+use super::roles::RoleName;
 use crate::app::App;
 use crate::audit;
-use crate::auth::{Principal, SESSION_COOKIE, Secret, TokenPrefix, Viewer, fingerprint, origin};
-use crate::client::Client;
+use crate::auth::{Client, Principal, SESSION_COOKIE, Viewer, origin};
 use crate::error::{ApiError, ErrorBody};
+use crate::secret::{Secret, TokenPrefix, fingerprint};
 
-/// Longer names exist nowhere.
+/// The most bytes of a user name.
 const MAX_NAME: usize = 200;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -40,38 +40,38 @@ pub(crate) struct Login {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LoggedIn {
-    /// The session's token, also set as the cookie; send it as a bearer from programs.
+    /// The session's token, which is also set as a cookie. Programs send it as a bearer token.
     token: String,
-    /// When the session ends. Use does not extend it.
+    /// When the session expires. Use does not extend it.
     expires: DateTime<Utc>,
     user: Me,
 }
 
-/// Who is asking.
+/// The sender of a request.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Me {
-    /// The user's name, or the token's.
+    /// The name of the user or token.
     name: String,
     #[schema(value_type = RoleName)]
     role: Role,
-    /// When the session ends; absent for a token.
+    /// When the session expires; absent for a token.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<DateTime<Utc>>,
 }
 
-/// Logs in with name and password.
+/// Logs in with user name and password.
 ///
-/// Answers a session's token and sets it as an HttpOnly, SameSite=Strict cookie. After 5 failures a user's logins from one
-/// address wait, longer each time.
+/// Returns a session's token, and sets it as an HttpOnly, SameSite=Strict cookie. After 5 failures, further logins of the same user from
+/// the same address must wait, longer each time.
 #[utoipa::path(post, path = "/api/v1/auth/login", tag = "login", security(()), request_body = Login, responses(
     (status = OK, body = LoggedIn),
-    (status = BAD_REQUEST, description = "The body is not what is taken", body = ErrorBody),
-    (status = UNAUTHORIZED, description = "The user or the password is wrong, or the user is disabled", body = ErrorBody),
-    (status = FORBIDDEN, description = "A page of another origin asked", body = ErrorBody),
+    (status = BAD_REQUEST, description = "The body is invalid", body = ErrorBody),
+    (status = UNAUTHORIZED, description = "Wrong user name or password, or the user is disabled", body = ErrorBody),
+    (status = FORBIDDEN, description = "The request comes from a page of another origin", body = ErrorBody),
     (status = PAYLOAD_TOO_LARGE, description = "The body is too large", body = ErrorBody),
     (status = UNSUPPORTED_MEDIA_TYPE, description = "The body is not JSON", body = ErrorBody),
-    (status = TOO_MANY_REQUESTS, description = "Too many failures; see Retry-After", body = ErrorBody),
-    (status = SERVICE_UNAVAILABLE, description = "Too many logins at a time, or the store has trouble", body = ErrorBody),
+    (status = TOO_MANY_REQUESTS, description = "Too many failed attempts; see Retry-After", body = ErrorBody),
+    (status = SERVICE_UNAVAILABLE, description = "Too many concurrent logins, or the store is unavailable", body = ErrorBody),
 ))]
 async fn login(
     State(app): State<App>,
@@ -86,7 +86,7 @@ async fn login(
     if let Err(refusal) = app.limiter.begin(&username, client.address).await {
         if let ApiError::TooManyAttempts(wait) = &refusal {
             app.metrics.login("limited");
-            tracing::warn!(target: audit::TARGET, { client.address = %client.address, wait_s = wait.as_secs() }, "refuse a login: too many failures");
+            tracing::warn!(target: audit::TARGET, { client.address = %client.address, wait_s = wait.as_secs() }, "login refused: too many failed attempts");
         }
         return Err(refusal);
     }
@@ -96,8 +96,8 @@ async fn login(
     let verified = app.passwords.verify(password, hash).await??;
     let (Some(credentials), true) = (credentials, verified) else {
         app.metrics.login("failed");
-        // Not the name: people type passwords into that field.
-        tracing::warn!(target: audit::TARGET, { client.address = %client.address }, "a login failed");
+        // The name is not logged: people type passwords into that field.
+        tracing::warn!(target: audit::TARGET, { client.address = %client.address }, "login failed");
         return Err(ApiError::BadCredentials);
     };
     app.limiter.succeeded(&username, client.address).await?;
@@ -105,7 +105,7 @@ async fn login(
 
     let user = credentials.user;
     let token = TokenPrefix::Session.generate();
-    // As exact as it is stored, so that every answer says the same.
+    // With the precision of the store, so that all responses contain the same time.
     let now = Utc::now().trunc_subsecs(6);
     let lifetime = TimeDelta::from_std(app.options.session_lifetime).unwrap_or(TimeDelta::MAX);
     let expires = now.checked_add_signed(lifetime).unwrap_or(DateTime::<Utc>::MAX_UTC);
@@ -117,9 +117,9 @@ async fn login(
     Ok(([(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(body)).into_response())
 }
 
-/// Ends the session.
+/// Logs out and ends the session.
 #[utoipa::path(post, path = "/api/v1/auth/logout", tag = "login", responses(
-    (status = NO_CONTENT, description = "The session is over; the cookie is removed"),
+    (status = NO_CONTENT, description = "The session has ended; the cookie is removed"),
 ))]
 async fn logout(State(app): State<App>, client: Client, Viewer(principal): Viewer) -> Result<Response, ApiError> {
     if let Principal::User { session, name, .. } = principal {
@@ -129,7 +129,7 @@ async fn logout(State(app): State<App>, client: Client, Viewer(principal): Viewe
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie("", 0, client.https)?)]).into_response())
 }
 
-/// Who is logged in.
+/// The user or token of this request.
 #[utoipa::path(get, path = "/api/v1/auth/me", tag = "login", responses((status = OK, body = Me)))]
 async fn me(Viewer(principal): Viewer) -> Result<Json<Me>, ApiError> {
     match principal {
@@ -139,7 +139,7 @@ async fn me(Viewer(principal): Viewer) -> Result<Json<Me>, ApiError> {
     }
 }
 
-/// `Path=/`: behind a path prefix the proxy is the one who knows the prefix.
+/// The cookie has `Path=/`, since only a proxy in front knows the path prefix.
 fn cookie(token: &str, max_age_s: u64, https: bool) -> Result<HeaderValue, ApiError> {
     let secure = if https { "; Secure" } else { "" };
     let text = format!("{SESSION_COOKIE}={token}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Strict{secure}");

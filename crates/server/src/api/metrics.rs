@@ -1,4 +1,4 @@
-//! The backend's own figures.
+//! The backend's own metrics.
 
 use axum::extract::State;
 use axum::http::{HeaderName, header};
@@ -16,7 +16,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(metrics))
 }
 
-/// The backend's figures, for Prometheus. Give the scraper an API token of the role viewer.
+/// The backend's metrics, for Prometheus. The scraper needs an API token with the role viewer.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses(
     (status = OK, body = String, content_type = "application/openmetrics-text"),
 ))]

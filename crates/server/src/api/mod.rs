@@ -1,5 +1,9 @@
-//! The HTTP API: one file per concern, each with its `router()`. A route's path, schema and errors are written beside its
-//! handler (utoipa) and become the OpenAPI document; what every route may answer is added here.
+//! The HTTP API.
+//!
+//! For: one file per concern, each with its `router()`. Uses: `auth`, `app`, `accounts`, `render`, `audit`. Used by: `serve`.
+//!
+//! A route's path, schema and errors stand beside its handler (utoipa) and become the OpenAPI document. The errors that every route may
+//! return are added here.
 
 mod collectors;
 mod enrolment;
@@ -9,15 +13,20 @@ mod login;
 mod metrics;
 mod openapi;
 mod retention;
+mod roles;
 mod servers;
 mod sql;
+mod timeout;
 mod tokens;
 mod users;
 mod views;
 
 pub(crate) mod body;
 
+use std::sync::Arc;
+
 use axum::Router;
+use axum::extract::Extension;
 use utoipa::Modify;
 use utoipa::OpenApi as _;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -27,24 +36,25 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::App;
 use crate::auth::SESSION_COOKIE;
 use crate::error::{ErrorBody, ErrorCode, ErrorDetail, ErrorPosition};
-use crate::layers;
+
+pub(crate) use timeout::timeout;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "pgAnalytics",
         description = "The PostgreSQL statistics views with a memory, for a whole fleet, in SQL.\n\n\
-            Log in (`POST /api/v1/auth/login`) or use a token, then ask in SQL (`POST /api/v1/sql`). Every error has the shape of `ErrorBody`."
+            Log in (`POST /api/v1/auth/login`) or use a token, then query with SQL (`POST /api/v1/sql`). Every error has the form of `ErrorBody`."
     ),
     components(schemas(ErrorBody, ErrorDetail, ErrorCode, ErrorPosition)),
     modifiers(&Schemes),
     security(("token" = []), ("session" = [])),
     tags(
-        (name = "query", description = "SQL and what it can be asked about"),
-        (name = "ingest", description = "What collectors ship"),
+        (name = "query", description = "SQL and its tables"),
+        (name = "ingest", description = "Batches and credentials of collectors"),
         (name = "login", description = "Sessions"),
         (name = "administration", description = "Users and tokens; needs the role admin"),
-        (name = "health", description = "Whether the backend is well"),
+        (name = "health", description = "Health and metrics of the backend"),
     )
 )]
 struct Document;
@@ -56,17 +66,17 @@ impl Modify for Schemes {
         let components = document.components.get_or_insert_default();
         let token = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("A token made with `pganalytics token create`, or the one that login answers."));
+            .description(Some("A token created with `pganalytics token create`, or the token that login returns."));
         components.add_security_scheme("token", SecurityScheme::Http(token.build()));
         let cookie = ApiKeyValue::with_description(
             SESSION_COOKIE,
-            "Set by login. Requests that change something must then come from the backend's own pages, with JSON bodies.",
+            "Set by login. Requests that change something must come from the backend's own pages, with JSON bodies.",
         );
         components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     }
 }
 
-fn routers(timeout: Option<&App>) -> OpenApiRouter<App> {
+fn routers(timed_by: Option<&App>) -> OpenApiRouter<App> {
     let timed = OpenApiRouter::new()
         .merge(health::router())
         .merge(login::router())
@@ -80,20 +90,20 @@ fn routers(timeout: Option<&App>) -> OpenApiRouter<App> {
         .merge(ingest::router())
         .merge(openapi::router())
         .merge(metrics::router());
-    let timed = match timeout {
-        Some(app) => timed.layer(axum::middleware::from_fn_with_state(app.clone(), layers::timeout)),
+    let timed = match timed_by {
+        Some(app) => timed.layer(axum::middleware::from_fn_with_state(app.clone(), timeout)),
         None => timed,
     };
-    // SQL has the lake's deadline, which says what to do about it.
+    // SQL has the lake's deadline instead, whose error has a remedy.
     OpenApiRouter::with_openapi(Document::openapi()).merge(timed).merge(sql::router())
 }
 
 /// The API's routes.
 pub(crate) fn router(app: &App) -> Router<App> {
-    routers(Some(app)).split_for_parts().0
+    routers(Some(app)).split_for_parts().0.layer(Extension(Arc::new(document())))
 }
 
-/// The OpenAPI document, as `docs/openapi.json` holds it.
+/// The OpenAPI document, as in `docs/openapi.json`.
 #[must_use]
 pub fn document() -> OpenApi {
     let mut document = routers(None).into_openapi();
@@ -101,7 +111,7 @@ pub fn document() -> OpenApi {
     document
 }
 
-/// What a route may answer beside what it says itself: everything that happens before or around the handler.
+/// Adds the errors that any route may return, before or around its handler.
 fn add_common_errors(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
@@ -109,11 +119,11 @@ fn add_common_errors(document: &mut OpenApi) {
             // `security(())` marks a public route.
             let public = operation.security.is_some();
             let common = [
-                ("401", "Nobody is logged in, or the token is not valid", !public),
-                ("403", "The role does not suffice, the token is of the wrong kind, or a page of another origin asked", !public),
-                ("500", "The backend failed; its log says how", true),
-                ("503", "The store has trouble, or too much is asked at a time; see Retry-After", !public),
-                ("504", "Not done in time", true),
+                ("401", "No login, or the token is not valid", !public),
+                ("403", "The role is too low, the token has the wrong kind, or the request comes from a page of another origin", !public),
+                ("500", "Internal error; the backend's log has the cause", true),
+                ("503", "The store is unavailable, or there are too many requests; see Retry-After", !public),
+                ("504", "Time limit exceeded", true),
             ];
             for (status, description, applies) in common {
                 if applies {

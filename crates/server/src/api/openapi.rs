@@ -1,6 +1,9 @@
 //! The API's own description.
 
+use std::sync::Arc;
+
 use axum::Json;
+use axum::extract::Extension;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -14,6 +17,6 @@ pub(super) fn router() -> OpenApiRouter<App> {
 
 /// This document.
 #[utoipa::path(get, path = "/api/v1/openapi.json", tag = "health", responses((status = OK, body = serde_json::Value)))]
-async fn openapi(Viewer(_): Viewer) -> Json<OpenApi> {
-    Json(super::document())
+async fn openapi(Viewer(_): Viewer, Extension(document): Extension<Arc<OpenApi>>) -> Json<Arc<OpenApi>> {
+    Json(document)
 }

@@ -1,4 +1,4 @@
-//! How long history is kept, by table and tier.
+//! Retention of tables and tiers.
 
 use std::collections::BTreeMap;
 
@@ -21,31 +21,31 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(get, put))
 }
 
-/// How long history is kept, in days. What is left out or null has its default.
+/// The retention in days. Omitted and null values have their defaults.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schema(as = RetentionSetting)]
 pub(crate) struct SettingBody {
-    /// Rows as they were collected; by default as `--retention` says.
+    /// Rows as collected. The default is `--retention`.
     #[schema(minimum = 1, maximum = 36525)]
     raw: Option<u32>,
-    /// Rows of five minutes: the tables whose names end in `_5m`.
+    /// Rollups of five minutes: the tables whose names end in `_5m`.
     #[serde(rename = "5m")]
     #[schema(minimum = 1, maximum = 36525)]
     five_minutes: Option<u32>,
-    /// Rows of an hour: the tables whose names end in `_1h`.
+    /// Rollups of an hour: the tables whose names end in `_1h`.
     #[serde(rename = "1h")]
     #[schema(minimum = 1, maximum = 36525)]
     hour: Option<u32>,
-    /// Tables that have no rollups: settings, texts of statements.
+    /// Tables without rollups: settings, statement texts.
     #[schema(minimum = 1, maximum = 36525)]
     facts: Option<u32>,
-    /// Single tables, by name, whatever their tier has.
+    /// Single tables by name. They override the tiers.
     #[schema(example = json!({"pg_stat_activity": 7}))]
     tables: BTreeMap<String, u32>,
 }
 
-/// The days that hold for each tier.
+/// The days in effect for each tier.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RetentionDays {
     raw: u32,
@@ -56,7 +56,7 @@ pub(crate) struct RetentionDays {
     facts: u32,
 }
 
-/// What was set, and what holds.
+/// The setting, and the days in effect.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RetentionInfo {
     setting: SettingBody,
@@ -73,18 +73,18 @@ impl From<Retention> for RetentionInfo {
     }
 }
 
-/// How long history is kept.
+/// The retention of the history.
 #[utoipa::path(get, path = "/api/v1/settings/retention", tag = "administration", operation_id = "get_retention",
     responses((status = OK, body = RetentionInfo)))]
 async fn get(State(app): State<App>, Viewer(_): Viewer) -> Result<Json<RetentionInfo>, ApiError> {
     Ok(Json(app.lake.retention().await.map_err(ApiError::Store)?.into()))
 }
 
-/// Sets how long history is kept, whole. It acts at the next run, in every backend; what is older is then removed for good.
+/// Replaces the whole retention setting. Every backend applies it at its next run, and then deletes older rows permanently.
 #[utoipa::path(put, path = "/api/v1/settings/retention", tag = "administration", operation_id = "set_retention",
     request_body = SettingBody, responses(
     (status = OK, body = RetentionInfo),
-    (status = BAD_REQUEST, description = "A table is unknown, or days are none", body = ErrorBody),
+    (status = BAD_REQUEST, description = "A table is unknown, or a number of days is invalid", body = ErrorBody),
     (status = PAYLOAD_TOO_LARGE, description = "The body is too large", body = ErrorBody),
     (status = UNSUPPORTED_MEDIA_TYPE, description = "The body is not JSON", body = ErrorBody),
 ))]
@@ -101,7 +101,7 @@ async fn put(
             remedy: format!("give a number of days from 1 to {MAX_RETENTION_DAYS}, or null for the default"),
         },
         RetentionError::Table { .. } => {
-            ApiError::BadRequest { message: error.to_string(), remedy: "name a table that GET /api/v1/views lists".into() }
+            ApiError::BadRequest { message: error.to_string(), remedy: "GET /api/v1/views lists the tables".into() }
         }
     })?;
     let retention = app.lake.retention().await.map_err(ApiError::Store)?;
@@ -111,7 +111,7 @@ async fn put(
         retention.rollup_1h_days = retention.days.hour,
         retention.facts_days = retention.days.facts,
         retention.tables = retention.setting.tables.len(),
-        by = admin.name() }, "set the retention"
+        by = admin.name() }, "changed the retention"
     );
     Ok(Json(retention.into()))
 }

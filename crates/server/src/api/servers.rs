@@ -1,4 +1,4 @@
-//! The fleet as last seen.
+//! The monitored servers as last seen.
 
 use axum::Json;
 use axum::extract::State;
@@ -17,7 +17,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(servers))
 }
 
-/// What a server is within its cluster.
+/// The role of a server in its cluster.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum InCluster {
@@ -29,22 +29,22 @@ pub(crate) enum InCluster {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ServerInfo {
     name: String,
-    /// Null until the server's first snapshot arrived.
+    /// Null until the first snapshot of the server has arrived.
     up: Option<bool>,
-    /// PostgreSQL's version, as it says it.
+    /// The version of PostgreSQL, as reported by the server.
     #[schema(example = "17.2")]
     version: Option<String>,
     #[schema(example = 170_002)]
     version_num: Option<i64>,
     role: Option<InCluster>,
-    /// Servers of the same cluster share it.
+    /// The same for all servers of a cluster.
     system_identifier: Option<String>,
     host: Option<String>,
     port: Option<i64>,
     postmaster_start_time: Option<DateTime<Utc>>,
-    /// Why it is not up, in the collector's words.
+    /// Why the server is not up, as reported by the collector.
     error: Option<String>,
-    /// The collector that reads it.
+    /// The collector that reads the server.
     collector: Option<String>,
     first_seen: DateTime<Utc>,
     last_seen: DateTime<Utc>,
@@ -74,7 +74,7 @@ impl From<Server> for ServerInfo {
     }
 }
 
-/// All servers, by name.
+/// All servers, sorted by name.
 #[utoipa::path(get, path = "/api/v1/servers", tag = "query", responses((status = OK, body = Vec<ServerInfo>)))]
 async fn servers(State(app): State<App>, Viewer(_): Viewer) -> Result<Json<Vec<ServerInfo>>, ApiError> {
     Ok(Json(app.lake.meta().servers().await?.into_iter().map(Into::into).collect()))

@@ -1,4 +1,4 @@
-//! SQL over the history.
+//! SQL queries of the history.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -20,18 +20,18 @@ use crate::auth::Viewer;
 use crate::error::{ApiError, ErrorBody};
 use crate::render;
 
-/// Says of an answer, whatever its format, that there were more rows.
+/// The header of a response in any format that was cut because there were more rows.
 pub(crate) const TRUNCATED: HeaderName = HeaderName::from_static("x-pganalytics-truncated");
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(sql))
 }
 
-/// How the rows come.
+/// The format of the rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Format {
-    /// `Rows`.
+    /// JSON, as in `Rows`.
     #[default]
     Json,
     /// Comma-separated values with a header line.
@@ -43,23 +43,23 @@ pub(crate) enum Format {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Statement {
-    /// One reading statement in DataFusion's SQL, close to PostgreSQL's: `date_bin(interval '1 minute', ts)`, `now()`.
+    /// One statement that only reads, in DataFusion's SQL. It is similar to PostgreSQL's: `date_bin(interval '1 minute', ts)`, `now()`.
     #[schema(example = "select server, sum(xact_commit) from pg_stat_database where ts > now() - interval '1 hour' group by server")]
     query: String,
     #[serde(default)]
     format: Format,
-    /// Values for `$name` in the statement: strings, numbers, booleans or null.
+    /// Values of `$name` in the statement: strings, numbers, booleans or null.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, Value>)]
     parameters: BTreeMap<String, serde_json::Value>,
-    /// Answers at most so many rows, 10,000 where nothing is said; the backend's own cap holds as well.
+    /// The most rows of the response, by default 10,000. The backend's own limit applies, too.
     max_rows: Option<usize>,
 }
 
 /// A cell or a parameter.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "describes what the renderer writes by hand")]
+#[expect(dead_code, reason = "documents what `render` writes")]
 pub(crate) enum Value {
     Bool(bool),
     Number(f64),
@@ -71,12 +71,12 @@ pub(crate) enum Value {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Rows {
     columns: Vec<ResultColumn>,
-    /// One array a row, in the order of the columns. Timestamps are RFC 3339 in UTC; integers beyond ±2^53 and decimals are
+    /// One array for each row, in the order of the columns. Timestamps are RFC 3339 in UTC; integers beyond ±2^53 and decimals are
     /// strings; NaN and infinities are null.
     rows: Vec<Vec<Option<Value>>>,
-    /// There were more rows than may be answered.
+    /// Whether rows were left out because there were too many.
     truncated: bool,
-    /// What the query took, without sending it.
+    /// The duration of the query, without sending the response.
     elapsed_ms: f64,
 }
 
@@ -88,16 +88,16 @@ pub(crate) struct ResultColumn {
     r#type: String,
 }
 
-/// Answers one statement.
+/// Runs one SQL statement.
 #[utoipa::path(post, path = "/api/v1/sql", tag = "query", request_body = Statement, responses(
-    (status = OK, description = "The rows, in the format asked for", content(
+    (status = OK, description = "The rows, in the requested format", content(
         (Rows = "application/json"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.arrow.stream"),
-    ), headers(("x-pganalytics-truncated" = bool, description = "Present and true where there were more rows than may be answered"))),
-    (status = BAD_REQUEST, description = "The statement is wrong; `position` says where", body = ErrorBody),
+    ), headers(("x-pganalytics-truncated" = bool, description = "true if rows were left out because there were too many; otherwise absent"))),
+    (status = BAD_REQUEST, description = "The statement has an error; `position` is its place", body = ErrorBody),
     (status = PAYLOAD_TOO_LARGE, description = "The body is too large", body = ErrorBody),
-    (status = UNPROCESSABLE_ENTITY, description = "The statement needs more memory or time than it may have", body = ErrorBody),
+    (status = UNPROCESSABLE_ENTITY, description = "The statement exceeds its memory or time limit", body = ErrorBody),
     (status = UNSUPPORTED_MEDIA_TYPE, description = "The body is not JSON", body = ErrorBody),
-    (status = INTERNAL_SERVER_ERROR, description = "A file of the history is damaged or missing, or the backend failed; its log says how", body = ErrorBody),
+    (status = INTERNAL_SERVER_ERROR, description = "A file of the history is damaged or missing, or an internal error; the backend's log has the cause", body = ErrorBody),
 ))]
 async fn sql(
     State(app): State<App>,
@@ -106,8 +106,8 @@ async fn sql(
 ) -> Result<Response, ApiError> {
     let started = Instant::now();
     if app.options.audit_statements {
-        // Before it is answered: one that takes the backend down is asked for too.
-        tracing::info!(target: audit::TARGET, { statement = audit::statement(&query), by = viewer.name() }, "asks");
+        // Logged before it runs, so that a statement that crashes the backend is logged, too.
+        tracing::info!(target: audit::TARGET, { statement = audit::statement(&query), by = viewer.name() }, "query");
     }
     let answer = app.lake.query(Query { sql: query, parameters, max_rows }).await;
     app.metrics.query(answer.as_ref().map_or_else(|error| outcome(error.kind), |_| "answered"), started.elapsed());
@@ -138,7 +138,7 @@ fn rendered(answer: &Answer, format: Format) -> Result<(Vec<u8>, &'static str), 
     })
 }
 
-/// A query's end as a metric's label.
+/// The outcome of a failed query, as the label of a metric.
 fn outcome(kind: QueryErrorKind) -> &'static str {
     match kind {
         QueryErrorKind::Syntax | QueryErrorKind::Plan | QueryErrorKind::Forbidden => "refused",

@@ -11,24 +11,16 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::{JsonBody, PathOf};
+use super::roles::RoleName;
 use crate::accounts::check_name;
 use crate::app::App;
 use crate::audit;
-use crate::auth::{Admin, Secret, check_password};
+use crate::auth::Admin;
 use crate::error::{ApiError, ErrorBody};
+use crate::secret::{Secret, check_password};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(change, remove))
-}
-
-/// What a user or an API token may do; each includes the ones before.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = Role)]
-pub(crate) enum RoleName {
-    Viewer,
-    Editor,
-    Admin,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -57,31 +49,31 @@ pub(crate) struct NewUser {
     password: Secret,
 }
 
-/// What changes; what is left out stays.
+/// The changes. Omitted properties stay as they are.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserChange {
     #[schema(value_type = Option<RoleName>)]
     role: Option<Role>,
-    /// Ends the user's sessions.
+    /// The new password. This ends the user's sessions.
     #[schema(value_type = Option<String>, format = Password, min_length = 12)]
     password: Option<Secret>,
-    /// Disabling ends the user's sessions.
+    /// Whether the user is disabled. Disabling ends the user's sessions.
     disabled: Option<bool>,
 }
 
-/// All users, by name.
+/// All users, sorted by name.
 #[utoipa::path(get, path = "/api/v1/users", tag = "administration", operation_id = "list_users",
     responses((status = OK, body = Vec<UserInfo>)))]
 async fn list(State(app): State<App>, Admin(_): Admin) -> Result<Json<Vec<UserInfo>>, ApiError> {
     Ok(Json(app.lake.meta().users().await?.into_iter().map(Into::into).collect()))
 }
 
-/// Adds a user.
+/// Creates a user.
 #[utoipa::path(post, path = "/api/v1/users", tag = "administration", operation_id = "create_user", request_body = NewUser, responses(
     (status = CREATED, body = UserInfo),
-    (status = BAD_REQUEST, description = "The name or the password is not taken", body = ErrorBody),
-    (status = CONFLICT, description = "The name is taken", body = ErrorBody),
+    (status = BAD_REQUEST, description = "The name or the password is invalid", body = ErrorBody),
+    (status = CONFLICT, description = "The name already exists", body = ErrorBody),
     (status = PAYLOAD_TOO_LARGE, description = "The body is too large", body = ErrorBody),
     (status = UNSUPPORTED_MEDIA_TYPE, description = "The body is not JSON", body = ErrorBody),
 ))]
@@ -94,17 +86,17 @@ async fn create(
     check_password(&password)?;
     let hash = app.passwords.hash(password).await??;
     let user = app.lake.meta().create_user(&name, role, &hash, Utc::now()).await?;
-    tracing::info!(target: audit::TARGET, { user.name = name, user.role = %role, by = admin.name() }, "added a user");
+    tracing::info!(target: audit::TARGET, { user.name = name, user.role = %role, by = admin.name() }, "created a user");
     Ok((StatusCode::CREATED, Json(user.into())))
 }
 
-/// Changes a user's role or password, disables or enables.
+/// Changes a user's role or password, or disables or enables the user.
 #[utoipa::path(patch, path = "/api/v1/users/{name}", tag = "administration", operation_id = "change_user",
     params(("name" = String, Path, description = "The user's name")), request_body = UserChange, responses(
     (status = NO_CONTENT, description = "Changed"),
-    (status = BAD_REQUEST, description = "The password is not taken", body = ErrorBody),
+    (status = BAD_REQUEST, description = "The password is invalid", body = ErrorBody),
     (status = NOT_FOUND, description = "There is no such user", body = ErrorBody),
-    (status = CONFLICT, description = "Nobody would be admin any more", body = ErrorBody),
+    (status = CONFLICT, description = "The user is the last enabled admin", body = ErrorBody),
     (status = PAYLOAD_TOO_LARGE, description = "The body is too large", body = ErrorBody),
     (status = UNSUPPORTED_MEDIA_TYPE, description = "The body is not JSON", body = ErrorBody),
 ))]
@@ -116,7 +108,7 @@ async fn change(
 ) -> Result<StatusCode, ApiError> {
     let meta = app.lake.meta();
     let missing = || ApiError::NotFound(format!("user '{name}'"));
-    // Everything that can be refused is, before anything changes.
+    // Everything is checked before anything changes.
     let hash = match password {
         Some(password) => {
             check_password(&password)?;
@@ -140,17 +132,17 @@ async fn change(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Removes a user and ends the sessions.
+/// Deletes a user and ends the user's sessions.
 #[utoipa::path(delete, path = "/api/v1/users/{name}", tag = "administration", operation_id = "remove_user",
     params(("name" = String, Path, description = "The user's name")), responses(
-    (status = NO_CONTENT, description = "Removed"),
+    (status = NO_CONTENT, description = "Deleted"),
     (status = NOT_FOUND, description = "There is no such user", body = ErrorBody),
-    (status = CONFLICT, description = "Nobody would be admin any more", body = ErrorBody),
+    (status = CONFLICT, description = "The user is the last enabled admin", body = ErrorBody),
 ))]
 async fn remove(State(app): State<App>, Admin(admin): Admin, PathOf(name): PathOf<String>) -> Result<StatusCode, ApiError> {
     if !app.lake.meta().delete_user(&name).await? {
         return Err(ApiError::NotFound(format!("user '{name}'")));
     }
-    tracing::info!(target: audit::TARGET, { user.name = name, by = admin.name() }, "removed a user");
+    tracing::info!(target: audit::TARGET, { user.name = name, by = admin.name() }, "deleted a user");
     Ok(StatusCode::NO_CONTENT)
 }

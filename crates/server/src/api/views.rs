@@ -1,4 +1,4 @@
-//! The tables: what SQL can be asked about.
+//! The tables of SQL.
 
 use axum::Json;
 use axum::extract::State;
@@ -15,27 +15,27 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(views))
 }
 
-/// How often a view is read, and of what.
+/// What one reading of a view covers.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ViewScope {
-    /// Once a server.
+    /// The server: read once.
     Server,
-    /// In each database.
+    /// A database: read in each one.
     Database,
-    /// Of the machine.
+    /// The machine.
     Host,
 }
 
-/// What a column is.
+/// The kind of a column.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ColumnKind {
-    /// When and whose: `ts`, `server`, `interval_ms`.
+    /// A column of every table: `ts`, `server`, `interval_ms`.
     Frame,
     /// Part of the row's key.
     Label,
-    /// What the interval added: sum it.
+    /// The increase over the interval. Sum it.
     Counter,
     /// A value at a moment.
     Gauge,
@@ -52,9 +52,9 @@ pub(crate) struct ViewColumn {
     r#type: &'static str,
     #[schema(example = "bytes")]
     unit: Option<String>,
-    /// The first major version of PostgreSQL that has it.
+    /// The first major version of PostgreSQL that has the column.
     from: u32,
-    /// The first major version that no longer has it.
+    /// The first major version that no longer has the column.
     until: Option<u32>,
     help: String,
 }
@@ -65,13 +65,13 @@ pub(crate) struct ViewInfo {
     name: String,
     summary: String,
     scope: ViewScope,
-    /// Seconds between two snapshots.
+    /// The seconds between two snapshots.
     interval_s: f64,
-    /// All columns, `ts`, `server` and `interval_ms` in front.
+    /// All columns, beginning with `ts`, `server` and `interval_ms`.
     columns: Vec<ViewColumn>,
 }
 
-/// All tables, by name.
+/// All tables, sorted by name.
 #[utoipa::path(get, path = "/api/v1/views", tag = "query", responses((status = OK, body = Vec<ViewInfo>)))]
 async fn views(State(app): State<App>, Viewer(_): Viewer) -> Json<Vec<ViewInfo>> {
     Json(app.lake.views().tables().into_iter().map(|view| info(view)).collect())
@@ -88,8 +88,8 @@ fn info(view: &View) -> ViewInfo {
         help: help.into(),
     };
     let mut columns = vec![
-        frame(pganalytics_views::TS, "timestamptz", None, "When the snapshot was taken."),
-        frame(pganalytics_views::SERVER, "text", None, "Whose it is."),
+        frame(pganalytics_views::TS, "timestamptz", None, "The time of the snapshot."),
+        frame(pganalytics_views::SERVER, "text", None, "The server's name."),
         frame(pganalytics_views::INTERVAL_MS, "int8", Some("ms"), "The time that the row's counters cover; null for a first snapshot."),
     ];
     columns.extend(view.columns.iter().map(|column| ViewColumn {
@@ -103,7 +103,7 @@ fn info(view: &View) -> ViewInfo {
         r#type: match column.r#type {
             Type::Bool => "bool",
             Type::Int8 => "int8",
-            // The SQL table shows a duration as milliseconds.
+            // In SQL a duration is milliseconds.
             Type::Float8 | Type::Duration => "float8",
             Type::Text => "text",
             Type::Timestamptz => "timestamptz",

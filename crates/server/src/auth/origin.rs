@@ -1,8 +1,8 @@
-//! Whether a browser's request comes from our own pages.
+//! Whether a browser's request comes from a page of this backend.
 //!
-//! `Sec-Fetch-Site` says so in every current browser and cannot be set by a page; where it is missing, `Origin` must name the
-//! host that was asked. A request with neither comes from no browser that would send it across sites, so there is nothing to
-//! protect. Beside this the cookie is SameSite=Strict, and bodies must be JSON, which no form can send.
+//! Every current browser sends `Sec-Fetch-Site`, and pages cannot set it. Without this header, `Origin` must name the requested host. A
+//! request without both headers does not come from a browser that sends cookies across sites, so there is nothing to protect. In addition
+//! the cookie is SameSite=Strict, and bodies must be JSON, which no form can send.
 
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, HeaderName};
@@ -15,7 +15,7 @@ pub(crate) const JSON: &str = "application/json";
 pub(crate) fn check(headers: &HeaderMap, trusted_proxy: bool) -> Result<(), ApiError> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
-        // "none" is the person's own doing: an address typed, a bookmark.
+        // "none" is a request by the person: a typed address or a bookmark.
         return if matches!(site, "same-origin" | "none") { Ok(()) } else { Err(ApiError::CrossOrigin) };
     }
     let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
@@ -28,7 +28,7 @@ pub(crate) fn check(headers: &HeaderMap, trusted_proxy: bool) -> Result<(), ApiE
     }
 }
 
-/// Refuses a body that a plain form could have sent.
+/// Refuses a body that an HTML form could have sent.
 pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     let has_body = headers.contains_key(TRANSFER_ENCODING)
         || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0")
@@ -36,7 +36,7 @@ pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     if !has_body || is(headers, JSON) { Ok(()) } else { Err(ApiError::UnsupportedMediaType(JSON)) }
 }
 
-/// Whether the body is of this media type, its parameters apart.
+/// Whether the body has this media type, ignoring its parameters.
 pub(crate) fn is(headers: &HeaderMap, media_type: &str) -> bool {
     let stated = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     stated.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type)
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_our_own_pages_may_change_something() {
+    fn only_pages_of_this_backend_may_change_something() {
         let allowed = |pairs: &[(&'static str, &'static str)], proxy: bool| {
             let headers = pairs
                 .iter()

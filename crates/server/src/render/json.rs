@@ -1,8 +1,8 @@
-//! Arrow rows as JSON arrays, written straight into the body.
+//! JSON, written directly into the body: one array for each row.
 //!
-//! A value is what a browser reads without loss: booleans and numbers as such; integers beyond ±2^53, decimals, and anything
-//! else as strings; NaN and infinities as null; timestamps as RFC 3339 in UTC with only the fractional digits they need;
-//! lists as arrays, structs as objects. Each column's type is looked at once a batch, not once a cell.
+//! A browser reads every value without loss. Booleans and numbers are JSON booleans and numbers. Integers beyond ±2^53, decimals, and all
+//! other types are strings. NaN and infinities are null. Timestamps are RFC 3339 in UTC with only the necessary fractional digits. Lists
+//! are arrays and structs are objects. The type of each column is determined once for each batch, not for each cell.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -16,15 +16,13 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::type_name;
-
-/// Up to here a JavaScript number holds every integer.
-const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+use super::types::type_name;
+use super::values::{comma, float, integer, null, string, timestamp};
 
 /// `{"columns":[…],"rows":[…],"truncated":…,"elapsed_ms":…}`.
 pub(crate) fn json(schema: &SchemaRef, batches: &[RecordBatch], truncated: bool, elapsed: Duration) -> Result<Vec<u8>, ArrowError> {
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    // 12 bytes a cell is about what statistics take.
+    // Statistics take about 12 bytes a cell.
     let mut out = Vec::with_capacity(256 + rows * schema.fields().len() * 12);
     out.extend_from_slice(b"{\"columns\":[");
     for (i, field) in schema.fields().iter().enumerate() {
@@ -56,7 +54,7 @@ pub(crate) fn json(schema: &SchemaRef, batches: &[RecordBatch], truncated: bool,
     Ok(out)
 }
 
-/// One column of a batch, its type known.
+/// A column of a batch with its type.
 enum Cells<'a> {
     Null,
     Bool(&'a BooleanArray),
@@ -119,7 +117,7 @@ impl<'a> Cells<'a> {
             }
             DataType::Dictionary(..) => {
                 let dictionary = array.as_any_dictionary();
-                // Without values every key is null, and the keys cannot be asked for.
+                // Without values every key is null, and `normalized_keys` would panic.
                 let keys = if dictionary.values().is_empty() { vec![0; array.len()] } else { dictionary.normalized_keys() };
                 let keys = keys.into_iter().enumerate().map(|(row, key)| array.is_valid(row).then_some(key)).collect();
                 Self::Dictionary(keys, Box::new(Self::new(dictionary.values())?))
@@ -193,51 +191,6 @@ fn primitive<T: ArrowPrimitiveType>(out: &mut Vec<u8>, array: &PrimitiveArray<T>
     if array.is_valid(row) { write(out, array.value(row)) } else { null(out) }
 }
 
-fn null(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"null");
-}
-
-fn comma(out: &mut Vec<u8>, i: usize) {
-    if i > 0 {
-        out.push(b',');
-    }
-}
-
-fn integer(out: &mut Vec<u8>, value: i64) {
-    // Writing into a Vec does not fail.
-    let _ = if value.unsigned_abs() <= MAX_SAFE_INTEGER { write!(out, "{value}") } else { write!(out, "\"{value}\"") };
-}
-
-fn float(out: &mut Vec<u8>, value: f64) {
-    // Debug writes the shortest text that reads back as the same number, and 1e300 instead of 300 digits.
-    let _ = if value.is_finite() { write!(out, "{value:?}") } else { write!(out, "null") };
-}
-
-fn string(out: &mut Vec<u8>, text: &str) {
-    // Serializing a str into memory does not fail.
-    let _ = serde_json::to_writer(&mut *out, text);
-}
-
-/// `value` counts units of 10^-`digits` seconds since the epoch.
-fn timestamp(out: &mut Vec<u8>, value: i64, digits: u32) {
-    let unit = 10i64.pow(digits);
-    let (seconds, mut fraction) = (value.div_euclid(unit), value.rem_euclid(unit));
-    let Some(moment) = chrono::DateTime::from_timestamp(seconds, 0) else {
-        // Beyond the calendar: PostgreSQL's 'infinity' arrives like this.
-        return null(out);
-    };
-    let _ = write!(out, "\"{}", moment.format("%Y-%m-%dT%H:%M:%S"));
-    if fraction != 0 {
-        let mut width = digits as usize;
-        while fraction % 10 == 0 {
-            fraction /= 10;
-            width -= 1;
-        }
-        let _ = write!(out, ".{fraction:0width$}");
-    }
-    out.extend_from_slice(b"Z\"");
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -260,20 +213,20 @@ mod tests {
     }
 
     #[test]
-    fn integers_beyond_what_javascript_holds_are_strings() {
+    fn integers_too_large_for_javascript_are_strings() {
         let array = Int64Array::from(vec![Some(0), Some(-9_007_199_254_740_991), Some(9_007_199_254_740_992), Some(i64::MIN), None]);
         assert_eq!(values(Arc::new(array)), r#"int8 0 -9007199254740991 "9007199254740992" "-9223372036854775808" null"#);
         assert_eq!(values(Arc::new(UInt64Array::from(vec![1, u64::MAX]))), r#"int8 1 "18446744073709551615""#);
     }
 
     #[test]
-    fn numbers_that_json_lacks_are_null() {
+    fn nan_and_infinities_are_null() {
         let array = Float64Array::from(vec![0.1, -0.0, 1e300, 3.0, f64::NAN, f64::INFINITY]);
         assert_eq!(values(Arc::new(array)), "float8 0.1 -0.0 1e+300 3.0 null null");
     }
 
     #[test]
-    fn timestamps_have_only_the_digits_they_need() {
+    fn timestamps_have_only_the_necessary_digits() {
         let array = TimestampMicrosecondArray::from(vec![0, 1_500_000, 1, -1, 1_764_000_000_123_400, i64::MAX]).with_timezone("UTC");
         assert_eq!(
             values(Arc::new(array)),
@@ -282,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_escaped_in_every_form() {
+    fn texts_of_every_arrow_type_are_escaped() {
         let texts = vec![Some("a\"b\n\u{1}"), None, Some("ü")];
         assert_eq!(values(Arc::new(StringArray::from(texts.clone()))), r#"text "a\"b\n\u0001" null "ü""#);
         assert_eq!(values(Arc::new(StringViewArray::from(texts.clone()))), r#"text "a\"b\n\u0001" null "ü""#);
@@ -291,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_form_of_its_own_is_text_and_lists_are_arrays() {
+    fn lists_are_arrays_and_other_types_are_strings() {
         let list = ListArray::from_iter_primitive::<Int64Type, _, _>(vec![Some(vec![Some(1), None]), None, Some(vec![])]);
         assert_eq!(values(Arc::new(list)), "int8[] [1,null] null []");
         let decimal = Decimal128Array::from(vec![12_345]).with_precision_and_scale(10, 2).expect("a decimal");

@@ -1,4 +1,4 @@
-//! Users and tokens.
+//! Users, tokens and retention.
 
 use axum::http::{Method, StatusCode};
 use pganalytics_server::lake::Role;
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::backend::{Backend, PASSWORD};
 
 #[tokio::test]
-async fn a_revoked_token_stops_working_at_once() {
+async fn a_revoked_token_is_refused_immediately() {
     let backend = Backend::start().await;
     let admin = backend.api(Role::Admin).await;
     let made = backend.post("/api/v1/tokens", &admin, &json!({"name": "grafana", "kind": "api", "role": "viewer"})).await;
@@ -18,7 +18,7 @@ async fn a_revoked_token_stops_working_at_once() {
     assert_eq!(backend.get("/api/v1/servers", token).await.status, StatusCode::OK);
 
     let listed = backend.get("/api/v1/tokens", &admin).await;
-    assert!(!listed.text().contains(token), "the list shows no token");
+    assert!(!listed.text().contains(token), "the list contains no token");
     let listed = listed.json();
     let entry = listed.as_array().unwrap().iter().find(|entry| entry["name"] == "grafana").unwrap().clone();
     assert_eq!((&entry["kind"], &entry["role"], &entry["revoked"]), (&json!("api"), &json!("viewer"), &json!(null)));
@@ -32,7 +32,7 @@ async fn a_revoked_token_stops_working_at_once() {
 }
 
 #[tokio::test]
-async fn a_token_is_made_only_as_it_can_be() {
+async fn invalid_tokens_cannot_be_created() {
     let backend = Backend::start().await;
     let admin = backend.api(Role::Admin).await;
     let make = async |body| backend.post("/api/v1/tokens", &admin, &body).await.status;
@@ -46,7 +46,7 @@ async fn a_token_is_made_only_as_it_can_be() {
 }
 
 #[tokio::test]
-async fn a_users_life() {
+async fn a_user_is_created_changed_disabled_and_deleted() {
     let backend = Backend::start().await;
     let admin = backend.api(Role::Admin).await;
     let change = async |body| backend.json(Method::PATCH, "/api/v1/users/alice", &admin, &body).await.status;
@@ -61,7 +61,7 @@ async fn a_users_life() {
     let session = backend.login("alice", PASSWORD).await.json()["token"].as_str().unwrap().to_owned();
     assert_eq!(backend.get("/api/v1/users", &session).await.status, StatusCode::FORBIDDEN);
     assert_eq!(change(json!({"role": "admin"})).await, StatusCode::NO_CONTENT);
-    assert_eq!(backend.get("/api/v1/users", &session).await.status, StatusCode::OK, "a role counts at once");
+    assert_eq!(backend.get("/api/v1/users", &session).await.status, StatusCode::OK, "a new role applies immediately");
 
     assert_eq!(change(json!({"password": "a whole new password"})).await, StatusCode::NO_CONTENT);
     assert_eq!(backend.get("/api/v1/users", &session).await.status, StatusCode::UNAUTHORIZED, "a new password ends sessions");
@@ -76,7 +76,7 @@ async fn a_users_life() {
 }
 
 #[tokio::test]
-async fn somebody_stays_admin() {
+async fn the_last_admin_cannot_be_changed() {
     let backend = Backend::start().await;
     let admin = backend.api(Role::Admin).await;
     for body in [json!({"role": "viewer"}), json!({"disabled": true})] {
@@ -89,7 +89,7 @@ async fn somebody_stays_admin() {
 }
 
 #[tokio::test]
-async fn the_retention_is_set_whole_or_not_at_all() {
+async fn the_retention_is_replaced_as_a_whole_or_not_at_all() {
     let backend = Backend::start().await;
     let admin = backend.api(Role::Admin).await;
     let path = "/api/v1/settings/retention";
@@ -115,7 +115,7 @@ async fn the_retention_is_set_whole_or_not_at_all() {
     }
     assert_eq!(backend.get(path, &admin).await.json(), set.json());
     let viewer = backend.api(Role::Viewer).await;
-    assert_eq!(backend.get(path, &viewer).await.json(), set.json(), "a viewer's charts ask what there is");
+    assert_eq!(backend.get(path, &viewer).await.json(), set.json(), "viewers may read the retention");
     assert_eq!(backend.json(Method::PUT, path, &viewer, &json!({})).await.status, StatusCode::FORBIDDEN);
     assert_eq!(put(json!({})).await.json(), first);
 }

@@ -1,4 +1,4 @@
-//! A backend on a folder of its own, and requests to it.
+//! A backend with its own folder, and requests to it.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chrono::Utc;
 use http_body_util::BodyExt as _;
-use pganalytics_server::accounts::{self, TokenOrder};
+use pganalytics_server::accounts::{self, NewTokenOptions};
 use pganalytics_server::lake::{Lake, LakeOptions, Role, TokenKind};
 use pganalytics_server::{App, Secret, ServerOptions};
 use pganalytics_views::ViewSet;
@@ -27,7 +27,7 @@ pub(crate) struct Backend {
     folder: TempDir,
 }
 
-/// An answer, whole.
+/// A response.
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -53,7 +53,7 @@ impl Reply {
 }
 
 impl Backend {
-    /// With an admin whose password is [`PASSWORD`].
+    /// A backend with an admin whose password is [`PASSWORD`].
     pub(crate) async fn start() -> Self {
         Self::with(ServerOptions::default()).await
     }
@@ -66,17 +66,17 @@ impl Backend {
         let folder = tempfile::tempdir().unwrap();
         let lake = Lake::open(LakeOptions::new(folder.path(), ViewSet::builtin().unwrap())).await.unwrap();
         let generated = accounts::first_admin(lake.meta(), Some(Secret::new(PASSWORD))).await.unwrap();
-        assert!(generated.is_none(), "the password was given");
+        assert!(generated.is_none(), "no password is generated");
         let app = App::new(lake.clone(), options).unwrap();
         Self { router: pganalytics_server::router(app.clone()), app, lake, folder }
     }
 
-    /// A live token of an API role.
+    /// An API token with this role.
     pub(crate) async fn api(&self, role: Role) -> String {
         self.token(TokenKind::Api, Some(role)).await
     }
 
-    /// The files of a table's history.
+    /// The files of a table.
     pub(crate) fn files(&self, table: &str) -> Vec<PathBuf> {
         let within = |folder: PathBuf| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         within(self.folder.path().join("lake").join(format!("table={table}"))).flat_map(within).collect()
@@ -88,7 +88,12 @@ impl Backend {
 
     async fn token(&self, kind: TokenKind, role: Option<Role>) -> String {
         let name = format!("{} {}", kind.as_str(), uuid::Uuid::new_v4());
-        accounts::create_token(self.lake.meta(), TokenOrder { role, ..TokenOrder::new(&name, kind) }).await.unwrap().0.expose().to_owned()
+        accounts::create_token(self.lake.meta(), NewTokenOptions { role, ..NewTokenOptions::new(&name, kind) })
+            .await
+            .unwrap()
+            .0
+            .expose()
+            .to_owned()
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
@@ -101,7 +106,7 @@ impl Backend {
         self.send(request(Method::GET, path, &[("authorization", &bearer(token))], Vec::new())).await
     }
 
-    /// Sends JSON; a string is sent as it stands.
+    /// Sends JSON.
     pub(crate) async fn json(&self, method: Method, path: &str, token: &str, body: &Value) -> Reply {
         let headers = [("authorization", bearer(token)), ("content-type", "application/json".to_owned())];
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -137,7 +142,7 @@ pub(crate) fn request(method: Method, path: &str, headers: &[(&str, &str)], body
     request.body(body.into()).unwrap()
 }
 
-/// A batch of `pganalytics_server` rows, one a server, all up.
+/// A batch of `pganalytics_server` rows, one for each server. All servers are up.
 pub(crate) fn batch(collector: uuid::Uuid, sequence: u64, servers: &[&str]) -> Vec<u8> {
     let view = ViewSet::builtin().unwrap().get("pganalytics_server").unwrap().clone();
     let now = Utc::now().timestamp_micros();
@@ -159,7 +164,7 @@ pub(crate) fn encode(collector: uuid::Uuid, sequence: u64, view: &str, rows: arr
     wire::encode(header, &[(view.to_owned(), rows)], &wire::Limits::default()).unwrap()
 }
 
-/// One row a server: up, version 17, nothing else known.
+/// One row for each server: up, version 17, all other columns null.
 pub(crate) fn rows(schema: &arrow::datatypes::SchemaRef, ts: i64, servers: &[&str]) -> arrow::array::RecordBatch {
     use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
     use std::sync::Arc;
@@ -178,7 +183,7 @@ pub(crate) fn rows(schema: &arrow::datatypes::SchemaRef, ts: i64, servers: &[&st
     RecordBatch::try_new(schema.clone(), columns.collect()).unwrap()
 }
 
-/// Everything that any test of this process had logged so far: our own lines, at every level.
+/// Everything that the tests of this process have logged, at every level.
 static LOG: LazyLock<Mutex<Vec<u8>>> = LazyLock::new(Mutex::default);
 static START_LOG: Once = Once::new();
 

@@ -1,4 +1,4 @@
-//! Collectors' own credentials, and collectors' clocks.
+//! Credentials and clocks of collectors.
 
 use axum::http::{Method, StatusCode};
 use chrono::{TimeDelta, Utc};
@@ -9,16 +9,16 @@ use uuid::Uuid;
 
 use crate::backend::{Backend, Reply, batch, bearer, log, request, rows};
 
-/// A secret of some kind that nobody was given.
+/// A random secret of this kind that the backend does not know.
 fn secret(prefix: &str) -> String {
     format!("{prefix}{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
 fn sha256(secret: &str) -> String {
-    Sha256::digest(secret.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(secret.as_bytes()))
 }
 
-/// A collector with a credential that it made itself.
+/// A collector with a credential that it created.
 struct Applicant {
     id: Uuid,
     credential: String,
@@ -54,14 +54,14 @@ fn no(status: StatusCode, code: &str) -> (StatusCode, String) {
     (status, code.to_owned())
 }
 
-/// An enrolment token, as an admin makes it.
+/// An enrolment token that an admin created.
 async fn token(backend: &Backend, max_uses: Option<u32>) -> (String, i64) {
     let admin = backend.api(Role::Admin).await;
     let order = json!({"name": Uuid::new_v4(), "kind": "enrolment", "max_uses": max_uses});
     let made = backend.post("/api/v1/tokens", &admin, &order).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text());
     let made = made.json();
-    assert!(made["expires"].is_string(), "an enrolment token ends by itself: {made}");
+    assert!(made["expires"].is_string(), "an enrolment token expires: {made}");
     (made["token"].as_str().unwrap().to_owned(), made["id"].as_i64().unwrap())
 }
 
@@ -72,21 +72,21 @@ async fn listed(backend: &Backend, id: Uuid) -> Value {
 }
 
 #[tokio::test]
-async fn a_collector_enrols_and_ships_its_own_batches_and_nobody_elses() {
+async fn an_enrolled_collector_ships_only_its_own_batches() {
     let backend = Backend::start().await;
     let (token, _) = token(&backend, None).await;
     let one = Applicant::new();
     assert_eq!(one.ship(&backend, 1).await, no(StatusCode::UNAUTHORIZED, "credential_unknown"));
     let reply = one.enrol(&backend, &token).await;
     assert_eq!(reply.json(), json!({"collector": one.id, "again": false}));
-    assert_eq!(listed(&backend, one.id).await["credential"]["kind"], "own", "it is listed before it ships");
+    assert_eq!(listed(&backend, one.id).await["credential"]["kind"], "own", "the collector is listed before it ships");
     assert_eq!(one.ship(&backend, 1).await, ok());
     assert_eq!(listed(&backend, one.id).await["sequence"], 1);
 
     let foreign = backend.ship(&one.credential, batch(Uuid::new_v4(), 1, &["db-1"])).await;
     assert_eq!(brief(&foreign), no(StatusCode::FORBIDDEN, "foreign_collector"));
     assert!(foreign.text().contains(&one.id.to_string()), "{}", foreign.text());
-    // Neither secret opens anything else.
+    // Neither secret is valid for other routes.
     for path in ["/api/v1/servers", "/api/v1/collectors", "/api/v1/tokens"] {
         for secret in [&one.credential, &token] {
             assert_eq!(brief(&backend.get(path, secret).await), no(StatusCode::FORBIDDEN, "wrong_token"), "{path}");
@@ -97,7 +97,7 @@ async fn a_collector_enrols_and_ships_its_own_batches_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn enrolling_again_with_the_same_credential_costs_nothing_and_with_another_is_refused() {
+async fn enrolling_again_needs_the_same_credential_and_does_not_use_the_token_again() {
     let backend = Backend::start().await;
     let (token, id) = token(&backend, Some(1)).await;
     let one = Applicant::new();
@@ -116,7 +116,7 @@ async fn enrolling_again_with_the_same_credential_costs_nothing_and_with_another
     let used = tokens.as_array().unwrap().iter().find(|entry| entry["id"] == id).unwrap();
     assert_eq!((&used["kind"], &used["uses"], &used["max_uses"]), (&json!("enrolment"), &json!(1), &json!(1)));
 
-    // Also when the token ended meanwhile: the answer that was lost is given, and nothing more.
+    // This also works after the token is revoked: a lost response is repeated.
     assert_eq!(backend.json(Method::DELETE, &format!("/api/v1/tokens/{id}"), &admin, &json!(null)).await.status, StatusCode::NO_CONTENT);
     assert_eq!(one.enrol(&backend, &token).await.status, StatusCode::OK);
 
@@ -129,7 +129,7 @@ async fn enrolling_again_with_the_same_credential_costs_nothing_and_with_another
 }
 
 #[tokio::test]
-async fn each_bad_enrolment_token_is_told_what_it_is() {
+async fn each_kind_of_invalid_enrolment_token_has_its_own_error() {
     let backend = Backend::start().await;
     let admin = backend.api(Role::Admin).await;
     let forged = secret("pga_e_");
@@ -149,8 +149,8 @@ async fn each_bad_enrolment_token_is_told_what_it_is() {
         (expired, StatusCode::FORBIDDEN, "enrolment_token_expired", "expired at 20"),
         (revoked, StatusCode::FORBIDDEN, "enrolment_token_revoked", "was revoked"),
         (used_up, StatusCode::FORBIDDEN, "enrolment_token_used_up", "was used 1 times"),
-        (backend.collector().await, StatusCode::UNAUTHORIZED, "unauthenticated", "needs a login"),
-        ("pga_e_short".into(), StatusCode::UNAUTHORIZED, "unauthenticated", "needs a login"),
+        (backend.collector().await, StatusCode::UNAUTHORIZED, "unauthenticated", "log in first"),
+        ("pga_e_short".into(), StatusCode::UNAUTHORIZED, "unauthenticated", "log in first"),
     ] {
         let reply = one.enrol(&backend, &token).await;
         assert_eq!(brief(&reply), no(status, code));
@@ -158,7 +158,7 @@ async fn each_bad_enrolment_token_is_told_what_it_is() {
         assert!(error["message"].as_str().unwrap().contains(said), "{error}");
         assert!(code == "unauthenticated" || error["remedy"].as_str().unwrap().contains("--kind enrolment"), "{error}");
     }
-    assert_eq!(listed(&backend, one.id).await, Value::Null, "who was refused is not listed");
+    assert_eq!(listed(&backend, one.id).await, Value::Null, "a refused collector is not listed");
     let (good, _) = token(&backend, None).await;
     for (key, value) in
         [("credential_sha256", json!("ab")), ("name", json!("a\nb")), ("version", json!("1".repeat(65))), ("role", json!("admin"))]
@@ -170,7 +170,7 @@ async fn each_bad_enrolment_token_is_told_what_it_is() {
 }
 
 #[tokio::test]
-async fn guessing_enrolment_tokens_waits_and_holds_up_nobody_who_has_one() {
+async fn guessing_enrolment_tokens_must_wait_and_does_not_delay_valid_ones() {
     let backend = Backend::start().await;
     let (guess, (good, _)) = (secret("pga_e_"), token(&backend, None).await);
     let one = Applicant::new();
@@ -184,7 +184,7 @@ async fn guessing_enrolment_tokens_waits_and_holds_up_nobody_who_has_one() {
 }
 
 #[tokio::test]
-async fn a_rotation_leaves_both_credentials_good_until_the_new_one_is_used() {
+async fn after_a_rotation_both_credentials_are_valid_until_the_new_one_is_used() {
     let backend = Backend::start().await;
     let (token, _) = token(&backend, None).await;
     let one = Applicant::new();
@@ -193,23 +193,23 @@ async fn a_rotation_leaves_both_credentials_good_until_the_new_one_is_used() {
     let rotate = async |current: &str, fresh: &str| {
         brief(&backend.post("/api/v1/collectors/rotate", current, &json!({"credential_sha256": sha256(fresh)})).await)
     };
-    let (given_up, fresh) = (secret("pga_k_"), Applicant { id: one.id, credential: secret("pga_k_") });
-    assert_eq!(rotate(&one.credential, &given_up).await, ok());
+    let (abandoned, fresh) = (secret("pga_k_"), Applicant { id: one.id, credential: secret("pga_k_") });
+    assert_eq!(rotate(&one.credential, &abandoned).await, ok());
     for _ in 0..2 {
-        assert_eq!(rotate(&one.credential, &fresh.credential).await, ok(), "an answer that was lost is asked for again");
+        assert_eq!(rotate(&one.credential, &fresh.credential).await, ok(), "the request is repeated after a lost response");
     }
-    assert_eq!(brief(&backend.ship(&given_up, batch(one.id, 2, &["db-1"])).await), no(StatusCode::UNAUTHORIZED, "credential_unknown"));
-    assert_eq!(one.ship(&backend, 2).await, ok(), "the old one goes on");
+    assert_eq!(brief(&backend.ship(&abandoned, batch(one.id, 2, &["db-1"])).await), no(StatusCode::UNAUTHORIZED, "credential_unknown"));
+    assert_eq!(one.ship(&backend, 2).await, ok(), "the old credential is still valid");
     assert_eq!(fresh.ship(&backend, 3).await, ok());
     assert_eq!(one.ship(&backend, 4).await, no(StatusCode::UNAUTHORIZED, "credential_replaced"));
     assert_eq!(rotate(&one.credential, &secret("pga_k_")).await, no(StatusCode::UNAUTHORIZED, "credential_replaced"));
     assert_eq!(
         rotate(&fresh.credential, &one.credential).await,
         no(StatusCode::UNAUTHORIZED, "credential_replaced"),
-        "there is no way back"
+        "a replaced credential cannot be used again"
     );
 
-    // What was replaced long ago is unknown: the record of a collector that rotates for years is bounded.
+    // Credentials that were replaced long ago are unknown: the number of stored credentials is limited.
     let mut current = fresh.credential.clone();
     for sequence in 5..12 {
         let next = secret("pga_k_");
@@ -223,7 +223,7 @@ async fn a_rotation_leaves_both_credentials_good_until_the_new_one_is_used() {
 }
 
 #[tokio::test]
-async fn a_revoked_collector_is_out_with_whatever_it_shows_until_it_is_forgotten() {
+async fn a_revoked_collector_is_refused_with_any_credential_until_it_is_forgotten() {
     let backend = Backend::start().await;
     let admin = backend.api(Role::Admin).await;
     let (token, _) = token(&backend, None).await;
@@ -238,21 +238,25 @@ async fn a_revoked_collector_is_out_with_whatever_it_shows_until_it_is_forgotten
     assert_eq!(backend.post(&revoke, &admin, &json!({})).await.status, StatusCode::NOT_FOUND);
     assert_eq!(listed(&backend, one.id).await["credential"]["kind"], "revoked");
 
-    let out = no(StatusCode::FORBIDDEN, "collector_revoked");
-    assert_eq!(one.ship(&backend, 8).await, out);
-    assert_eq!(brief(&backend.ship(&plain, batch(one.id, 8, &["db-1"])).await), out, "a token brings nothing of it either");
-    assert_eq!(brief(&one.enrol(&backend, &token).await), out);
-    assert_eq!(brief(&Applicant { id: one.id, ..Applicant::new() }.enrol(&backend, &token).await), out);
+    let revoked = no(StatusCode::FORBIDDEN, "collector_revoked");
+    assert_eq!(one.ship(&backend, 8).await, revoked);
+    assert_eq!(
+        brief(&backend.ship(&plain, batch(one.id, 8, &["db-1"])).await),
+        revoked,
+        "its batches are refused with a shared token, too"
+    );
+    assert_eq!(brief(&one.enrol(&backend, &token).await), revoked);
+    assert_eq!(brief(&Applicant { id: one.id, ..Applicant::new() }.enrol(&backend, &token).await), revoked);
     let fresh = json!({"credential_sha256": sha256(&secret("pga_k_"))});
-    assert_eq!(brief(&backend.post("/api/v1/collectors/rotate", &one.credential, &fresh).await), out);
-    assert_eq!(backend.ship(&plain, batch(Uuid::new_v4(), 1, &["db-2"])).await.status, StatusCode::OK, "others are not meant");
+    assert_eq!(brief(&backend.post("/api/v1/collectors/rotate", &one.credential, &fresh).await), revoked);
+    assert_eq!(backend.ship(&plain, batch(Uuid::new_v4(), 1, &["db-2"])).await.status, StatusCode::OK, "other collectors are not affected");
 
     assert_eq!(backend.json(Method::DELETE, &forget, &admin, &json!(null)).await.status, StatusCode::NO_CONTENT);
     assert_eq!(listed(&backend, one.id).await, Value::Null);
     assert_eq!(one.ship(&backend, 8).await, no(StatusCode::UNAUTHORIZED, "credential_unknown"));
     let back = Applicant { id: one.id, ..Applicant::new() };
     assert_eq!(back.enrol(&backend, &token).await.status, StatusCode::OK);
-    // What it had shipped before it was forgotten is not taken twice.
+    // A batch from before it was forgotten is not stored again.
     let replay = backend.ship(&back.credential, batch(one.id, 7, &["db-1"])).await;
     assert_eq!(replay.json()["duplicate"], true);
     assert_eq!(back.ship(&backend, 8).await, ok());
@@ -265,7 +269,7 @@ async fn a_revoked_collector_is_out_with_whatever_it_shows_until_it_is_forgotten
 }
 
 #[tokio::test]
-async fn a_collector_with_a_wrong_clock_is_kept_and_marked_and_told_once() {
+async fn batches_with_a_wrong_clock_are_stored_marked_and_logged_once() {
     use pganalytics_views::wire;
     let backend = Backend::start().await;
     let (token, id) = (backend.collector().await, Uuid::new_v4());
@@ -278,7 +282,7 @@ async fn a_collector_with_a_wrong_clock_is_kept_and_marked_and_told_once() {
             spool_bytes: 4_000,
             targets: 2,
             targets_up: 1,
-            last_error: Some("no way".into()),
+            last_error: Some("unreachable".into()),
             ..Default::default()
         };
         let header = wire::Header {
@@ -308,16 +312,16 @@ async fn a_collector_with_a_wrong_clock_is_kept_and_marked_and_told_once() {
         assert_eq!((&wrong["clock_wrong"], &wrong["lag_ms"]), (&json!(true), &json!(0)), "{wrong}");
         assert_eq!((wrong["clock_skew_ms"].as_f64().unwrap() / 60_000.0).round() as i64 * 60, off_by_s / 60 * 60, "{wrong}");
     }
-    assert_eq!(ship(5, 3_600, 0, false).await["clock_wrong"], true, "what is of the future needs no header");
+    assert_eq!(ship(5, 3_600, 0, false).await["clock_wrong"], true, "a batch from the future needs no header");
     let unknown = ship(6, -3_600, 0, false).await;
     assert_eq!((&unknown["clock_wrong"], &unknown["clock_skew_ms"]), (&json!(false), &json!(null)), "{unknown}");
-    assert_eq!(unknown["rows"], 6, "all are kept");
+    assert_eq!(unknown["rows"], 6, "all rows are stored");
     let status = &unknown["status"];
     assert_eq!(
         (&status["spool_batches"], &status["targets"], &status["targets_up"], &status["last_error"]),
-        (&json!(3), &json!(2), &json!(1), &json!("no way"))
+        (&json!(3), &json!(2), &json!(1), &json!("unreachable"))
     );
     let (log, id) = (log(), id.to_string());
-    let told = |words: &str| log.lines().filter(|line| line.contains(&id) && line.contains(words)).count();
-    assert_eq!((told("clock is wrong"), told("clock is right again")), (1, 1));
+    let logged = |words: &str| log.lines().filter(|line| line.contains(&id) && line.contains(words)).count();
+    assert_eq!((logged("clock is wrong"), logged("clock is right again")), (1, 1));
 }

@@ -1,4 +1,4 @@
-//! What collectors ship.
+//! Batches of collectors.
 
 use axum::http::{Method, StatusCode};
 use pganalytics_server::lake::Role;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::backend::{Backend, batch, bearer, encode, request, rows};
 
 #[tokio::test]
-async fn a_batch_is_taken_once_and_seen_at_once() {
+async fn a_batch_is_stored_once_and_visible_immediately() {
     let backend = Backend::start().await;
     let (collector, viewer) = (backend.collector().await, backend.api(Role::Viewer).await);
     let id = Uuid::new_v4();
@@ -30,7 +30,7 @@ async fn a_batch_is_taken_once_and_seen_at_once() {
 }
 
 #[tokio::test]
-async fn the_status_says_what_to_do_with_a_batch() {
+async fn the_status_tells_what_to_do_with_a_batch() {
     let backend = Backend::start().await;
     let collector = backend.collector().await;
     let good = batch(Uuid::new_v4(), 1, &["db-1"]);

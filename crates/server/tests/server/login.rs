@@ -1,4 +1,4 @@
-//! Who gets in, and how.
+//! Logins, sessions and roles.
 
 use axum::http::{Method, StatusCode};
 use pganalytics_server::ServerOptions;
@@ -7,11 +7,11 @@ use serde_json::json;
 
 use crate::backend::{Backend, PASSWORD, bearer, request};
 
-/// The routes that need no login, and no others.
+/// The routes that need no login.
 const PUBLIC: [&str; 4] = ["/api/v1/health", "/livez", "/readyz", "/api/v1/auth/login"];
 
 #[tokio::test]
-async fn every_route_but_the_public_ones_answers_401_to_strangers() {
+async fn all_routes_except_public_ones_answer_401_without_a_login() {
     let backend = Backend::start().await;
     let document = serde_json::to_value(pganalytics_server::document()).unwrap();
     let unknown = format!("pga_a_{}", "0".repeat(64));
@@ -24,14 +24,14 @@ async fn every_route_but_the_public_ones_answers_401_to_strangers() {
             for authorization in ["", "Bearer ", "Bearer nonsense", "Basic YWRtaW46YWRtaW4=", &bearer(&unknown)] {
                 let headers = [("authorization", authorization), ("content-type", "application/json")];
                 let reply = backend.send(request(method.clone(), &concrete, &headers, "{}")).await;
-                let stranger = reply.status == StatusCode::UNAUTHORIZED;
-                assert_eq!(stranger, !public, "{method} {path} with '{authorization}': {}", reply.status);
-                if stranger {
+                let refused = reply.status == StatusCode::UNAUTHORIZED;
+                assert_eq!(refused, !public, "{method} {path} with '{authorization}': {}", reply.status);
+                if refused {
                     assert_eq!(reply.code(), "unauthenticated");
                     assert!(reply.header("www-authenticate").starts_with("Bearer"), "{path}");
                 }
             }
-            assert_eq!(operation["security"] == json!([{}]), public, "{method} {path}: what the document says of its security");
+            assert_eq!(operation["security"] == json!([{}]), public, "{method} {path}: the security in the document");
             seen += 1;
         }
     }
@@ -39,7 +39,7 @@ async fn every_route_but_the_public_ones_answers_401_to_strangers() {
 }
 
 #[tokio::test]
-async fn each_role_may_do_what_it_may() {
+async fn each_role_has_its_permissions() {
     let backend = Backend::start().await;
     let (viewer, editor, admin) = (backend.api(Role::Viewer).await, backend.api(Role::Editor).await, backend.api(Role::Admin).await);
     let collector = backend.collector().await;
@@ -57,7 +57,7 @@ async fn each_role_may_do_what_it_may() {
             let reply = backend.get(path, token).await;
             assert_eq!((reply.status, reply.code().as_str()), (StatusCode::FORBIDDEN, "forbidden"), "{path}");
             let reply = backend.post(path, token, &json!({})).await;
-            assert_eq!(reply.status, StatusCode::FORBIDDEN, "{path}: the role is asked before the body is read");
+            assert_eq!(reply.status, StatusCode::FORBIDDEN, "{path}: the role is checked before the body is read");
         }
     }
     for (method, path) in
@@ -94,14 +94,14 @@ async fn a_session_lasts_from_login_to_logout() {
 }
 
 #[tokio::test]
-async fn the_cookie_is_for_the_browser_alone_and_for_our_pages_alone() {
+async fn the_cookie_is_http_only_same_site_and_secure_over_https() {
     let plain = Backend::start().await;
     let https = [("content-type", "application/json"), ("x-forwarded-proto", "https")];
     let login = json!({"username": "admin", "password": PASSWORD}).to_string();
     let reply = plain.send(request(Method::POST, "/api/v1/auth/login", &https, login.clone())).await;
     let (name, attributes) = reply.header("set-cookie").split_once("; ").unwrap();
     assert!(name.starts_with("pganalytics_session=pga_s_"), "{name}");
-    assert_eq!(attributes, "Path=/; Max-Age=604800; HttpOnly; SameSite=Strict", "without a trusted proxy nobody can say https");
+    assert_eq!(attributes, "Path=/; Max-Age=604800; HttpOnly; SameSite=Strict", "without a trusted proxy x-forwarded-proto is ignored");
 
     let proxied = Backend::with(ServerOptions { trusted_proxy: true, ..ServerOptions::default() }).await;
     let reply = proxied.send(request(Method::POST, "/api/v1/auth/login", &https, login)).await;
@@ -109,14 +109,14 @@ async fn the_cookie_is_for_the_browser_alone_and_for_our_pages_alone() {
 }
 
 #[tokio::test]
-async fn an_expired_session_is_over() {
+async fn an_expired_session_is_refused() {
     let backend = Backend::with(ServerOptions { session_lifetime: std::time::Duration::ZERO, ..ServerOptions::default() }).await;
     let token = backend.login("admin", PASSWORD).await.json()["token"].as_str().unwrap().to_owned();
     assert_eq!(backend.get("/api/v1/auth/me", &token).await.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
-async fn a_page_of_another_origin_changes_nothing_with_the_cookie() {
+async fn the_cookie_is_refused_for_changes_by_pages_of_other_origins() {
     let backend = Backend::start().await;
     let token = backend.login("admin", PASSWORD).await.json()["token"].as_str().unwrap().to_owned();
     let cookie = format!("pganalytics_session={token}");
@@ -134,14 +134,14 @@ async fn a_page_of_another_origin_changes_nothing_with_the_cookie() {
         assert_eq!((reply.status, reply.code().as_str()), (StatusCode::FORBIDDEN, "cross_origin"), "{foreign:?}");
     }
     let reply = send(&[("sec-fetch-site", "same-origin"), ("content-type", "text/plain")]).await;
-    assert_eq!(reply.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "what a form can send");
+    assert_eq!(reply.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "a content type that forms can send");
     assert_eq!(send(&[("sec-fetch-site", "same-origin"), json]).await.status, StatusCode::CREATED);
-    assert_eq!(send(&[("origin", "http://db.example"), json]).await.status, StatusCode::CONFLICT, "let through; the name is taken");
+    assert_eq!(send(&[("origin", "http://db.example"), json]).await.status, StatusCode::CONFLICT, "accepted; the name already exists");
 
     let headers = [("authorization", bearer(&token)), ("origin", "http://evil.example".to_owned())];
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).chain([json]).collect();
     let reply = backend.send(request(Method::POST, "/api/v1/sql", &headers, json!({"query": "select 1"}).to_string())).await;
-    assert_eq!(reply.status, StatusCode::OK, "no foreign page has a bearer token");
+    assert_eq!(reply.status, StatusCode::OK, "bearer tokens are accepted from any origin");
 
     let reply = backend
         .send(request(
@@ -151,11 +151,11 @@ async fn a_page_of_another_origin_changes_nothing_with_the_cookie() {
             json!({"username": "admin", "password": PASSWORD}).to_string(),
         ))
         .await;
-    assert_eq!(reply.code(), "cross_origin", "nobody is logged in by a foreign page");
+    assert_eq!(reply.code(), "cross_origin", "pages of other origins cannot log in");
 }
 
 #[tokio::test]
-async fn only_sessions_travel_as_cookies() {
+async fn only_sessions_are_accepted_as_cookies() {
     let backend = Backend::start().await;
     let token = backend.api(Role::Admin).await;
     let cookie = format!("pganalytics_session={token}");
@@ -164,7 +164,7 @@ async fn only_sessions_travel_as_cookies() {
 }
 
 #[tokio::test]
-async fn an_unknown_user_a_disabled_one_and_a_wrong_password_get_the_same_answer() {
+async fn unknown_users_disabled_users_and_wrong_passwords_get_the_same_answer() {
     let backend = Backend::start().await;
     let admin = backend.api(Role::Admin).await;
     let new = json!({"name": "eve", "role": "viewer", "password": PASSWORD});
@@ -182,7 +182,7 @@ async fn an_unknown_user_a_disabled_one_and_a_wrong_password_get_the_same_answer
 }
 
 #[tokio::test]
-async fn guessing_is_slowed_down_even_when_the_guess_is_right() {
+async fn after_several_failures_even_the_correct_password_must_wait() {
     let backend = Backend::start().await;
     for _ in 0..5 {
         assert_eq!(backend.login("admin", "a wrong password").await.status, StatusCode::UNAUTHORIZED);
@@ -192,12 +192,12 @@ async fn guessing_is_slowed_down_even_when_the_guess_is_right() {
         assert_eq!((reply.status, reply.code().as_str()), (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts"));
         assert!(reply.header("retry-after").parse::<u64>().unwrap() >= 1);
     }
-    let reply = backend.login("somebody else", "a wrong password").await;
-    assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "another user is not slowed down");
+    let reply = backend.login("another user", "a wrong password").await;
+    assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "another user does not wait");
 }
 
 #[tokio::test]
-async fn a_login_that_is_no_json_is_refused() {
+async fn a_login_must_be_valid_json() {
     let backend = Backend::start().await;
     let send = async |content_type: &str, body: String| {
         backend.send(request(Method::POST, "/api/v1/auth/login", &[("content-type", content_type)], body)).await.status

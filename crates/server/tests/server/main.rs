@@ -1,6 +1,6 @@
-//! The API over a real lake, request by request.
+//! The API on a real lake.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+#![expect(clippy::unwrap_used, reason = "a failing test names its line")]
 
 mod administration;
 mod audit;

@@ -1,4 +1,4 @@
-//! The backend's own figures, its health, its log.
+//! Metrics, health and log.
 
 use axum::http::{Method, StatusCode};
 use pganalytics_server::lake::Role;
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::backend::{Backend, PASSWORD, batch, log, request};
 
 #[tokio::test]
-async fn metrics_count_what_happened() {
+async fn metrics_count_requests_batches_queries_and_logins() {
     let backend = Backend::start().await;
     let (collector, viewer) = (backend.collector().await, backend.api(Role::Viewer).await);
     let body = batch(uuid::Uuid::new_v4(), 1, &["db-1", "db-2", "db-3"]);
@@ -42,11 +42,11 @@ async fn metrics_count_what_happened() {
     let count = families.len();
     families.sort_unstable();
     families.dedup();
-    assert_eq!(families.len(), count, "a family stands once");
+    assert_eq!(families.len(), count, "a family appears once");
 }
 
 #[tokio::test]
-async fn health_needs_no_login_and_readiness_ends_with_the_shutdown() {
+async fn health_needs_no_login_and_readiness_ends_at_shutdown() {
     let backend = Backend::start().await;
     let get = async |path: &str| backend.send(request(Method::GET, path, &[], "")).await;
     let health = get("/api/v1/health").await.json();
@@ -60,7 +60,7 @@ async fn health_needs_no_login_and_readiness_ends_with_the_shutdown() {
 }
 
 #[tokio::test]
-async fn no_secret_and_no_statement_reaches_the_log() {
+async fn no_secret_and_no_statement_is_logged() {
     let backend = Backend::start().await;
     let admin = backend.api(Role::Admin).await;
     let session = backend.login("admin", PASSWORD).await.json()["token"].as_str().unwrap().to_owned();
@@ -73,7 +73,7 @@ async fn no_secret_and_no_statement_reaches_the_log() {
     backend.get("/page?secret=cell-value-4711", &admin).await;
 
     let text = log();
-    assert!(text.contains("http.route=\"/api/v1/sql\""), "the log is written:\n{text}");
+    assert!(text.contains("http.route=\"/api/v1/sql\""), "requests are logged:\n{text}");
     for secret in [PASSWORD, "hunter2", "wrong-field", "cell-value-4711", &admin[6..], &session[6..], &made["token"].as_str().unwrap()[6..]]
     {
         assert!(!text.contains(secret), "'{secret}' is in the log:\n{text}");

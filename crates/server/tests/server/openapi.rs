@@ -1,4 +1,4 @@
-//! The API's description.
+//! The OpenAPI document.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use pganalytics_server::lake::Role;
 use crate::backend::Backend;
 
 #[test]
-fn the_committed_document_is_fresh() {
+fn the_committed_document_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
     let fresh = pganalytics_server::document().to_pretty_json().unwrap() + "\n";
     if std::env::var_os("UPDATE").is_some() {
@@ -26,7 +26,7 @@ async fn the_backend_serves_the_document() {
 }
 
 #[test]
-fn every_reference_leads_somewhere_and_every_error_has_the_one_shape() {
+fn every_reference_exists_and_every_error_has_the_same_form() {
     let document = serde_json::to_value(pganalytics_server::document()).unwrap();
     let text = document.to_string();
     for reference in text.split("\"$ref\":\"#").skip(1) {
@@ -35,7 +35,7 @@ fn every_reference_leads_somewhere_and_every_error_has_the_one_shape() {
     }
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            assert!(operation["summary"].is_string(), "{method} {path} says what it does");
+            assert!(operation["summary"].is_string(), "{method} {path} has a summary");
             for (status, response) in operation["responses"].as_object().unwrap() {
                 if !status.starts_with('2') && path != "/readyz" {
                     let schema = &response["content"]["application/json"]["schema"]["$ref"];

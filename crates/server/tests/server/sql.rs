@@ -1,4 +1,4 @@
-//! Questions and their answers.
+//! SQL queries and their results.
 
 use arrow::array::cast::AsArray as _;
 use arrow::datatypes::Int64Type;
@@ -11,15 +11,15 @@ use crate::backend::{Backend, Reply, batch};
 const TYPES: &str = "select 1 as n, 9007199254740993 as big, 0.5 as half, 'a,\"b\"' as text, true as yes, null as nothing, \
     timestamp '2025-01-02T03:04:05.600Z' as at, cast('NaN' as double) as nan";
 
-async fn ask(backend: &Backend, body: Value) -> Reply {
+async fn answer_of(backend: &Backend, body: Value) -> Reply {
     let token = backend.api(Role::Viewer).await;
     backend.post("/api/v1/sql", &token, &body).await
 }
 
 #[tokio::test]
-async fn json_holds_what_a_browser_reads_without_loss() {
+async fn json_contains_every_value_without_loss() {
     let backend = Backend::start().await;
-    let reply = ask(&backend, json!({"query": TYPES})).await;
+    let reply = answer_of(&backend, json!({"query": TYPES})).await;
     assert_eq!((reply.status, reply.header("content-type")), (StatusCode::OK, "application/json"), "{}", reply.text());
     let answer = reply.json();
     assert!(answer["elapsed_ms"].as_f64().is_some_and(|elapsed| elapsed >= 0.0));
@@ -34,20 +34,20 @@ async fn json_holds_what_a_browser_reads_without_loss() {
 #[tokio::test]
 async fn csv_has_a_header_even_without_rows() {
     let backend = Backend::start().await;
-    let reply = ask(&backend, json!({"query": TYPES, "format": "csv"})).await;
+    let reply = answer_of(&backend, json!({"query": TYPES, "format": "csv"})).await;
     assert_eq!(reply.header("content-type"), "text/csv; charset=utf-8");
     insta::assert_snapshot!(reply.text(), @r#"
     n,big,half,text,yes,nothing,at,nan
     1,9007199254740993,0.5,"a,""b""",true,,2025-01-02T03:04:05.600,NaN
     "#);
-    let reply = ask(&backend, json!({"query": "select ts, server from pg_stat_database", "format": "csv"})).await;
+    let reply = answer_of(&backend, json!({"query": "select ts, server from pg_stat_database", "format": "csv"})).await;
     assert_eq!(reply.text(), "ts,server\n");
 }
 
 #[tokio::test]
-async fn arrow_reads_back() {
+async fn arrow_streams_can_be_read() {
     let backend = Backend::start().await;
-    let reply = ask(&backend, json!({"query": "select value from generate_series(1, 1000) order by value", "format": "arrow"})).await;
+    let reply = answer_of(&backend, json!({"query": "select value from generate_series(1, 1000) order by value", "format": "arrow"})).await;
     assert_eq!((reply.status, reply.header("content-type")), (StatusCode::OK, "application/vnd.apache.arrow.stream"), "{}", reply.text());
     let batches = arrow::ipc::reader::StreamReader::try_new(reply.body.as_slice(), None).unwrap();
     let sum: i64 = batches.flat_map(|batch| batch.unwrap().column(0).as_primitive::<Int64Type>().values().to_vec()).sum();
@@ -61,44 +61,44 @@ async fn parameters_are_values_and_never_sql() {
     backend.ship(&collector, batch(uuid::Uuid::new_v4(), 1, &["db-1", "db-2"])).await;
     let query = "select server from pganalytics_server where server = $server";
     for (value, expected) in [("db-1", json!([["db-1"]])), ("x' or '1'='1", json!([]))] {
-        let reply = ask(&backend, json!({"query": query, "parameters": {"server": value}})).await;
+        let reply = answer_of(&backend, json!({"query": query, "parameters": {"server": value}})).await;
         assert_eq!(reply.json()["rows"], expected, "{}", reply.text());
     }
 }
 
 #[tokio::test]
-async fn an_answer_that_is_cut_says_so_in_every_format() {
+async fn a_truncated_result_is_marked_in_every_format() {
     let backend = Backend::start().await;
     let query = "select value from generate_series(1, 100)";
     for format in ["json", "csv", "arrow"] {
-        let cut = ask(&backend, json!({"query": query, "format": format, "max_rows": 10})).await;
+        let cut = answer_of(&backend, json!({"query": query, "format": format, "max_rows": 10})).await;
         assert_eq!(cut.header("x-pganalytics-truncated"), "true", "{format}");
-        let whole = ask(&backend, json!({"query": query, "format": format})).await;
+        let whole = answer_of(&backend, json!({"query": query, "format": format})).await;
         assert_eq!(whole.header("x-pganalytics-truncated"), "", "{format}");
     }
-    let cut = ask(&backend, json!({"query": query, "max_rows": 10})).await.json();
+    let cut = answer_of(&backend, json!({"query": query, "max_rows": 10})).await.json();
     assert_eq!((cut["truncated"].clone(), cut["rows"].as_array().unwrap().len()), (json!(true), 10));
 }
 
 #[tokio::test]
-async fn a_mistake_is_shown_where_it_is() {
+async fn an_error_in_the_statement_has_its_position() {
     let backend = Backend::start().await;
     for (query, code) in [
         ("select datname from\n  (select", "sql_syntax"),
         ("select datname,\n       sise from pg_database", "sql_plan"),
         ("select 1 from pg_databases", "sql_plan"),
     ] {
-        let reply = ask(&backend, json!({"query": query})).await;
+        let reply = answer_of(&backend, json!({"query": query})).await;
         assert_eq!((reply.status, reply.code().as_str()), (StatusCode::BAD_REQUEST, code), "{query}: {}", reply.text());
         let error = &reply.json()["error"];
         assert!(!error["message"].as_str().unwrap().is_empty() && !error["remedy"].as_str().unwrap().is_empty(), "{error}");
     }
-    let reply = ask(&backend, json!({"query": "select datname,\n       sise from pg_database"})).await;
+    let reply = answer_of(&backend, json!({"query": "select datname,\n       sise from pg_database"})).await;
     assert_eq!(reply.json()["error"]["position"], json!({"line": 2, "column": 8}), "{}", reply.text());
 }
 
 #[tokio::test]
-async fn a_file_of_the_history_that_is_damaged_or_missing_is_no_mistake_of_the_statement() {
+async fn a_damaged_or_missing_file_is_an_error_of_the_backend() {
     let backend = Backend::start().await;
     let collector = backend.collector().await;
     assert_eq!(backend.ship(&collector, batch(uuid::Uuid::new_v4(), 1, &["db-1"])).await.status, StatusCode::OK);
@@ -110,19 +110,19 @@ async fn a_file_of_the_history_that_is_damaged_or_missing_is_no_mistake_of_the_s
     ];
     for damage in damage {
         damage(&file);
-        let reply = ask(&backend, json!({"query": "select sum(version_num) from pganalytics_server"})).await;
+        let reply = answer_of(&backend, json!({"query": "select sum(version_num) from pganalytics_server"})).await;
         assert_eq!((reply.status, reply.code().as_str()), (StatusCode::INTERNAL_SERVER_ERROR, "history_damaged"), "{}", reply.text());
         let error = &reply.json()["error"];
         assert!(error["message"].as_str().unwrap().contains(&*file.to_string_lossy()), "{error}");
         let remedy = error["remedy"].as_str().unwrap();
         assert!(remedy.contains("pganalytics lake verify") && remedy.contains("backup"), "{error}");
     }
-    // What does not need it is answered.
-    assert_eq!(ask(&backend, json!({"query": "select count(*) from pg_database"})).await.status, StatusCode::OK);
+    // Queries of other tables still work.
+    assert_eq!(answer_of(&backend, json!({"query": "select count(*) from pg_database"})).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn sql_reads_and_nothing_else() {
+async fn statements_that_write_are_refused() {
     let backend = Backend::start().await;
     for query in [
         "drop table pg_database",
@@ -132,14 +132,14 @@ async fn sql_reads_and_nothing_else() {
         "set datafusion.execution.batch_size = 1",
         "select 1; select 2",
     ] {
-        let reply = ask(&backend, json!({"query": query})).await;
+        let reply = answer_of(&backend, json!({"query": query})).await;
         assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{query}: {}", reply.text());
         assert!(reply.code().starts_with("sql_"), "{query}: {}", reply.text());
     }
 }
 
 #[tokio::test]
-async fn large_answers_are_compressed_for_those_who_ask() {
+async fn large_results_are_compressed_on_request() {
     let backend = Backend::start().await;
     let token = backend.api(Role::Viewer).await;
     let headers = [

@@ -1,4 +1,4 @@
-//! The backend over TLS, and its port for this machine's own programs.
+//! The backend with TLS, and its local port.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -53,7 +53,7 @@ async fn ship(client: &reqwest::Client, base: &str, token: &str) -> (StatusCode,
 }
 
 #[tokio::test]
-async fn over_tls_the_cookie_is_secure_and_browsers_are_told_to_stay_and_metrics_show_the_certificate() {
+async fn with_tls_the_cookie_is_secure_hsts_is_set_and_metrics_show_the_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let ours = Authority::new(folder.path(), "ours").unwrap();
     let tls = tls(&ours.issue("server", GOOD).unwrap(), None, ClientAuth::Off);
@@ -89,11 +89,11 @@ async fn over_tls_the_cookie_is_secure_and_browsers_are_told_to_stay_and_metrics
     drop(client);
     stop.cancel();
     serving.await.unwrap().unwrap();
-    assert!(backend.login("admin", PASSWORD).await.status.is_success(), "the store goes on");
+    assert!(backend.login("admin", PASSWORD).await.status.is_success(), "the store is still open");
 }
 
 #[tokio::test]
-async fn metrics_show_when_the_list_of_revoked_certificates_is_due() {
+async fn metrics_show_when_the_next_revocation_list_is_due() {
     let folder = tempfile::tempdir().unwrap();
     let ours = Authority::new(folder.path(), "ours").unwrap();
     let server = ours.issue("server", GOOD).unwrap();
@@ -113,7 +113,7 @@ async fn metrics_show_when_the_list_of_revoked_certificates_is_due() {
 }
 
 #[tokio::test]
-async fn where_certificates_are_optional_only_collectors_must_show_one() {
+async fn with_optional_certificates_only_collectors_must_show_one() {
     let folder = tempfile::tempdir().unwrap();
     let ours = Authority::new(folder.path(), "ours").unwrap();
     let tls = tls(&ours.issue("server", GOOD).unwrap(), Some(&ours.file), ClientAuth::Optional);
@@ -129,20 +129,20 @@ async fn where_certificates_are_optional_only_collectors_must_show_one() {
     assert_eq!(bare.get(&base).send().await.unwrap().status(), StatusCode::OK, "the web UI");
     let (status, body) = ship(&bare, &base, &token).await;
     assert_eq!((status, &body["error"]["code"]), (StatusCode::FORBIDDEN, &json!("certificate_required")));
-    // A wrong token is told as before: who has none learns nothing of certificates.
+    // A wrong token is refused first: without a valid token nobody learns about certificates.
     assert_eq!(ship(&bare, &base, "pga_c_wrong").await.0, StatusCode::UNAUTHORIZED);
     let shown = client(&ours).identity(identity(&ours.issue("collector", GOOD).unwrap())).build().unwrap();
     assert_eq!(ship(&shown, &base, &token).await.0, StatusCode::OK);
-    assert_eq!(ship(&shown, &base, "pga_c_wrong").await.0, StatusCode::UNAUTHORIZED, "a certificate is no token");
+    assert_eq!(ship(&shown, &base, "pga_c_wrong").await.0, StatusCode::UNAUTHORIZED, "a certificate does not replace a token");
     let expired = client(&ours).identity(identity(&ours.issue("old", EXPIRED).unwrap())).build().unwrap();
-    assert!(expired.get(format!("{base}/readyz")).send().await.is_err(), "a certificate that is shown must be good");
+    assert!(expired.get(format!("{base}/readyz")).send().await.is_err(), "a shown certificate must be valid");
     drop((bare, shown));
     stop.cancel();
     serving.await.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn where_certificates_are_bound_a_credential_is_good_with_its_own_collectors_certificate_only() {
+async fn with_bound_certificates_a_credential_needs_its_collectors_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let ours = Authority::new(folder.path(), "ours").unwrap();
     let tls = tls(&ours.issue("server", GOOD).unwrap(), Some(&ours.file), ClientAuth::Optional);
@@ -151,15 +151,15 @@ async fn where_certificates_are_bound_a_credential_is_good_with_its_own_collecto
     let stop = CancellationToken::new();
     let serving = tokio::spawn(pganalytics_server::serve(listener, backend.app.clone(), stop.clone()));
     let base = format!("https://localhost:{}", address.port());
-    let showing = |names: &[&str]| client(&ours).identity(identity(&ours.issue_for(names, names[0], GOOD).unwrap())).build().unwrap();
-    // Test batches name their collector so.
-    let (test, db_1) = (showing(&["test"]), showing(&["db-1", "10.0.0.1"]));
+    let client_for = |names: &[&str]| client(&ours).identity(identity(&ours.issue_for(names, names[0], GOOD).unwrap())).build().unwrap();
+    // The collector in test batches is called "test".
+    let (test, db_1) = (client_for(&["test"]), client_for(&["db-1", "10.0.0.1"]));
     let admin = backend.api(Role::Admin).await;
     let order = json!({"name": "enrolment", "kind": "enrolment"});
     let token = backend.post("/api/v1/tokens", &admin, &order).await.json()["token"].as_str().unwrap().to_owned();
     let enrol = async |client: &reqwest::Client, name: &str| {
         let (id, credential) = (uuid::Uuid::new_v4(), format!("pga_k_{0}{0}", uuid::Uuid::new_v4().simple()));
-        let hash: String = Sha256::digest(credential.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex::encode(Sha256::digest(credential.as_bytes()));
         let body = json!({"collector": id, "name": name, "version": "0.1.0", "credential_sha256": hash});
         let reply = client.post(format!("{base}/api/v1/collectors/enrol")).bearer_auth(&token).json(&body).send().await.unwrap();
         (id, credential, reply.status(), reply.json::<Value>().await.unwrap())
@@ -170,24 +170,24 @@ async fn where_certificates_are_bound_a_credential_is_good_with_its_own_collecto
         let reply = request.send().await.unwrap();
         (reply.status(), reply.json::<Value>().await.unwrap()["error"].clone())
     };
-    let foreign = |said: &(StatusCode, Value), part: &str| {
-        assert_eq!((said.0, &said.1["code"]), (StatusCode::FORBIDDEN, &json!("foreign_certificate")), "{}", said.1);
-        assert!(said.1["message"].as_str().unwrap().contains(part), "{}", said.1);
+    let assert_foreign = |answer: &(StatusCode, Value), part: &str| {
+        assert_eq!((answer.0, &answer.1["code"]), (StatusCode::FORBIDDEN, &json!("foreign_certificate")), "{}", answer.1);
+        assert!(answer.1["message"].as_str().unwrap().contains(part), "{}", answer.1);
     };
 
     let (_, _, status, body) = enrol(&db_1, "test").await;
-    foreign(&(status, body["error"].clone()), "is not for its name, test");
+    assert_foreign(&(status, body["error"].clone()), "is not for the collector's name, test");
     let (id, credential, status, body) = enrol(&test, "test").await;
     assert_eq!(status, StatusCode::OK, "{body}");
     assert_eq!(ship(&test, id, &credential).await.0, StatusCode::OK);
-    foreign(&ship(&db_1, id, &credential).await, "is not for its name, test");
+    assert_foreign(&ship(&db_1, id, &credential).await, "is not for the collector's name, test");
     let (status, error) = ship(&client(&ours).build().unwrap(), id, &credential).await;
     assert_eq!((status, &error["code"]), (StatusCode::FORBIDDEN, &json!("certificate_required")));
-    // An address is a name too; but the batch gives the collector another one than it was enrolled with.
+    // An address is a name, too. But the batch has another name than the enrolment.
     let (id, credential, status, body) = enrol(&db_1, "10.0.0.1").await;
     assert_eq!(status, StatusCode::OK, "{body}");
-    foreign(&ship(&db_1, id, &credential).await, "names its collector 'test', which was enrolled as '10.0.0.1'");
-    // A token that is any collector's is none's.
+    assert_foreign(&ship(&db_1, id, &credential).await, "names its collector 'test', which was enrolled as '10.0.0.1'");
+    // A shared token belongs to no collector.
     let (status, error) = ship(&test, uuid::Uuid::new_v4(), &backend.collector().await).await;
     assert_eq!((status, &error["code"]), (StatusCode::FORBIDDEN, &json!("wrong_token")), "{error}");
     drop((test, db_1));
@@ -196,7 +196,7 @@ async fn where_certificates_are_bound_a_credential_is_good_with_its_own_collecto
 }
 
 #[tokio::test]
-async fn the_port_for_this_machine_takes_the_command_lines_token_and_batches_and_nobody_else() {
+async fn the_local_port_accepts_only_the_command_lines_token_and_batches() {
     let folder = tempfile::tempdir().unwrap();
     let ours = Authority::new(folder.path(), "ours").unwrap();
     let tls = tls(&ours.issue("server", GOOD).unwrap(), Some(&ours.file), ClientAuth::Optional);
@@ -218,7 +218,7 @@ async fn the_port_for_this_machine_takes_the_command_lines_token_and_batches_and
         StatusCode::OK,
         "the collector in this process needs no certificate"
     );
-    // An admin's token, good everywhere else.
+    // An admin's token, which is valid elsewhere.
     assert_eq!(users(&backend.api(Role::Admin).await).await, StatusCode::FORBIDDEN);
     for path in ["/", "/metrics", "/api/v1/health", "/api/v1/auth/me"] {
         assert_eq!(client.get(format!("{base}{path}")).send().await.unwrap().status(), StatusCode::FORBIDDEN, "{path}");

@@ -1,11 +1,11 @@
-//! The web UI's files.
+//! The files of the web UI.
 
 use axum::http::{Method, StatusCode};
 use pganalytics_server::ServerOptions;
 
 use crate::backend::{Backend, Reply, request};
 
-/// A backend with a built UI of three files.
+/// A backend with a UI of three files.
 async fn built() -> (Backend, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("assets")).unwrap();
@@ -21,7 +21,7 @@ async fn get(backend: &Backend, path: &str, headers: &[(&str, &str)]) -> Reply {
 }
 
 #[tokio::test]
-async fn without_a_built_ui_a_page_says_how_to_build_it() {
+async fn without_a_built_ui_there_is_a_page_with_build_instructions() {
     let empty = tempfile::tempdir().unwrap();
     let backend = Backend::with(ServerOptions { ui: Some(empty.path().to_owned()), ..ServerOptions::default() }).await;
     for path in ["/", "/servers/db-1:5432"] {
@@ -33,13 +33,13 @@ async fn without_a_built_ui_a_page_says_how_to_build_it() {
 }
 
 #[tokio::test]
-async fn every_answer_has_the_security_headers() {
+async fn every_response_has_the_security_headers() {
     let (backend, _folder) = built().await;
     for path in ["/", "/assets/app-abc123.js", "/api/v1/health", "/api/v1/servers", "/api/v1/nothing"] {
         let reply = get(&backend, path, &[]).await;
         let csp = reply.header("content-security-policy");
         assert!(csp.contains("default-src 'self'") && csp.contains("frame-ancestors 'none'"), "{path}: {csp}");
-        assert!(!csp.contains("script-src"), "scripts fall under default-src 'self'");
+        assert!(!csp.contains("script-src"), "default-src 'self' covers scripts");
         assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(reply.header("x-frame-options"), "DENY", "{path}");
         assert_eq!(reply.header("referrer-policy"), "same-origin", "{path}");
@@ -47,7 +47,7 @@ async fn every_answer_has_the_security_headers() {
 }
 
 #[tokio::test]
-async fn files_with_a_hash_are_kept_and_the_page_is_asked_for() {
+async fn files_with_a_hash_are_cached_and_the_page_is_revalidated() {
     let (backend, _folder) = built().await;
     let script = get(&backend, "/assets/app-abc123.js", &[]).await;
     assert_eq!(script.header("content-type"), "text/javascript; charset=utf-8");
@@ -64,10 +64,10 @@ async fn files_with_a_hash_are_kept_and_the_page_is_asked_for() {
 }
 
 #[tokio::test]
-async fn what_is_no_page_is_not_found() {
+async fn missing_files_and_api_paths_are_not_found() {
     let (backend, _folder) = built().await;
     let reply = get(&backend, "/assets/gone-123.js", &[]).await;
-    assert_eq!(reply.status, StatusCode::NOT_FOUND, "an old page must not get a page for a script");
+    assert_eq!(reply.status, StatusCode::NOT_FOUND, "an old page must not get a page instead of a script");
     for path in ["/api", "/api/", "/api/v1/nothing", "/api/v2/sql"] {
         let reply = get(&backend, path, &[]).await;
         assert_eq!((reply.status, reply.code().as_str()), (StatusCode::NOT_FOUND, "not_found"), "{path}");

@@ -1,6 +1,7 @@
 //! The times in certificates and revocation lists.
 //!
-//! Only two fields of X.509 are needed. They are read here by their position, since a library for all of X.509 would be ten times as much code.
+//! Only two fields of X.509 are needed. They are read here by their position, since a library for all of X.509 would be ten times as much
+//! code.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,8 +16,8 @@ pub(super) fn expires(certificate: &CertificateDer<'_>) -> anyhow::Result<i64> {
     i64::try_from(not_after.as_secs()).context("the time is out of range")
 }
 
-/// The end of a certificate's validity (RFC 5280, 4.1). The validity is the fifth field of the certificate's first part, or the fourth if the
-/// version is omitted.
+/// The end of a certificate's validity (RFC 5280, 4.1). The validity is the fifth field of the certificate's first part, or the fourth if
+/// the version is omitted.
 fn not_after(certificate: &[u8]) -> der::Result<Duration> {
     let certificate = AnyRef::from_der(certificate)?;
     let signed = AnyRef::decode(&mut SliceReader::new(certificate.value())?)?;

@@ -37,13 +37,13 @@
 //! ```
 //!
 //! # Queries
-//! - `{columns}` becomes the columns that the version has, in the order of the file, each with its `sql` or else its name. `{s.columns}` reads
-//!   those without `sql` from the table alias `s`. The query then also covers versions in which columns come and go.
+//! - `{columns}` becomes the columns that the version has, in the order of the file, each with its `sql` or else its name. `{s.columns}`
+//!   reads those without `sql` from the table alias `s`. The query then also covers versions in which columns come and go.
 //! - A line that begins with `{from 16}` is for version 16 and later. This needs `{columns}` in the query.
-//! - A query without `{columns}` names the columns itself. It must name every column of its versions, and needs one entry for each version in
-//!   which columns come or go.
-//! - `{limit}` becomes max_rows + 1. A query can so choose its rows before it computes expensive columns; the one extra row tells that rows were
-//!   left out.
+//! - A query without `{columns}` names the columns itself. It must name every column of its versions, and needs one entry for each version
+//!   in which columns come or go.
+//! - `{limit}` becomes max_rows + 1. A query can so choose its rows before it computes expensive columns; the one extra row tells that rows
+//!   were left out.
 //! - A `duration` is float8 milliseconds in the SQL result.
 
 mod column;

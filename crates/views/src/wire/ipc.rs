@@ -1,14 +1,14 @@
 //! One record batch as an Arrow IPC stream.
 //!
 //! # Promise
-//! [`read`] takes bytes of any origin. It returns an error for everything that [`write`] cannot have written, never panics, and takes no more
-//! memory than a copy of the bytes.
+//! [`read`] takes bytes of any origin. It returns an error for everything that [`write`] cannot have written, never panics, and takes no
+//! more memory than a copy of the bytes.
 //!
 //! # How
-//! Arrow's own readers trust the lengths they find: they allocate as much memory as a message claims for its body, and as much as a compressed
-//! buffer claims to hold. So the stream is walked here. A message must lie within the bytes and must not be compressed. Its buffers must lie in
-//! its body one after the other, so that no byte is read as two columns. Only the types of [`crate::data_type`] are accepted. The lengths and
-//! contents of columns are left to Arrow, which checks them; a panic inside Arrow is caught and becomes an error.
+//! Arrow's own readers trust the lengths they find: they allocate as much memory as a message claims for its body, and as much as a
+//! compressed buffer claims to hold. So the stream is walked here. A message must lie within the bytes and must not be compressed. Its
+//! buffers must lie in its body one after the other, so that no byte is read as two columns. Only the types of [`crate::data_type`] are
+//! accepted. The lengths and contents of columns are left to Arrow, which checks them; a panic inside Arrow is caught and becomes an error.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

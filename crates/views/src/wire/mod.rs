@@ -1,11 +1,11 @@
 //! The wire format: the batch that a collector ships in one request.
 //!
-//! For: encoding and decoding batches, the unit of acknowledgement and of deduplication. Uses: Arrow IPC, zstd, JSON. Used by: collector and
-//! lake.
+//! For: encoding and decoding batches, the unit of acknowledgement and of deduplication. Uses: Arrow IPC, zstd, JSON. Used by: collector
+//! and lake.
 //!
 //! # Promise
-//! `decode(encode(batch))` is the batch. For any other bytes `decode` returns an error. It never panics, and never takes more memory than the
-//! [`Limits`] allow.
+//! `decode(encode(batch))` is the batch. For any other bytes `decode` returns an error. It never panics, and never takes more memory than
+//! the [`Limits`] allow.
 //!
 //! # Format (all integers little-endian)
 //! ```text

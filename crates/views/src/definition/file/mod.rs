@@ -1,6 +1,7 @@
 //! Reads and checks one definition file.
 //!
-//! For: turning a file's text into a [`View`], or into the first error. Uses: the plain values of `definition`, TOML. Used by: `definition`.
+//! For: turning a file's text into a [`View`], or into the first error. Uses: the plain values of `definition`, TOML. Used by:
+//! `definition`.
 
 mod column;
 mod query;

@@ -1,7 +1,8 @@
 //! Reads `[[sql]]`, and builds the SQL of each version from queries and columns.
 //!
 //! A query with `{columns}` is a template. It yields one [`Sql`] for each range of versions in which its text is the same: a new range
-//! begins where a column comes or goes, an expression changes, or a `{from N}` line begins. A query without `{columns}` is taken as written.
+//! begins where a column comes or goes, an expression changes, or a `{from N}` line begins. A query without `{columns}` is taken as
+//! written.
 
 use std::collections::BTreeSet;
 

@@ -1,0 +1,103 @@
+//! The sender of a request.
+
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+use chrono::Utc;
+use pganalytics_lake::{Credential, CredentialError, Role, TokenKind};
+use subtle::ConstantTimeEq as _;
+
+use super::origin;
+use super::presented::presented;
+use crate::app::App;
+use crate::error::ApiError;
+use crate::secret::{TokenPrefix, fingerprint};
+
+/// An authenticated sender.
+#[derive(Debug, Clone)]
+pub(crate) enum Principal {
+    User {
+        name: String,
+        role: Role,
+        expires: chrono::DateTime<Utc>,
+        session: [u8; 32],
+    },
+    Token {
+        name: String,
+        role: Role,
+    },
+    /// A collector with a shared token, or with a credential of its own. The credential is valid for that collector only.
+    Collector {
+        name: String,
+        credential: Option<Credential>,
+    },
+}
+
+impl Principal {
+    /// The name in log lines.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::User { name, .. } | Self::Token { name, .. } | Self::Collector { name, .. } => name,
+        }
+    }
+}
+
+/// An extension that marks requests of the command line when no backend runs. These requests never leave the process. The command line has
+/// opened the data folder, and its owner is its administrator. Requests over a connection cannot carry this extension.
+#[derive(Debug, Clone, Copy)]
+pub struct Operator;
+
+/// Authenticates a request.
+pub(super) async fn principal(parts: &Parts, app: &App) -> Result<Principal, ApiError> {
+    if parts.extensions.get::<Operator>().is_some() {
+        return Ok(Principal::Token { name: "command line".into(), role: Role::Admin });
+    }
+    let presented = presented(&parts.headers).ok_or(ApiError::Unauthenticated)?;
+    let prefix = TokenPrefix::of(presented.token).ok_or(ApiError::Unauthenticated)?;
+    let hash = fingerprint(presented.token);
+    let meta = app.lake.meta();
+    if prefix == TokenPrefix::Session {
+        let session = meta.session(&hash, Utc::now()).await?.ok_or(ApiError::Unauthenticated)?;
+        if presented.in_cookie && !is_safe(&parts.method) {
+            origin::check(&parts.headers, app.options.trusted_proxy)?;
+            origin::check_content_type(&parts.headers)?;
+        }
+        return Ok(Principal::User { name: session.user.name, role: session.user.role, expires: session.expires, session: hash });
+    }
+    if presented.in_cookie {
+        // Only sessions are sent as cookies.
+        return Err(ApiError::Unauthenticated);
+    }
+    if is_operator_hash(&hash, app) {
+        return Ok(Principal::Token { name: "command line".into(), role: Role::Admin });
+    }
+    match prefix {
+        TokenPrefix::Enrolment => return Err(ApiError::EnrolmentToken),
+        TokenPrefix::Credential => {
+            let credential = meta.credential(&hash, Utc::now()).await?;
+            if !bool::from(credential.hash.ct_eq(&hash[..])) {
+                return Err(CredentialError::Unknown.into());
+            }
+            return Ok(Principal::Collector { name: credential.name.clone(), credential: Some(credential) });
+        }
+        TokenPrefix::Api | TokenPrefix::Collector | TokenPrefix::Session => {}
+    }
+    let token = meta.token(&hash, Utc::now()).await?.ok_or(ApiError::Unauthenticated)?;
+    Ok(match token.kind {
+        TokenKind::Api => Principal::Token { name: token.name, role: token.role },
+        TokenKind::Collector => Principal::Collector { name: token.name, credential: None },
+        TokenKind::Enrolment => return Err(ApiError::EnrolmentToken),
+    })
+}
+
+/// Whether a request presents the token of `cli.json`.
+pub(crate) fn is_operator(headers: &HeaderMap, app: &App) -> bool {
+    presented(headers).is_some_and(|presented| !presented.in_cookie && is_operator_hash(&fingerprint(presented.token), app))
+}
+
+fn is_operator_hash(hash: &[u8; 32], app: &App) -> bool {
+    app.operator.is_some_and(|operator| bool::from(operator.ct_eq(hash)))
+}
+
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
