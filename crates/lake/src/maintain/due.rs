@@ -8,11 +8,11 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use crate::model::LiveFile;
 
 /// Files of like size that become one.
-const FAN_IN: usize = 8;
+pub(super) const FAN_IN: usize = 8;
 /// Files in one merge at most: each is open with a row group as it is stored and two batches of its rows in memory.
 const MERGE_AT_ONCE: usize = FAN_IN;
 /// A day is left alone this long after its end, and a new file this long after its creation, for late batches to gather.
-const SETTLE: TimeDelta = TimeDelta::hours(1);
+pub(super) const SETTLE: TimeDelta = TimeDelta::hours(1);
 
 /// The next files to merge, all of one day: new ones, once enough have gathered or the first has waited; else all of a past day's; else
 /// those of like size.
