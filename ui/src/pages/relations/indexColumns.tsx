@@ -1,7 +1,7 @@
 /** Columns of the Indexes page. */
 import { Badge } from '@mantine/core';
 import { exact, formatBytes, formatCount, formatPercent } from '../../format/numbers';
-import { formatMoment, parseTime, type Zone } from '../../format/time';
+import { parseTime, type Zone } from '../../format/time';
 import type { TableColumn } from '../../table/DataTable';
 import { Growth } from './Growth';
 import { NestedName } from './NestedName';
@@ -29,7 +29,8 @@ export function indexColumns(
           <NestedName
             name={row.indexrelname}
             depth={open ? row.depth : 0}
-            gone={row.gone ? formatMoment(parseTime(row.last_seen) ?? 0, zone) : undefined}
+            gone={row.gone ? parseTime(row.last_seen) : null}
+            zone={zone}
             {...(open && row.children.length > 0
               ? { partitions: { open: open.isOpen(row.key), toggle: () => open.toggle(row.key) } }
               : {})}

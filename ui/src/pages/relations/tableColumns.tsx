@@ -63,7 +63,8 @@ export function tableColumns(
         <NestedName
           name={relationName(row)}
           depth={open ? row.depth : 0}
-          gone={row.gone ? formatMoment(parseTime(row.last_seen) ?? 0, zone) : undefined}
+          gone={row.gone ? parseTime(row.last_seen) : null}
+          zone={zone}
           {...(open && row.children.length > 0
             ? { partitions: { open: open.isOpen(row.key), toggle: () => open.toggle(row.key) } }
             : {})}
