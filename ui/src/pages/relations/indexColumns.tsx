@@ -5,7 +5,7 @@ import { parseTime, type Zone } from '../../format/time';
 import type { TableColumn } from '../../table/DataTable';
 import { Growth } from './Growth';
 import { NestedName } from './NestedName';
-import type { Nested } from './nesting';
+import { growthOf, type Nested } from './nesting';
 import classes from './Relations.module.css';
 import { ratio, relationName } from './relations';
 import type { IndexRow } from './relations.sql';
@@ -65,9 +65,9 @@ export function indexColumns(
       label: 'Growth',
       help: 'Since the range began',
       numeric: true,
-      sort: (row) => row.growth,
-      cell: (row) => <Growth bytes={row.growth} />,
-      title: (row) => exact(row.growth, 'bytes'),
+      sort: growthOf,
+      cell: (row) => <Growth bytes={growthOf(row)} />,
+      title: (row) => exact(growthOf(row), 'bytes'),
     },
     {
       key: 'scans',
@@ -108,7 +108,7 @@ function kindOf(row: Row): string {
   return [
     row.method,
     row.is_primary ? 'primary key' : row.is_unique ? 'unique' : row.is_constraint ? 'constraint' : null,
-    row.is_replident && !row.is_primary ? 'replica identity' : null,
+    row.is_replica_identity && !row.is_primary ? 'replica identity' : null,
     row.parent === null ? null : 'partition',
     row.children.length > 0 ? `${formatCount(row.leaves)} partitions` : null,
   ]
