@@ -163,6 +163,11 @@ test('the top query of the workload is on the Queries page and opens', async () 
   await link.click();
   await page.waitForURL(/\/query\?/);
   await judge('query');
+  // Away from the charts, whose legends show the values at the cursor.
+  await page.mouse.move(0, 0);
+  const mean = page.locator('dl div').filter({ hasText: 'Mean time' }).locator('dd');
+  const legend = page.locator('[data-chart="Mean time"] li').filter({ hasText: 'execution' }).locator('[data-value]');
+  await until('the same mean in the header and in the legend', async () => (await mean.innerText()) === (await legend.innerText()));
 });
 
 test('every page of the sidebar loads without errors', { timeout: PATIENCE_MS * 3 }, async () => {

@@ -156,7 +156,7 @@ export function TimeChart(props: TimeChartProps) {
     : `${title}: no data in this range.`;
 
   return (
-    <div className={classes.chart}>
+    <div className={classes.chart} data-chart={title}>
       <header className={classes.header}>
         <Heading className={classes.title}>{title}</Heading>
         {subtitle ? <span className={classes.subtitle}>{subtitle}</span> : null}

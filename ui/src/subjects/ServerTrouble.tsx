@@ -19,11 +19,12 @@ export function ServerTrouble({ server, now }: { server: Server; now: number }) 
       text: 'Check that the server runs and that the collector reaches it.',
     },
   }[status];
+  const color = status === 'down' ? 'var(--pga-bad)' : 'var(--pga-warning)';
   return (
     <Alert
-      color={status === 'down' ? 'red' : 'yellow'}
       variant="outline"
       mb="md"
+      styles={{ root: { borderColor: color }, title: { color }, icon: { color } }}
       icon={<IconAlertTriangle size={18} />}
       title={title}
       role="status"

@@ -119,7 +119,7 @@ export function Editor({ value, onChange, onRun, views, error }: EditorProps) {
           keymap.of([...closeBracketsKeymap, ...completionKeymap, ...historyKeymap, ...defaultKeymap]),
           placeholder('select …'),
           EditorView.lineWrapping,
-          EditorView.contentAttributes.of({ 'aria-label': 'SQL' }),
+          EditorView.contentAttributes.of({ 'aria-label': 'SQL', tabindex: '0' }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) handlers.current.onChange(update.state.doc.toString());
           }),

@@ -3,6 +3,7 @@ import { ActionIcon } from '@mantine/core';
 import { IconChevronDown, IconChevronRight } from '@tabler/icons-react';
 import { useCallback, useMemo } from 'react';
 import { useParam } from '../../address/links';
+import { formatAgo, formatMoment, type Zone } from '../../format/time';
 import classes from './Relations.module.css';
 
 /** Open rows, by key. They are in the URL. */
@@ -26,13 +27,14 @@ interface NestedNameProps {
   depth: number;
   /** Absent for a relation without partitions, and in a flat list. */
   partitions?: { open: boolean; toggle: () => void };
-  /** When the relation was last read, if it is no longer read. */
-  gone?: string | undefined;
+  /** The epoch of the last read, if the relation is no longer read. */
+  gone?: number | null;
+  zone: Zone;
 }
 
-export function NestedName({ name, depth, partitions, gone }: NestedNameProps) {
+export function NestedName({ name, depth, partitions, gone = null, zone }: NestedNameProps) {
   return (
-    <span className={classes.name} style={{ paddingLeft: depth * 22 }} data-gone={gone ? true : undefined}>
+    <span className={classes.name} style={{ paddingLeft: depth * 22 }} data-gone={gone === null ? undefined : true}>
       {partitions ? (
         <ActionIcon
           size={18}
@@ -48,7 +50,14 @@ export function NestedName({ name, depth, partitions, gone }: NestedNameProps) {
         <span className={classes.place} />
       )}
       <strong>{name}</strong>
-      {gone ? <span className={classes.note}>not read since {gone}</span> : null}
+      {gone === null ? null : (
+        <span
+          className={classes.note}
+          title={`Dropped, renamed, or not readable. Last read ${formatMoment(gone, zone)}`}
+        >
+          last read {formatAgo(gone, Date.now() / 1000)}
+        </span>
+      )}
     </span>
   );
 }

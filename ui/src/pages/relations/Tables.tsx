@@ -19,7 +19,7 @@ export default function Tables() {
   const server = useServer();
   const [search, setSearch] = useParam('search');
   const views = useViews();
-  const nested = hasColumns(views.data, 'pg_stat_user_tables', 'parent');
+  const nested = hasColumns(views.data, 'pg_stat_user_tables', 'parent_relid');
   const query = useSql(
     nested ? TABLES.nested : TABLES.flat,
     { server },

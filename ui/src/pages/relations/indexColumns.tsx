@@ -1,11 +1,11 @@
 /** Columns of the Indexes page. */
 import { Badge } from '@mantine/core';
 import { exact, formatBytes, formatCount, formatPercent } from '../../format/numbers';
-import { formatMoment, parseTime, type Zone } from '../../format/time';
+import { parseTime, type Zone } from '../../format/time';
 import type { TableColumn } from '../../table/DataTable';
 import { Growth } from './Growth';
 import { NestedName } from './NestedName';
-import type { Nested } from './nesting';
+import { growthOf, type Nested } from './nesting';
 import classes from './Relations.module.css';
 import { ratio, relationName } from './relations';
 import type { IndexRow } from './relations.sql';
@@ -29,7 +29,8 @@ export function indexColumns(
           <NestedName
             name={row.indexrelname}
             depth={open ? row.depth : 0}
-            gone={row.gone ? formatMoment(parseTime(row.last_seen) ?? 0, zone) : undefined}
+            gone={row.gone ? parseTime(row.last_seen) : null}
+            zone={zone}
             {...(open && row.children.length > 0
               ? { partitions: { open: open.isOpen(row.key), toggle: () => open.toggle(row.key) } }
               : {})}
@@ -64,9 +65,9 @@ export function indexColumns(
       label: 'Growth',
       help: 'Since the range began',
       numeric: true,
-      sort: (row) => row.growth,
-      cell: (row) => <Growth bytes={row.growth} />,
-      title: (row) => exact(row.growth, 'bytes'),
+      sort: growthOf,
+      cell: (row) => <Growth bytes={growthOf(row)} />,
+      title: (row) => exact(growthOf(row), 'bytes'),
     },
     {
       key: 'scans',
@@ -107,7 +108,7 @@ function kindOf(row: Row): string {
   return [
     row.method,
     row.is_primary ? 'primary key' : row.is_unique ? 'unique' : row.is_constraint ? 'constraint' : null,
-    row.is_replident && !row.is_primary ? 'replica identity' : null,
+    row.is_replica_identity && !row.is_primary ? 'replica identity' : null,
     row.parent === null ? null : 'partition',
     row.children.length > 0 ? `${formatCount(row.leaves)} partitions` : null,
   ]

@@ -1,17 +1,26 @@
 import { describe, expect, it } from 'vitest';
-import { flat, nestIndexes, nestTables, totalSize } from './nesting';
+import { flat, growthOf, nestIndexes, nestTables, totalSize } from './nesting';
 import type { IndexRow, TableRow } from './relations.sql';
 
 const NOW = '2025-12-01T12:00:00Z';
+
+/** Oids by name, so that a test can name a parent. */
+const oids = new Map<string, number>();
+function oidOf(name: string): number {
+  const oid = oids.get(name) ?? 16_384 + oids.size;
+  oids.set(name, oid);
+  return oid;
+}
 
 const table = (relname: string, part: Partial<TableRow> = {}): TableRow => ({
   datname: 'shop',
   schemaname: 'public',
   relname,
+  oid: oidOf(relname),
   kind: 'table',
   parent: null,
   size: 100,
-  growth: 10,
+  size_before: 90,
   seq_scan: 1,
   seq_tup_read: 1,
   idx_scan: 1,
@@ -32,8 +41,8 @@ const table = (relname: string, part: Partial<TableRow> = {}): TableRow => ({
 const partitioned = (relname: string, part: Partial<TableRow> = {}) =>
   table(relname, {
     kind: 'partitioned table',
-    size: 0,
-    growth: 0,
+    size: null,
+    size_before: null,
     seq_scan: 0,
     seq_tup_read: 0,
     idx_scan: null,
@@ -47,14 +56,14 @@ const partitioned = (relname: string, part: Partial<TableRow> = {}) =>
     ...part,
   });
 
-const fifty = Array.from({ length: 50 }, (_, i) => table(`events_${i}`, { parent: 'public.events' }));
+const fifty = Array.from({ length: 50 }, (_, i) => table(`events_${i}`, { parent: oidOf('events') }));
 
 describe('a partitioned table', () => {
   const trees = nestTables([partitioned('events'), ...fifty, table('orders')]);
   const events = trees.find((tree) => tree.relname === 'events');
 
   it('has the sums of its 50 partitions', () => {
-    expect(events).toMatchObject({ size: 5000, growth: 500, written: 50, live: 3750, dead: 1250, leaves: 50 });
+    expect(events).toMatchObject({ size: 5000, size_before: 4500, written: 50, live: 3750, dead: 1250, leaves: 50 });
   });
 
   it('has ratios of sums', () => {
@@ -74,18 +83,18 @@ describe('a partitioned table', () => {
   it('sums over levels', () => {
     const [root] = nestTables([
       partitioned('events'),
-      partitioned('events_2025', { parent: 'public.events' }),
-      table('events_2025_11', { parent: 'public.events_2025' }),
-      table('events_2025_12', { parent: 'public.events_2025' }),
+      partitioned('events_2025', { parent: oidOf('events') }),
+      table('events_2025_11', { parent: oidOf('events_2025') }),
+      table('events_2025_12', { parent: oidOf('events_2025') }),
     ]);
     expect(root).toMatchObject({ size: 200, leaves: 2 });
     expect(root?.children[0]).toMatchObject({ size: 200, leaves: 2, depth: 1 });
   });
 
   it('belongs to its database', () => {
-    const trees = nestTables([partitioned('events'), table('events_1', { datname: 'other', parent: 'public.events' })]);
+    const trees = nestTables([partitioned('events'), table('events_1', { datname: 'other', parent: oidOf('events') })]);
     expect(trees.map((tree) => [tree.datname, tree.size])).toEqual([
-      ['shop', 0],
+      ['shop', null],
       ['other', 100],
     ]);
   });
@@ -93,8 +102,8 @@ describe('a partitioned table', () => {
   it('has the vacuum of the partition that waits longest', () => {
     const [root] = nestTables([
       partitioned('events'),
-      table('events_1', { parent: 'public.events', vacuumed: '2025-12-01T00:00:00Z' }),
-      table('events_2', { parent: 'public.events', vacuumed: '2025-11-01T00:00:00Z' }),
+      table('events_1', { parent: oidOf('events'), vacuumed: '2025-12-01T00:00:00Z' }),
+      table('events_2', { parent: oidOf('events'), vacuumed: '2025-11-01T00:00:00Z' }),
     ]);
     expect(root?.vacuumed).toBe('2025-11-01T00:00:00Z');
   });
@@ -104,9 +113,23 @@ describe('a table with inheriting tables', () => {
   it('has its own figures and those of its children', () => {
     const [root] = nestTables([
       table('metrics'),
-      table('_chunk_1', { schemaname: 'internal', parent: 'public.metrics' }),
+      table('_chunk_1', { schemaname: 'internal', parent: oidOf('metrics') }),
     ]);
     expect(root).toMatchObject({ size: 200, leaves: 2 });
+  });
+});
+
+describe('rows from before the collector shipped oids', () => {
+  it('belong to the relation of their name', () => {
+    const trees = nestTables([
+      table('orders', { size: 300, size_before: 200 }),
+      table('orders', { oid: null, size: 200, size_before: 100, last_seen: '2025-12-01T09:00:00Z' }),
+      table('old', { oid: null }),
+    ]);
+    expect(trees.map((tree) => [tree.relname, tree.size, growthOf(tree), tree.written, tree.gone])).toEqual([
+      ['orders', 300, 200, 2, false],
+      ['old', 100, 10, 1, false],
+    ]);
   });
 });
 
@@ -122,10 +145,11 @@ describe('a relation that is no longer read', () => {
   it('adds nothing to its parent’s size, and its former size to the shrinking', () => {
     const [root] = nestTables([
       partitioned('events'),
-      table('events_1', { parent: 'public.events' }),
-      table('events_0', { parent: 'public.events', ...dropped }),
+      table('events_1', { parent: oidOf('events') }),
+      table('events_0', { parent: oidOf('events'), ...dropped }),
     ]);
-    expect(root).toMatchObject({ size: 100, growth: 10 + (10 - 100), leaves: 1 });
+    expect(root).toMatchObject({ size: 100, size_before: 180, leaves: 1 });
+    expect(root && growthOf(root)).toBe(-80);
   });
 });
 
@@ -135,15 +159,16 @@ describe('a partitioned index', () => {
     schemaname: 'public',
     relname: 'events_1',
     indexrelname,
-    parent: 'public.events_at',
+    oid: oidOf(indexrelname),
+    parent: oidOf('events_at'),
     method: 'btree',
     is_unique: false,
     is_primary: false,
     is_constraint: false,
-    is_replident: false,
+    is_replica_identity: false,
     is_valid: true,
     size: 100,
-    growth: 0,
+    size_before: 100,
     scans: 3,
     tuples: 30,
     hit: 1,
@@ -156,7 +181,7 @@ describe('a partitioned index', () => {
   it('is known from its partitions, and has their sums', () => {
     const trees = nestIndexes([index('events_1_at'), index('events_2_at')]);
     expect(trees).toHaveLength(1);
-    expect(trees[0]).toMatchObject({ indexrelname: 'events_at', relname: null, size: 200, scans: 6, leaves: 2 });
+    expect(trees[0]).toMatchObject({ oid: oidOf('events_at'), relname: null, size: 200, scans: 6, leaves: 2 });
   });
 
   it('is its own row if the server reports it', () => {

@@ -23,8 +23,8 @@ interface Kind<Row extends Relation> {
   name: (row: Row) => string;
   /** Whether the row has no storage of its own. */
   isPartitioned: (row: Row) => boolean;
-  /** A row for a parent that is not in the list. */
-  missing: ((parent: string, child: Row) => Row) | null;
+  /** A row for a parent that is not in the list; null if its children stand by themselves. */
+  missing: ((child: Row) => Row) | null;
   add: (sum: Row, row: Row) => Row;
 }
 
@@ -38,16 +38,16 @@ export function nestTables(rows: TableRow[]): Nested<TableRow>[] {
 }
 
 export function nestIndexes(rows: IndexRow[]): Nested<IndexRow>[] {
-  const parents = new Set(rows.flatMap((row) => (row.parent === null ? [] : `${row.datname}/${row.parent}`)));
+  const parents = new Set(rows.map((row) => `${row.datname}/${row.parent}`));
   return nest(rows, {
-    name: (row) => `${row.schemaname}.${row.indexrelname}`,
-    isPartitioned: (row) => parents.has(`${row.datname}/${row.schemaname}.${row.indexrelname}`),
+    name: (row) => `${row.schemaname}.${row.relname}.${row.indexrelname}`,
+    isPartitioned: (row) => parents.has(`${row.datname}/${row.oid}`),
     missing: partitionedIndex,
     add: (sum, row) => ({ ...sum, ...addFigures(sum, row, INDEX_SUMS) }),
   });
 }
 
-const SUMS = ['size', 'growth', 'hit', 'fetched'] as const;
+const SUMS = ['size', 'size_before', 'hit', 'fetched'] as const;
 const TABLE_SUMS = [
   ...SUMS,
   'seq_scan',
@@ -62,13 +62,13 @@ const TABLE_SUMS = [
 const INDEX_SUMS = [...SUMS, 'scans', 'tuples'] as const;
 
 function nest<Row extends Relation>(rows: Row[], kind: Kind<Row>): Nested<Row>[] {
-  const keyOf = (row: Row) => `${row.datname}/${kind.name(row)}`;
-  const all = new Map(rows.map((row) => [keyOf(row), row]));
+  const keyOf = (row: Row) => `${row.datname}/${row.oid ?? kind.name(row)}`;
   const parentOf = (row: Row) => (row.parent === null ? null : `${row.datname}/${row.parent}`);
+  const all = new Map(withoutOids(rows, kind).map((row) => [keyOf(row), row]));
   if (kind.missing) {
     for (const row of rows) {
       const parent = parentOf(row);
-      if (row.parent !== null && parent !== null && !all.has(parent)) all.set(parent, kind.missing(row.parent, row));
+      if (parent !== null && !all.has(parent)) all.set(parent, kind.missing(row));
     }
   }
   const children = new Map<string, Row[]>();
@@ -91,15 +91,28 @@ function nest<Row extends Relation>(rows: Row[], kind: Kind<Row>): Nested<Row>[]
   return roots.map((row) => build(row, 0));
 }
 
+/** Rows of a collector without oids become part of the relation that has their name now. */
+function withoutOids<Row extends Relation>(rows: Row[], kind: Kind<Row>): Row[] {
+  const nameOf = (row: Row) => `${row.datname}/${kind.name(row)}`;
+  const earlier = new Map(rows.flatMap((row) => (row.oid === null ? [[nameOf(row), row]] : [])));
+  const merged = rows.flatMap((row) => {
+    const before = row.oid === null ? undefined : earlier.get(nameOf(row));
+    if (!before) return row.oid === null ? [] : [row];
+    earlier.delete(nameOf(row));
+    const { size, last_seen } = row;
+    return [{ ...kind.add(row, before), size: size ?? before.size, size_before: before.size_before, last_seen }];
+  });
+  return [...merged, ...earlier.values()];
+}
+
 function isGone(row: Relation): boolean {
   const [last, newest] = [parseTime(row.last_seen), parseTime(row.newest_seen)];
   return last !== null && newest !== null && newest - last > GONE_SECONDS;
 }
 
-/** A dropped partition adds nothing to its parent's size, and its former size is a loss of growth. */
+/** A dropped partition adds nothing to its parent's size. Its size at the start of the range makes the tree shrink. */
 function remains<Row extends Relation>(child: Nested<Row>, parentGone: boolean): Nested<Row> {
-  if (!child.gone || parentGone || child.size === null) return child;
-  return { ...child, size: 0, growth: (child.growth ?? 0) - child.size };
+  return child.gone && !parentGone ? { ...child, size: 0 } : child;
 }
 
 /** Sums of two rows. Null only if both are null. */
@@ -118,23 +131,27 @@ function oldestTimes(a: TableRow, b: TableRow): Pick<TableRow, 'vacuumed' | 'ana
   return { vacuumed: oldest(a.vacuumed, b.vacuumed), analyzed: oldest(a.analyzed, b.analyzed) };
 }
 
-/** The row of a partitioned index that is known from its partitions only. */
-function partitionedIndex(parent: string, child: IndexRow): IndexRow {
-  const dot = parent.indexOf('.');
+/** The row of a partitioned index that is known from its partitions only, and so without its name. */
+function partitionedIndex(child: IndexRow): IndexRow {
   return {
     ...child,
-    schemaname: parent.slice(0, dot),
-    indexrelname: parent.slice(dot + 1),
+    oid: child.parent,
+    indexrelname: `partitioned index of ${child.indexrelname}`,
     relname: null,
     parent: null,
     size: null,
-    growth: null,
+    size_before: null,
     scans: null,
     tuples: null,
     hit: null,
     fetched: null,
     last_seen: child.newest_seen,
   };
+}
+
+/** Growth since the start of the range. */
+export function growthOf({ size, size_before }: Relation): number | null {
+  return size === null || size_before === null ? null : size - size_before;
 }
 
 /** The size of all relations that still exist. */

@@ -33,10 +33,13 @@ export interface Relation {
   datname: string;
   schemaname: string;
   relname: string | null;
-  /** `schema.name` of the partitioned table or index, or of the table that this table inherits from. */
-  parent: string | null;
+  /** The oid; null for rows of a collector without oids, and for the sum of relations that are not shipped one by one. */
+  oid: number | null;
+  /** The oid of the partitioned table or index to which the relation belongs. */
+  parent: number | null;
   size: number | null;
-  growth: number | null;
+  /** The size at the start of the range; of a newer relation its first size. */
+  size_before: number | null;
   last_seen: string;
   /** The newest read of any relation of the server. */
   newest_seen: string;
@@ -60,15 +63,28 @@ export interface TableRow extends Relation {
   analyzed: string | null;
 }
 
-/** `nested`: whether the backend's view has the column `parent`. */
+/**
+ * The key of a relation. The oid stays when names change, so names are the newest ones; rows without oid are told apart by name.
+ */
+const byOid = (oid: string, ...names: string[]) => ({
+  names: names.map((name) => `last_value(${name} order by ts) as ${name}`).join(', '),
+  key: [oid, ...names.map((name) => `case when ${oid} is null then ${name} end`)].join(', '),
+});
+
+/** `nested`: whether the backend's view has the columns `relid` and `parent_relid`. */
 const tablesQuery = (nested: boolean) =>
   defineSql<TableRow, { server: string }>({
     name: nested ? 'tables-nested' : 'tables',
     interval: RELATIONS_INTERVAL,
     maxRows: MAX_RELATIONS,
-    text: (window) => `
+    text: (window) => {
+      const { names, key } = nested
+        ? byOid('relid', 'schemaname', 'relname')
+        : { names: 'schemaname, relname', key: 'schemaname, relname' };
+      return `
 with summed as (
-  select datname, schemaname, relname, ${nested ? newest('parent') : 'cast(null as text)'} as parent, ${newest('kind')} as kind,
+  select datname, ${names}, ${nested ? 'relid' : 'cast(null as bigint)'} as oid,
+    ${nested ? newest('parent_relid') : 'cast(null as bigint)'} as parent, ${newest('kind')} as kind,
     ${newest('total_size')} as size, ${atStart('total_size')} as size_before,
     ${inRange('seq_scan')} as seq_scan, ${inRange('seq_tup_read')} as seq_tup_read, ${inRange('idx_scan')} as idx_scan,
     ${inRange('n_tup_ins + n_tup_upd + n_tup_del')} as written,
@@ -79,12 +95,13 @@ with summed as (
     ${lastSeen(window)} as last_seen
   from ${tiered('pg_stat_user_tables', window)}
   where server = $server and ${since(LOOKBACK)}
-  group by datname, schemaname, relname
+  group by datname, ${key}
 )
-select datname, schemaname, relname, parent, kind, size, size - size_before as growth, seq_scan, seq_tup_read, idx_scan, written,
+select datname, schemaname, relname, oid, parent, kind, size, size_before, seq_scan, seq_tup_read, idx_scan, written,
   updated, hot_updated, live, dead, hit, fetched, vacuumed, analyzed, last_seen, (select max(last_seen) from summed) as newest_seen
 from summed
-order by size desc nulls last`,
+order by size desc nulls last`;
+    },
   });
 
 export interface IndexRow extends Relation {
@@ -93,7 +110,7 @@ export interface IndexRow extends Relation {
   is_unique: boolean | null;
   is_primary: boolean | null;
   is_constraint: boolean | null;
-  is_replident: boolean | null;
+  is_replica_identity: boolean | null;
   is_valid: boolean | null;
   scans: number | null;
   tuples: number | null;
@@ -102,29 +119,36 @@ export interface IndexRow extends Relation {
   fetched: number | null;
 }
 
-/** `nested`: whether the backend's view has the columns `parent` and `is_replident`. */
+/** `nested`: whether the backend's view has the columns `indexrelid`, `parent_indexrelid` and `is_replica_identity`. */
 const indexesQuery = (nested: boolean) =>
   defineSql<IndexRow, { server: string }>({
     name: nested ? 'indexes-nested' : 'indexes',
     interval: RELATIONS_INTERVAL,
     maxRows: MAX_RELATIONS,
-    text: (window) => `
+    text: (window) => {
+      const { names, key } = nested
+        ? byOid('indexrelid', 'schemaname', 'relname', 'indexrelname')
+        : { names: 'schemaname, relname, indexrelname', key: 'schemaname, relname, indexrelname' };
+      return `
 with summed as (
-  select datname, schemaname, relname, indexrelname, ${nested ? newest('parent') : 'cast(null as text)'} as parent,
+  select datname, ${names}, ${nested ? 'indexrelid' : 'cast(null as bigint)'} as oid,
+    ${nested ? newest('parent_indexrelid') : 'cast(null as bigint)'} as parent,
     ${newest('method')} as method, ${newest('is_unique')} as is_unique, ${newest('is_primary')} as is_primary,
-    ${newest('is_constraint')} as is_constraint, ${nested ? newest('is_replident') : 'false'} as is_replident,
+    ${newest('is_constraint')} as is_constraint,
+    ${nested ? newest('is_replica_identity') : 'false'} as is_replica_identity,
     ${newest('is_valid')} as is_valid, ${newest('size')} as size, ${atStart('size')} as size_before,
     ${inRange('idx_scan')} as scans, ${inRange('idx_tup_read')} as tuples,
     ${part('idx_blks_hit', 'idx_blks_read')} as hit, ${inRange('idx_blks_hit + idx_blks_read')} as fetched,
     ${lastSeen(window)} as last_seen
   from ${tiered('pg_stat_user_indexes', window)}
   where server = $server and ${since(LOOKBACK)}
-  group by datname, schemaname, relname, indexrelname
+  group by datname, ${key}
 )
-select datname, schemaname, relname, indexrelname, parent, method, is_unique, is_primary, is_constraint, is_replident, is_valid, size,
-  size - size_before as growth, scans, tuples, hit, fetched, last_seen, (select max(last_seen) from summed) as newest_seen
+select datname, schemaname, relname, indexrelname, oid, parent, method, is_unique, is_primary, is_constraint, is_replica_identity,
+  is_valid, size, size_before, scans, tuples, hit, fetched, last_seen, (select max(last_seen) from summed) as newest_seen
 from summed
-order by size desc nulls last`,
+order by size desc nulls last`;
+    },
   });
 
 export const TABLES = { flat: tablesQuery(false), nested: tablesQuery(true) };
@@ -135,6 +159,7 @@ export interface IndexUseRow {
   datname: string;
   schemaname: string;
   indexrelname: string;
+  oid: number | null;
   scans: number | null;
   /** The newest scan; null before PostgreSQL 16. */
   last_scan: string | null;
@@ -143,22 +168,25 @@ export interface IndexUseRow {
   watched: number | null;
 }
 
-/** Parameters: `server`, and `server_1`, `server_2`, … for the other servers of the cluster. */
-export const indexUse: SqlQuery<IndexUseRow, Parameters & { server: string }> = defineSql({
-  name: 'index-use',
-  interval: RELATIONS_INTERVAL,
-  maxRows: MAX_RELATIONS,
-  text: (window, parameters) => `
-select datname, schemaname, indexrelname, sum(idx_scan) as scans, max(last_idx_scan) as last_scan,
-  min(case when server = $server then ts end) as first_seen,
+/** Parameters: `server`, and `server_1`, `server_2`, … for the other servers of the cluster. A standby has the oids of its primary. */
+const indexUseQuery = (nested: boolean): SqlQuery<IndexUseRow, Parameters & { server: string }> =>
+  defineSql({
+    name: nested ? 'index-use-nested' : 'index-use',
+    interval: RELATIONS_INTERVAL,
+    maxRows: MAX_RELATIONS,
+    text: (window, parameters) => `
+select datname, schemaname, indexrelname, ${nested ? 'indexrelid' : 'cast(null as bigint)'} as oid,
+  sum(idx_scan) as scans, max(last_idx_scan) as last_scan, min(case when server = $server then ts end) as first_seen,
   (select sum(${upMilliseconds(window)}) / 1000.0 from ${tiered('pganalytics_server', window)}
     where server = $server and ${since(LOOKBACK)}) as watched
 from ${tiered('pg_stat_user_indexes', window)}
 where server in (${Object.keys(parameters)
-    .map((name) => `$${name}`)
-    .join(', ')}) and ${since(LOOKBACK)}
-group by datname, schemaname, indexrelname`,
-});
+      .map((name) => `$${name}`)
+      .join(', ')}) and ${since(LOOKBACK)}
+group by datname, schemaname, indexrelname${nested ? ', indexrelid' : ''}`,
+  });
+
+export const INDEX_USE = { flat: indexUseQuery(false), nested: indexUseQuery(true) };
 
 /** Whether the backend's view has all of the columns. A query of a column that it does not have is an error. */
 export function hasColumns(views: View[] | undefined, view: string, ...columns: string[]): boolean {

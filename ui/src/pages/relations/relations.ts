@@ -1,6 +1,9 @@
 /** Names of relations, search, and ratios of their figures. Pure. */
 import { NOTHING } from '../../format/numbers';
 
+/** The name in all labels of the row that sums relations which are not shipped one by one. */
+const OTHER = '(other)';
+
 interface Named {
   datname: string;
   schemaname: string;
@@ -11,6 +14,7 @@ interface Named {
 /** `schema.table`, without the schema `public`. */
 export function relationName(relation: Named): string {
   if (relation.relname === null) return NOTHING;
+  if (relation.relname === OTHER) return 'all other relations';
   return relation.schemaname === 'public' ? relation.relname : `${relation.schemaname}.${relation.relname}`;
 }
 

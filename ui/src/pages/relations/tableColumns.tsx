@@ -4,7 +4,7 @@ import { formatAgo, formatMoment, parseTime, type Zone } from '../../format/time
 import type { TableColumn } from '../../table/DataTable';
 import { Growth } from './Growth';
 import { NestedName } from './NestedName';
-import type { Nested } from './nesting';
+import { growthOf, type Nested } from './nesting';
 import classes from './Relations.module.css';
 import { deadShare, ratio, relationName } from './relations';
 import type { TableRow } from './relations.sql';
@@ -63,7 +63,8 @@ export function tableColumns(
         <NestedName
           name={relationName(row)}
           depth={open ? row.depth : 0}
-          gone={row.gone ? formatMoment(parseTime(row.last_seen) ?? 0, zone) : undefined}
+          gone={row.gone ? parseTime(row.last_seen) : null}
+          zone={zone}
           {...(open && row.children.length > 0
             ? { partitions: { open: open.isOpen(row.key), toggle: () => open.toggle(row.key) } }
             : {})}
@@ -76,7 +77,6 @@ export function tableColumns(
       label: 'Kind',
       sort: kindOf,
       cell: (row) => <span className={classes.calm}>{kindOf(row)}</span>,
-      title: (row) => (row.parent === null ? '' : `of ${row.parent}`),
     },
     {
       key: 'size',
@@ -92,9 +92,9 @@ export function tableColumns(
       label: 'Growth',
       help: 'Since the range began',
       numeric: true,
-      sort: (row) => row.growth,
-      cell: (row) => <Growth bytes={row.growth} />,
-      title: (row) => exact(row.growth, 'bytes'),
+      sort: growthOf,
+      cell: (row) => <Growth bytes={growthOf(row)} />,
+      title: (row) => exact(growthOf(row), 'bytes'),
     },
     count('seq_scan', 'Seq scans', 'Sequential scans in the range'),
     count('seq_tup_read', 'Seq rows', 'Rows read by sequential scans in the range'),

@@ -13,15 +13,16 @@ const index = (part: Partial<IndexRow> = {}): IndexRow => ({
   schemaname: 'public',
   relname: 'orders',
   indexrelname: 'orders_note',
+  oid: 1,
   parent: null,
   method: 'btree',
   is_unique: false,
   is_primary: false,
   is_constraint: false,
-  is_replident: false,
+  is_replica_identity: false,
   is_valid: true,
   size: 8192,
-  growth: 0,
+  size_before: 8192,
   scans: 0,
   tuples: 0,
   hit: 0,
@@ -35,6 +36,7 @@ const use = (part: Partial<IndexUseRow> = {}): IndexUseRow => ({
   datname: 'shop',
   schemaname: 'public',
   indexrelname: 'orders_note',
+  oid: 1,
   scans: 0,
   last_scan: null,
   first_seen: at(FROM - 3600),
@@ -54,7 +56,7 @@ describe('an index without scans', () => {
     ['a primary key', { is_primary: true, is_unique: true }],
     ['a unique index', { is_unique: true }],
     ['an index of a constraint', { is_constraint: true }],
-    ['a replica identity', { is_replident: true }],
+    ['a replica identity', { is_replica_identity: true }],
   ])('is needed if it is %s', (_, part) => expect(verdict([index(part)], [use()])).toBe('needed'));
 
   it.each([
@@ -77,19 +79,24 @@ describe('an index without scans', () => {
     expect(verdict([index()], [use({ last_scan: at(TO - 30 * DAY) })])).toBe('unused');
   });
 
+  it('is used if it was scanned under another name, or before the collector shipped oids', () => {
+    expect(verdict([index()], [use(), use({ indexrelname: 'note_old', scans: 1 })])).toBe('used');
+    expect(verdict([index()], [use(), use({ oid: null, scans: 1 })])).toBe('used');
+  });
+
   it('has no verdict while facts are missing', () => {
-    expect(verdict([index({ is_replident: null })], [use()])).toBe('unknown');
+    expect(verdict([index({ is_replica_identity: null })], [use()])).toBe('unknown');
     expect(verdict([index()], [])).toBe('unknown');
   });
 });
 
 describe('an index of a partition', () => {
   const partitions = [1, 2].map((n) =>
-    index({ indexrelname: `events_${n}_at`, relname: `events_${n}`, parent: 'public.events_at' }),
+    index({ indexrelname: `events_${n}_at`, relname: `events_${n}`, oid: 10 + n, parent: 9 }),
   );
   const uses = (scans: number, young = false) => [
-    use({ indexrelname: 'events_1_at' }),
-    use({ indexrelname: 'events_2_at', scans, ...(young ? { first_seen: at(TO - 300) } : {}) }),
+    use({ oid: 11 }),
+    use({ oid: 12, scans, ...(young ? { first_seen: at(TO - 300) } : {}) }),
   ];
 
   it('can only be dropped with its partitioned index', () => {

@@ -28,21 +28,29 @@ export type Verdict =
   /** Not all facts are known. */
   | 'unknown';
 
-export type FindUse = (index: IndexRow) => IndexUseRow | undefined;
+export type FindUse = (index: IndexRow) => IndexUseRow[];
 
+/** The use of an index under all of its names; rows without oid are found by the present name. */
 export function usageByIndex(rows: IndexUseRow[]): FindUse {
-  const key = (row: Pick<IndexRow, 'datname' | 'schemaname' | 'indexrelname'>) =>
-    `${row.datname}/${row.schemaname}/${row.indexrelname}`;
-  const uses = new Map(rows.map((row) => [key(row), row]));
-  return (index) => uses.get(key(index));
+  const byOid = ({ datname, oid }: Pick<IndexRow, 'datname' | 'oid'>) => `${datname}/${oid}`;
+  const byName = ({ datname, schemaname, indexrelname }: Pick<IndexRow, 'datname' | 'schemaname' | 'indexrelname'>) =>
+    `${datname}/${schemaname}.${indexrelname}`;
+  const uses = new Map<string, IndexUseRow[]>();
+  for (const row of rows) {
+    const key = row.oid === null ? byName(row) : byOid(row);
+    const known = uses.get(key) ?? [];
+    known.push(row);
+    uses.set(key, known);
+  }
+  return (index) => [...(uses.get(byOid(index)) ?? []), ...(uses.get(byName(index)) ?? [])];
 }
 
 /** `from` and `to`: the judged range, in epoch seconds. It has at least `LEAST_OBSERVED_SECONDS`. */
 export function verdictOf(index: Nested<IndexRow>, findUse: FindUse, from: number, to: number): Verdict {
   if (index.gone) return 'gone';
   if (index.parent !== null) return 'partition';
-  if (index.is_unique || index.is_primary || index.is_constraint || index.is_replident) return 'needed';
-  if (index.is_unique === null || index.is_constraint === null || index.is_replident === null) return 'unknown';
+  if (index.is_unique || index.is_primary || index.is_constraint || index.is_replica_identity) return 'needed';
+  if (index.is_unique === null || index.is_constraint === null || index.is_replica_identity === null) return 'unknown';
   const uses = usesOf(index, findUse);
   if (uses.some((use) => (use.scans ?? 0) > 0 || (parseTime(use.last_scan) ?? 0) >= from)) return 'used';
   const firstSeen = uses.flatMap((use) => parseTime(use.first_seen) ?? []);
@@ -54,5 +62,5 @@ export function verdictOf(index: Nested<IndexRow>, findUse: FindUse, from: numbe
 
 /** The use of the index and of its partitions, also of dropped ones. */
 function usesOf(index: Nested<IndexRow>, findUse: FindUse): IndexUseRow[] {
-  return [findUse(index) ?? [], index.children.flatMap((child) => usesOf(child, findUse))].flat();
+  return [...findUse(index), ...index.children.flatMap((child) => usesOf(child, findUse))];
 }

@@ -5,7 +5,7 @@ import { useServer } from '../../address/links';
 import { useServers, useViews } from '../../api/facts';
 import { type SqlData, useSql } from '../../history/useSql';
 import { type Nested, nestIndexes } from './nesting';
-import { hasColumns, INDEXES, type IndexRow, indexUse } from './relations.sql';
+import { hasColumns, INDEX_USE, INDEXES, type IndexRow } from './relations.sql';
 import { LEAST_OBSERVED_SECONDS, usageByIndex, type Verdict, verdictOf } from './unused';
 
 /** The most servers of a cluster whose scans are compared. */
@@ -28,7 +28,7 @@ export function useIndexes(): Indexes {
   const server = useServer();
   const all = useServers();
   const views = useViews();
-  const nested = hasColumns(views.data, 'pg_stat_user_indexes', 'parent', 'is_replident');
+  const nested = hasColumns(views.data, 'pg_stat_user_indexes', 'parent_indexrelid', 'is_replica_identity');
   const enabled = server !== '' && !views.isPending;
   const query = useSql(nested ? INDEXES.nested : INDEXES.flat, { server }, { enabled });
 
@@ -38,7 +38,10 @@ export function useIndexes(): Indexes {
     .map((entry) => entry.name)
     .slice(0, MAX_CLUSTER - 1);
   const parameters = { server, ...Object.fromEntries(others.map((name, i) => [`server_${i + 1}`, name])) };
-  const use = useSql(indexUse, parameters, { enabled: enabled && !all.isPending, atLeast: LEAST_OBSERVED_SECONDS });
+  const use = useSql(nested ? INDEX_USE.nested : INDEX_USE.flat, parameters, {
+    enabled: enabled && !all.isPending,
+    atLeast: LEAST_OBSERVED_SECONDS,
+  });
 
   const trees = useMemo(() => nestIndexes(query.data?.rows ?? []), [query.data]);
   const verdicts = useMemo(() => {
