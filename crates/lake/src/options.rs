@@ -1,4 +1,4 @@
-//! Where a lake lives and what it may use.
+//! The options of a lake: its places and its limits.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,50 +10,50 @@ use crate::meta::DatabaseUrl;
 use crate::query::AnswerCache;
 use crate::store::StoreUrl;
 
-/// Memory for rows that are in no file yet. A fleet of 1,000 servers at default intervals ships some 4 MiB of them a second, so it writes
-/// files three times a minute; one of 50 servers fills it no sooner than [`DEFAULT_COMPACT_EVERY`].
+/// Memory for hot rows. A fleet of 1,000 servers at default intervals ships about 4 MiB of them a second, so files are written three times a
+/// minute. A fleet of 50 servers does not fill the memory before [`DEFAULT_COMPACT_EVERY`].
 pub const DEFAULT_HOT_MEMORY: usize = 128 << 20;
-/// Memory that all queries share for sorting, grouping, joining and their answers.
+/// Memory that all queries share, for sorts, groups, joins and answers.
 pub const DEFAULT_QUERY_MEMORY: usize = 128 << 20;
-/// Disk for what queries sort and group beyond their memory: fifty times that, and less than a small volume has free.
+/// Disk for sorts and groups that do not fit into memory: fifty times the memory, and less than a small volume has free.
 pub const DEFAULT_SPILL_DISK: usize = 4 << 30;
-/// The longest a query may run: beyond half a minute a person has given up, and a dashboard has asked again.
+/// The longest that a query may run. After half a minute people give up, and a dashboard has asked again.
 pub const DEFAULT_QUERY_DEADLINE: Duration = Duration::from_secs(30);
-/// Rows in one answer: a sparkline for each of 3,000 servers. Who does not say how many gets 10,000.
+/// The most rows of an answer: sparklines for 3,000 servers. A query that names no number gets 10,000.
 pub const DEFAULT_MAX_ROWS: usize = 100_000;
 /// Hot rows become Parquet this often: often enough that a restart replays little, rarely enough that files are not tiny.
 pub const DEFAULT_COMPACT_EVERY: Duration = Duration::from_secs(300);
-/// How long rows are kept as they were collected, where no setting says otherwise: a month to look into; rollups go back for years.
+/// How long raw rows are kept by default: a month. Rollups go back for years.
 pub const DEFAULT_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// What [`crate::Lake::open`] needs to know.
+/// The options of [`crate::Lake::open`].
 #[derive(Debug, Clone)]
 pub struct LakeOptions {
-    /// The data folder; created if missing, readable by its owner only. One process at a time.
+    /// The data folder. Created if missing; readable by its owner only; used by one process at a time.
     pub folder: PathBuf,
-    /// The PostgreSQL that replicas share as their meta store; none where it is a file in the folder.
+    /// The PostgreSQL that replicas share as their meta store; `None` if the meta store is a file in the folder.
     pub database: Option<DatabaseUrl>,
-    /// Where the files of the history lie.
+    /// The place of the Parquet files.
     pub store: StoreUrl,
     /// The tables.
     pub views: ViewSet,
-    /// Bytes of rows that are in no file yet. From half of it on they are written early; beyond it batches wait.
+    /// Bytes for hot rows. From half of it on, rows are written to files early; beyond it, batches wait.
     pub hot_memory: usize,
     /// Bytes that all queries share.
     pub query_memory: usize,
-    /// Where they put what does not fit: `spill` in the data folder where none is named.
+    /// The folder for sorts and groups that do not fit into memory; by default `spill` in the data folder.
     pub spill_folder: Option<PathBuf>,
-    /// Bytes they may put there.
+    /// The most bytes in that folder.
     pub spill_disk: usize,
-    /// The longest a query may run.
+    /// The longest that a query may run.
     pub query_deadline: Duration,
-    /// Rows in one answer; the rest is cut and the answer says so.
+    /// The most rows of an answer. A longer answer is cut and marked as truncated.
     pub max_rows: usize,
     /// How often hot rows become Parquet.
     pub compact_every: Duration,
-    /// Rows as collected that are older than this are removed, whole days at a time, unless the retention is set. See [`crate::Retention`].
+    /// How long raw rows are kept if no retention is set. Whole days are removed. See [`crate::Retention`].
     pub retention: Duration,
-    /// Where answers are kept for whoever asks the same again, of any replica.
+    /// The cache of answers that replicas share.
     pub answers: Option<Arc<dyn AnswerCache>>,
 }
 

@@ -1,34 +1,34 @@
-//! Threads apart from those that answer requests. What computes for long without a pause (a query, a merge) would keep a batch waiting that
-//! needs its thread for a millisecond.
+//! Threads for long computations (queries, merges). On the threads that answer requests, such a computation would delay a batch that needs
+//! the thread for a millisecond only.
 
 use anyhow::Context as _;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// How far behind requests and queries those threads stand for a core that nobody has to wait for (see nice(2)).
+/// The nice value of threads whose work nobody waits for; see nice(2).
 #[cfg(target_os = "linux")]
 const BEHIND: i32 = 10;
 
-/// A runtime of its own; left to end by itself, since waiting is not allowed where a lake may be dropped.
+/// A runtime. It ends in the background when dropped, because a lake may be dropped where blocking is not allowed.
 #[derive(Debug)]
 pub(crate) struct Threads {
-    /// None only while it is dropped.
+    /// `None` only while it is dropped.
     runtime: Option<Runtime>,
     handle: Handle,
 }
 
 impl Threads {
-    /// For queries: a thread a core, each with a stack of so many bytes.
+    /// Threads for queries: one per core, each with a stack of `stack` bytes.
     ///
     /// # Errors
-    /// When threads cannot be started.
+    /// If threads cannot be started.
     pub(crate) fn of_queries(stack: usize) -> anyhow::Result<Self> {
         Self::start(Builder::new_multi_thread().thread_name("query").thread_stack_size(stack))
     }
 
-    /// For work that nobody waits for: it takes the cores that others leave.
+    /// Threads for background work, which take only idle cores.
     ///
     /// # Errors
-    /// When threads cannot be started.
+    /// If threads cannot be started.
     pub(crate) fn of_compaction() -> anyhow::Result<Self> {
         Self::start(Builder::new_multi_thread().thread_name("compaction").on_thread_start(stand_behind))
     }
@@ -40,7 +40,7 @@ impl Threads {
         Ok(Self { runtime: Some(runtime), handle })
     }
 
-    /// Where to run what belongs on these threads.
+    /// The handle to spawn work on these threads.
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
     }
@@ -54,10 +54,10 @@ impl Drop for Threads {
     }
 }
 
-/// Lets this thread stand behind the others. On Linux alone a thread has a priority of its own.
+/// Lowers the priority of this thread. Only Linux has priorities per thread.
 fn stand_behind() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(BEHIND) {
-        tracing::debug!(%error, "compact at the priority of requests");
+        tracing::debug!(%error, "compaction runs at the priority of requests");
     }
 }

@@ -1,4 +1,4 @@
-//! Hot batches, as they came: what the meta store keeps of rows until they are in files.
+//! Hot batches in the meta store: rows as they arrived, kept until they are in files.
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -9,20 +9,20 @@ use crate::meta::{Meta, explain, micros};
 /// A batch's id and body.
 pub(crate) type Batch = (i64, Vec<u8>);
 
-/// Keeps a batch; its id.
+/// Stores a batch and returns its id.
 pub(crate) async fn keep(transaction: &mut Transaction, version: i64, received: DateTime<Utc>, body: Bytes) -> Result<i64, sqlx::Error> {
     let insert = statement("insert into batches (version, received, body) values ($1, $2, $3) returning id");
     let (id,): (i64,) = transaction.one(insert.bind(version).bind(micros(received)).bind(body)).await?;
     Ok(id)
 }
 
-/// The next batches after an id that came after a version, in order of their ids.
+/// The next batches after an id that are newer than a version, in the order of their ids.
 pub(crate) async fn since(transaction: &mut Transaction, version: i64, after: i64, limit: i64) -> anyhow::Result<Vec<Batch>> {
     let sql = "select id, body from batches where version > $1 and id > $2 order by id limit $3";
     transaction.all(statement(sql).bind(version).bind(after).bind(limit)).await.map_err(explain)
 }
 
-/// The next batches after an id, of any version, in order of their ids.
+/// The next batches after an id, of any version, in the order of their ids.
 pub(crate) async fn after(meta: &Meta, after: i64, limit: i64) -> anyhow::Result<Vec<Batch>> {
     let select = statement("select id, body from batches where id > $1 order by id limit $2").bind(after).bind(limit);
     meta.database().all(select).await.map_err(explain)
@@ -34,7 +34,7 @@ pub(crate) async fn compacted(meta: &Meta) -> anyhow::Result<i64> {
     Ok(compacted)
 }
 
-/// Removes batches up to an id, which are in files from this commit on; how many they were.
+/// Deletes the batches up to an id and returns their number. They are in files from this commit on.
 pub(crate) async fn remove(transaction: &mut Transaction, up_to: i64) -> anyhow::Result<u64> {
     let deleted = transaction.execute(statement("delete from batches where id <= $1").bind(up_to)).await.map_err(explain)?;
     transaction.execute(statement("update history set compacted = $1").bind(up_to)).await.map_err(explain)?;

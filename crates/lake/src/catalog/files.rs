@@ -1,8 +1,8 @@
 //! The catalog: which Parquet files are the history.
 //!
 //! # Promise
-//! A file is live from the commit that registers it until the commit that retires it, and it is complete and on disk before the first.
-//! A retired file stays where it is until no query can still be reading it. Whatever else lies there is an orphan of a crash.
+//! A file is live from the commit that registers it until the commit that retires it. It is complete and durable before the first of these.
+//! A retired file stays in the store until no query can read it any more. Any other file in the store is an orphan of a crash.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use crate::model::{Extent, LiveFile, path};
 
 const COLUMNS: &str = "id, view, date, rows, bytes, crc32, min_ts, max_ts, min_server, max_server, created, rolled_up";
 
-/// A statement over all columns of a file.
+/// A statement that selects all columns of files.
 fn select(rest: &str) -> Statement {
     statement(sqlx::AssertSqlSafe(format!("select {COLUMNS} from files {rest}")))
 }
@@ -40,7 +40,7 @@ pub(crate) async fn live(meta: &Meta) -> anyhow::Result<Vec<LiveFile>> {
     rows.into_iter().map(Row::file).collect()
 }
 
-/// The paths of all files that the catalog names, retired ones too.
+/// The paths of all files in the catalog, retired files included.
 pub(crate) async fn paths(meta: &Meta) -> anyhow::Result<HashSet<String>> {
     let rows: Vec<(i64, String, String)> = meta.database().all(statement("select id, view, date from files")).await.map_err(explain)?;
     let path = |(id, view, date): (i64, String, String)| {
@@ -49,27 +49,27 @@ pub(crate) async fn paths(meta: &Meta) -> anyhow::Result<HashSet<String>> {
     rows.into_iter().map(path).collect()
 }
 
-/// Whether a file is live at this moment.
+/// Whether a file is live now.
 pub(crate) async fn is_live(meta: &Meta, id: i64) -> anyhow::Result<bool> {
     let select = statement("select id from files where id = $1 and retired is null").bind(id);
     let found: Option<(i64,)> = meta.database().optional(select).await.map_err(explain)?;
     Ok(found.is_some())
 }
 
-/// Retired files that were retired before a moment.
+/// The files that were retired before a time.
 pub(crate) async fn retired(meta: &Meta, before: DateTime<Utc>) -> anyhow::Result<Vec<LiveFile>> {
     let rows: Vec<Row> = meta.database().all(select("where retired < $1 order by id").bind(micros(before))).await.map_err(explain)?;
     rows.into_iter().map(Row::file).collect()
 }
 
-/// The highest id that a folder's store ever gave.
+/// The highest file id ever used in a store of one process.
 pub(crate) async fn last_id(meta: &Meta) -> anyhow::Result<i64> {
     let sql = "select coalesce((select seq from sqlite_sequence where name = 'files'), 0)";
     let (last,): (i64,) = meta.database().one(statement(sql)).await.map_err(explain)?;
     Ok(last)
 }
 
-/// An id that no other file of a shared store has.
+/// A new file id, unique in a shared store.
 pub(crate) async fn shared_id(meta: &Meta) -> anyhow::Result<i64> {
     let (id,): (i64,) = meta.database().one(statement("select nextval('file_ids')")).await.map_err(explain)?;
     Ok(id)
@@ -89,13 +89,13 @@ pub(crate) async fn register(transaction: &mut Transaction, file: &LiveFile, ver
     Ok(())
 }
 
-/// Takes a file out of the history; it stays where it is for now. False when it was out already.
+/// Retires a file. The file stays in the store for now. False if it is retired already.
 pub(crate) async fn retire(transaction: &mut Transaction, id: i64, now: DateTime<Utc>, version: i64) -> Result<bool, sqlx::Error> {
     let update = statement("update files set retired = $2, retired_version = $3 where id = $1 and retired is null");
     Ok(transaction.execute(update.bind(id).bind(micros(now)).bind(version)).await? > 0)
 }
 
-/// A file as the catalog has it.
+/// A row of the catalog.
 #[derive(sqlx::FromRow)]
 struct Row {
     id: i64,

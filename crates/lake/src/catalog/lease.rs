@@ -1,16 +1,17 @@
-//! Leases: what must be done by one replica only is done by the one that holds the lease.
+//! Leases. Work that only one replica may do is done by the holder of the lease.
 //!
 //! # Promise
 //! At most one holder's changes are committed at any time: a change under a lease names the lease's fence in its own transaction
-//! ([`Fence::check`]), and a new holder has a new fence. So a holder that was paused, cut off or is slow to notice does no harm.
-//! A holder that died is followed within [`LASTS`] + [`TICK`]; one that stops hands over at once. One that cannot do the work, because it alone does
-//! not reach the files, steps aside ([`Lease::step_aside`]): others come first then, for [`ASIDE`]. Where all others are aside, a holder that
-//! died is still followed, within [`TAKEOVER`], by one of them. All times of the lease are the database's.
+//! ([`Fence::check`]), and a new holder has a new fence. So a holder that was paused or cut off does no harm.
+//! Another replica takes over a dead holder's lease within [`LASTS`] + [`TICK`]. A holder that stops releases the lease at once. A holder that
+//! cannot do the work, for example because it cannot reach the files, steps aside ([`Lease::step_aside`]): for [`ASIDE`], other replicas have
+//! precedence. If all others have stepped aside too, one of them still takes over a dead holder's lease within [`TAKEOVER`]. All times of a
+//! lease are the database's.
 //!
 //! # How
-//! One who is aside asks only for a lease that nobody took although it was free for [`BEHIND`], longer than it takes others to ask. It does not ask for
-//! one that was laid down by stepping aside ([`LAID_DOWN`]): who laid it down has just failed as this one did, so trying at once would only be trying in
-//! a circle. Where nobody can do the work each replica so tries once in [`ASIDE`].
+//! A replica that stepped aside asks for a lease only after it was free for [`BEHIND`], which is longer than other replicas need to take it. It does
+//! not ask for a lease that was released by stepping aside ([`LAID_DOWN`]), because the work would just fail again. If no replica can do
+//! the work, each retries once every [`ASIDE`].
 //!
 //! A store of one process has no leases: its folder is locked.
 
@@ -28,44 +29,44 @@ use crate::meta::{Meta, explain};
 const LASTS: Duration = Duration::from_millis(1_300);
 /// How often it is renewed, or tried for.
 const TICK: Duration = Duration::from_millis(250);
-/// For so long one who stepped aside lets others come first.
+/// How long other replicas have precedence over a replica that stepped aside.
 const ASIDE: Duration = Duration::from_secs(10);
-/// For so long a lease lies free before one who is aside asks for it: all others have asked by then.
+/// How long a lease must be free before a replica that stepped aside asks for it. All others have asked by then.
 const BEHIND: Duration = Duration::from_millis(350);
-/// The promise: a holder that died is followed within this time, whoever is left.
+/// The promise: a dead holder's lease is taken over within this time, whichever replicas are left.
 const TAKEOVER: Duration = Duration::from_secs(2);
 const _: () =
     assert!(TICK.as_millis() < BEHIND.as_millis() && LASTS.as_millis() + BEHIND.as_millis() + TICK.as_millis() <= TAKEOVER.as_millis());
-/// When a lease expired that was laid down by one who stepped aside: long ago, as for everybody who is not aside.
+/// The expiry time written by a replica that steps aside: long ago, so that every other replica may take the lease at once.
 const LAID_DOWN: i64 = 0;
 /// The lease of compaction, merging, retention and cleaning.
 const LAKE: &str = "lake";
 
-/// What a change is committed under.
+/// The proof under which a change is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fence {
-    /// Nobody else has the store.
+    /// No other process uses the store.
     Alone,
     Holder(i64),
 }
 
 impl Fence {
-    /// Sees, within the transaction of a change, that the lease is still held; it then is until the commit.
+    /// Checks in the transaction of a change that the lease is still held. The check holds until the commit.
     pub(crate) async fn check(self, transaction: &mut Transaction) -> anyhow::Result<()> {
         let Self::Holder(fence) = self else { return Ok(()) };
         let held = statement("update leases set fence = fence where name = $1 and fence = $2").bind(LAKE).bind(fence);
-        anyhow::ensure!(transaction.execute(held).await? == 1, "another replica holds the lease by now; it does this work");
+        anyhow::ensure!(transaction.execute(held).await? == 1, "another replica holds the lease now and does this work");
         Ok(())
     }
 }
 
-/// One replica's part in the leases.
+/// The lease as one replica sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Lease {
     meta: Meta,
     holder: String,
     held: watch::Sender<Option<i64>>,
-    /// Until when others come first. Locked while the lease is asked for or laid down, so that neither crosses the other.
+    /// Until when other replicas have precedence. Locked while the lease is requested or released, so that the two never overlap.
     aside: Arc<Mutex<Option<Instant>>>,
 }
 
@@ -74,7 +75,7 @@ impl Lease {
         Self { meta, holder: Uuid::new_v4().to_string(), held: watch::Sender::new(None), aside: Arc::default() }
     }
 
-    /// The fence, if it is held at this moment as far as this process knows.
+    /// The fence, if this process believes that it holds the lease now.
     pub(crate) fn fence(&self) -> Option<Fence> {
         if !self.meta.database().is_shared() {
             return Some(Fence::Alone);
@@ -82,16 +83,16 @@ impl Lease {
         self.held.borrow().map(Fence::Holder)
     }
 
-    /// Waits until it is held.
+    /// Waits until this replica holds the lease.
     pub(crate) async fn until_held(&self) {
         if self.meta.database().is_shared() {
             let mut held = self.held.subscribe();
-            // The sender is this lease's own, so it does not end before.
+            // The lease owns the sender, so the channel is open.
             let _ = held.wait_for(Option::is_some).await;
         }
     }
 
-    /// Takes it where it is free, and keeps it where it is held.
+    /// Takes the lease if it is free, and renews it if this replica holds it.
     pub(crate) async fn renew(&self) -> Result<(), sqlx::Error> {
         match self.meta.database().is_shared() {
             true => self.ask(Instant::now(), self.meta.database().clock()).await,
@@ -99,7 +100,7 @@ impl Lease {
         }
     }
 
-    /// Asks for it at a moment of this process's, and one of the database's in SQL.
+    /// Asks for the lease. `clock` is an SQL expression for the database's time.
     async fn ask(&self, now: Instant, clock: &str) -> Result<(), sqlx::Error> {
         let mut aside = self.aside.lock().await;
         if aside.is_some_and(|until| now >= until) {
@@ -128,20 +129,20 @@ impl Lease {
         Ok(())
     }
 
-    /// Lets another replica do what this one could not. Where there is none, it is this one's turn again after [`ASIDE`]. False where it does
-    /// not hold the lease.
+    /// Releases the lease so that another replica can do the work. If there is no other, this replica tries again after [`ASIDE`]. False if
+    /// this replica does not hold the lease.
     pub(crate) async fn step_aside(&self) -> bool {
         let mut aside = self.aside.lock().await;
         if self.held.borrow().is_none() {
             return false;
         }
-        tracing::warn!("steps aside: another replica may reach what this one does not");
+        tracing::warn!("step aside: another replica may reach what this replica cannot");
         *aside = Some(Instant::now() + ASIDE);
         self.free(&LAID_DOWN.to_string()).await;
         true
     }
 
-    /// Keeps trying, renewing, and at last gives it back, so that another replica goes on at once.
+    /// Asks for the lease and renews it until stopped, then releases it, so that another replica continues at once.
     pub(crate) async fn keep(&self, stop: &CancellationToken) {
         if !self.meta.database().is_shared() {
             return;
@@ -168,7 +169,7 @@ impl Lease {
         self.free(self.meta.database().clock()).await;
     }
 
-    /// Ends this one's term, as of a moment in SQL.
+    /// Ends this replica's lease. `expired` is an SQL expression for the new expiry time.
     async fn free(&self, expired: &str) {
         self.note(None);
         let clock = self.meta.database().clock();
@@ -183,7 +184,7 @@ impl Lease {
         let changed = self.held.send_if_modified(|held| std::mem::replace(held, fence) != fence);
         if changed {
             match fence {
-                Some(fence) => tracing::info!(lease.fence = fence, "holds the lease: this replica compacts"),
+                Some(fence) => tracing::info!(lease.fence = fence, "this replica holds the lease and compacts"),
                 None => tracing::info!("holds the lease no more"),
             }
         }

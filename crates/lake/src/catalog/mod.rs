@@ -1,4 +1,4 @@
-//! What the meta store says of the history: its files, its hot batches, its version, and the lease under which it changes.
+//! The history in the meta store: its files, its hot batches, its version, and the lease under which it changes.
 //! Uses: `store`, `meta`, `model`.
 //! Used by: `present`, `write`, `maintain`, `lake`.
 

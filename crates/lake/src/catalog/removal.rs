@@ -1,4 +1,4 @@
-//! How files leave the store: retired ones once nobody reads them, and what crashes left in a shared store.
+//! Deletes files from the store: retired files that no query reads any more, and orphans of crashes in a shared store.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -8,16 +8,16 @@ use crate::meta::{Meta, explain};
 use crate::model::LiveFile;
 use crate::store::{PROBE, Store};
 
-/// A file that no catalog names is left alone this long: it may be about to be registered, and clocks may differ by hours.
+/// How long a file that is not in the catalog is left alone. It may be about to be registered, and clocks may differ by hours.
 const ORPHAN_AFTER: TimeDelta = TimeDelta::hours(24);
 
-/// Deletes retired files and forgets them.
+/// Deletes retired files from the store and from the catalog.
 pub(crate) async fn delete(meta: &Meta, store: &Store, files: &[LiveFile]) -> anyhow::Result<()> {
     for file in files {
         store.delete(&file.path()).await?;
         let forget = async {
             let mut transaction = meta.database().begin().await?;
-            // Who has not seen the retirement yet reads the whole catalog anew.
+            // A replica that has not seen the retirement yet reads the whole catalog again.
             let purged = "update history set purged = (select coalesce(max(retired_version), 0) from files where id = $1) \
                           where purged < (select coalesce(max(retired_version), 0) from files where id = $1)";
             transaction.execute(statement(purged).bind(file.id)).await?;
@@ -29,9 +29,9 @@ pub(crate) async fn delete(meta: &Meta, store: &Store, files: &[LiveFile]) -> an
     Ok(())
 }
 
-/// Deletes from a shared store what no catalog names and is old enough to be nobody's work.
+/// Deletes files of a shared store that are not in the catalog and too old to be part of running work.
 pub(crate) async fn delete_orphans(meta: &Meta, store: &Store, now: DateTime<Utc>) -> anyhow::Result<u64> {
-    // Listed before the catalog is read: what is registered meanwhile is then known.
+    // List first, then read the catalog: files registered in between are then known.
     let listed = store.list().await?;
     let known = paths(meta).await?;
     let mut orphans = 0;

@@ -1,4 +1,4 @@
-//! What a crash left in a folder of one process, looked for at the start, where nothing reads yet.
+//! Cleans a store of one process at the start, before anything reads it.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -12,28 +12,28 @@ use crate::meta::{FILE, Meta};
 use crate::model::LiveFile;
 use crate::store::{Store, UNFINISHED};
 
-/// Removes what a crash left in a folder of one process, where nothing reads yet; the last id that its store gave.
+/// Deletes orphans of a crash in a store of one process, before anything reads it. Returns the last file id in use.
 pub(crate) async fn clean(meta: &Meta, store: &Store) -> anyhow::Result<i64> {
     delete(meta, store, &files::retired(meta, DateTime::<Utc>::MAX_UTC).await?).await?;
     let live = files::live(meta).await?;
     let last_id = files::last_id(meta).await?;
     let Some(root) = store.root().map(Path::to_path_buf) else { return Ok(last_id) };
-    // An orphan's rows are still hot batches, so a collector is known. Without one, these files belong to another meta.db.
+    // The rows of an orphan are still hot batches, so a collector is known. Without a known collector, these files belong to another meta.db.
     let is_new = last_id == 0 && meta.collectors().await?.is_empty();
     let swept = tokio::task::spawn_blocking(move || sweep(&root, &live, is_new)).await.context("look through the files")??;
     for damage in &swept.damaged {
         tracing::error!(damage, "a file of the history is missing or damaged; queries that need it will fail");
     }
     if swept.orphans > 0 {
-        tracing::info!(lake.orphans = swept.orphans, "deleted what a crash left");
+        tracing::info!(lake.orphans = swept.orphans, "deleted the orphans of a crash");
     }
     Ok(last_id)
 }
 
-/// Deletes what a crash left: files that are not in the catalog. Says which live files are missing or of another size.
+/// Deletes orphans: files that are not in the catalog. Reports live files that are missing or have another size.
 ///
 /// # Errors
-/// When a new catalog meets complete files: they are somebody's history, and not a crash's.
+/// If the catalog is new but complete files exist: they belong to another history and are not orphans of a crash.
 fn sweep(root: &Path, live: &[LiveFile], is_new: bool) -> anyhow::Result<Sweep> {
     let known: HashSet<PathBuf> = live.iter().map(|file| root.join(file.path())).collect();
     let mut swept = Sweep::default();
@@ -72,7 +72,7 @@ fn sweep(root: &Path, live: &[LiveFile], is_new: bool) -> anyhow::Result<Sweep> 
     Ok(swept)
 }
 
-/// What [`sweep`] found.
+/// The result of [`sweep`].
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Sweep {
     orphans: u64,

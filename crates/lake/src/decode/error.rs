@@ -1,9 +1,9 @@
-//! What is wrong with rows.
+//! Why rows are refused.
 
 /// Why rows do not fit the tables' shapes.
 #[derive(Debug, thiserror::Error)]
 pub enum RowsError {
-    /// The rows contradict what every batch promises: they will never be taken.
+    /// The rows break the contract of a batch. They are never accepted.
     #[error("view '{view}': {problem}")]
     Malformed { view: String, problem: String },
     /// A view this backend does not know (yet).

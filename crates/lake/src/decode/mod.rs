@@ -1,4 +1,4 @@
-//! Batches as rows in the tables' shapes, checked. It stands below `present`, which decodes batches that other replicas took.
+//! Decodes batches into checked rows of the tables' shapes. Stands below `present`, which decodes batches that other replicas accepted.
 //! Uses: `model`.
 //! Used by: `present`, `write`, `maintain`.
 

@@ -1,8 +1,9 @@
-//! A batch's rows, checked and brought into the tables' shapes.
+//! Checks the rows of a batch and converts them to the tables' shapes.
 //!
 //! # Promise
-//! What comes out can be stored, sorted, written and queried without another check: the columns of [`Shape::stored`] in their order,
-//! no null `ts` or `server`, times that a calendar has, names of sane length. Columns the collector did not ship are null.
+//! The resulting rows need no further check before they are stored, sorted, written and queried: they have the columns of
+//! [`Shape::stored`] in order, no null `ts` or `server`, valid times, and names of bounded length. Columns that the collector did not ship
+//! are null.
 
 use arrow::array::cast::AsArray as _;
 use arrow::array::{Array as _, ArrayRef, RecordBatch, new_null_array};
@@ -14,18 +15,18 @@ use std::sync::Arc;
 use super::error::RowsError;
 use crate::model::{Extent, Hot, SERVER_AT, Shape, day};
 
-/// 2000-01-01: PostgreSQL's own epoch. A time before it is a broken clock.
+/// 2000-01-01, PostgreSQL's epoch. An earlier time comes from a broken clock.
 const EARLIEST_US: i64 = 946_684_800_000_000;
-/// 2200-01-01: within what every reader of Parquet can show, in nanoseconds too.
+/// 2200-01-01: every Parquet reader can represent times up to then, also in nanoseconds.
 const LATEST_US: i64 = 7_258_118_400_000_000;
-/// Days that one view's rows in one batch may cover: each becomes a file. A spool holds days, not years.
+/// The most days that the rows of one view in one batch may cover. Each day becomes a file, and a spool holds days, not years.
 const MAX_DAYS: usize = 400;
-/// Bytes of a server's name: host, port, namespace and pod fit many times over.
+/// The most bytes of a server's name: far more than host, port, namespace and pod need.
 const MAX_SERVER: usize = 512;
-/// An array without its buffers: of a view with one row a snapshot this is most of what it takes.
+/// The memory of an array without its buffers: most of the memory for a view with one row per snapshot.
 const COLUMN_BYTES: usize = 192;
 
-/// Rows as shipped, in the stored shape.
+/// Converts shipped rows to the stored shape.
 pub(crate) fn shaped(shape: &Shape, rows: &RecordBatch) -> Result<Hot, RowsError> {
     let wrong = |problem: String| RowsError::Malformed { view: shape.name().into(), problem };
     let expected = schema(&shape.view);
@@ -72,7 +73,7 @@ pub(crate) fn shaped(shape: &Shape, rows: &RecordBatch) -> Result<Hot, RowsError
     Ok(Hot { batch: 0, bytes: memory(&rows), rows, extent })
 }
 
-/// What rows take in memory: buffers, each once however many columns share it, and what holds them together.
+/// The memory of rows: each buffer counted once, however many columns share it, plus the arrays themselves.
 fn memory(rows: &RecordBatch) -> u64 {
     (get_record_batch_memory_size(rows) + rows.num_columns() * COLUMN_BYTES) as u64
 }

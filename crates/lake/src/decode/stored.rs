@@ -1,4 +1,4 @@
-//! Batches that the meta store holds, decoded again.
+//! Decodes batches that the meta store holds.
 
 use pganalytics_views::wire::{self, Limits};
 

@@ -1,4 +1,4 @@
-//! The lake itself: opened once, shared by cloning.
+//! The lake: opened once, shared by cloning.
 
 use std::fs::File;
 use std::sync::atomic::Ordering;
@@ -32,7 +32,7 @@ pub(super) struct Inner {
     pub(super) store: Store,
     pub(super) shapes: Arc<Shapes>,
     pub(super) present: Arc<Present>,
-    /// None once closed.
+    /// `None` after close.
     pub(super) intake: RwLock<Option<Arc<Intake>>>,
     pub(super) writer: Mutex<Option<JoinHandle<()>>>,
     pub(super) upkeep: Upkeep,
@@ -41,18 +41,18 @@ pub(super) struct Inner {
 }
 
 impl Lake {
-    /// Takes a batch. `Ok` means it is on disk and visible to SQL.
+    /// Stores a batch. `Ok` means that the batch is durable and visible to SQL.
     ///
     /// # Errors
-    /// See [`IngestError`]; then nothing of the batch was taken.
+    /// See [`IngestError`]. After an error nothing of the batch is stored.
     pub async fn ingest(&self, body: Bytes) -> Result<Ack, IngestError> {
         self.ingest_from(&Sender::default(), body).await
     }
 
-    /// Takes a batch, with what the request around it told.
+    /// Stores a batch, with facts about the request.
     ///
     /// # Errors
-    /// See [`IngestError`]; then nothing of the batch was taken.
+    /// See [`IngestError`]. After an error nothing of the batch is stored.
     pub async fn ingest_from(&self, sender: &Sender, body: Bytes) -> Result<Ack, IngestError> {
         match self.intake() {
             Some(intake) => intake.ingest(sender, body).await,
@@ -66,7 +66,7 @@ impl Lake {
         &self.0.options.views
     }
 
-    /// What it was opened with.
+    /// The options that it was opened with.
     #[must_use]
     pub fn options(&self) -> &LakeOptions {
         &self.0.options
@@ -78,7 +78,7 @@ impl Lake {
         &self.0.meta
     }
 
-    /// Answers a question.
+    /// Runs a query.
     ///
     /// # Errors
     /// See [`crate::QueryErrorKind`].
@@ -86,18 +86,18 @@ impl Lake {
         self.0.engine.answer(request).await
     }
 
-    /// Turns hot rows into Parquet, and small files into larger ones.
+    /// Writes hot rows to Parquet files, and merges small files.
     ///
     /// # Errors
-    /// When a file or the store fails, or another replica holds the lease; what was done so far stands, and nothing is lost.
+    /// If a file or the store fails, or another replica holds the lease. Completed steps stay; nothing is lost.
     pub async fn compact(&self) -> anyhow::Result<Compaction> {
         self.compact_at(self.0.meta.now().await?).await
     }
 
-    /// [`Lake::compact`] as of a moment, which decides what days are over.
+    /// [`Lake::compact`] at a given time, which decides which days are over.
     ///
     /// # Errors
-    /// As of [`Lake::compact`].
+    /// As for [`Lake::compact`].
     pub async fn compact_at(&self, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
         self.0.upkeep.compact(now).await
     }
@@ -105,45 +105,45 @@ impl Lake {
     /// How long each table's history is kept.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn retention(&self) -> anyhow::Result<Retention> {
         self.0.upkeep.retention().await
     }
 
-    /// Changes how long history is kept, from the next run on and in every backend.
+    /// Changes how long history is kept. Every backend follows at its next run.
     ///
     /// # Errors
-    /// When a table is unknown, days are none, or the store fails; then nothing changed.
+    /// If a table is unknown, a number of days is invalid, or the store fails. After an error nothing has changed.
     pub async fn set_retention(&self, setting: &RetentionSetting, now: DateTime<Utc>) -> Result<(), RetentionError> {
         self.0.upkeep.set_retention(setting, now).await
     }
 
-    /// Removes the days that are older than the retention.
+    /// Removes days that are older than the retention.
     ///
     /// # Errors
-    /// When the store fails, or another replica holds the lease.
+    /// If the store fails, or another replica holds the lease.
     pub async fn expire(&self, now: DateTime<Utc>) -> anyhow::Result<Expiry> {
         self.0.upkeep.expire(now).await
     }
 
-    /// Deletes files that were replaced so long ago that no query reads them.
+    /// Deletes retired files that no query can read any more.
     ///
     /// # Errors
-    /// When a file cannot be deleted, or the store fails.
+    /// If a file cannot be deleted, or the store fails.
     pub async fn remove_replaced(&self, now: DateTime<Utc>) -> anyhow::Result<u64> {
         self.0.upkeep.remove_replaced(now).await
     }
 
-    /// Deletes what crashes left in a shared store. In a folder of one process the next start does it.
+    /// Deletes orphans of crashes in a shared store. In a store of one process the next start does that.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn remove_orphans(&self, now: DateTime<Utc>) -> anyhow::Result<u64> {
         self.0.upkeep.remove_orphans(now).await
     }
 
-    /// Follows the other replicas; and, while it holds the lease, compaction, retention and the removal of replaced files; until stopped.
-    /// A step that fails is logged and tried again next time.
+    /// Follows the other replicas until stopped. While this replica holds the lease, also compacts, applies the retention and deletes retired
+    /// files. A step that fails is logged and retried at its next turn.
     pub async fn run(&self, stop: CancellationToken) {
         self.0.upkeep.run(&stop).await;
     }
@@ -162,11 +162,11 @@ impl Lake {
         stats
     }
 
-    /// Readiness: the meta store answers, and a folder of files can be written. An object store that is away makes no replica unready: what
-    /// comes is taken without it, and waits.
+    /// Readiness: the meta store answers, and a local folder of files is writable. An unreachable object store does not make a replica unready,
+    /// because ingest works without it.
     ///
     /// # Errors
-    /// What is wrong, and what to do about it.
+    /// The problem, with its remedy.
     pub async fn check(&self) -> anyhow::Result<()> {
         self.0.meta.check().await?;
         let Some(root) = self.0.store.root() else { return Ok(()) };
@@ -178,7 +178,7 @@ impl Lake {
         written.await.with_context(|| format!("write to {}; free space there, or make it writable", probe.display()))
     }
 
-    /// Waits for what is being written, then lets go of the store. Later calls fail.
+    /// Waits for running writes, then closes the store. Later calls fail.
     pub async fn close(&self) {
         self.0.intake.write().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = self.0.writer.lock().await.take()

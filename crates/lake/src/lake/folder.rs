@@ -1,14 +1,14 @@
-//! The data folder: of its owner, and of one process at a time.
+//! The data folder: readable by its owner only, used by one process at a time.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-/// The file whose lock says that a process has the folder open.
+/// The file that a process locks while it uses the folder.
 const LOCK: &str = "lock";
 
-/// Makes the folder, for its owner only: it holds password hashes and what statements look like.
+/// Creates the folder for its owner only: it holds password hashes and statement texts.
 pub(crate) fn create(folder: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     let mut builder = std::fs::DirBuilder::new();
@@ -16,7 +16,7 @@ pub(crate) fn create(folder: &Path) -> anyhow::Result<()> {
     builder.create(folder).with_context(|| format!("create the data folder {}; name one that this user may write", folder.display()))
 }
 
-/// Locks the folder for this process; the lock is held as long as the file.
+/// Locks the folder for this process. The lock is held until the file is dropped.
 pub(crate) fn lock(folder: &Path) -> anyhow::Result<File> {
     let path: PathBuf = folder.join(LOCK);
     let file = File::options().create(true).truncate(false).write(true).open(&path);

@@ -1,4 +1,4 @@
-//! The lake as its users hold it: opened, fed, asked, closed.
+//! The facade of the crate: open, ingest, query, close.
 //! Uses: every room below. Used by: other crates, through `lib.rs`.
 
 mod facade;

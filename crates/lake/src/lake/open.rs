@@ -1,4 +1,4 @@
-//! How a lake is opened, and what can be asked of one that is not.
+//! Opens a lake. Also the operations that need no open lake: schema check, migration, verification.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -21,15 +21,15 @@ use crate::store::Store;
 use crate::threads::Threads;
 use crate::write::{HotMemory, Intake};
 
-/// The part of their memory that hot rows fill before they are written early: what comes while they are written needs room, too.
+/// The share of the memory that hot rows may fill before they are written early. Batches that arrive during the write need the rest.
 const EARLY: u64 = 2;
 
 impl Lake {
-    /// Opens the data folder, or makes one; and the shared store, where one is named.
+    /// Opens or creates the data folder, and opens the shared store if one is configured.
     ///
     /// # Errors
-    /// When the folder cannot be used, another process has it open, its content is damaged or newer; when the shared store does not answer,
-    /// or is not migrated to this version.
+    /// If the folder cannot be used, is open in another process, is damaged or comes from a newer version; or if the shared store does not
+    /// answer or is not migrated to this version.
     pub async fn open(options: LakeOptions) -> anyhow::Result<Self> {
         create(&options.folder)?;
         let lock = Arc::new(lock(&options.folder)?);
@@ -98,10 +98,10 @@ impl Lake {
         })))
     }
 
-    /// How the schema of the meta store stands beside this version.
+    /// Compares the schema of the meta store with this version.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// If the meta store does not answer.
     pub async fn schema(options: &LakeOptions) -> anyhow::Result<SchemaState> {
         let Some(url) = &options.database else { return Meta::schema_of_folder(&options.folder).await };
         let meta = Meta::connect(url).await?;
@@ -110,10 +110,10 @@ impl Lake {
         state
     }
 
-    /// Brings the meta store to this version. Several processes may ask at once.
+    /// Migrates the meta store to this version. Several processes may call this at once.
     ///
     /// # Errors
-    /// When it does not answer, refuses, or is newer than this version.
+    /// If the meta store does not answer, refuses the migration, or is newer than this version.
     pub async fn migrate(options: &LakeOptions) -> anyhow::Result<()> {
         let meta = meta_of(options).await?;
         let migrated = meta.migrate().await;
@@ -121,11 +121,11 @@ impl Lake {
         migrated
     }
 
-    /// Looks whether the history is whole, beside backends that may run; `looked_at` is told the number of files done and of all. See
-    /// [`Verified`].
+    /// Checks whether the history is complete; backends may run meanwhile. `looked_at` receives the number of checked files and of all files.
+    /// See [`Verified`].
     ///
     /// # Errors
-    /// When the meta store is not there, does not answer or is not at this version, or the files cannot be listed.
+    /// If the meta store is missing, does not answer or has another version, or if the files cannot be listed.
     pub async fn verify(options: &LakeOptions, depth: Depth, looked_at: impl Fn(u64, u64)) -> anyhow::Result<Verified> {
         let meta = match &options.database {
             Some(url) => Meta::connect(url).await?,

@@ -1,4 +1,4 @@
-//! Days of UTC, as numbers since 1970: a file holds the rows of one.
+//! Days in UTC, as numbers since 1970. A file holds the rows of one day.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ use super::shape::TS_AT;
 /// Microseconds in a day.
 const DAY_US: i64 = 86_400_000_000;
 
-/// The day, since 1970, of a moment.
+/// The day of a time, counted from 1970.
 pub(crate) fn of(ts: i64) -> i64 {
     ts.div_euclid(DAY_US)
 }
 
-/// The days, since 1970, that rows belong to.
+/// The days of some rows, counted from 1970.
 pub(crate) fn days(rows: &RecordBatch) -> BTreeSet<i64> {
     let mut days = BTreeSet::new();
     let mut last = None;
@@ -35,7 +35,7 @@ pub(crate) fn span(day: i64) -> (i64, i64) {
     (day * DAY_US, (day + 1) * DAY_US - 1)
 }
 
-/// A day as a date. Days come from checked times, so every one is a date.
+/// A day as a date. Days come from checked times, so each is a valid date.
 pub(crate) fn date(day: i64) -> NaiveDate {
     DateTime::from_timestamp_micros(day.saturating_mul(DAY_US)).unwrap_or_default().date_naive()
 }

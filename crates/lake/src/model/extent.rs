@@ -1,4 +1,4 @@
-//! What rows lie between: their times and their servers, for pruning and for the catalog.
+//! The extent of rows: their least and greatest times and server names, for pruning and for the catalog.
 
 use arrow::array::RecordBatch;
 use arrow::array::cast::AsArray as _;
@@ -6,7 +6,7 @@ use arrow::array::types::TimestampMicrosecondType;
 
 use super::shape::{SERVER_AT, TS_AT};
 
-/// What lies between: for pruning, and for the catalog.
+/// The least and greatest `ts` and `server` of some rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Extent {
     pub(crate) min_ts: i64,
@@ -16,7 +16,7 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
-    /// Of rows in a stored shape; none of no rows.
+    /// The extent of rows in a stored shape; `None` without rows.
     pub(crate) fn of(rows: &RecordBatch) -> Option<Self> {
         let ts = rows.column(TS_AT).as_primitive_opt::<TimestampMicrosecondType>()?.values().iter().copied();
         let servers = rows.column(SERVER_AT).as_string_view_opt()?.iter().flatten();
@@ -28,7 +28,7 @@ impl Extent {
         })
     }
 
-    /// The least that holds both.
+    /// The smallest extent that covers both.
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
             min_ts: self.min_ts.min(other.min_ts),

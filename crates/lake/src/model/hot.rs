@@ -1,16 +1,16 @@
-//! Rows that are in no file yet.
+//! Hot rows: committed rows that are in no Parquet file yet.
 
 use arrow::array::RecordBatch;
 
 use super::extent::Extent;
 
-/// One view's rows of one batch, in memory.
+/// The rows of one view of one batch, in memory.
 #[derive(Debug)]
 pub(crate) struct Hot {
     /// The batch's id in the meta store; 0 until it has one.
     pub(crate) batch: i64,
     pub(crate) rows: RecordBatch,
-    /// What the rows take in memory.
+    /// The memory of the rows, in bytes.
     pub(crate) bytes: u64,
     pub(crate) extent: Extent,
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::extent::Extent;
 
-/// A Parquet file that is, or is about to be, live.
+/// A Parquet file that is live, or is about to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LiveFile {
     pub(crate) id: i64,
@@ -12,11 +12,11 @@ pub(crate) struct LiveFile {
     pub(crate) date: NaiveDate,
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
-    /// Of the whole file, so that damage can be told from a mistake of ours.
+    /// The checksum of the whole file. A mismatch means a damaged file rather than a fault in this program.
     pub(crate) crc32: u32,
     pub(crate) extent: Extent,
     pub(crate) created: DateTime<Utc>,
-    /// Its rows are in the rollups' files too, or its table has no rollups. A new file's are not until it is first merged.
+    /// Its rows are in the rollups' files too, or its table has no rollups. False for a new file until its first merge.
     pub(crate) rolled_up: bool,
 }
 

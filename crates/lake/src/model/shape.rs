@@ -1,6 +1,6 @@
-//! A table's two shapes: as rows are held (hot and in Parquet) and as SQL shows them.
+//! The two shapes of a table: as rows are stored (hot and in Parquet), and as SQL shows them.
 //!
-//! Held: the view's schema of [`pganalytics_views::schema`] with texts as `Utf8View`, which groups and compares faster than
+//! Stored: the view's schema of [`pganalytics_views::schema`] with texts as `Utf8View`, which groups and compares faster than
 //! `Utf8` and shares the bytes it came in. Shown: the same, but a duration is a Float64 of milliseconds instead of an Int64 of
 //! nanoseconds.
 
@@ -13,7 +13,7 @@ use pganalytics_views::{Kind, SERVER, TS, Tier, Type, View, ViewSet, schema};
 /// Nanoseconds in the millisecond that durations are shown in.
 pub(crate) const NANOSECONDS: f64 = 1_000_000.0;
 
-/// The first columns of every table, by position.
+/// The positions of the first columns of every table.
 pub(crate) const TS_AT: usize = 0;
 pub(crate) const SERVER_AT: usize = 1;
 
@@ -21,13 +21,13 @@ pub(crate) const SERVER_AT: usize = 1;
 #[derive(Debug)]
 pub(crate) struct Shape {
     pub(crate) view: Arc<View>,
-    /// As rows are held.
+    /// The schema of stored rows.
     pub(crate) stored: SchemaRef,
-    /// As SQL shows them.
+    /// The schema that SQL shows.
     pub(crate) shown: SchemaRef,
-    /// The backend makes its rows of others': no collector ships them, and no file holds them.
+    /// The backend computes the rows from other views. No collector ships them, and no file holds them.
     pub(crate) is_made: bool,
-    /// What rows are sorted by in a file: server, labels…, ts.
+    /// The sort order of rows in a file: server, labels…, ts.
     pub(crate) order: Vec<usize>,
 }
 
@@ -56,7 +56,7 @@ impl Shape {
         &self.view.name
     }
 
-    /// Whether the column at this position is held as nanoseconds and shown as milliseconds.
+    /// Whether the column at this position is stored in nanoseconds and shown in milliseconds.
     pub(crate) fn is_duration(&self, at: usize) -> bool {
         self.stored.field(at).data_type() != self.shown.field(at).data_type()
     }
@@ -76,7 +76,7 @@ impl Shapes {
         self.0.get(view)
     }
 
-    /// The table of a view that collectors ship: none that is ours to write.
+    /// The table of a view that collectors ship. `None` for rollups and for views that the backend computes.
     pub(crate) fn collected(&self, view: &str) -> Option<&Arc<Shape>> {
         self.get(view).filter(|shape| shape.view.rollup.is_none() && !shape.is_made)
     }
@@ -89,7 +89,7 @@ impl Shapes {
         rollups.into_iter()
     }
 
-    /// Whether rows of a table are summed into others.
+    /// Whether a table has rollups.
     pub(crate) fn has_rollups(&self, shape: &Shape) -> bool {
         self.rollups(shape.name()).next().is_some()
     }

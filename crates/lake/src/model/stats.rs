@@ -1,4 +1,4 @@
-//! Figures: what a lake holds (for `/metrics`; from memory, so asking is cheap), and what its background work did.
+//! Figures of a lake for `/metrics`, and of its background work. All come from memory, so reading them is cheap.
 
 use serde::Serialize;
 
@@ -17,19 +17,19 @@ pub struct Stats {
     pub file_bytes: u64,
     /// Their rows.
     pub file_rows: u64,
-    /// By table, every one, in order of the name.
+    /// One entry per table, in the order of names.
     pub tables: Vec<TableStats>,
-    /// Batches acknowledged since start, duplicates apart.
+    /// Batches acknowledged since start, without duplicates.
     pub batches: u64,
-    /// Replays answered as duplicates since start.
+    /// Replays acknowledged as duplicates since start.
     pub duplicates: u64,
     /// Queries answered since start.
     pub queries: u64,
-    /// Of these, answers that a cache had kept.
+    /// Of these, answers from the cache.
     pub kept_answers: u64,
     /// Queries that failed since start.
     pub failed_queries: u64,
-    /// Queries that run at this moment.
+    /// Queries that are running.
     pub running_queries: u64,
 }
 
@@ -43,23 +43,23 @@ pub struct TableStats {
     pub file_rows: u64,
 }
 
-/// What a compaction did.
+/// The result of a compaction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Compaction {
     /// Hot batches that became Parquet.
     pub batches: u64,
     /// Their rows.
     pub rows: u64,
-    /// Files written, merged ones too.
+    /// Files written, merged files included.
     pub files: u64,
     /// Bytes written.
     pub bytes: u64,
-    /// Small files that merged ones replace.
+    /// Small files replaced by merged files.
     pub merged: u64,
 }
 
 impl Compaction {
-    /// Both.
+    /// The sum of both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Compaction {
     }
 }
 
-/// What retention did.
+/// The result of a run of the retention.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Expiry {
     /// Files taken out of the history.

@@ -1,15 +1,15 @@
-//! What an error from reading files comes from: a store that is away, or a file that is damaged.
+//! Why reading files failed: the store does not answer, or a file is damaged.
 
 /// Why files could not be read.
 #[derive(Debug)]
 pub(crate) enum Blame {
-    /// One is not as it was written, or not there; which, and what to do about it.
+    /// A file is missing or differs from what was written: its name, and the remedy.
     Damaged { file: String, remedy: String },
-    /// The store gives none; in its own words.
+    /// The store does not answer; its own message.
     Away(String),
 }
 
-/// The store's own words, where it is not the file that is missing or damaged.
+/// The store's own message, if the fault is not a missing or damaged file.
 pub(crate) fn away(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     let mut cause = Some(error);
     while let Some(error) = cause {

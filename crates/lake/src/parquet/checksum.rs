@@ -1,8 +1,8 @@
-//! A sink that counts and sums what passes.
+//! A writer that counts the bytes written to it and computes their CRC-32.
 
 use std::io::Write;
 
-/// Counts and sums what passes.
+/// Counts bytes and computes their CRC-32.
 pub(crate) struct ChecksumWriter<W> {
     pub(crate) sink: W,
     pub(crate) hasher: crc32fast::Hasher,

@@ -24,7 +24,7 @@ use super::properties::properties;
 use crate::model::{Extent, LiveFile, Shape, path};
 use crate::store::Store;
 
-/// A file that is being written. Dropped before [`Draft::finish`], it is removed.
+/// A file that is being written. Dropping it before [`Draft::finish`] removes the file.
 pub(crate) struct Draft {
     writer: Option<ArrowWriter<ChecksumWriter<BufWriter<File>>>>,
     store: Store,
@@ -61,13 +61,13 @@ impl Draft {
         })
     }
 
-    /// The file's rows are in the rollups too. See [`LiveFile::rolled_up`].
+    /// Marks the file: its rows are in the rollups too. See [`LiveFile::rolled_up`].
     pub(crate) fn rolled_up(mut self) -> Self {
         self.rolled_up = true;
         self
     }
 
-    /// Adds rows, which follow the ones before in the file's order.
+    /// Appends rows. They must follow the earlier rows in the file's order.
     pub(crate) fn write(&mut self, rows: &RecordBatch) -> anyhow::Result<()> {
         let Some(extent) = Extent::of(rows) else { return Ok(()) };
         let writer = self.writer.as_mut().context("the file is finished")?;
@@ -80,7 +80,7 @@ impl Draft {
         Ok(())
     }
 
-    /// Makes the file durable under its name. Blocks, so it is called from a thread that may.
+    /// Makes the file durable under its name. Blocks: call it only on a thread that may block.
     pub(crate) fn finish(mut self, created: DateTime<Utc>) -> anyhow::Result<LiveFile> {
         let writer = self.writer.take().context("the file is finished")?;
         let written = || format!("write {}", self.unfinished.display());
@@ -106,7 +106,7 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // After `finish` there is nothing of this name.
+        // After `finish` no file has this name any more.
         let _ = std::fs::remove_file(&self.unfinished);
     }
 }

@@ -1,4 +1,4 @@
-//! The history's Parquet files: their format, how one is written, how they are read.
+//! The Parquet files of the history: format, writer and reader.
 //! Uses: `store`, `model`.
 //! Used by: `present`, `query`, `maintain`, `lake`.
 

@@ -1,4 +1,4 @@
-//! What is known of files and hot rows without reading them, and which of them a predicate rules out.
+//! Statistics of files and hot rows, and which of them a predicate excludes without reading them.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use pganalytics_views::{SERVER, TS};
 
 use crate::model::{Extent, SERVER_AT, Shape, TS_AT};
 
-/// What is known of rows without reading them: their number, and the first and last of `ts` and `server`.
+/// Statistics of each part: the number of rows, and the least and greatest `ts` and `server`.
 pub(crate) fn statistics<'a>(shape: &Shape, parts: impl Iterator<Item = (u64, &'a Extent)>) -> Statistics {
     let mut known = Statistics::new_unknown(&shape.stored);
     let mut rows = 0;
@@ -46,7 +46,7 @@ pub(crate) fn statistics<'a>(shape: &Shape, parts: impl Iterator<Item = (u64, &'
     known
 }
 
-/// Those parts that may hold rows of which the predicate is true, by their `ts` and `server`.
+/// The parts that may hold matching rows, by their `ts` and `server`.
 pub(crate) fn pruned<T>(
     parts: &[Arc<T>],
     extent: impl Fn(&T) -> &Extent,

@@ -1,9 +1,8 @@
 //! Reading Parquet files: for queries, and for merging.
 //!
 //! # Promise
-//! Nothing but the files of this lake can be reached through DataFusion: its registry holds this one store, under a URL of its
-//! own, and no `file://`. Footers and page indexes are kept in memory; files never change and ids are never used again, so what is kept
-//! is always right.
+//! DataFusion can reach the files of this lake and nothing else: its registry holds this one store under a URL of its own, and no
+//! `file://`. Footers and page indexes are cached in memory. The cache is never stale, because files never change and ids are not reused.
 
 use std::sync::Arc;
 
@@ -34,11 +33,11 @@ use super::pruning::statistics;
 use crate::model::{LiveFile, Shape};
 use crate::store::Store;
 
-/// Footers and page indexes kept in memory: some 100 kB each for a large file, so those of the days people look at.
+/// The cache of footers and page indexes. A large file needs about 100 kB, so the cache holds the days that people look at.
 const METADATA_CACHE: usize = 32 << 20;
-/// Rows in a batch of a merge: each input has two of them in memory, and a row of statements takes half a kilobyte.
+/// Rows in a batch of a merge. Each input holds two batches in memory, and a row of statements takes half a kilobyte.
 const MERGE_ROWS: usize = 1_024;
-/// The one store's URL.
+/// The URL of the only store.
 const STORE: &str = "lake://files";
 
 /// The files of one lake.
@@ -59,7 +58,7 @@ impl Files {
         let runtime = RuntimeEnvBuilder::new()
             .with_object_store_registry(Arc::new(registry))
             .with_memory_pool(Arc::new(UnboundedMemoryPool::default()))
-            // A merge streams: it puts nothing on disk.
+            // A merge streams and never spills to disk.
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
             .with_metadata_cache_limit(METADATA_CACHE)
             .build_arc()?;
@@ -67,12 +66,12 @@ impl Files {
         Ok(Self { store: store.clone(), url, runtime, reader })
     }
 
-    /// The environment of queries: their memory and disk, and the shared store and cache.
+    /// The runtime of queries: their memory and spill disk, with the shared store and cache.
     pub(crate) fn runtime(&self, memory: Arc<dyn MemoryPool>, disk: Arc<DiskManager>) -> Arc<RuntimeEnv> {
         Arc::new(RuntimeEnv { memory_pool: memory, disk_manager: disk, ..self.runtime.as_ref().clone() })
     }
 
-    /// A scan of some files of a table, shared out among so many partitions.
+    /// A scan of some files of a table, divided among `partitions`.
     pub(crate) fn scan(
         &self,
         shape: &Shape,
@@ -95,7 +94,7 @@ impl Files {
         Ok(DataSourceExec::from_data_source(config))
     }
 
-    /// A scan of some files of a table, each a partition in its order, without rows of which the predicate is not true.
+    /// A scan of some files of a table: one partition a file, in the order of the file, filtered by the predicate.
     pub(crate) fn each(
         &self,
         shape: &Shape,
@@ -108,7 +107,7 @@ impl Files {
             source = source.with_predicate(predicate);
         }
         let groups = files.iter().map(|file| FileGroup::new(vec![partitioned(shape, file)])).collect();
-        // Without the ordering, partitions would take files from one another.
+        // Without a declared order, DataFusion would move files between partitions.
         let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(source))
             .with_file_groups(groups)
             .with_output_ordering(vec![order(shape)?])
@@ -141,8 +140,8 @@ impl Files {
         Ok(merge.execute(0, Arc::new(context))?)
     }
 
-    /// Says what an error from reading files comes from: a store that does not give them, or a file that is damaged. Reads them all where it
-    /// must, to find that one.
+    /// Finds why reading files failed: the store does not answer, or a file is damaged. Reads all the files if no other way finds the
+    /// damaged one.
     pub(crate) async fn blame(&self, error: &(dyn std::error::Error + Send + Sync + 'static), files: &[Arc<LiveFile>]) -> Option<Blame> {
         if let Some(away) = away(error) {
             return Some(Blame::Away(away));
@@ -155,7 +154,7 @@ impl Files {
                     Some(away) => return Some(Blame::Away(away)),
                     None => match self.store.answers().await {
                         Ok(()) => format!("{error:#}"),
-                        // Without its bucket no file is there.
+                        // A missing bucket looks like a missing file.
                         Err(error) => return Some(Blame::Away(format!("{error:#}"))),
                     },
                 },

@@ -1,4 +1,4 @@
-//! Rows in the order of a file.
+//! Sorts the rows of several batches into the order of a file.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use arrow::row::{RowConverter, SortField};
 use super::properties::{ASCENDING, PAGE_ROWS};
 use crate::model::Shape;
 
-/// Rows of some batches in the order of a file. Only their keys are copied; the rows themselves a piece at a time.
+/// The rows of some batches in the order of a file. Only keys are copied for the sort; rows are copied piece by piece.
 pub(crate) struct Sorted<'a> {
     batches: Vec<&'a RecordBatch>,
-    /// Batch and row.
+    /// The position of each row: batch and row in it.
     order: Vec<(usize, usize)>,
 }
 

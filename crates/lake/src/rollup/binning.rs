@@ -9,22 +9,22 @@ use pganalytics_views::{AVG, COUNT, INTERVAL_MS, Kind, LAST_TS, MAX, MIN, SERVER
 use super::column::{Aggregate, RollupColumn};
 use crate::model::{Shape, TS_AT};
 
-/// The columns of a rollup, and how each is made.
+/// The columns of a rollup, and how each column is computed.
 #[derive(Debug, Clone)]
 pub(crate) struct Binning {
-    /// Of the rollup's rows.
+    /// The schema of the rollup's rows.
     pub(super) schema: SchemaRef,
     pub(super) columns: Vec<RollupColumn>,
     /// The key among the rollup's columns: server, labels…, ts.
     pub(super) key: Vec<usize>,
     pub(super) last_ts: usize,
-    /// Where the view's rows have their moment.
+    /// The position of `ts` in the view's rows.
     pub(super) raw_ts: usize,
     pub(super) bin: i64,
 }
 
 impl Binning {
-    /// From a table's shape to its rollup's.
+    /// How rows of `raw` become rows of `rollup`.
     pub(crate) fn new(rollup: &Shape, raw: &Shape) -> anyhow::Result<Self> {
         let origin = rollup.view.rollup.as_ref().with_context(|| format!("{} is no rollup", rollup.name()))?;
         let raw_at = |name: &str| raw.stored.index_of(name).with_context(|| format!("{}: no column {name}", raw.name()));
@@ -63,17 +63,17 @@ impl Binning {
         Ok(Self { schema: Arc::clone(&rollup.stored), columns, key: rollup.order.clone(), last_ts: at(LAST_TS)?, raw_ts: TS_AT, bin })
     }
 
-    /// The columns of its rows.
+    /// The schema of the rollup's rows.
     pub(crate) fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// What its rows are sorted by.
+    /// The sort order of the rows.
     pub(crate) fn key(&self) -> &[usize] {
         &self.key
     }
 
-    /// Microseconds in a bin.
+    /// The length of a bin in microseconds.
     pub(crate) fn bin(&self) -> i64 {
         self.bin
     }

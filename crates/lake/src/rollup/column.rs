@@ -1,33 +1,33 @@
-//! How one column of a rollup is made.
+//! How one column of a rollup is computed.
 
-/// What becomes of the values of one column.
+/// How the values of one column are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Aggregate {
-    /// Part of the key, `ts` included: alike in all.
+    /// Part of the key, `ts` included: equal in all rows of the key.
     Key,
     Sum,
     Min,
     Max,
-    /// The value at the latest moment, null if it was null.
+    /// The value of the latest row, also if it is null.
     Last,
-    /// The mean, weighted in partial rows.
+    /// The mean; means of partial rows are weighted.
     Mean,
-    /// How many values there are, or what partial rows counted.
+    /// The number of values; counts of partial rows are summed.
     Count,
-    /// How many rows there are, or what partial rows counted.
+    /// The number of rows; counts of partial rows are summed.
     Rows,
-    /// The latest moment.
+    /// The latest time.
     LastTs,
 }
 
-/// One column of the rollup: how it is made, and of what.
+/// One column of the rollup: how it is computed, and from which columns.
 #[derive(Debug, Clone)]
 pub(crate) struct RollupColumn {
     pub(crate) aggregate: Aggregate,
-    /// Where the view's rows have its values.
+    /// The position of the values in the view's rows.
     pub(crate) raw: usize,
-    /// Where partial rows have the weight of a mean.
+    /// The position of the weight of a mean in partial rows.
     pub(crate) weight: Option<usize>,
-    /// The values are integers, and so is their mean.
+    /// The values are integers, so the mean is rounded to an integer.
     pub(crate) whole: bool,
 }

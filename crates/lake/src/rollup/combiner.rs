@@ -1,4 +1,4 @@
-//! Sorted partial rows in, one row a key and bin out.
+//! Combines sorted partial rows into one row per key and bin.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use arrow::compute::{concat_batches, take_record_batch};
 
 use super::binning::Binning;
 
-/// Sums partial rows that come in the order of (server, labels…, ts).
+/// Combines partial rows that arrive in the order (server, labels…, ts).
 #[derive(Debug)]
 pub(crate) struct Combiner {
     binning: Arc<Binning>,
-    /// The last row, which the next batch may go on with.
+    /// The last row: the next batch may continue it.
     held: Option<RecordBatch>,
 }
 
@@ -20,7 +20,7 @@ impl Combiner {
         Self { binning, held: None }
     }
 
-    /// Takes rows that follow those before in the order of (server, labels…, ts), and gives those that are done.
+    /// Takes the next rows in the order (server, labels…, ts) and returns the rows that are complete.
     pub(crate) fn push(&mut self, rows: &RecordBatch) -> anyhow::Result<RecordBatch> {
         if rows.num_rows() == 0 {
             return Ok(rows.clone());
@@ -31,12 +31,12 @@ impl Combiner {
         };
         let rows = self.binning.combined(rows)?;
         let done = rows.num_rows() - 1;
-        // A copy, since a slice would hold the whole batch.
+        // A copy: a slice would keep the whole batch in memory.
         self.held = Some(take_record_batch(&rows, &UInt32Array::from(vec![u32::try_from(done)?]))?);
         Ok(rows.slice(0, done))
     }
 
-    /// The last row, if there was any.
+    /// Returns the last row, if there is one.
     pub(crate) fn finish(&mut self) -> Option<RecordBatch> {
         self.held.take()
     }

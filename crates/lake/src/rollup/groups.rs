@@ -1,4 +1,4 @@
-//! Kernels: what becomes of a column's values over ranges of equal keys.
+//! Kernels: aggregates of a column over ranges of equal keys.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use arrow::datatypes::DataType;
 
 use super::column::Aggregate;
 
-/// Ranges of rows of one key, and when each row was.
+/// Ranges of rows with equal keys, and the time of each row.
 pub(crate) struct Groups<'a> {
     pub(crate) ranges: Vec<Range<usize>>,
     moments: &'a TimestampMicrosecondArray,
@@ -23,18 +23,18 @@ impl<'a> Groups<'a> {
         Ok(Self { ranges, moments })
     }
 
-    /// How many rows each range has.
+    /// The number of rows in each range.
     pub(crate) fn lengths(&self) -> ArrayRef {
         Arc::new(Int64Array::from_iter_values(self.ranges.iter().map(|range| whole(range.len()))))
     }
 
-    /// How many values of each range are not null.
+    /// The number of non-null values in each range.
     pub(crate) fn counts(&self, values: &ArrayRef) -> ArrayRef {
         let count = |range: &Range<usize>| whole(range.len() - values.slice(range.start, range.len()).null_count());
         Arc::new(Int64Array::from_iter_values(self.ranges.iter().map(count)))
     }
 
-    /// One value of each range's.
+    /// One value from each range.
     pub(crate) fn aggregated(&self, aggregate: Aggregate, values: &ArrayRef, r#type: &DataType) -> anyhow::Result<ArrayRef> {
         Ok(match (aggregate, r#type) {
             (Aggregate::Key, _) => self.chosen(values, |range| range.start)?,
@@ -56,12 +56,12 @@ impl<'a> Groups<'a> {
         Ok(take(values, &UInt32Array::from(rows), None)?)
     }
 
-    /// The row of the latest moment; of several, the last.
+    /// The row with the latest time; the last one of several.
     fn latest(&self, range: &Range<usize>) -> usize {
         range.clone().max_by_key(|row| self.moments.value(*row)).unwrap_or(range.start)
     }
 
-    /// The values of each range that are not null, folded; null if all are.
+    /// The non-null values of each range, folded; null if there are none.
     fn folded<T: ArrowPrimitiveType>(&self, values: &ArrayRef, fold: impl Fn(T::Native, T::Native) -> T::Native) -> ArrayRef {
         let values = values.as_primitive::<T>();
         let folded = self.ranges.iter().map(|range| known(values, range).map(|row| values.value(row)).reduce(&fold));
@@ -69,7 +69,7 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// The rows of a range whose value is not null.
+/// The rows of a range with a non-null value.
 pub(crate) fn known<T: ArrowPrimitiveType>(values: &PrimitiveArray<T>, range: &Range<usize>) -> impl Iterator<Item = usize> {
     range.clone().filter(|row| values.is_valid(*row))
 }

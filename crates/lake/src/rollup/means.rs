@@ -1,4 +1,4 @@
-//! Means over ranges of rows: of the view's rows, and of partial rows by their weights.
+//! Means over ranges of rows: plain means of the view's rows, weighted means of partial rows.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use arrow::datatypes::DataType;
 use super::groups::{Groups, known};
 
 impl Groups<'_> {
-    /// The mean of each range's values that are not null.
+    /// The mean of the non-null values of each range.
     pub(crate) fn means(&self, values: &ArrayRef, is_whole: bool) -> ArrayRef {
         match values.data_type() {
             DataType::Int64 => {
@@ -44,7 +44,7 @@ impl Groups<'_> {
         }
     }
 
-    /// The mean of each range's means, by how many values each stands for.
+    /// The weighted mean of the means in each range; a weight is the number of values behind a mean.
     pub(crate) fn weighted(&self, values: &ArrayRef, weights: &Int64Array, is_whole: bool) -> ArrayRef {
         if is_whole {
             let values = values.as_primitive::<Int64Type>();
@@ -59,7 +59,7 @@ impl Groups<'_> {
         let mean = |range: &Range<usize>| {
             let mut parts = known(values, range);
             let first = parts.next()?;
-            // A mean of one part is that part, without the rounding of a multiplication and a division.
+            // The mean of a single part is that part: a multiplication and a division would round it.
             let Some(second) = parts.next() else { return Some(values.value(first)) };
             let all = [first, second].into_iter().chain(parts);
             let (sum, count) = all.fold((0.0, 0i128), |(sum, count), row| {
@@ -72,7 +72,7 @@ impl Groups<'_> {
     }
 }
 
-/// The mean to the nearest whole number.
+/// The mean, rounded to the nearest integer.
 fn divided(sum: i128, count: i128) -> Option<i64> {
     (count > 0).then(|| i64::try_from((2 * sum + count).div_euclid(2 * count)).unwrap_or(i64::MAX))
 }

@@ -1,16 +1,16 @@
 //! Rollups: rows of a table summed over bins, a few rows of memory at a time.
 //!
 //! # Promise
-//! A rollup is exactly its rows' aggregate, however they are cut into batches and files and in whatever order the pieces come together.
-//! Integer sums are SQL's (they wrap); averages are exact but for rounding; durations stay integer nanoseconds.
+//! A rollup equals the aggregate of its rows, however the rows are cut into batches and files and in whatever order the pieces are
+//! combined. Integer sums wrap, as in the SQL engine. Averages are exact except for rounding. Durations stay integer nanoseconds.
 //!
 //! # How
-//! [`Binning::partials`] sums what lies side by side in a batch; its rows have the rollup's shape (see [`pganalytics_views::rollup`] for
-//! the columns), and the same key and bin may come more than once. Since every column of that shape knows what it stands for,
-//! [`Combiner`] sums partial rows again: sorted by (server, labels…, ts) they meet, and one row a key and bin is left. It holds back
-//! the last row of a batch, which the next one may go on with; so its memory is one row beside the batch.
+//! [`Binning::partials`] sums neighbouring rows of a batch into partial rows. Partial rows have the shape of the rollup (see
+//! [`pganalytics_views::rollup`] for the columns), and several of them may have the same key and bin. [`Combiner`] takes partial rows
+//! sorted by (server, labels…, ts) and combines equal keys, so that one row per key and bin remains. It holds back the last row of a
+//! batch, because the next batch may continue that row. Its memory is one row beside the batch.
 //!
-//! Kernels go column by column over ranges of equal keys, since a row at a time would look up types as often as there are values.
+//! Kernels work column by column over ranges of equal keys. Row by row, each value would cost a lookup of its type.
 //!
 //! Uses: `model`. Used by: `query`, `maintain`.
 

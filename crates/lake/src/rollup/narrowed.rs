@@ -1,4 +1,4 @@
-//! A rollup of fewer columns: those that a query wants, and those that their sums need.
+//! A rollup with fewer columns: the columns that a query wants, and the columns that those are computed from.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,20 +8,20 @@ use anyhow::Context as _;
 use super::binning::Binning;
 use super::column::RollupColumn;
 
-/// A [`Binning`] of fewer columns.
+/// A [`Binning`] with fewer columns.
 #[derive(Debug)]
 pub(crate) struct Narrowed {
     pub(crate) binning: Binning,
-    /// Its columns among the rollup's.
+    /// The positions of its columns in the rollup.
     pub(crate) rollup_columns: Vec<usize>,
-    /// The columns of the view's rows that it takes.
+    /// The columns that it reads of the view's rows.
     pub(crate) raw_columns: Vec<usize>,
-    /// Where among its columns the wanted ones are.
+    /// The positions of the wanted columns among its own.
     pub(crate) shown: Vec<usize>,
 }
 
 impl Binning {
-    /// The same for those columns only that are wanted, and those that their sums need; all without a projection.
+    /// The same binning for the wanted columns and the columns that those are computed from; all columns without a projection.
     pub(crate) fn narrowed(&self, projection: Option<&Vec<usize>>) -> anyhow::Result<Narrowed> {
         let all: Vec<usize> = (0..self.columns.len()).collect();
         let wanted = projection.unwrap_or(&all);

@@ -1,4 +1,4 @@
-//! Rows to partial rows, and partial rows to fewer.
+//! Makes partial rows from rows, and combines neighbouring partial rows.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::column::{Aggregate, RollupColumn};
 use super::groups::Groups;
 
 impl Binning {
-    /// Rows of the view, in any order, as rows of the rollup: what lies side by side in one bin is summed.
+    /// Makes partial rows from the view's rows, which may be in any order: neighbouring rows of one key and bin are summed.
     pub(crate) fn partials(&self, raw: &RecordBatch) -> anyhow::Result<RecordBatch> {
         let moments = raw.column(self.raw_ts).as_primitive::<TimestampMicrosecondType>();
         let starts: TimestampMicrosecondArray = moments.unary(|ts: i64| ts.div_euclid(self.bin) * self.bin);
@@ -35,7 +35,7 @@ impl Binning {
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
     }
 
-    /// Partial rows that lie side by side become one.
+    /// Combines neighbouring partial rows of one key and bin.
     pub(crate) fn combined(&self, rows: RecordBatch) -> anyhow::Result<RecordBatch> {
         let keys: Vec<ArrayRef> = self.key.iter().map(|at| Arc::clone(rows.column(*at))).collect();
         let groups = Groups::of(&keys, rows.column(self.last_ts).as_primitive::<TimestampMicrosecondType>())?;

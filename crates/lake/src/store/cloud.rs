@@ -1,4 +1,4 @@
-//! Object stores of clouds, with the credentials that each provider's own tools take.
+//! Object stores of cloud providers, with the credentials that the provider's own tools use.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, RetryConfig};
 use url::Url;
 
-/// For so long a request to the store is repeated: a query that cannot read its files says so before its own deadline.
+/// How long a request to the store is retried. A query that cannot read its files fails before its own deadline.
 const REPEATED: Duration = Duration::from_secs(10);
 
-/// The store of a URL.
+/// Opens the store of a URL.
 pub(crate) fn cloud(url: &Url) -> anyhow::Result<Arc<dyn ObjectStore>> {
     let retry = RetryConfig { retry_timeout: REPEATED, ..RetryConfig::default() };
     let context = || format!("set up {url}");

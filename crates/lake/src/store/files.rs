@@ -1,4 +1,4 @@
-//! The files of the history, wherever they are.
+//! Operations on the files of the history.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 
-/// What a file is called until it is complete.
+/// The suffix of a file name until the file is complete.
 pub(crate) const UNFINISHED: &str = "tmp";
-/// What is written at start to see whether it may be.
+/// The object written at start to check that the store is writable.
 pub(crate) const PROBE: &str = "pganalytics-probe";
 
 /// The files.
@@ -23,9 +23,9 @@ pub(crate) struct Store {
 
 #[derive(Debug, Clone)]
 pub(super) enum Place {
-    /// Files are written beside where they will be, and renamed.
+    /// Files are written beside their final place and renamed.
     Folder(PathBuf),
-    /// Files are written in a folder of this process, and then sent.
+    /// Files are written to a local folder and then uploaded.
     Remote { scratch: PathBuf, shown: String },
 }
 
@@ -51,7 +51,7 @@ impl Store {
         }
     }
 
-    /// A file's place as a person finds it.
+    /// The place of a file, as shown to people.
     pub(crate) fn shown(&self, path: &str) -> String {
         match &self.place {
             Place::Folder(root) => root.join(path).display().to_string(),
@@ -59,20 +59,20 @@ impl Store {
         }
     }
 
-    /// Deletes a file; one that is not there is deleted already.
+    /// Deletes a file. A missing file is no error.
     pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<()> {
         match self.objects.delete(&ObjectPath::from(path)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
             Err(error) => return Err(error).with_context(|| format!("delete {}", self.shown(path))),
         }
         if let Some(day) = self.root().and_then(|root| root.join(path).parent().map(Path::to_path_buf)) {
-            // Fails while other files are in it, as it should.
+            // Fails while the folder holds other files, as intended.
             let _ = std::fs::remove_dir(day);
         }
         Ok(())
     }
 
-    /// The CRC-32 of a file as it lies there.
+    /// The CRC-32 of a file in the store.
     pub(crate) async fn checksum(&self, path: &str) -> anyhow::Result<u32> {
         let mut hasher = crc32fast::Hasher::new();
         let mut content = self.objects.get(&ObjectPath::from(path)).await?.into_stream();
@@ -82,7 +82,7 @@ impl Store {
         Ok(hasher.finalize())
     }
 
-    /// All files.
+    /// Lists all files.
     pub(crate) async fn list(&self) -> anyhow::Result<Vec<Listed>> {
         let listed = self.objects.list(None).map(|entry| {
             let entry = entry?;
@@ -91,7 +91,7 @@ impl Store {
         listed.try_collect().await.with_context(|| format!("list {}", self.shown("")))
     }
 
-    /// Whether it answers at all, with a bucket that is there and may be listed.
+    /// Checks that the store answers and that its bucket exists and may be listed.
     pub(crate) async fn answers(&self) -> anyhow::Result<()> {
         let nothing = ObjectPath::from(PROBE);
         self.objects.list(Some(&nothing)).try_next().await.with_context(|| format!("list {}", self.shown("")))?;

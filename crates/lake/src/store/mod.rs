@@ -1,9 +1,9 @@
 //! Where the files of the history lie: a folder, an object store, or the meta store's PostgreSQL.
 //!
 //! # Promise
-//! A file is durable under its name when [`Store::publish`] returns, and not there at all before. Files are never changed; who is live
-//! is the catalog's to say. Credentials come from where each provider's own tools take them (environment, files they name, the machine's
-//! or the workload's identity), never from the URL.
+//! A file is durable under its name when [`Store::publish`] returns, and does not exist before. Files never change. The catalog decides
+//! which files are live. Credentials come from the sources of the provider's own tools (environment, the files that it names, the identity
+//! of the machine or workload), never from the URL.
 //!
 //! Uses: `meta`, for the PostgreSQL that may hold the files. Used by: `catalog`, `parquet`, `maintain`, `options`, `lake`.
 

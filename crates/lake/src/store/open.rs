@@ -1,4 +1,4 @@
-//! How the store is opened, and seen to be one that can be written.
+//! Opens the store and checks that it is writable.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use crate::meta::database::Database;
 
 /// The folder of the Parquet files within the data folder.
 const FOLDER: &str = "lake";
-/// Where a process writes files before they are sent, within the data folder.
+/// The folder within the data folder in which files are written before their upload.
 const SCRATCH: &str = "scratch";
 
 impl Store {
-    /// Opens it and, where it is remote, sees whether it can be written.
+    /// Opens the store. Checks that a remote store is writable.
     ///
     /// # Errors
-    /// A folder that cannot be made, a bucket that is not there or may not be written, credentials that are none.
+    /// If the folder cannot be created, the bucket does not exist or is not writable, or credentials are missing.
     pub(crate) async fn open(url: &StoreUrl, folder: &Path, meta: &Meta) -> anyhow::Result<Self> {
         let root = match url {
             StoreUrl::DataFolder => Some(folder.join(FOLDER)),
@@ -38,7 +38,7 @@ impl Store {
         }
         let store = Self::attach(url, folder, meta)?;
         if let Place::Remote { scratch, .. } = &store.place {
-            // What an earlier process did not send is of no use to anybody.
+            // Files that an earlier process did not upload are of no use.
             let _ = std::fs::remove_dir_all(scratch);
             std::fs::create_dir_all(scratch).with_context(|| format!("create {}", scratch.display()))?;
         }
@@ -48,10 +48,10 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens it for reading, as it is.
+    /// Opens the store for reading, without changing anything.
     ///
     /// # Errors
-    /// A folder that is not there.
+    /// If the folder does not exist.
     pub(crate) fn attach(url: &StoreUrl, folder: &Path, meta: &Meta) -> anyhow::Result<Self> {
         let remote = |objects, shown: String| Self { objects, place: Place::Remote { scratch: folder.join(SCRATCH), shown } };
         Ok(match url {

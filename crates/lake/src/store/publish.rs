@@ -1,4 +1,4 @@
-//! How a file becomes durable under its name.
+//! Makes a complete file durable under its name.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -10,9 +10,9 @@ use object_store::{ObjectStoreExt as _, WriteMultipart};
 
 use super::files::{Place, Store, UNFINISHED};
 
-/// Bytes of a part of an upload; smaller files go in one request. S3 takes 10,000 parts, so a file may have 80 GB.
+/// Bytes in a part of an upload; smaller files are sent in one request. S3 accepts 10,000 parts, so a file may have 80 GB.
 const PART: usize = 8 << 20;
-/// Parts on their way at once: with the one being read, what an upload takes of memory.
+/// Parts in flight at once. With the part being read, they bound the memory of an upload.
 const PARTS_AT_ONCE: usize = 2;
 
 impl Store {
@@ -28,7 +28,7 @@ impl Store {
         Ok(unfinished)
     }
 
-    /// Makes a complete file durable under its name. Blocks; must be called where that is allowed, within the runtime.
+    /// Makes a complete file durable under its name. Blocks: call it within the runtime, on a thread that may block.
     pub(crate) fn publish(&self, unfinished: &Path, path: &str) -> anyhow::Result<()> {
         let target = match &self.place {
             Place::Folder(root) => root.join(path),
@@ -38,7 +38,7 @@ impl Store {
             }
         };
         std::fs::rename(unfinished, &target).with_context(|| format!("name {}", target.display()))?;
-        // The folder's entry too; and the entries of the folders above, which may be new.
+        // Sync the folder's entry too, and the entries of the folders above, which may be new.
         for folder in target.ancestors().skip(1).take(3) {
             File::open(folder).and_then(|folder| folder.sync_all()).with_context(|| format!("sync {}", folder.display()))?;
         }

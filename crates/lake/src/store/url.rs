@@ -1,25 +1,25 @@
-//! Where the history is, as it is written on the command line.
+//! The place of the history, as written on the command line.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use url::Url;
 
-/// Where the history is, as it is written on the command line.
+/// The place of the history, as written on the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum StoreUrl {
-    /// The folder `lake` in the data folder; of one process.
+    /// The folder `lake` in the data folder, for one process.
     #[default]
     DataFolder,
-    /// A folder that all replicas reach: `file:///path`.
+    /// A folder that all replicas share: `file:///path`.
     Folder(PathBuf),
     /// `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`.
     Cloud(Url),
-    /// The meta store's PostgreSQL, where there is no object store: `database`.
+    /// The PostgreSQL of the meta store, for installations without an object store: `database`.
     Database,
 }
 
-/// Why a text is no store.
+/// Why a text does not name a store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreUrlError {
     #[error("'{0}' is no store: write s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, file:///path, or database")]

@@ -108,6 +108,14 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_may_begin_with_a_comment() {
+        let matches =
+            command().try_get_matches_from(["pganalytics", "sql", "--format", "csv", "-- the top ten\nselect 1"]).expect("parsed");
+        let sql = matches.subcommand_matches("sql").expect("sql");
+        assert_eq!(sql.get_one::<String>("statement").map(String::as_str), Some("-- the top ten\nselect 1"));
+    }
+
+    #[test]
     fn help_lists_every_subcommand_once() {
         let mut listed: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
         let whole = command();

@@ -18,12 +18,13 @@ use crate::table::table;
 /// sum(calls) over a range is the number of calls in it. `pganalytics views` lists the tables.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-    pganalytics sql \"select name, up from pganalytics_server order by ts desc limit 5\"\n  \
+    pganalytics sql \"select server, up from pganalytics_server order by ts desc limit 5\"\n  \
     pganalytics sql --format csv < report.sql > report.csv\n  \
     pganalytics sql -p server=db-1:5432 'select max(size) from pg_database where server = $server'")]
 pub(crate) struct Args {
     /// The statement; read from stdin if it is missing or '-'
-    #[arg(value_name = "STATEMENT")]
+    // A statement may begin with a comment: two hyphens are no option here.
+    #[arg(value_name = "STATEMENT", allow_hyphen_values = true)]
     statement: Option<String>,
     /// The format of the rows
     #[arg(short, long, default_value = "table")]

@@ -1,7 +1,9 @@
-//! History in the meta store's PostgreSQL, for who has no object store: an [`object_store::ObjectStore`] over two tables.
+//! The history in the PostgreSQL of the meta store, for installations without an object store: an [`object_store::ObjectStore`] over two
+//! tables.
 //!
-//! An object is a row of `objects` and its content in rows of `object_pieces`, [`pieces::PIECE`] bytes each but the last, so that a range is read
-//! without the rest. An object is written in one transaction, in parts too: it appears whole with the commit, or never.
+//! An object is a row of `objects`; its content is in rows of `object_pieces`, each of [`pieces::PIECE`] bytes except the last, so that a
+//! range can be read without the rest. An object is written in one transaction, also when uploaded in parts: it appears whole with the
+//! commit, or not at all.
 
 mod objects;
 mod pieces;

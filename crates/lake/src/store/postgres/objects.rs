@@ -109,7 +109,7 @@ impl ObjectStore for Objects {
         let payload = if options.head {
             stream::empty().boxed()
         } else {
-            // Piece by piece, so that a large object is never held whole.
+            // Piece by piece, so that a large object is never in memory as a whole.
             let (objects, location, wanted) = (self.clone(), location.clone(), range.clone());
             stream::try_unfold(wanted.start, move |at| {
                 let (objects, location, end) = (objects.clone(), location.clone(), wanted.end);

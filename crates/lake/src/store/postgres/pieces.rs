@@ -1,4 +1,4 @@
-//! The two tables' rows: an object, and its pieces.
+//! The rows of the two tables: objects and pieces.
 
 use chrono::Utc;
 use object_store::path::Path;
@@ -7,12 +7,13 @@ use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::meta::micros;
 
-/// Bytes of a piece: large enough that a day's file is hundreds of rows, small enough that a page's bytes do not read much more.
+/// Bytes of a piece: large enough that a file of a day needs only hundreds of rows, small enough that reading a page reads little more than
+/// the page.
 pub(crate) const PIECE: u64 = 256 << 10;
-/// What errors say they come from.
+/// The name of this store in errors.
 pub(crate) const NAME: &str = "PostgreSQL";
 
-/// A transaction in which an object is new and has no pieces yet.
+/// Begins the transaction that creates an object without pieces.
 pub(crate) async fn begin_object(pool: &PgPool, location: &Path, size: u64) -> Result<Transaction<'static, Postgres>> {
     let mut transaction = pool.begin().await.map_err(failed)?;
     sqlx::query("delete from objects where path = $1").bind(location.as_ref()).execute(&mut *transaction).await.map_err(failed)?;
@@ -26,12 +27,12 @@ pub(crate) async fn begin_object(pool: &PgPool, location: &Path, size: u64) -> R
     Ok(transaction)
 }
 
-/// The database's error as object stores tell theirs.
+/// Converts an error of the database to an error of an object store.
 pub(crate) fn failed(error: sqlx::Error) -> Error {
     Error::Generic { store: NAME, source: Box::new(error) }
 }
 
-/// Adds the pieces of some bytes, the first of which is the piece of this number.
+/// Adds bytes as pieces, numbered from `first`.
 pub(crate) async fn add_pieces(
     transaction: &mut Transaction<'static, Postgres>,
     location: &Path,

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use super::pieces::{NAME, PIECE, add_pieces, failed};
 
-/// An upload in parts: one transaction, which ends with the last part. All parts but the last are of one size, in whole pieces.
+/// An upload in parts, in one transaction that ends with the last part. All parts except the last have one size, a multiple of a piece.
 #[derive(Debug)]
 pub(crate) struct Upload {
     state: Arc<Mutex<UploadState>>,
@@ -22,7 +22,7 @@ pub(crate) struct Upload {
 #[derive(Debug)]
 struct UploadState {
     transaction: Option<Transaction<'static, Postgres>>,
-    /// Bytes of a part; none until the first has come.
+    /// Bytes of a part; `None` before the first part.
     part: Option<u64>,
     size: u64,
 }
@@ -32,7 +32,7 @@ fn uneven() -> Error {
 }
 
 impl Upload {
-    /// An upload in the transaction in which the object is new.
+    /// Begins an upload, in the transaction that creates the object.
     pub(crate) fn new(transaction: Transaction<'static, Postgres>, location: Path) -> Self {
         let state = UploadState { transaction: Some(transaction), part: None, size: 0 };
         Self { state: Arc::new(Mutex::new(state)), location, next: 0 }
@@ -47,7 +47,7 @@ impl MultipartUpload for Upload {
         let length = data.content_length() as u64;
         Box::pin(async move {
             let mut state = state.lock().await;
-            // The first part is put first, and says what a part is.
+            // The first part comes first and sets the size.
             let part = *state.part.get_or_insert(length);
             if at > 0 && (part % PIECE != 0 || length > part) {
                 return Err(uneven());
