@@ -1,4 +1,4 @@
-//! The wall clock, in the units that rows and metrics have.
+//! The wall clock, in the units of rows and metrics.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

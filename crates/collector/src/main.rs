@@ -1,4 +1,4 @@
-//! The collector's command line: flags, logging, signals; everything else is the library's.
+//! The command line of the collector: flags, logging and signals. Everything else is in the library.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Reads PostgreSQL's statistics views safely and ships them to a pgAnalytics backend.
 ///
-/// Configuration: a TOML file (--config), PGANALYTICS_* variables over it, flags over both. A target is a connection string as
-/// psql takes it; PG* variables, ~/.pgpass and service files work too. The role it logs in with needs pg_monitor and nothing
-/// else. `pganalytics-collector doctor` says what is missing, with the exact line that helps.
+/// Configuration: a TOML file (--config), overridden by PGANALYTICS_* variables, overridden by flags. A target is a connection string as in
+/// psql; PG* variables, ~/.pgpass and service files work too. The role needs pg_monitor and nothing else. `pganalytics-collector doctor`
+/// reports what is missing, with the exact remedy.
 ///
 /// Example:
 ///   pganalytics-collector run --backend-url https://pganalytics.example.com --token-file /run/secrets/token \
@@ -24,40 +24,40 @@ struct Arguments {
     /// The configuration file
     #[arg(long, global = true, env = "PGANALYTICS_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A server to read, beside those of the file; may be repeated
+    /// A server to read, in addition to the servers of the file; may be repeated
     #[arg(long = "target", global = true, value_name = "CONNINFO")]
     targets: Vec<String>,
-    /// Where the backend is
+    /// The URL of the backend
     #[arg(long, global = true, value_name = "URL")]
     backend_url: Option<String>,
     /// A file with the collector's token
     #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// A file with an enrolment token, which is exchanged for a credential of the collector's own
+    /// A file with an enrolment token, which the collector exchanges for its own credential
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "token_file")]
     enrolment_token_file: Option<PathBuf>,
-    /// The folder for batches that wait
+    /// The folder of batches that are not shipped yet
     #[arg(long, global = true, value_name = "FOLDER")]
     spool: Option<PathBuf>,
-    /// What to call this collector
+    /// The name of this collector
     #[arg(long, global = true)]
     name: Option<String>,
-    /// Where /metrics, /livez and /readyz are served: ip:port, or off
+    /// The address of /metrics, /livez and /readyz: ip:port, or off
     #[arg(long, global = true, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// What is logged: error, warn, info, debug, or filters as in info,pganalytics_collector=debug
+    /// The log level: error, warn, info, debug, or filters such as info,pganalytics_collector=debug
     #[arg(long, global = true, env = "PGANALYTICS_LOG", default_value = "info,sqlx=error", value_name = "FILTER")]
     log: String,
-    /// How it is logged
+    /// The format of the log
     #[arg(long, global = true, env = "PGANALYTICS_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Collect until SIGTERM or SIGINT; what was read by then is spooled and, if the backend answers, shipped
+    /// Collect until SIGTERM or SIGINT, then write the remaining rows to the spool and try to ship them
     Run,
-    /// Tell what keeps the collector from reading or shipping, each with the line that helps; ends with 1 where something is broken
+    /// Report what keeps the collector from reading or shipping, with remedies; exits with 1 if something is broken
     Doctor,
 }
 
@@ -91,7 +91,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // One thread does all the work: it waits nearly always, and the disk has threads of its own.
+    // One thread does all the work: it mostly waits, and disk access has its own threads.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = runtime.map_err(anyhow::Error::from).and_then(|runtime| match arguments.command {
         Command::Run => runtime.block_on(run(config)).map(|()| ExitCode::SUCCESS),
@@ -130,7 +130,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     Box::pin(pganalytics_collector::run(config, stop)).await
 }
 
-/// Logs go to stderr.
+/// Writes the log to stderr.
 fn log(arguments: &Arguments) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(&arguments.log)?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

@@ -1,4 +1,4 @@
-//! Where batches go, and what requests show.
+//! The backend: its URL, and the credentials of requests.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use pganalytics_tls::MinVersion;
 
 use crate::connect::secret::Secret;
 
-/// How often a credential of its own is renewed: a stolen one is of use that long.
+/// How often the collector renews its own credential. A stolen credential is valid no longer than this.
 pub(super) const DEFAULT_ROTATE_EVERY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Where batches go.
@@ -16,16 +16,16 @@ pub(super) const DEFAULT_ROTATE_EVERY: Duration = Duration::from_secs(30 * 24 * 
 pub struct Backend {
     pub url: url::Url,
     pub token: Token,
-    /// Authorities that are trusted beside the system's.
+    /// A file of authorities that are trusted in addition to the system's.
     pub ca_file: Option<PathBuf>,
-    /// A certificate to show; there is a `key_file` then too.
+    /// The client certificate. Set together with `key_file`.
     pub cert_file: Option<PathBuf>,
     pub key_file: Option<PathBuf>,
     pub tls_min_version: MinVersion,
 }
 
 impl Backend {
-    /// One whose certificate, if it has one, is trusted as the system trusts.
+    /// A backend with the defaults: its certificate is verified with the system's authorities.
     #[must_use]
     pub fn new(url: url::Url, token: Token) -> Self {
         Self { url, token, ca_file: None, cert_file: None, key_file: None, tls_min_version: MinVersion::default() }
@@ -36,26 +36,26 @@ impl Backend {
 #[derive(Debug, Clone)]
 pub enum Token {
     Given(Secret),
-    /// Read anew for each request.
+    /// A file that is read again for each request.
     File(PathBuf),
-    /// A credential of its own, in the spool's folder. The token is what it is exchanged for; one that is enrolled needs none.
+    /// The collector's own credential, in the spool's folder. The enrolment token is exchanged for it; an enrolled collector needs no token.
     OwnCredential {
         enrolment: Option<Source>,
         rotate_every: Duration,
     },
 }
 
-/// Where a secret comes from.
+/// The source of a secret.
 #[derive(Debug, Clone)]
 pub enum Source {
     Given(Secret),
-    /// Read when it is needed.
+    /// A file that is read when the secret is needed.
     File(PathBuf),
 }
 
 impl Source {
     /// # Errors
-    /// Where the file that the key names cannot be read.
+    /// If the named file cannot be read.
     pub fn read(&self, key: &str) -> anyhow::Result<Secret> {
         match self {
             Self::Given(secret) => Ok(secret.clone()),

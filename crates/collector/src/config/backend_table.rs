@@ -1,4 +1,4 @@
-//! `[backend]`, read.
+//! Reads the table `[backend]`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::place::{ConfigError, Place};
 use super::spool::credential_file;
 use crate::connect::secret::Secret;
 
-/// A credential each second is for trying out; in ten years nobody remembers that there is one.
+/// The bounds of `rotate_every`: a second serves trials, and a credential older than ten years would be forgotten.
 const ROTATE_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10 * 366 * 86_400));
 const BACKEND_KEYS: &[&str] = &[
     "url",
@@ -24,7 +24,7 @@ const BACKEND_KEYS: &[&str] = &[
     "tls_min_version",
 ];
 
-/// Reads the table; the overrides' backend stands instead of all of it.
+/// Reads the table. A backend in the overrides replaces the whole table.
 pub(super) fn read(backend: &Place<'_>, overrides: &Overrides, spool: &Path) -> Result<Backend, ConfigError> {
     backend.only(BACKEND_KEYS)?;
     if let Some(backend) = &overrides.backend {
@@ -50,7 +50,8 @@ pub(super) fn read(backend: &Place<'_>, overrides: &Overrides, spool: &Path) -> 
     })
 }
 
-/// What requests show: a token, or a credential that a token is exchanged for; a flag stands over what the file and the environment say.
+/// The credential of requests: a token, or the credential that an enrolment token is exchanged for. A flag overrides the file and the
+/// environment.
 fn token_of(backend: &Place<'_>, overrides: &Overrides, spool: &Path) -> Result<Token, ConfigError> {
     let rotate_every = backend.duration("rotate_every", "PGANALYTICS_BACKEND_ROTATE_EVERY")?.unwrap_or(DEFAULT_ROTATE_EVERY);
     if rotate_every < ROTATE_RANGE.0 || rotate_every > ROTATE_RANGE.1 {
@@ -81,7 +82,7 @@ fn token_of(backend: &Place<'_>, overrides: &Overrides, spool: &Path) -> Result<
         [("enrolment_token", token)] => Ok(own(Some(Source::Given(Secret::new(token))))),
         [(_, file)] => Ok(own(Some(Source::File(file.into())))),
         [(first, _), (second, _), ..] => Err(backend.error(first, &format!("and {second} are both given"), "leave one of them out")),
-        // One that is enrolled needs no token any more.
+        // An enrolled collector needs no token any more.
         [] if credential_file(spool).exists() => Ok(own(None)),
         [] => {
             let remedy = "make one on the backend with `pganalytics token create NAME --kind enrolment`, and give it as enrolment_token or \

@@ -1,4 +1,4 @@
-//! `[collector]`: its name, its own port, and how often it closes a batch.
+//! The table `[collector]`: the name, the address of `/metrics`, and how often a batch is closed.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,11 +9,11 @@ use pganalytics_tls::{ClientAuth, ServerFiles};
 use super::overrides::Overrides;
 use super::place::{ConfigError, Place};
 
-/// Where /metrics is served.
+/// The default address of `/metrics`.
 pub(super) const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8081);
-/// How often a batch is closed: seconds matter to people who look, and smaller batches compress worse.
+/// How often a batch is closed. People watch seconds, and smaller batches compress worse.
 pub(super) const DEFAULT_FLUSH: Duration = Duration::from_secs(10);
-/// A batch a second is as many as make sense; a batch an hour as few.
+/// The bounds of `flush`.
 const FLUSH_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3_600));
 const COLLECTOR_KEYS: &[&str] = &[
     "name",
@@ -29,13 +29,13 @@ const COLLECTOR_KEYS: &[&str] = &[
     "views",
 ];
 
-/// What the table says.
+/// The values of the table.
 pub(super) struct Collector {
     pub(super) name: String,
     pub(super) listen: Option<SocketAddr>,
     pub(super) tls: Option<ServerFiles>,
     pub(super) flush: Duration,
-    /// A folder with more views.
+    /// A folder with additional views.
     pub(super) views: Option<String>,
 }
 
@@ -69,13 +69,13 @@ pub(super) fn read(collector: &Place<'_>, overrides: &Overrides) -> Result<Colle
     })
 }
 
-/// This machine's name.
+/// The host name of this machine.
 pub(super) fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     Some(name.trim()).filter(|name| !name.is_empty()).unwrap_or("collector").into()
 }
 
-/// How the collector's own port is encrypted.
+/// The TLS settings of the address of `/metrics`.
 fn tls(collector: &Place<'_>) -> Result<Option<ServerFiles>, ConfigError> {
     let pair = collector.pair(("tls_cert", "PGANALYTICS_COLLECTOR_TLS_CERT"), ("tls_key", "PGANALYTICS_COLLECTOR_TLS_KEY"))?;
     let client_ca = collector.string("tls_client_ca", "PGANALYTICS_COLLECTOR_TLS_CLIENT_CA")?.map(PathBuf::from);

@@ -1,4 +1,4 @@
-//! `[kubernetes]`: which pods are looked at, and how their servers are logged in to.
+//! The table `[kubernetes]`: which pods are considered, and how the collector logs in to their servers.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use super::target::{DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_DATABASES, TargetOption
 use crate::connect::conninfo::{Conninfo, SslMode};
 use crate::connect::secret::Secret;
 
-/// Where roles and extensions are found by every operator's habit, and where every role may connect.
+/// The database that every operator creates and that every role may connect to.
 const DEFAULT_DATABASE: &str = "postgres";
 const KEYS: &[&str] = &[
     "enabled",
@@ -33,12 +33,12 @@ const KEYS: &[&str] = &[
     "api_ca_file",
 ];
 
-/// Which pods are looked at.
+/// Which pods are considered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Watched {
-    /// Those of these namespaces, for which a Role in each is enough; of all where `None`, for which it takes a ClusterRole.
+    /// The namespaces. A Role in each is enough. `None` means all namespaces and needs a ClusterRole.
     pub namespaces: Option<Vec<String>>,
-    /// Those of one node: where each node has a collector, each reads its own.
+    /// Pods of this node only, for a collector on each node.
     pub node: Option<String>,
 }
 
@@ -48,33 +48,33 @@ pub struct KubernetesOptions {
     pub watched: Watched,
     /// Whether logins are read from Secrets.
     pub secrets: bool,
-    /// Who logs in where no Secret says.
+    /// The user, if no Secret names one.
     pub user: Option<String>,
-    /// That user's, where no file holds it.
+    /// The user's password, if no file holds it.
     pub password: Option<Secret>,
-    /// Read again where it is refused.
+    /// The file of the user's password. Read again after a refused login.
     pub password_file: Option<PathBuf>,
     pub database: String,
-    /// What is asked of every server; what its operator has made usual where `None`.
+    /// The `sslmode` for every server. `None` means the default for the server's operator.
     pub sslmode: Option<SslMode>,
-    /// Authorities that sign for every discovered server.
+    /// A file of authorities that sign the certificates of all discovered servers.
     pub ca_file: Option<PathBuf>,
-    /// The node's cgroups, where they are mounted.
+    /// The mount of the node's cgroups, if there is one.
     pub cgroups: Option<PathBuf>,
-    /// The kubelet's folders of pods, where they are mounted.
+    /// The mount of the kubelet's pod folders, if there is one.
     pub volumes: Option<PathBuf>,
-    /// Whether servers' logs are read, by the API.
+    /// Whether the servers' logs are read through the Kubernetes API.
     pub logs: bool,
     pub databases: Vec<String>,
     pub exclude_databases: Vec<String>,
     pub max_databases: usize,
     pub max_connections: usize,
-    /// The API, where this process is in no pod.
+    /// The Kubernetes API, for a process outside a pod.
     pub access: Option<Access>,
 }
 
 impl KubernetesOptions {
-    /// Everything else as it is where nobody says anything.
+    /// A table with defaults for all other keys.
     #[must_use]
     pub fn new(watched: Watched) -> Self {
         Self {
@@ -97,7 +97,7 @@ impl KubernetesOptions {
         }
     }
 
-    /// The target of a server that was found.
+    /// Makes the target of a discovered server.
     #[must_use]
     pub(crate) fn target(&self, name: String, conninfo: Conninfo) -> TargetOptions {
         TargetOptions {
@@ -135,7 +135,7 @@ pub(super) fn read(table: &Place<'_>) -> Result<Option<KubernetesOptions>, Confi
     let sslmode = sslmode.map(|mode| mode.parse::<SslMode>().map_err(|error| table.error("sslmode", &error.problem, &error.remedy)));
     let options = KubernetesOptions {
         secrets: table.truth("secrets", "PGANALYTICS_KUBERNETES_SECRETS")?.unwrap_or(usual.secrets),
-        // libpq's variables, as for a target: one user and password for all.
+        // The variables of libpq, as for a target: one user and password for all servers.
         user: table.string("user", "PGANALYTICS_KUBERNETES_USER")?.or(table.variable("PGUSER")),
         password: table.variable("PGPASSWORD").map(Secret::new),
         password_file: path("password_file", "PGANALYTICS_KUBERNETES_PASSWORD_FILE")?,
@@ -162,7 +162,7 @@ pub(super) fn read(table: &Place<'_>) -> Result<Option<KubernetesOptions>, Confi
     Ok(Some(options))
 }
 
-/// The API where the process is in no pod: all of it, or nothing.
+/// Reads the Kubernetes API for a process outside a pod: all three keys, or none.
 fn access(table: &Place<'_>) -> Result<Option<Access>, ConfigError> {
     let url = table.string("api_url", "PGANALYTICS_KUBERNETES_API_URL")?;
     let token_file = table.string("token_file", "PGANALYTICS_KUBERNETES_TOKEN_FILE")?;
@@ -179,7 +179,7 @@ fn access(table: &Place<'_>) -> Result<Option<Access>, ConfigError> {
     }
 }
 
-/// Whether Kubernetes takes it as a namespace's name.
+/// Whether Kubernetes accepts the name of a namespace.
 fn is_label(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     (1..=63).contains(&name.len()) && name.starts_with(fits) && name.ends_with(fits) && name.chars().all(|c| fits(c) || c == '-')

@@ -1,4 +1,4 @@
-//! The whole configuration, read from its three layers and checked.
+//! Reads the whole configuration from its three layers and checks it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,22 +20,22 @@ use super::{backend_table, view};
 
 const KEYS: &[&str] = &["backend", "spool", "collector", "target", "kubernetes", "view"];
 
-/// Everything a collector needs to know.
+/// The configuration of a collector.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub backend: Backend,
     pub spool: SpoolOptions,
-    /// What people call this collector.
+    /// The name of this collector.
     pub name: String,
-    /// Where /metrics, /livez and /readyz are served; nowhere where `None`.
+    /// The address of /metrics, /livez and /readyz. `None`: not served.
     pub listen: Option<SocketAddr>,
-    /// How they are encrypted; not at all where `None`.
+    /// The TLS settings of that address. `None`: plain HTTP.
     pub tls: Option<ServerFiles>,
     pub flush: Duration,
-    /// What is collected.
+    /// The views to collect.
     pub views: Vec<Arc<View>>,
     pub targets: Vec<TargetOptions>,
-    /// How pods are discovered; not at all where `None`.
+    /// The discovery of pods. `None`: no discovery.
     pub kubernetes: Option<KubernetesOptions>,
 }
 
@@ -43,16 +43,16 @@ impl Config {
     /// A configuration in code, with the defaults and all built-in views.
     ///
     /// # Errors
-    /// Where a built-in view is wrong, which the build excludes.
+    /// If a built-in view is invalid, which the build excludes.
     pub fn new(backend: Backend, spool: SpoolOptions, targets: Vec<TargetOptions>) -> anyhow::Result<Self> {
         let views = ViewSet::builtin()?.iter().cloned().collect();
         Ok(Self { backend, spool, name: host_name(), listen: None, tls: None, flush: DEFAULT_FLUSH, views, targets, kubernetes: None })
     }
 
-    /// Reads the file, the environment and the overrides, and checks them whole.
+    /// Reads the file, the environment and the overrides, and checks all of it.
     ///
     /// # Errors
-    /// The first thing that is wrong, with the file, the key and the remedy.
+    /// The first problem, with file, key and remedy.
     pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Self, ConfigError> {
         let text = match path {
             None => String::new(),
@@ -69,7 +69,7 @@ impl Config {
     }
 }
 
-/// Reads the three layers; `place` is what the file is called in errors.
+/// Reads the three layers. `place` names the file in errors.
 pub(super) fn read(place: &str, text: &str, environment: &BTreeMap<String, String>, overrides: &Overrides) -> Result<Config, ConfigError> {
     let root = Place::root(place, text, environment)?;
     root.only(KEYS)?;

@@ -1,14 +1,14 @@
-//! The flags, which stand above the file and the environment.
+//! The flags, which override the file and the environment.
 
 use std::path::PathBuf;
 
 use super::backend::Backend;
 use crate::connect::secret::Secret;
 
-/// What stands above the file and the environment: the flags, or the process that has the collector in it.
+/// Values that override the file and the environment: from flags, or from the process that embeds the collector.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
-    /// Instead of anything `[backend]` says.
+    /// Replaces the whole table `[backend]`.
     pub backend: Option<Backend>,
     pub backend_url: Option<String>,
     pub token: Option<Secret>,
@@ -18,8 +18,8 @@ pub struct Overrides {
     pub name: Option<String>,
     /// An address, or "off".
     pub listen: Option<String>,
-    /// Connection strings of targets beside those of the file.
+    /// Connection strings of additional targets.
     pub targets: Vec<String>,
-    /// No target is needed: the process may start without.
+    /// The process may start without any target.
     pub targets_optional: bool,
 }

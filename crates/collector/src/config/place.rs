@@ -1,4 +1,4 @@
-//! A table of the configuration that knows where it stands, for errors, and the environment that is laid over it.
+//! A table of the configuration with its place, for errors, and with the environment variables that override it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use pganalytics_views::parse_duration;
 
 use super::value::{self, Truth};
 
-/// What is wrong with the configuration: where, what, and what to do about it.
+/// A problem in the configuration: its place, its cause and its remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {key}: {problem}; {remedy}")]
 pub struct ConfigError {
@@ -20,7 +20,7 @@ pub struct ConfigError {
     pub remedy: String,
 }
 
-/// A table that knows where it stands, for errors, and the environment that is laid over it.
+/// A table with its place, for errors, and with the environment variables that override it.
 pub(super) struct Place<'a> {
     place: &'a str,
     path: String,
@@ -34,14 +34,14 @@ impl<'a> Place<'a> {
         let table = text.parse().map_err(|error: toml::de::Error| ConfigError {
             place: place.into(),
             key: "(file)".into(),
-            // The parser's own text shows the line, which may hold a secret.
+            // The parser's message quotes the line, which may hold a secret.
             problem: format!("is not TOML: {}{}", error.message(), error.span().map_or_else(String::new, |span| line_of(text, span.start))),
             remedy: "correct that line".into(),
         })?;
         Ok(Self { place, path: String::new(), table, environment })
     }
 
-    /// Every variable that is set.
+    /// All variables that are set.
     pub(super) fn environment(&self) -> &'a BTreeMap<String, String> {
         self.environment
     }
@@ -78,7 +78,7 @@ impl<'a> Place<'a> {
             .collect()
     }
 
-    /// The variable's value, or else the file's.
+    /// The value of the variable, else the value in the file.
     pub(super) fn string(&self, key: &str, variable: &str) -> Result<Option<String>, ConfigError> {
         if let Some(value) = self.environment.get(variable).filter(|value| !value.is_empty()) {
             return Ok(Some(value.clone()));
@@ -90,12 +90,12 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// A variable that stands for no key of its own.
+    /// The value of a variable that has no key of the same name.
     pub(super) fn variable(&self, name: &str) -> Option<String> {
         self.environment.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
-    /// A certificate's file and its key's: both or neither.
+    /// The files of a certificate and its key: both or neither.
     pub(super) fn pair(&self, certificate: (&str, &str), key: (&str, &str)) -> Result<(Option<PathBuf>, Option<PathBuf>), ConfigError> {
         let read = |(name, variable): (&str, &str)| Ok(self.string(name, variable)?.map(PathBuf::from));
         let pair = (read(certificate)?, read(key)?);
@@ -106,7 +106,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// A list of the file, or the variable's words between commas.
+    /// A list: an array in the file, or words separated by commas in the variable.
     pub(super) fn words(&self, key: &str, variable: &str) -> Result<Option<Vec<String>>, ConfigError> {
         match self.environment.get(variable).filter(|value| !value.is_empty()) {
             Some(value) => Ok(Some(value.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect())),
@@ -114,13 +114,13 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// A text that means something; its error says what may stand there.
+    /// A text that is parsed. The error lists the valid values.
     pub(super) fn parsed<T: FromStr<Err = String>>(&self, key: &str, variable: &str) -> Result<Option<T>, ConfigError> {
         let Some(text) = self.string(key, variable)? else { return Ok(None) };
         text.parse().map(Some).map_err(|remedy: String| self.error(key, &format!("'{text}' is not known"), &remedy))
     }
 
-    /// True or false in the file, the same words in the variable.
+    /// A boolean in the file, or the words true and false in the variable.
     pub(super) fn truth(&self, key: &str, variable: &str) -> Result<Option<bool>, ConfigError> {
         if let Some(toml::Value::Boolean(truth)) = self.table.get(key).filter(|_| !self.environment.contains_key(variable)) {
             return Ok(Some(*truth));

@@ -1,16 +1,16 @@
-//! `[spool]`: where batches wait, and how many.
+//! The table `[spool]`: the folder of waiting batches, and its size.
 
 use std::path::{Path, PathBuf};
 
 use super::overrides::Overrides;
 use super::place::{ConfigError, Place};
 
-/// Days of a busy server while the backend is away.
+/// The default size: days of a busy server while the backend is away.
 pub(super) const DEFAULT_SPOOL_BYTES: u64 = 1 << 30;
 const DEFAULT_SPOOL_FOLDER: &str = "/var/lib/pganalytics-collector";
-/// Less holds not even one large batch.
+/// The least size: a smaller spool could not hold one large batch.
 const MIN_SPOOL_BYTES: u64 = 32 << 20;
-/// In the spool's folder, the collector's own credential.
+/// The file of the collector's own credential in the spool's folder.
 pub(crate) const CREDENTIAL_FILE: &str = "credential";
 const SPOOL_KEYS: &[&str] = &["folder", "max_bytes"];
 
@@ -27,7 +27,7 @@ impl SpoolOptions {
     }
 }
 
-/// Where the collector's own credential is kept.
+/// The path of the collector's own credential.
 pub(crate) fn credential_file(folder: &Path) -> PathBuf {
     folder.join(CREDENTIAL_FILE)
 }

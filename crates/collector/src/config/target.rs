@@ -1,12 +1,12 @@
-//! `[[target]]`: a server to read.
+//! The tables `[[target]]`: the servers to read.
 
 use super::overrides::Overrides;
 use super::place::{ConfigError, Place};
 use crate::connect::conninfo::{Conninfo, Environment, LoginFiles};
 
-/// A round through more databases than this takes longer than the views' interval.
+/// The default of `max_databases`. A round through more databases takes longer than the interval of the views.
 pub(super) const DEFAULT_MAX_DATABASES: usize = 100;
-/// One for the sampling of sessions, one for everything else.
+/// The default of `max_connections`: one connection samples sessions, one reads everything else.
 pub(super) const DEFAULT_MAX_CONNECTIONS: usize = 2;
 const TARGET_KEYS: &[&str] =
     &["name", "conninfo", "user_file", "password_file", "databases", "exclude_databases", "max_databases", "max_connections"];
@@ -17,7 +17,7 @@ pub struct TargetOptions {
     /// The server's name in every table.
     pub name: String,
     pub conninfo: Conninfo,
-    /// Patterns of the databases that are read one by one.
+    /// Patterns of the databases to read.
     pub databases: Vec<String>,
     pub exclude_databases: Vec<String>,
     pub max_databases: usize,
@@ -38,7 +38,7 @@ impl TargetOptions {
         }
     }
 
-    /// Whether a database is read one by one.
+    /// Whether a database is read.
     #[must_use]
     pub fn wants(&self, database: &str) -> bool {
         let any = |patterns: &[String]| patterns.iter().any(|pattern| fits(pattern, database));
@@ -46,7 +46,7 @@ impl TargetOptions {
     }
 }
 
-/// The file's targets, then those of the flags and of the environment.
+/// The targets of the file, then the targets of the flags and of the environment.
 pub(super) fn read(root: &Place<'_>, overrides: &Overrides, discovers: bool) -> Result<Vec<TargetOptions>, ConfigError> {
     let environment: Environment = root.environment().clone().into_iter().collect();
     let mut targets: Vec<TargetOptions> = Vec::new();
@@ -100,7 +100,7 @@ pub(super) fn read(root: &Place<'_>, overrides: &Overrides, discovers: bool) -> 
     Ok(targets)
 }
 
-/// The files with a target's login.
+/// The files that hold a target's login.
 fn login_files(at: &Place<'_>) -> Result<Option<LoginFiles>, ConfigError> {
     match (at.string("user_file", "")?, at.string("password_file", "")?) {
         (user, Some(password)) => Ok(Some(LoginFiles { user: user.map(Into::into), password: password.into() })),
@@ -114,7 +114,7 @@ fn fits(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
         Some((front, rest)) => name.strip_prefix(front).is_some_and(|tail| {
-            // The shortest run first; patterns are a few characters long.
+            // Try the shortest run first. Patterns are a few characters long.
             tail.char_indices().map(|(i, _)| i).chain([tail.len()]).any(|i| fits(rest, &tail[i..]))
         }),
     }

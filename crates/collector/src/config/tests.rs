@@ -1,4 +1,4 @@
-//! What a configuration may say, and how it is told what is wrong.
+//! Valid configurations, and the errors for invalid ones.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

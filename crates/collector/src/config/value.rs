@@ -1,8 +1,8 @@
-//! Values that are written as words.
+//! Values that are written as texts.
 
 use std::str::FromStr;
 
-/// Bytes: a number, or one with a unit.
+/// Parses bytes: a number, optionally with a unit.
 pub(super) fn size(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -17,7 +17,7 @@ pub(super) fn size(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
-/// A truth value as a variable has it.
+/// Parses a boolean of an environment variable.
 pub(super) struct Truth(pub(super) bool);
 
 impl FromStr for Truth {

@@ -1,4 +1,4 @@
-//! `[view.…]`: what is collected.
+//! The tables `[view.…]`: which views are collected, and how.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::place::{ConfigError, Place};
 
 const VIEW_KEYS: &[&str] = &["enabled", "interval", "timeout", "max_rows"];
 
-/// The built-in views and the folder's, as `[view.…]` changes them.
+/// The built-in views and the views of the folder, with the changes of `[view.…]`.
 pub(super) fn read(root: &Place<'_>, folder: Option<String>) -> Result<Vec<Arc<View>>, ConfigError> {
     let set = folder.map_or_else(ViewSet::builtin, |folder| ViewSet::with_folder(folder.as_ref()));
     let set = set.map_err(|error| ConfigError { place: error.file, key: error.key, problem: error.problem, remedy: error.remedy })?;

@@ -1,6 +1,6 @@
-//! The collector's own HTTP server: `/metrics`, `/livez`, `/readyz`. Nothing here tells a secret, and it listens on loopback unless
-//! told otherwise. With a certificate it speaks HTTPS; where clients may show one but need not, `/metrics` asks for it, and who checks the health does
-//! not need any.
+//! The collector's own HTTP server: `/metrics`, `/livez`, `/readyz`. No answer holds a secret. The server
+//! listens on loopback by default, and speaks HTTPS if it has a certificate. If client certificates are optional, `/metrics` requires one and the
+//! health checks do not.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::operate::metrics::Metrics;
 
-/// Serves until told to stop.
+/// Serves until stopped.
 pub(crate) async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, metrics: Arc<Metrics>, stop: CancellationToken) {
     let router = router(tls.clone(), metrics);
     let watched = {
@@ -57,7 +57,7 @@ async fn text(State(served): State<Served>, Extension(peer): Extension<Peer>) ->
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], served.metrics.text()).into_response()
 }
 
-/// Ready: what is read can be kept.
+/// Ready: batches can be stored in the spool.
 async fn ready(State(Served { metrics, .. }): State<Served>) -> impl IntoResponse {
     if metrics.ship.spool_on_disk.get() == 1 {
         (StatusCode::OK, "ok\n")

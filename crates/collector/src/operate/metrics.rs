@@ -1,4 +1,4 @@
-//! What the collector says about itself: to Prometheus in its text format, and to the backend as the [`Status`] in each batch.
+//! The collector's own state: for Prometheus in its text format, and for the backend as the [`Status`] in each batch.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// What the next batch tells the backend; the spool's part of it comes from the spool.
+    /// The status in the next batch. The spool adds its own part.
     #[must_use]
     pub(crate) fn status(&self) -> Status {
         let ((targets, targets_up), error) = (self.read.targets(), self.ship.error());
@@ -45,11 +45,11 @@ impl Metrics {
         }
     }
 
-    /// The whole text.
+    /// All metrics in the text format.
     #[must_use]
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
-        // Writing into a String does not fail.
+        // Writing to a String does not fail.
         let _ = encode(&mut text, &self.registry);
         text
     }

@@ -1,4 +1,4 @@
-//! The collector's life: everything is begun in order, runs until told to stop, and ends in order.
+//! Starts everything in order, runs until stopped, and stops everything in order.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,19 +18,19 @@ use crate::ship::gather::Gather;
 use crate::ship::spool::Spool;
 use crate::ship::{self, Client, Closing, Queue, Shipper};
 
-/// A first look at a server takes less than this.
+/// The first reading of a server takes less than this.
 const FIRST_FLUSH: Duration = Duration::from_secs(2);
-/// At the end, targets may take so long to let go of what they do.
+/// How long targets may take to stop.
 const STOP_TARGETS: Duration = Duration::from_secs(2);
-/// At the end, one try to ship what is left may take so long; the spool has it anyway.
+/// How long the last attempt to ship may take. The batches are in the spool anyway.
 const STOP_SHIP: Duration = Duration::from_secs(3);
 
-/// Collects until told to stop; then spools what was read, tries once to ship it, and returns.
+/// Collects until stopped. Then writes the remaining rows to the spool, tries once to ship them, and returns.
 ///
 /// # Errors
-/// Where it cannot begin: the spool or the address cannot be had, certificates cannot be read.
+/// If it cannot start: the spool or the address is not available, or certificates cannot be read.
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
-    // Before anything is made: certificates that do not do are told at once.
+    // First of all, so that invalid certificates are reported at once.
     let client = Client::new(&config.backend)?;
     if config.backend.url.scheme() == "http" && !is_loopback(&config.backend.url) {
         tracing::warn!(backend = %config.backend.url, "the token and everything that is read travel unencrypted: use https");
@@ -83,7 +83,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     }
     let shipping = ship::run(&shipper, &queue, &metrics.ship, &stop);
     let flushing = async {
-        // The first round is read at once and should be seen at once.
+        // The first round is read at once, and people want to see it at once.
         let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + FIRST_FLUSH.min(config.flush), config.flush);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

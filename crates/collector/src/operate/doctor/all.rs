@@ -1,4 +1,4 @@
-//! Looks at everything, in the order in which a person mends it.
+//! Checks everything, in the order in which a person fixes it.
 
 use pganalytics_tls::Tls;
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use crate::find::kubernetes;
 use crate::ship::spool::Spool;
 use crate::ship::{Client, Outcome, Shipper};
 
-/// Looks at everything.
+/// Runs all checks.
 pub async fn doctor(config: &Config) -> Report {
     let mut report = Report::default();
     backend(config, &mut report).await;
@@ -28,7 +28,7 @@ pub async fn doctor(config: &Config) -> Report {
 }
 
 async fn backend(config: &Config, report: &mut Report) {
-    // A spool that was never opened has no identity yet; any will do for the question.
+    // A spool that was never opened has no identity yet. Any identity serves for this request.
     let collector = Spool::identity_of(&config.spool.folder).unwrap_or_else(Uuid::new_v4);
     let shipper = match Client::new(&config.backend).and_then(|client| Shipper::new(config, client, collector)) {
         Ok(shipper) => shipper,
@@ -51,7 +51,7 @@ async fn backend(config: &Config, report: &mut Report) {
     }
 }
 
-/// What may be done in Kubernetes, and the servers that are found there.
+/// Checks the rights in Kubernetes and the servers discovered there.
 async fn discovered(options: &KubernetesOptions, report: &mut Report) -> Vec<TargetOptions> {
     let client = match kubernetes::client(options) {
         Ok(client) => client,
@@ -71,7 +71,7 @@ async fn discovered(options: &KubernetesOptions, report: &mut Report) -> Vec<Tar
     findings.targets
 }
 
-/// The certificate that /metrics is served with.
+/// Checks the certificate of /metrics.
 fn listener(config: &Config, report: &mut Report) {
     let Some(files) = config.tls.clone() else { return };
     match Tls::load(files) {

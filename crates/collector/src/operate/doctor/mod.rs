@@ -1,7 +1,7 @@
-//! Tells what keeps the collector from reading or shipping, each with the line that helps.
+//! Reports what keeps the collector from reading or shipping, each problem with its remedy.
 //!
-//! Everything is tried as the collector would do it: each target is connected to, each view is read once, the backend is asked
-//! with the token, the spool is opened. Nothing is changed anywhere.
+//! Tries what the collector does: connects to each target, reads each view once, sends a request with the token to the backend, and opens
+//! the spool. Changes nothing.
 //!
 //! May use every room below `operate`.
 //! Used by the `doctor` commands of the collector and of the backend.

@@ -1,4 +1,4 @@
-//! The line that helps against an error.
+//! The remedy for an error.
 
 use pganalytics_views::View;
 

@@ -1,36 +1,36 @@
-//! What was looked at, as a person reads it.
+//! The report of all checks.
 
 use std::fmt;
 
-/// How bad it is.
+/// The severity of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     Fine,
-    /// Something is not collected.
+    /// A part is not collected.
     Missing,
-    /// Nothing is.
+    /// Nothing is collected.
     Broken,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     pub level: Level,
-    /// A target, or `backend`, or `spool`.
+    /// The subject: a target, `backend` or `spool`.
     pub subject: String,
     pub what: String,
-    /// What to do about it.
+    /// The remedy.
     pub remedy: Option<String>,
 }
 
-/// Everything that was looked at.
+/// The results of all checks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     pub findings: Vec<Finding>,
 }
 
 impl Report {
-    /// The worst of it.
+    /// The highest severity.
     #[must_use]
     pub fn level(&self) -> Level {
         self.findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Fine)

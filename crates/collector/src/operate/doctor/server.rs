@@ -1,4 +1,4 @@
-//! One server: it is connected to, and each view is read once.
+//! Checks one server: connects to it and reads each view once.
 
 use pganalytics_views::{Scope, Source, View};
 
@@ -60,7 +60,7 @@ pub(super) async fn examine(config: &Config, target: &TargetOptions, report: &mu
         };
         match outcome {
             Ok(None) => {
-                // The server's version has the view, and the extension does not.
+                // The server's version has the view, but the installed extension does not.
                 if let (Some(extension), Some(_)) = (&view.extension, view.sql_for(facts.major())) {
                     let remedy = Some(format!("ALTER EXTENSION {extension} UPDATE;    -- where it is installed"));
                     report.add(Level::Missing, &name, format!("{}: extension {extension} is too old", view.name), remedy);
@@ -88,14 +88,14 @@ pub(super) async fn examine(config: &Config, target: &TargetOptions, report: &mu
     session.close().await;
 }
 
-/// Rows of the view; `None` where the server's version does not have it.
+/// Reads the view and returns its number of rows. `None` if the server's version does not have the view.
 async fn read(session: &mut Session, view: &View, installed: Option<&Installed>) -> Result<Option<usize>, SessionError> {
     let Some(mut probe) = SqlProbe::new(view, session.facts.major(), installed) else { return Ok(None) };
     let (snapshot, _) = probe.read(session, view, now_us()).await?;
     Ok(Some(snapshot.rows))
 }
 
-/// Where an extension is; where it is in another database, `other` is a session there.
+/// Finds an extension. If it is in another database, `other` becomes a session there.
 async fn find(
     session: &mut Session,
     target: &TargetOptions,
@@ -118,7 +118,7 @@ async fn find(
     Ok(None)
 }
 
-/// A role's name as SQL takes it.
+/// The quoted name of a role.
 fn quoted(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');

@@ -1,4 +1,4 @@
-//! What the server's settings and the role keep from us.
+//! Checks settings of the server and rights of the role that hide statistics.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ const SETTINGS: &str = "select pg_has_role(current_user, 'pg_monitor', 'usage'),
      (select setting from pg_settings where name = 'shared_preload_libraries'), current_setting('track_io_timing'), \
      current_setting('track_activities')";
 
-/// What the server's settings and the role keep from us.
+/// Checks settings of the server and rights of the role that hide statistics.
 pub(super) async fn settings(session: &mut Session, name: &str, role: &str, report: &mut Report) {
     let mut row_of = None;
     let read = session
@@ -23,7 +23,7 @@ pub(super) async fn settings(session: &mut Session, name: &str, role: &str, repo
         let what = "the role is no member of pg_monitor: other roles' sessions and statements stay hidden";
         report.add(Level::Missing, name, what, Some(format!("GRANT pg_monitor TO {role};")));
     }
-    // Only a member sees what is preloaded.
+    // Only members of pg_read_all_settings see shared_preload_libraries.
     if query_id == "off" || (query_id == "auto" && monitor == "t" && !preload.contains("pg_stat_statements")) {
         let what = "sessions have no query_id: compute_query_id is off";
         report.add(Level::Missing, name, what, Some("ALTER SYSTEM SET compute_query_id = on; SELECT pg_reload_conf();".into()));
