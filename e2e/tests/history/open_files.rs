@@ -11,7 +11,6 @@ use e2e::drive::watched::{repeat, rounds};
 use e2e::drive::{Backend, Collector, Settings};
 use e2e::machine::programs::{e2e_folder, script};
 use e2e::servers::Postgres;
-use e2e::wait::{PATIENCE, until};
 use pganalytics_views::{INTERVAL_MS, SERVER, TS, Type, View, ViewSet};
 use serde_json::{Value, json};
 

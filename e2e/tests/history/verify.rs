@@ -9,7 +9,6 @@ use e2e::judge::Shipper;
 use e2e::machine::programs::binary;
 use e2e::servers::s3::BUCKET;
 use e2e::servers::{Postgres, S3};
-use e2e::wait::{PATIENCE, until};
 use serde_json::Value;
 
 #[tokio::test]

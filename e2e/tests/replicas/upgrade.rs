@@ -8,7 +8,6 @@ use e2e::drive::{Cluster, Settings};
 use e2e::judge::{Shipper, Tally};
 use e2e::servers::Postgres;
 use e2e::servers::balancer::Software;
-use e2e::wait::{PATIENCE, until};
 
 #[tokio::test]
 async fn replicas_go_on_while_a_later_version_migrates_and_only_a_new_start_is_refused() -> Result<()> {
