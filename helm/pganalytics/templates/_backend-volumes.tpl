@@ -1,0 +1,89 @@
+{{/* Volumes of a backend's pod. Takes (list $ keeps-its-data). */}}
+{{- define "pganalytics.backendVolumes" -}}
+{{- $ := index . 0 -}}
+{{- $keeps := index . 1 -}}
+{{- $v := $.Values -}}
+{{- $b := $v.backend -}}
+- name: config
+  configMap:
+    name: {{ include "pganalytics.fullname" $ }}-backend
+- name: tmp
+  emptyDir:
+    sizeLimit: {{ $b.scratch.sizeLimit }}
+{{- if not $keeps }}
+- name: data
+  emptyDir:
+    sizeLimit: {{ if include "pganalytics.shared" $ }}{{ $b.scratch.sizeLimit }}{{ else }}{{ $b.persistence.size }}{{ end }}
+{{- end }}
+- name: admin
+  secret:
+    secretName: {{ include "pganalytics.secret.admin" $ }}
+    defaultMode: 0440
+{{- with include "pganalytics.secret.database" $ }}
+- name: database
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- if or $v.redis.url $v.redis.urlKey }}
+{{- with include "pganalytics.secret.redis" $ }}
+- name: redis
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- end }}
+{{- if $v.tls.enabled }}
+- name: tls
+  secret:
+    secretName: {{ include "pganalytics.secret.tls" $ }}
+    defaultMode: 0440
+{{- if ne $v.tls.clientAuth.mode "off" }}
+- name: client-ca
+  secret:
+    secretName: {{ $v.tls.clientAuth.existingSecret }}
+    defaultMode: 0440
+    # The authorities alone: where cert-manager made the Secret, it holds a key too.
+    items:
+      - key: {{ $v.tls.clientAuth.caKey }}
+        path: {{ $v.tls.clientAuth.caKey }}
+{{- with $v.tls.clientAuth.crlKey }}
+- name: client-crl
+  secret:
+    secretName: {{ default $v.tls.clientAuth.existingSecret $v.tls.clientAuth.crlSecret }}
+    defaultMode: 0440
+    items:
+      - key: {{ . }}
+        path: {{ . }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if include "pganalytics.enrols" $ }}
+# To ask the API server whose a collector's token is: what Kubernetes mounts by itself, for the one container that asks.
+- name: api-access
+  projected:
+    defaultMode: 0440
+    sources:
+      - serviceAccountToken:
+          expirationSeconds: 3600
+          path: token
+      - configMap:
+          name: kube-root-ca.crt
+          items:
+            - key: ca.crt
+              path: ca.crt
+{{- end }}
+{{- if $v.store.persistence.enabled }}
+- name: store
+  persistentVolumeClaim:
+    claimName: {{ default (printf "%s-store" (include "pganalytics.fullname" $)) $v.store.persistence.existingClaim }}
+{{- end }}
+{{- if $v.views }}
+- name: views
+  configMap:
+    name: {{ include "pganalytics.fullname" $ }}-views
+{{- end }}
+{{- with $b.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

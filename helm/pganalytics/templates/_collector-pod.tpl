@@ -1,0 +1,28 @@
+{{/* The collector pods' fields before the containers. */}}
+
+{{/* The pod's parts that come before its containers. Takes (list $ settings discovers). */}}
+{{- define "pganalytics.collectorPod" -}}
+{{- $ := index . 0 -}}
+{{- $s := index . 1 -}}
+{{- $c := $.Values.collector -}}
+serviceAccountName: {{ include "pganalytics.serviceAccount" (list $ $c.serviceAccount "collector") }}
+automountServiceAccountToken: {{ index . 2 }}
+enableServiceLinks: false
+{{- include "pganalytics.pullSecrets" $ }}
+{{- with $s.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+terminationGracePeriodSeconds: {{ $c.terminationGracePeriodSeconds }}
+{{- with $c.podSecurityContext }}
+securityContext: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $s.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $s.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $s.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,113 @@
+{{/* The collector pods' volumes. */}}
+
+{{/* Volumes but the spool's. Takes (list $ name-of-its-ConfigMap on-each-node). */}}
+{{- define "pganalytics.collectorVolumes" -}}
+{{- $ := index . 0 -}}
+{{- $v := $.Values -}}
+{{- $c := $v.collector -}}
+- name: config
+  configMap:
+    name: {{ index . 1 }}
+- name: token
+  {{- if eq $c.enrolment.method "serviceAccount" }}
+  # Good for the backends alone, and for an hour.
+  projected:
+    defaultMode: 0440
+    sources:
+      - serviceAccountToken:
+          audience: pganalytics-backend
+          expirationSeconds: 3600
+          path: token
+  {{- else }}
+  secret:
+    secretName: {{ include "pganalytics.secret.collector" $ }}
+    defaultMode: 0440
+  {{- end }}
+{{- with include "pganalytics.caSecret" $ }}
+- name: ca
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+    # The authority alone: the backends' key is none of the collectors' business.
+    items:
+      - key: {{ $v.tls.caKey }}
+        path: {{ $v.tls.caKey }}
+{{- end }}
+{{- with $c.backend.clientCertificateSecret }}
+- name: client
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- if $c.tls.enabled }}
+- name: tls
+  secret:
+    secretName: {{ include "pganalytics.secret.collectorTls" $ }}
+    defaultMode: 0440
+{{- with $c.tls.clientAuth.existingSecret }}
+- name: client-ca
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+    # The authorities alone: where cert-manager made the Secret, it holds a key too.
+    items:
+      - key: {{ $c.tls.clientAuth.caKey }}
+        path: {{ $c.tls.clientAuth.caKey }}
+{{- with $c.tls.clientAuth.crlKey }}
+- name: client-crl
+  secret:
+    secretName: {{ default $c.tls.clientAuth.existingSecret $c.tls.clientAuth.crlSecret }}
+    defaultMode: 0440
+    items:
+      - key: {{ . }}
+        path: {{ . }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if not (index . 2) }}
+{{- range $i, $target := $c.targets }}
+{{- with $target.existingSecret }}
+- name: target-{{ $i }}
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if index . 2 }}
+{{- with include "pganalytics.secret.credentials" $ }}
+- name: credentials
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- end }}
+{{- if index . 2 }}
+{{- if $c.discovery.hostPaths.cgroups }}
+- name: cgroups
+  hostPath:
+    path: /sys/fs/cgroup
+    type: Directory
+{{- end }}
+{{- if $c.discovery.hostPaths.volumes }}
+- name: volumes
+  hostPath:
+    path: /var/lib/kubelet/pods
+    type: Directory
+{{- end }}
+{{- end }}
+{{- with $c.services.existingSecret }}
+- name: services
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- if $v.views }}
+- name: views
+  configMap:
+    name: {{ include "pganalytics.fullname" $ }}-views
+{{- end }}
+{{- with $c.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,21 @@
+{{/* Images and the Secrets that pull them. */}}
+
+{{/* An image, by its digest where there is one. Takes (list $ image). */}}
+{{- define "pganalytics.image" -}}
+{{- $ := index . 0 -}}
+{{- $image := index . 1 -}}
+{{- $registry := default $image.registry $.Values.global.imageRegistry -}}
+{{- $name := $image.repository -}}
+{{- if $registry -}}{{- $name = printf "%s/%s" $registry $image.repository -}}{{- end -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $name $image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $name (default $.Chart.AppVersion $image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "pganalytics.pullSecrets" -}}
+{{- with concat .Values.global.imagePullSecrets .Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}

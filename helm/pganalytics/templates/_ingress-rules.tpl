@@ -1,0 +1,16 @@
+{{/* One rule per host. */}}
+
+{{- define "pganalytics.ingressRules" -}}
+{{- range .Values.ingress.hosts }}
+- host: {{ . | quote }}
+  http:
+    paths:
+      - path: /
+        pathType: Prefix
+        backend:
+          service:
+            name: {{ include "pganalytics.fullname" $ }}-backend
+            port:
+              name: {{ include "pganalytics.scheme" $ }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,15 @@
+{{/* TOML from values. */}}
+
+{{/* Lines of a TOML table from a map, in the order of its keys. JSON's strings, numbers, truth values and lists are TOML's as well. */}}
+{{- define "pganalytics.toml" -}}
+{{- range $key, $value := . }}
+{{- if kindIs "map" $value }}
+{{- fail (printf "%s: a table within a table is not a setting; write key and value" $key) }}
+{{- end }}
+{{- if kindIs "float64" $value }}
+{{ $key }} = {{ int64 $value }}
+{{- else }}
+{{ $key }} = {{ $value | toRawJson }}
+{{- end }}
+{{- end }}
+{{- end -}}

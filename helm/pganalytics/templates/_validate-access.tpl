@@ -1,0 +1,34 @@
+{{/* How people, collectors and Prometheus reach the backends. */}}
+{{- define "pganalytics.validate.access" -}}
+{{- $v := .Values -}}
+{{- $i := $v.ingress -}}
+{{- $r := $v.httpRoute -}}
+{{- if $v.backend.enabled }}
+{{- if and (eq $v.backend.service.type "LoadBalancer") (not $v.tls.enabled) (not $v.backend.service.loadBalancer.acceptPlainHttp) }}
+backend.service.type=LoadBalancer without TLS would send passwords and tokens unencrypted: set tls.enabled=true, or backend.service.loadBalancer.acceptPlainHttp=true if you trust the network
+{{- end }}
+{{- if and (not $v.secrets.bootstrap.enabled) (not $v.backend.admin.existingSecret) (not (and $v.development.enabled $v.development.adminPassword)) (not (and $v.externalSecrets.enabled $v.externalSecrets.keys.admin)) }}
+secrets.bootstrap.enabled=false: nothing creates the first admin's password; set backend.admin.existingSecret
+{{- end }}
+{{- if and $i.enabled (not $i.hosts) }}
+ingress.enabled needs a host name: set ingress.hosts
+{{- end }}
+{{- if and $i.enabled $i.redirect (not $i.tls.enabled) }}
+ingress.redirect redirects HTTP to HTTPS, but ingress.tls.enabled is false: set ingress.tls.enabled=true, or ingress.redirect=false
+{{- end }}
+{{- if and $i.enabled (eq $i.controller "traefik") $i.redirect (not $i.traefik.customResources) (not $i.traefik.redirectMiddleware) }}
+ingress.traefik.customResources=false: name a middleware that redirects in ingress.traefik.redirectMiddleware, or set ingress.redirect=false if the entry point redirects
+{{- end }}
+{{- if and $r.enabled (or (not $r.parentRefs) (not $r.hostnames)) }}
+httpRoute.enabled needs a gateway and a host name: set httpRoute.parentRefs and httpRoute.hostnames
+{{- end }}
+{{- if and $r.backendTLSPolicy.enabled (or (not $v.tls.enabled) (not $r.backendTLSPolicy.caConfigMap)) }}
+httpRoute.backendTLSPolicy needs TLS of the backends and a certificate authority: set tls.enabled=true and httpRoute.backendTLSPolicy.caConfigMap
+{{- end }}
+{{- if and $v.monitoring.serviceMonitor.enabled (not (include "pganalytics.secret.monitoring" .)) }}
+monitoring.serviceMonitor needs a token, because backends show metrics to nobody without one, and secrets.bootstrap.enabled is false: set monitoring.token.existingSecret
+{{- end }}
+{{- else if not $v.collector.backend.url }}
+backend.enabled=false: collectors need a backend elsewhere; set collector.backend.url
+{{- end }}
+{{- end -}}
