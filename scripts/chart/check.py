@@ -1,7 +1,7 @@
-"""Runs every static check of the chart. Prints one line per check, the reason of each failure, and the sum at the end.
+"""Runs every static check of the chart. Prints a line per check, the reason of a failure, and the totals.
 
-A check is a function whose name begins with `check_`. Its docstring says what it proves. It raises an exception if it fails. Its argument is `Tools`: the
-programs of scripts/chart/tools.sh.
+A check is a function whose name begins with `check_`. Its docstring says what it proves. It raises an error if the chart is wrong, and takes `Tools`, the
+programs of scripts/chart-tools.sh.
 """
 
 import inspect
@@ -27,7 +27,7 @@ def main():
             what = inspect.getdoc(check).splitlines()[0]
             try:
                 count = check(tools) or 1
-            except Exception as error:  # noqa: BLE001: any exception is a failure
+            except Exception as error:  # noqa: BLE001: every error is a failed check
                 failed += 1
                 print(f"FAIL {what}", flush=True)
                 print("     " + str(error).replace("\n", "\n     "), flush=True)

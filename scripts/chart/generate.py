@@ -1,4 +1,4 @@
-"""Writes the files that are generated from the chart: the plain manifests and the values reference.
+"""Generates the plain manifests and the values reference from the chart.
 
     generate.py TOOLS TARGET     TARGET/kubernetes/*.yaml and TARGET/kubernetes/HELM_VALUES_REFERENCE.md
 """

@@ -1,7 +1,7 @@
 """kubernetes/HELM_VALUES_REFERENCE.md: each value with its type, default, description, example and constraints.
 
-Descriptions and examples are the comments above the keys of values.yaml. Types and constraints come from values.schema.json. A key without a comment, or in
-only one of the two files, is an error.
+Descriptions and examples come from the comments above the keys of values.yaml. Types and constraints come from values.schema.json. A key without a
+comment, or a key in only one of the two files, is an error.
 """
 
 import json
@@ -13,9 +13,9 @@ from chart import CHART
 
 HEAD = """# Values of the Helm chart
 
-Generated from [values.yaml](../helm/pganalytics/values.yaml) and [values.schema.json](../helm/pganalytics/values.schema.json) by `make generated`; CI fails when it is
-stale. A key that is not here is refused, and so is a value that does not fit. Profiles to start from: `values-dev.yaml`, `values-prod.yaml`,
-`values-enterprise.yaml`. How they go together: [KUBERNETES_DEPLOYMENT.md](KUBERNETES_DEPLOYMENT.md).
+Generated from [values.yaml](../helm/pganalytics/values.yaml) and [values.schema.json](../helm/pganalytics/values.schema.json) by `make generated`. CI fails if this page is
+out of date. The schema refuses unknown keys and invalid values. Profiles to start from: `values-dev.yaml`, `values-prod.yaml` and
+`values-enterprise.yaml`. [KUBERNETES_DEPLOYMENT.md](KUBERNETES_DEPLOYMENT.md) explains how to use them.
 """
 
 
@@ -44,7 +44,7 @@ def comments(text):
 
 
 def walk(value, schema, definitions, path=()):
-    """Each value that can be set: path, default, schema."""
+    """Each value: path, default and schema."""
     properties = schema.get("properties")
     if properties is None or "$ref" in schema:
         yield path, value, schema

@@ -4,12 +4,12 @@
 {{- ternary "https" "http" .Values.tls.enabled -}}
 {{- end -}}
 
-{{/* Of the collectors' own port. */}}
+{{/* The scheme of the collectors' port for metrics. */}}
 {{- define "pganalytics.metricsScheme" -}}
 {{- ternary "https" "http" .Values.collector.tls.enabled -}}
 {{- end -}}
 
-{{/* Where collectors and tests reach the backends. */}}
+{{/* The URL that collectors ship to. */}}
 {{- define "pganalytics.backendUrl" -}}
 {{- if .Values.collector.backend.url -}}
 {{- .Values.collector.backend.url -}}

@@ -1,6 +1,6 @@
 {{/* Environment variables of the backend's containers. */}}
 
-{{/* Variables of a backend's container. Takes (list $ more serves). */}}
+{{/* Takes (list $ more-variables serves). */}}
 {{- define "pganalytics.backendEnv" -}}
 {{- $ := index . 0 -}}
 - name: PGANALYTICS_BACKEND_CONFIG
@@ -10,7 +10,7 @@
 - name: PGANALYTICS_LOG_FORMAT
   value: {{ $.Values.backend.logFormat }}
 {{- if index . 2 }}
-# For `kubectl exec … -- pganalytics …`: where the command line finds this backend.
+# For `kubectl exec … -- pganalytics …`: the command line finds this backend by its folder.
 - name: PGANALYTICS_DATA
   value: /var/lib/pganalytics
 - name: PGANALYTICS_ADMIN_PASSWORD_FILE
@@ -21,7 +21,7 @@
 {{- end }}
 {{- end -}}
 
-{{/* Takes (list $ the Secret of the store). */}}
+{{/* Takes (list $ Secret-of-the-store). */}}
 {{- define "pganalytics.backendEnvFrom" -}}
 {{- $from := (index . 0).Values.backend.extraEnvFrom -}}
 {{- with index . 1 -}}

@@ -1,6 +1,6 @@
 {{/* Volume mounts of the backend's containers. */}}
 
-{{/* Takes (list $ the Secret of the database serves). */}}
+{{/* Takes (list $ Secret-of-the-database serves). */}}
 {{- define "pganalytics.backendMounts" -}}
 {{- $v := (index . 0).Values -}}
 - name: config
@@ -39,7 +39,7 @@
   readOnly: true
 {{- end }}
 {{- if $v.tls.enabled }}
-# As folders, so that a renewed certificate or list arrives without a restart.
+# Mounted as folders, so that renewed certificates and revocation lists arrive without a restart.
 - name: tls
   mountPath: /etc/pganalytics/tls
   readOnly: true

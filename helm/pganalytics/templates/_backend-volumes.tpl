@@ -43,7 +43,7 @@
   secret:
     secretName: {{ $v.tls.clientAuth.existingSecret }}
     defaultMode: 0440
-    # The authorities alone: where cert-manager made the Secret, it holds a key too.
+    # Only the certificate authorities: a Secret from cert-manager also contains a private key.
     items:
       - key: {{ $v.tls.clientAuth.caKey }}
         path: {{ $v.tls.clientAuth.caKey }}
@@ -59,7 +59,7 @@
 {{- end }}
 {{- end }}
 {{- if include "pganalytics.enrols" $ }}
-# To ask the API server whose a collector's token is: what Kubernetes mounts by itself, for the one container that asks.
+# Lets the backend's container call TokenReview at the API server. It has the files that Kubernetes would mount by itself.
 - name: api-access
   projected:
     defaultMode: 0440

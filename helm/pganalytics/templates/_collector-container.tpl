@@ -1,6 +1,6 @@
 {{/* The collector's container and its mounts. */}}
 
-{{/* The container. Takes (list $ resources field-of-its-name on-each-node). */}}
+{{/* Takes (list $ resources field-with-the-collector's-name on-each-node). */}}
 {{- define "pganalytics.collectorContainer" -}}
 {{- $ := index . 0 -}}
 {{- $v := $.Values -}}
@@ -63,7 +63,7 @@
       readOnly: true
     - name: spool
       mountPath: /var/lib/pganalytics-collector
-    # As folders, so that what is renewed arrives without a restart.
+    # Mounted as folders, so that renewed files arrive without a restart.
     - name: token
       mountPath: /etc/pganalytics/token
       readOnly: true

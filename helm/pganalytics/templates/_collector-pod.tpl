@@ -1,6 +1,6 @@
 {{/* The collector pods' fields before the containers. */}}
 
-{{/* The pod's parts that come before its containers. Takes (list $ settings discovers). */}}
+{{/* Takes (list $ settings discovers). */}}
 {{- define "pganalytics.collectorPod" -}}
 {{- $ := index . 0 -}}
 {{- $s := index . 1 -}}

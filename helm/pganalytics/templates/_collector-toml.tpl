@@ -39,11 +39,11 @@ tls_client_ca = {{ printf "/etc/pganalytics/client-ca/%s" $c.tls.clientAuth.caKe
 {{- with $c.tls.clientAuth.crlKey }}
 tls_client_crl = {{ printf "/etc/pganalytics/client-crl/%s" . | toRawJson }}
 {{- end }}
-# Who reads /metrics shows a certificate; a kubelet that probes has none.
+# Clients of /metrics present a certificate. The kubelet's probes have none.
 tls_client_auth = "optional"
 {{- end }}
 {{- else }}
-# Its own metrics and health: nothing of them is a secret, and the network policy says who may read them.
+# Metrics and health contain no secret, and the network policy limits the readers.
 plain_http = true
 {{- end }}
 flush = {{ $c.flush | toRawJson }}
@@ -88,7 +88,7 @@ volumes = "/host/var/lib/kubelet/pods"
 {{- end }}
 {{- end -}}
 
-{{/* Where a target is: its connection string, completed from the service file in its Secret, unless that has plain keys. Takes (list index target). */}}
+{{/* A target's connection string. Unless the target's Secret has plain keys, the string refers to the service file in the Secret. Takes (list index target). */}}
 {{- define "pganalytics.conninfo" -}}
 {{- $target := index . 1 -}}
 {{- $conninfo := $target.conninfo -}}
@@ -102,7 +102,7 @@ volumes = "/host/var/lib/kubelet/pods"
 {{- end -}}
 {{- end -}}
 
-{{/* The file that a key of a target's Secret is; nothing where there is no key. Takes (list index key). */}}
+{{/* The mounted file of a key of a target's Secret; nothing without a key. Takes (list index key). */}}
 {{- define "pganalytics.targetFile" -}}
 {{- with index . 1 -}}{{- printf "/etc/pganalytics/targets/%d/%s" (index $ 0) . -}}{{- end -}}
 {{- end -}}

@@ -1,6 +1,6 @@
 {{/* The collector pods' volumes. */}}
 
-{{/* Volumes but the spool's. Takes (list $ name-of-its-ConfigMap on-each-node). */}}
+{{/* All volumes except the spool. Takes (list $ name-of-the-ConfigMap on-each-node). */}}
 {{- define "pganalytics.collectorVolumes" -}}
 {{- $ := index . 0 -}}
 {{- $v := $.Values -}}
@@ -10,7 +10,7 @@
     name: {{ index . 1 }}
 - name: token
   {{- if eq $c.enrolment.method "serviceAccount" }}
-  # Good for the backends alone, and for an hour.
+  # Valid for the backends only, and for one hour.
   projected:
     defaultMode: 0440
     sources:
@@ -28,7 +28,7 @@
   secret:
     secretName: {{ . }}
     defaultMode: 0440
-    # The authority alone: the backends' key is none of the collectors' business.
+    # Only the certificate authority, not the backends' private key.
     items:
       - key: {{ $v.tls.caKey }}
         path: {{ $v.tls.caKey }}
@@ -49,7 +49,7 @@
   secret:
     secretName: {{ . }}
     defaultMode: 0440
-    # The authorities alone: where cert-manager made the Secret, it holds a key too.
+    # Only the certificate authorities: a Secret from cert-manager also contains a private key.
     items:
       - key: {{ $c.tls.clientAuth.caKey }}
         path: {{ $c.tls.clientAuth.caKey }}

@@ -1,6 +1,6 @@
 {{/* Images and the Secrets that pull them. */}}
 
-{{/* An image, by its digest where there is one. Takes (list $ image). */}}
+{{/* An image, by digest if the digest is set. Takes (list $ image). */}}
 {{- define "pganalytics.image" -}}
 {{- $ := index . 0 -}}
 {{- $image := index . 1 -}}

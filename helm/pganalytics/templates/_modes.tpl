@@ -1,4 +1,4 @@
-{{/* What the values amount to: how many backends, which collectors, who may enrol. */}}
+{{/* Which parts the values enable: several backends, a shared database, collectors, enrolment. */}}
 
 {{/* Whether backends share a database: "true" or nothing. */}}
 {{- define "pganalytics.shared" -}}
@@ -13,7 +13,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Whether X-Forwarded-* is believed: "true" or "false". */}}
+{{/* Whether backends trust X-Forwarded-*: "true" or "false". */}}
 {{- define "pganalytics.trustedProxy" -}}
 {{- $said := toString .Values.backend.config.trustedProxy -}}
 {{- if eq $said "auto" -}}
@@ -23,7 +23,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Whether targets are read by the Deployment: "true" or nothing. */}}
+{{/* Whether the Deployment reads named targets: "true" or nothing. */}}
 {{- define "pganalytics.remote" -}}
 {{- if and .Values.collector.deployment.enabled .Values.collector.targets -}}true{{- end -}}
 {{- end -}}
@@ -33,7 +33,7 @@
 {{- if or .Values.collector.discovery.enabled (include "pganalytics.remote" .) -}}true{{- end -}}
 {{- end -}}
 
-{{/* The ServiceAccounts whose collectors may enrol at the backends, with commas; nothing where there is none, and the API server is asked nothing. */}}
+{{/* The ServiceAccounts whose collectors may enrol, separated by commas. If empty, backends never call the API server. */}}
 {{- define "pganalytics.enrols" -}}
 {{- if .Values.backend.enabled -}}
 {{- $accounts := .Values.backend.enrolment.serviceAccounts -}}
@@ -44,7 +44,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The ServiceAccount of this release's collectors, as backends know it. */}}
+{{/* The ServiceAccount of this release's collectors, as namespace/name. */}}
 {{- define "pganalytics.collectorAccount" -}}
 {{- printf "%s/%s" .Release.Namespace (include "pganalytics.serviceAccount" (list . .Values.collector.serviceAccount "collector")) -}}
 {{- end -}}

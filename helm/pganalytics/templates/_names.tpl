@@ -4,7 +4,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 36 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* At most 36 characters: a StatefulSet's name may have 52, because its pods' labels hold it with a hash. */}}
+{{/* At most 36 characters. With its suffix, the name of a StatefulSet may have 52 characters, because a label of its pods contains the name and a hash. */}}
 {{- define "pganalytics.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 36 | trimSuffix "-" -}}
@@ -15,7 +15,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What selects the pods of a component. Never a version: selectors cannot be changed. Takes (list $ component). */}}
+{{/* The selector labels of a component's pods. They contain no version, because Kubernetes allows no change of a selector. Takes (list $ component). */}}
 {{- define "pganalytics.selector" -}}
 {{- $ := index . 0 -}}
 app.kubernetes.io/name: {{ include "pganalytics.name" $ }}
@@ -38,7 +38,7 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name ($.Chart.Version | replace "+" "_"
 {{- end }}
 {{- end -}}
 
-{{/* Labels of a pod. Without the chart's version, which would replace all pods where nothing else changed. Takes (list $ component). */}}
+{{/* Labels of a pod. They contain no chart version, so a new chart version alone restarts no pod. Takes (list $ component). */}}
 {{- define "pganalytics.podLabels" -}}
 {{- $ := index . 0 -}}
 {{ include "pganalytics.selector" . }}

@@ -1,6 +1,6 @@
 {{/* Probes of a container. */}}
 
-{{/* Probes of a container. Takes (list settings scheme port opensOnly paths). */}}
+{{/* Takes (list settings scheme port only-opens-a-connection). */}}
 {{- define "pganalytics.probes" -}}
 {{- $settings := index . 0 -}}
 {{- $check := dict -}}

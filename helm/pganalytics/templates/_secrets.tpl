@@ -1,6 +1,6 @@
 {{/* Which Secret serves a purpose, and whether the bootstrap Job creates it. */}}
 
-{{/* The name of the Secret of a purpose: the user's own, or the one that the release makes. Takes (list $ purpose existingSecret). */}}
+{{/* The name of a purpose's Secret: the user's, or the release's. Takes (list $ purpose existingSecret). */}}
 {{- define "pganalytics.secret" -}}
 {{- $ := index . 0 -}}
 {{- $purpose := index . 1 -}}
@@ -50,12 +50,12 @@
 {{- default (printf "%s-backend-tls" (include "pganalytics.fullname" .)) .Values.tls.existingSecret -}}
 {{- end -}}
 
-{{/* The Secret with the certificate of the collectors' own port. */}}
+{{/* The Secret with the certificate of the collectors' port for metrics. */}}
 {{- define "pganalytics.secret.collectorTls" -}}
 {{- default (printf "%s-metrics-tls" (include "pganalytics.fullname" .)) .Values.collector.tls.existingSecret -}}
 {{- end -}}
 
-{{/* The Secret with the authority that collectors trust, or nothing. */}}
+{{/* The Secret with the certificate authority that collectors trust, or nothing. */}}
 {{- define "pganalytics.caSecret" -}}
 {{- if .Values.tls.caKey -}}
 {{- if .Values.collector.backend.caSecret -}}
@@ -66,7 +66,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Whether the release itself must make the Secret of a purpose. Takes (list $ purpose existingSecret). */}}
+{{/* Whether the bootstrap Job creates a purpose's Secret: "true" or nothing. Takes (list $ purpose existingSecret). */}}
 {{- define "pganalytics.makes" -}}
 {{- $v := (index . 0).Values -}}
 {{- $purpose := index . 1 -}}
@@ -91,7 +91,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Whether the bootstrap Job has something to make: "true" or nothing. */}}
+{{/* Whether the bootstrap Job has a Secret to create: "true" or nothing. */}}
 {{- define "pganalytics.bootstraps" -}}
 {{- if or (include "pganalytics.makes.admin" .) (include "pganalytics.makes.collector" .) (include "pganalytics.makes.monitoring" .) -}}true{{- end -}}
 {{- end -}}

@@ -1,6 +1,6 @@
 {{/* TOML from values. */}}
 
-{{/* Lines of a TOML table from a map, in the order of its keys. JSON's strings, numbers, truth values and lists are TOML's as well. */}}
+{{/* Lines of a TOML table from a map, in the order of its keys. Strings, numbers, booleans and lists have the same syntax in JSON and TOML. */}}
 {{- define "pganalytics.toml" -}}
 {{- range $key, $value := . }}
 {{- if kindIs "map" $value }}
