@@ -14,13 +14,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import checks_documents  # noqa: E402
 import checks_meaning  # noqa: E402
 import checks_rendering  # noqa: E402
+import checks_upgrades  # noqa: E402
 from chart import Tools  # noqa: E402
 
 
 def main():
     tools, wanted = Tools(pathlib.Path(sys.argv[1])), sys.argv[2:]
     passed = failed = 0
-    for module in (checks_rendering, checks_meaning, checks_documents):
+    for module in (checks_rendering, checks_meaning, checks_upgrades, checks_documents):
         for name, check in inspect.getmembers(module, inspect.isfunction):
             if not name.startswith("check_") or check.__module__ != module.__name__ or (wanted and not any(w in name for w in wanted)):
                 continue

@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import tempfile
 
@@ -60,60 +59,7 @@ def check_02_every_pod_is_restricted(tools):
     return count
 
 
-def check_03_what_cannot_change_does_not(tools):
-    """an upgrade from the previous version and to the next version changes no immutable field"""
-    versions = [("this one", CHART)]
-    with tempfile.TemporaryDirectory() as folder:
-        # The last released version, or without a release the committed version.
-        tags = run(["git", "tag", "--list", "v*", "--sort=-creatordate"]).split()
-        reference = next((t for t in tags if run(["git", "ls-tree", t, "helm/pganalytics/Chart.yaml"])), "HEAD")
-        if run(["git", "ls-tree", reference, "helm/pganalytics/Chart.yaml"]):
-            archive = subprocess.run(["git", "archive", reference, "helm/pganalytics"], cwd=ROOT, capture_output=True, check=True).stdout
-            subprocess.run(["tar", "x", "-C", folder], input=archive, check=True)
-            versions.insert(0, (reference, pathlib.Path(folder) / "helm" / "pganalytics"))
-        bumped = pathlib.Path(folder) / "next"
-        shutil.copytree(CHART, bumped)
-        meta = (bumped / "Chart.yaml").read_text()
-        meta = re.sub(r"^version: .*$", "version: 9.9.9", meta, flags=re.MULTILINE)
-        (bumped / "Chart.yaml").write_text(re.sub(r"^appVersion: .*$", 'appVersion: "9.9.9"', meta, flags=re.MULTILINE))
-        versions.append(("9.9.9", bumped))
-        count = 0
-        for profile, files in PROFILES.items():
-            values = [word for file in files for word in ("--values", str(file))]
-            fixed = []
-            for name, chart in versions:
-                # The profile of that version, because an old chart refuses unknown keys.
-                own = [str(chart / pathlib.Path(word).name) if word.endswith(".yaml") else word for word in values]
-                text = run([tools.program("helm"), "template", "pganalytics", chart, "--namespace", "pganalytics", "--kube-version", "1.34.0", *own,
-                            "--set", "commonLabels.changed=" + name.replace(" ", "-")])
-                fixed.append((name, immutable(parse(text))))
-            for (before, old), (after, new) in zip(fixed, fixed[1:]):
-                for key in old.keys() & new.keys():
-                    assert old[key] == new[key], f"{profile}, {before} to {after}: {key} changes\n{old[key]}\n{new[key]}"
-                    count += 1
-    return count
-
-
-def immutable(objects):
-    """The immutable fields of each object."""
-    found = {}
-    for thing in objects:
-        spec = thing.get("spec", {})
-        if thing["kind"] == "StatefulSet":
-            mutable = {"replicas", "template", "updateStrategy", "minReadySeconds", "persistentVolumeClaimRetentionPolicy", "revisionHistoryLimit"}
-            found[named(thing)] = {key: value for key, value in spec.items() if key not in mutable}
-        elif thing["kind"] in ("Deployment", "DaemonSet"):
-            found[named(thing)] = spec["selector"]
-        elif thing["kind"] == "Job":
-            found[named(thing)] = spec["template"]
-        elif thing["kind"] in ("RoleBinding", "ClusterRoleBinding"):
-            found[named(thing)] = thing["roleRef"]
-        elif thing["kind"] == "Service":
-            found[named(thing)] = spec.get("clusterIP")
-    return found
-
-
-def check_04_secrets_are_stable(tools):
+def check_03_secrets_are_stable(tools):
     """two renderings are equal, templates call no random function, and only the development profile renders a Secret"""
     for case in EVERYTHING:
         text = tools.render(case)
@@ -128,7 +74,7 @@ def check_04_secrets_are_stable(tools):
     return len(EVERYTHING)
 
 
-def check_05_rights_are_narrow(tools):
+def check_04_rights_are_narrow(tools):
     """rights are narrow: Secrets by name, no wildcard, no nodes, and in ClusterRoles only pods for collectors and TokenReview for backends"""
     count = 0
     for case in EVERYTHING:
@@ -149,7 +95,7 @@ def check_05_rights_are_narrow(tools):
     return count
 
 
-def check_06_every_pod_has_a_policy(tools):
+def check_05_every_pod_has_a_policy(tools):
     """if policies are enabled, each pod has the policy that denies everything and its own policy"""
     count = 0
     for case in EVERYTHING:
@@ -168,7 +114,7 @@ def check_06_every_pod_has_a_policy(tools):
     return count
 
 
-def check_07_selectors_find_their_pods(tools):
+def check_06_selectors_find_their_pods(tools):
     """each Service, budget and monitor selects pods, and only of its own component"""
     count = 0
     for case in EVERYTHING:
@@ -188,7 +134,7 @@ def check_07_selectors_find_their_pods(tools):
     return count
 
 
-def check_08_figures_exist(tools):
+def check_07_figures_exist(tools):
     """each metric in alerts and dashboards exists in the binaries, and each query is valid PromQL"""
     known = set()
     for file, prefix in (("crates/server/src", "pganalytics_"), ("crates/collector/src", "pganalytics_collector_")):
@@ -206,7 +152,7 @@ def check_08_figures_exist(tools):
     return len(set(queries))
 
 
-def check_09_every_value_is_used(tools):
+def check_08_every_value_is_used(tools):
     """a template uses each value of values.yaml"""
     templates = "\n".join(file.read_text() for file in (CHART / "templates").rglob("*") if file.is_file())
     unused = []
@@ -224,7 +170,7 @@ def check_09_every_value_is_used(tools):
     assert not unused, f"no template uses {', '.join(unused)}"
 
 
-def check_10_binaries_take_the_configuration(tools):
+def check_09_binaries_take_the_configuration(tools):
     """the real binaries accept the configuration of every profile and case"""
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
     backend, collector = target / "pganalytics", target / "pganalytics-collector"
@@ -265,7 +211,7 @@ def check_10_binaries_take_the_configuration(tools):
     return count
 
 
-def check_11_binaries_know_their_commands(tools):
+def check_10_binaries_know_their_commands(tools):
     """the real binaries have every command and flag in the pods' arguments"""
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
     seen = set()

@@ -73,7 +73,7 @@ def check_07_kube_score(tools):
                 tools.program("kube-score"), "score", "-", "--output-format", "ci", "--kubernetes-version", "v1.30",
                 # Images are pinned by tag or digest, so nodes need not pull them each time.
                 "--ignore-test", "container-image-pull-policy",
-                # kube-score does not combine several policies. check_06_every_pod_has_a_policy does.
+                # kube-score does not combine several policies. check_05_every_pod_has_a_policy does.
                 "--ignore-test", "pod-networkpolicy",
                 # The root is read-only, and the limit of each emptyDir evicts the pod before the node is full.
                 "--ignore-test", "container-ephemeral-storage-request-and-limit",
@@ -94,7 +94,7 @@ def check_08_checkov(tools):
         "CKV_K8S_38": "the bootstrap Job, discovery and enrolment call the API server; check_02_every_pod_is_restricted proves that no other pod has a token",
         "CKV_K8S_35": "clients of object stores and libpq read environment variables; our own programs read passwords from files",
         "CKV_K8S_21": "Helm sets the namespace",
-        "CKV2_K8S_6": "checkov does not match policies by label; check_06_every_pod_has_a_policy does",
+        "CKV2_K8S_6": "checkov does not match policies by label; check_05_every_pod_has_a_policy does",
     }
     with tempfile.TemporaryDirectory() as folder:
         for case in ("default", "prod", "enterprise"):

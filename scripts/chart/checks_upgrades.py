@@ -1,0 +1,117 @@
+"""Whether an upgrade works: from other versions of the chart, and from other values."""
+
+import itertools
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+from chart import CHART, PROFILES, ROOT, named, parse, run
+from wrong_values import TARGET
+
+# Values that change what the bootstrap Job's pod contains. Each pair of them is one upgrade.
+JOB_VALUES = [
+    [],
+    ["backend.image.tag=0.0.9"],
+    ["backend.image.digest=sha256:" + "0" * 64],
+    ["backend.image.pullPolicy=Always"],
+    ["imagePullSecrets[0].name=login"],
+    ["backend.admin.passwordKey=admin-password"],
+    ["nameOverride=statistics"],
+    ["monitoring.serviceMonitor.enabled=true"],
+    [*TARGET],
+    [*TARGET, "backend.service.port=80"],
+    [*TARGET, "collector.token.key=bearer"],
+    [*TARGET, "tls.enabled=true", "tls.existingSecret=a"],
+    [*TARGET, "tls.enabled=true", "tls.existingSecret=b"],
+    [*TARGET, "tls.enabled=true", "tls.existingSecret=a", "tls.caKey=root.crt"],
+    [*TARGET, "tls.enabled=true", "tls.existingSecret=a", "tls.clientAuth.mode=required", "tls.clientAuth.existingSecret=c", "collector.backend.clientCertificateSecret=d"],
+    [*TARGET, "tls.enabled=true", "tls.existingSecret=a", "tls.clientAuth.mode=required", "tls.clientAuth.existingSecret=c", "collector.backend.clientCertificateSecret=e"],
+    ["secrets.bootstrap.resources.limits.memory=128Mi"],
+    ["secrets.bootstrap.serviceAccount.name=mine"],
+    ["secrets.bootstrap.backoffLimit=3"],
+    ["backend.podSecurityContext.runAsUser=1000"],
+    ["backend.containerSecurityContext.readOnlyRootFilesystem=false"],
+    ["backend.nodeSelector.disk=ssd"],
+    ["backend.tolerations[0].operator=Exists"],
+    ["commonLabels.team=databases"],
+]
+
+
+def check_01_immutable_fields_do_not_change(tools):
+    """an upgrade from the previous version and to the next version changes no immutable field"""
+    versions = [("this one", CHART)]
+    with tempfile.TemporaryDirectory() as folder:
+        # The last released version, or without a release the committed version.
+        tags = run(["git", "tag", "--list", "v*", "--sort=-creatordate"]).split()
+        reference = next((t for t in tags if run(["git", "ls-tree", t, "helm/pganalytics/Chart.yaml"])), "HEAD")
+        if run(["git", "ls-tree", reference, "helm/pganalytics/Chart.yaml"]):
+            archive = subprocess.run(["git", "archive", reference, "helm/pganalytics"], cwd=ROOT, capture_output=True, check=True).stdout
+            subprocess.run(["tar", "x", "-C", folder], input=archive, check=True)
+            versions.insert(0, (reference, pathlib.Path(folder) / "helm" / "pganalytics"))
+        bumped = pathlib.Path(folder) / "next"
+        shutil.copytree(CHART, bumped)
+        meta = (bumped / "Chart.yaml").read_text()
+        meta = re.sub(r"^version: .*$", "version: 9.9.9", meta, flags=re.MULTILINE)
+        (bumped / "Chart.yaml").write_text(re.sub(r"^appVersion: .*$", 'appVersion: "9.9.9"', meta, flags=re.MULTILINE))
+        versions.append(("9.9.9", bumped))
+        count = 0
+        for profile, files in PROFILES.items():
+            values = [word for file in files for word in ("--values", str(file))]
+            fixed = []
+            for name, chart in versions:
+                # The profile of that version, because an old chart refuses unknown keys.
+                own = [str(chart / pathlib.Path(word).name) if word.endswith(".yaml") else word for word in values]
+                text = run([tools.program("helm"), "template", "pganalytics", chart, "--namespace", "pganalytics", "--kube-version", "1.34.0", *own,
+                            "--set", "commonLabels.changed=" + name.replace(" ", "-")])
+                fixed.append((name, immutable(parse(text))))
+            for (before, old), (after, new) in zip(fixed, fixed[1:]):
+                for key in old.keys() & new.keys():
+                    assert old[key] == new[key], f"{profile}, {before} to {after}: {key} changes\n{old[key]}\n{new[key]}"
+                    count += 1
+    return count
+
+
+def immutable(objects):
+    """The immutable fields of each object."""
+    found = {}
+    for thing in objects:
+        spec = thing.get("spec", {})
+        if thing["kind"] == "StatefulSet":
+            mutable = {"replicas", "template", "updateStrategy", "minReadySeconds", "persistentVolumeClaimRetentionPolicy", "revisionHistoryLimit"}
+            found[named(thing)] = {key: value for key, value in spec.items() if key not in mutable}
+        elif thing["kind"] in ("Deployment", "DaemonSet"):
+            found[named(thing)] = spec["selector"]
+        elif thing["kind"] == "Job":
+            found[named(thing)] = spec["template"]
+        elif thing["kind"] in ("RoleBinding", "ClusterRoleBinding"):
+            found[named(thing)] = thing["roleRef"]
+        elif thing["kind"] == "Service":
+            found[named(thing)] = spec.get("clusterIP")
+        elif thing["kind"] == "PersistentVolumeClaim":
+            found[named(thing)] = {key: value for key, value in spec.items() if key != "resources"}
+    return found
+
+
+def check_02_job_has_a_name_per_template(tools):
+    """whatever value changes, the bootstrap Job has another name exactly if its immutable pod template is another"""
+    rendered = []
+    for settings in JOB_VALUES:
+        for version in ("", "9.9.9"):
+            with tempfile.TemporaryDirectory() as folder:
+                chart = CHART
+                if version:
+                    # The next appVersion is the next image.
+                    chart = pathlib.Path(folder) / "next"
+                    shutil.copytree(CHART, chart)
+                    meta = chart / "Chart.yaml"
+                    meta.write_text(re.sub(r"^appVersion: .*$", f'appVersion: "{version}"', meta.read_text(), flags=re.MULTILINE))
+                text = run([tools.program("helm"), "template", "pganalytics", chart, "--namespace", "pganalytics", *[w for s in settings for w in ("--set", s)]])
+            (job,) = [thing for thing in parse(text) if thing["kind"] == "Job"]
+            rendered.append((settings, job["metadata"]["name"], job["spec"]["template"]))
+    count = 0
+    for (one, name, template), (other, other_name, other_template) in itertools.combinations(rendered, 2):
+        assert (name == other_name) == (template == other_template), f"{one} and {other}: {name} and {other_name}"
+        count += 1
+    return count
