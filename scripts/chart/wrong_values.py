@@ -59,6 +59,10 @@ WRONG = [
     ([*TARGET, "collector.targets[0].existingSecret=s", "collector.targets[0].usernameKey=username"], "has a usernameKey and no passwordKey: set both, or none"),
     (["collector.targets[0].name=a", "collector.targets[0].conninfo=postgresql://u@h/d", "collector.targets[0].existingSecret=s",
       "collector.targets[0].usernameKey=username", "collector.targets[0].passwordKey=password"], "names a user in its conninfo too: leave one of them out"),
+    (["backend.service.type=NodePort", "networkPolicy.backendFrom[0].podSelector.matchLabels.a=b"], "backend.service.type=NodePort: clients arrive from addresses that are not pods"),
+    (["ingress.enabled=true", "ingress.controller=alb", "ingress.hosts[0]=a.example.com", "networkPolicy.backendFrom[0].podSelector.matchLabels.a=b"],
+     "ingress.controller=alb: clients arrive from addresses that are not pods"),
+    (["monitoring.serviceMonitor.enabled=true", "networkPolicy.backendFrom[0].podSelector.matchLabels.a=b"], "set networkPolicy.metricsFrom"),
     (["externalSecrets.enabled=true"], "set externalSecrets.secretStoreRef.name"),
 ]
 

@@ -10,6 +10,14 @@ backend.service.type=LoadBalancer without TLS would send passwords and tokens un
 {{- if and (not $v.secrets.bootstrap.enabled) (not $v.backend.admin.existingSecret) (not (and $v.development.enabled $v.development.adminPassword)) (not (and $v.externalSecrets.enabled $v.externalSecrets.keys.admin)) }}
 secrets.bootstrap.enabled=false: nothing creates the first admin's password; set backend.admin.existingSecret
 {{- end }}
+{{- with include "pganalytics.outside" . }}
+{{- if and $v.networkPolicy.enabled $v.networkPolicy.backendFrom (not (include "pganalytics.hasRange" $v.networkPolicy.backendFrom)) }}
+{{ . }}: clients arrive from addresses that are not pods, and networkPolicy.backendFrom lists only pods; add the addresses, for example the load balancer's subnets, as in networkPolicy.backendFrom=[{ipBlock: {cidr: 10.0.0.0/16}}]
+{{- end }}
+{{- end }}
+{{- if and $v.monitoring.serviceMonitor.enabled $v.networkPolicy.enabled $v.networkPolicy.backendFrom (not $v.networkPolicy.metricsFrom) }}
+networkPolicy.backendFrom limits the backends' clients, so Prometheus cannot reach them: set networkPolicy.metricsFrom to Prometheus' namespace
+{{- end }}
 {{- if and $i.enabled (not $i.hosts) }}
 ingress.enabled needs a host name: set ingress.hosts
 {{- end }}
@@ -31,4 +39,9 @@ monitoring.serviceMonitor needs a token, because backends show metrics to nobody
 {{- else if not $v.collector.backend.url }}
 backend.enabled=false: collectors need a backend elsewhere; set collector.backend.url
 {{- end }}
+{{- end -}}
+
+{{/* Whether a list of peers has an ipBlock: "true" or nothing. */}}
+{{- define "pganalytics.hasRange" -}}
+{{- range . -}}{{- if hasKey . "ipBlock" -}}true{{- end -}}{{- end -}}
 {{- end -}}
