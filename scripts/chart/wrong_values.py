@@ -63,6 +63,10 @@ WRONG = [
     (["ingress.enabled=true", "ingress.controller=alb", "ingress.hosts[0]=a.example.com", "networkPolicy.backendFrom[0].podSelector.matchLabels.a=b"],
      "ingress.controller=alb: clients arrive from addresses that are not pods"),
     (["monitoring.serviceMonitor.enabled=true", "networkPolicy.backendFrom[0].podSelector.matchLabels.a=b"], "set networkPolicy.metricsFrom"),
+    (["ingress.enabled=true", "ingress.hosts[0]=a.example.com"], "set networkPolicy.backendFrom to the namespace or the addresses of the proxy"),
+    (["backend.config.trustedProxy=true"], "set networkPolicy.backendFrom to the namespace or the addresses of the proxy"),
+    (["ingress.enabled=true", "ingress.hosts[0]=a.example.com", "networkPolicy.enabled=false"], "or backend.config.trustedProxy=false"),
+    (["httpRoute.enabled=true", "httpRoute.parentRefs[0].name=g", "httpRoute.hostnames[0]=a.example.com"], "set networkPolicy.backendFrom"),
     (["externalSecrets.enabled=true"], "set externalSecrets.secretStoreRef.name"),
 ]
 

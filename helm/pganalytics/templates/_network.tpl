@@ -10,6 +10,11 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Whether Google's proxies are the only clients besides the release's pods, so that their headers can be trusted: "true" or nothing. */}}
+{{- define "pganalytics.onlyGoogle" -}}
+{{- if and (include "pganalytics.googleRanges" .) (not .Values.networkPolicy.backendFrom) (not (include "pganalytics.outside" .)) (eq (include "pganalytics.trustedProxy" .) "true") -}}true{{- end -}}
+{{- end -}}
+
 {{/*
 The value that lets clients reach the backends from addresses that are not pods, and that the chart does not know; nothing if all clients are pods. Cloud
 load balancers send requests to pods from their own subnets, and node ports forward requests from anywhere.

@@ -15,8 +15,15 @@ secrets.bootstrap.enabled=false: nothing creates the first admin's password; set
 {{ . }}: clients arrive from addresses that are not pods, and networkPolicy.backendFrom lists only pods; add the addresses, for example the load balancer's subnets, as in networkPolicy.backendFrom=[{ipBlock: {cidr: 10.0.0.0/16}}]
 {{- end }}
 {{- end }}
-{{- if and $v.monitoring.serviceMonitor.enabled $v.networkPolicy.enabled $v.networkPolicy.backendFrom (not $v.networkPolicy.metricsFrom) }}
+{{- if and $v.monitoring.serviceMonitor.enabled $v.networkPolicy.enabled (or $v.networkPolicy.backendFrom (include "pganalytics.onlyGoogle" .)) (not $v.networkPolicy.metricsFrom) }}
 networkPolicy.backendFrom limits the backends' clients, so Prometheus cannot reach them: set networkPolicy.metricsFrom to Prometheus' namespace
+{{- end }}
+{{- if eq (include "pganalytics.trustedProxy" .) "true" }}
+{{- if and (not $v.networkPolicy.enabled) (eq (toString $v.backend.config.trustedProxy) "auto") }}
+backend.config.trustedProxy=auto trusts X-Forwarded-For, and without network policies every pod can forge the header: set networkPolicy.enabled=true and networkPolicy.backendFrom to the proxy, or backend.config.trustedProxy=true if only the proxy reaches the backends, or backend.config.trustedProxy=false
+{{- else if and $v.networkPolicy.enabled (not $v.networkPolicy.backendFrom) (not (include "pganalytics.onlyGoogle" .)) }}
+backend.config.trustedProxy trusts X-Forwarded-For, and every client that networkPolicy.backendFrom lets in can forge the header: set networkPolicy.backendFrom to the namespace or the addresses of the proxy, or backend.config.trustedProxy=false
+{{- end }}
 {{- end }}
 {{- if and $i.enabled (not $i.hosts) }}
 ingress.enabled needs a host name: set ingress.hosts
