@@ -67,6 +67,9 @@ WRONG = [
     (["backend.config.trustedProxy=true"], "set networkPolicy.backendFrom to the namespace or the addresses of the proxy"),
     (["ingress.enabled=true", "ingress.hosts[0]=a.example.com", "networkPolicy.enabled=false"], "or backend.config.trustedProxy=false"),
     (["httpRoute.enabled=true", "httpRoute.parentRefs[0].name=g", "httpRoute.hostnames[0]=a.example.com"], "set networkPolicy.backendFrom"),
+    (["database.urlKey=uri", "database.existingSecret=db"], "set networkPolicy.databasePorts, for example [5432]"),
+    (["redis.urlKey=uri", "redis.existingSecret=r"], "set networkPolicy.redisPorts, for example [6379]"),
+    (["collector.targets[0].name=a", "collector.targets[0].conninfo=service=a", "collector.services.existingSecret=s"], "set networkPolicy.targetPorts"),
     (["externalSecrets.enabled=true"], "set externalSecrets.secretStoreRef.name"),
 ]
 

@@ -170,7 +170,6 @@ def three_backends(world: World) -> None:
         mine = mine.replace(example, ours)
     (folder(world) / "mine.yaml").write_text(
         mine.replace("store:\n", 'store:\n  env: {AWS_REGION: us-east-1, AWS_ENDPOINT: "http://s3.services.svc:7070", AWS_ALLOW_HTTP: "true"}\n')
-        .replace("networkPolicy:\n", "networkPolicy:\n  storePorts: [7070]\n")
         .replace("namespaceSelector:\n        matchLabels:\n          kubernetes.io/metadata.name: traefik", "ipBlock: {cidr: 0.0.0.0/0}"))
     copy(world, READER.command("Three backends", 1))
     ready_pods(NAMESPACE, BACKENDS, 3)

@@ -44,3 +44,15 @@ ingress.className=gce-internal
   to: {{- toYaml . | nindent 4 }}
   {{- end }}
 {{- end -}}
+
+{{/* Several rules, and the user's own. Rules without ports are left out. Takes (list (list (list JSON-ports peers) …) extra-rules). */}}
+{{- define "pganalytics.egressRules" -}}
+{{- range $rule := index . 0 }}
+{{- with index $rule 0 | fromJsonArray }}
+{{ include "pganalytics.egress" (list . (list "TCP") (index $rule 1)) }}
+{{- end }}
+{{- end }}
+{{- with index . 1 }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
