@@ -70,6 +70,7 @@ WRONG = [
     (["database.urlKey=uri", "database.existingSecret=db"], "set networkPolicy.databasePorts, for example [5432]"),
     (["redis.urlKey=uri", "redis.existingSecret=r"], "set networkPolicy.redisPorts, for example [6379]"),
     (["collector.targets[0].name=a", "collector.targets[0].conninfo=service=a", "collector.services.existingSecret=s"], "set networkPolicy.targetPorts"),
+    (["cloud=gke"], "/cloud"),
     (["externalSecrets.enabled=true"], "set externalSecrets.secretStoreRef.name"),
 ]
 
