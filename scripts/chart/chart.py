@@ -29,6 +29,10 @@ class Loader(yaml.CSafeLoader):
     """YAML as Kubernetes reads it."""
 
 
+# The kinds that `auto` looks for: the checks see the objects of a cluster with the Prometheus operator.
+OPERATOR = tuple(word for kind in ("ServiceMonitor", "PodMonitor", "PrometheusRule") for word in ("--api-versions", f"monitoring.coreos.com/v1/{kind}"))
+
+
 @dataclasses.dataclass
 class Tools:
     folder: pathlib.Path
@@ -48,7 +52,7 @@ class Tools:
         return ["-schema-location", kubernetes, "-schema-location", custom]
 
     @functools.lru_cache(maxsize=None)  # noqa: B019: the process has one instance
-    def render(self, case="default", version=LATEST, helm="helm", release="pganalytics", more=()):
+    def render(self, case="default", version=LATEST, helm="helm", release="pganalytics", more=OPERATOR):
         """The rendered text of a profile or case."""
         files = [word for file in EVERYTHING[case] for word in ("--values", str(file))]
         return run(

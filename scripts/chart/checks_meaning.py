@@ -10,7 +10,7 @@ import tempfile
 import promql_parser
 import yaml
 
-from chart import CHART, EVERYTHING, PROFILES, ROOT, named, parse, pods, run
+from chart import CHART, EVERYTHING, OPERATOR, ROOT, named, parse, pods, run
 from wrong_values import WRONG, refuse
 
 # The kinds of volumes that Pod Security "restricted" allows.
@@ -64,7 +64,7 @@ def check_03_secrets_are_stable(tools):
     for case in EVERYTHING:
         text = tools.render(case)
         # Rendered again, as for an upgrade.
-        assert parse(text) == parse(tools.render(case, more=("--is-upgrade",))), f"{case}: two renderings differ"
+        assert parse(text) == parse(tools.render(case, more=(*OPERATOR, "--is-upgrade"))), f"{case}: two renderings differ"
         secrets = [named(thing) for thing in parse(text) if thing["kind"] == "Secret"]
         assert not secrets or case == "dev", f"{case}: {secrets}"
     for file in (CHART / "templates").rglob("*"):
@@ -228,3 +228,12 @@ def check_10_binaries_know_their_commands(tools):
         for flag in (word for word in command[1:] if word.startswith("--")):
             assert flag in text, f"{' '.join(command)}: the help text has no {flag}"
     return len(seen)
+
+
+def check_11_prod_needs_no_operator(tools):
+    """without the Prometheus operator, the production profile renders only kinds of Kubernetes, traefik and the chart's own Secrets"""
+    kinds = {thing["apiVersion"].split("/")[0] for thing in tools.objects("prod", more=())}
+    allowed = {"v1", "apps", "batch", "policy", "networking.k8s.io", "rbac.authorization.k8s.io", "traefik.io"}
+    assert kinds <= allowed, f"{kinds - allowed} need custom resource definitions"
+    assert any(thing["kind"] == "ServiceMonitor" for thing in tools.objects("prod")), "auto renders no ServiceMonitor where the cluster serves the kind"
+    assert not any("monitoring-secret" in word for thing, pod in pods(tools.objects("prod", more=())) for c in pod["containers"] for word in c.get("args", [])), "the Job creates a token that nothing uses"

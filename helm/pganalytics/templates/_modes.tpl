@@ -48,3 +48,22 @@
 {{- define "pganalytics.collectorAccount" -}}
 {{- printf "%s/%s" .Release.Namespace (include "pganalytics.serviceAccount" (list . .Values.collector.serviceAccount "collector")) -}}
 {{- end -}}
+
+{{/* Whether one of monitoring's objects is rendered: "true" or nothing. auto renders the object if the cluster serves its kind. Takes (list $ value kind). */}}
+{{- define "pganalytics.monitors" -}}
+{{- $ := index . 0 -}}
+{{- $enabled := toString (index $.Values.monitoring (index . 1)).enabled -}}
+{{- if or (eq $enabled "true") (and (eq $enabled "auto") ($.Capabilities.APIVersions.Has (printf "monitoring.coreos.com/v1/%s" (index . 2)))) -}}true{{- end -}}
+{{- end -}}
+
+{{- define "pganalytics.serviceMonitor" -}}
+{{- if .Values.backend.enabled -}}{{- include "pganalytics.monitors" (list . "serviceMonitor" "ServiceMonitor") -}}{{- end -}}
+{{- end -}}
+
+{{- define "pganalytics.podMonitor" -}}
+{{- if include "pganalytics.collects" . -}}{{- include "pganalytics.monitors" (list . "podMonitor" "PodMonitor") -}}{{- end -}}
+{{- end -}}
+
+{{- define "pganalytics.prometheusRule" -}}
+{{- include "pganalytics.monitors" (list . "prometheusRule" "PrometheusRule") -}}
+{{- end -}}

@@ -86,7 +86,7 @@
 {{- end -}}
 
 {{- define "pganalytics.makes.monitoring" -}}
-{{- if .Values.monitoring.serviceMonitor.enabled -}}
+{{- if include "pganalytics.serviceMonitor" . -}}
 {{- include "pganalytics.makes" (list . "monitoring" .Values.monitoring.token.existingSecret) -}}
 {{- end -}}
 {{- end -}}

@@ -15,7 +15,7 @@ secrets.bootstrap.enabled=false: nothing creates the first admin's password; set
 {{ . }}: clients arrive from addresses that are not pods, and networkPolicy.backendFrom lists only pods; add the addresses, for example the load balancer's subnets, as in networkPolicy.backendFrom=[{ipBlock: {cidr: 10.0.0.0/16}}]
 {{- end }}
 {{- end }}
-{{- if and $v.monitoring.serviceMonitor.enabled $v.networkPolicy.enabled (or $v.networkPolicy.backendFrom (include "pganalytics.onlyGoogle" .)) (not $v.networkPolicy.metricsFrom) }}
+{{- if and (include "pganalytics.serviceMonitor" .) $v.networkPolicy.enabled (or $v.networkPolicy.backendFrom (include "pganalytics.onlyGoogle" .)) (not $v.networkPolicy.metricsFrom) }}
 networkPolicy.backendFrom limits the backends' clients, so Prometheus cannot reach them: set networkPolicy.metricsFrom to Prometheus' namespace
 {{- end }}
 {{- if eq (include "pganalytics.trustedProxy" .) "true" }}
@@ -40,7 +40,7 @@ httpRoute.enabled needs a gateway and a host name: set httpRoute.parentRefs and 
 {{- if and $r.backendTLSPolicy.enabled (or (not $v.tls.enabled) (not $r.backendTLSPolicy.caConfigMap)) }}
 httpRoute.backendTLSPolicy needs TLS of the backends and a certificate authority: set tls.enabled=true and httpRoute.backendTLSPolicy.caConfigMap
 {{- end }}
-{{- if and $v.monitoring.serviceMonitor.enabled (not (include "pganalytics.secret.monitoring" .)) }}
+{{- if and (include "pganalytics.serviceMonitor" .) (not (include "pganalytics.secret.monitoring" .)) }}
 monitoring.serviceMonitor needs a token, because backends show metrics to nobody without one, and secrets.bootstrap.enabled is false: set monitoring.token.existingSecret
 {{- end }}
 {{- else if not $v.collector.backend.url }}

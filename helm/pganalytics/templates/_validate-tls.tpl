@@ -29,7 +29,7 @@ collector.tls.enabled needs a certificate: set collector.tls.existingSecret, or 
 {{- if and $c.certManager.enabled (not $t.certManager.issuerRef.name) }}
 collector.tls.certManager.enabled needs an issuer: set tls.certManager.issuerRef.name
 {{- end }}
-{{- if and $c.clientAuth.existingSecret $v.monitoring.podMonitor.enabled (not $v.monitoring.podMonitor.clientCertificateSecret) }}
+{{- if and $c.clientAuth.existingSecret (include "pganalytics.podMonitor" .) (not $v.monitoring.podMonitor.clientCertificateSecret) }}
 collector.tls.clientAuth requires a certificate of Prometheus, but the PodMonitor names none: set monitoring.podMonitor.clientCertificateSecret
 {{- end }}
 {{- else if and $c.clientAuth.existingSecret (not $c.enabled) }}
