@@ -237,3 +237,19 @@ def check_11_prod_needs_no_operator(tools):
     assert kinds <= allowed, f"{kinds - allowed} need custom resource definitions"
     assert any(thing["kind"] == "ServiceMonitor" for thing in tools.objects("prod")), "auto renders no ServiceMonitor where the cluster serves the kind"
     assert not any("monitoring-secret" in word for thing, pod in pods(tools.objects("prod", more=())) for c in pod["containers"] for word in c.get("args", [])), "the Job creates a token that nothing uses"
+
+
+def check_12_openshift_assigns_users(tools):
+    """on OpenShift no pod names a user or a group, and every other setting of the security contexts stays"""
+    count = 0
+    for case in EVERYTHING:
+        for more in ((*OPERATOR, "--api-versions", "security.openshift.io/v1"), (*OPERATOR, "--set", "openshift=true")):
+            plain = dict((named(thing), pod) for thing, pod in pods(tools.objects(case)) if thing["kind"] != "Job")
+            for thing, pod in pods(tools.objects(case, more=more)):
+                contexts = [pod["securityContext"], *(c["securityContext"] for c in pod.get("initContainers", []) + pod["containers"])]
+                assert not any(key in context for context in contexts for key in ("runAsUser", "runAsGroup", "fsGroup")), f"{case}: {named(thing)}: {contexts}"
+                assert pod["securityContext"]["runAsNonRoot"] is True and pod["securityContext"]["seccompProfile"], f"{case}: {named(thing)}"
+                if named(thing) in plain:
+                    assert pod["containers"][0]["securityContext"] == plain[named(thing)]["containers"][0]["securityContext"], f"{case}: {named(thing)}"
+                count += 1
+    return count

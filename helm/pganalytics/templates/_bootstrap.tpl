@@ -36,8 +36,8 @@ spec:
   {{- with include "pganalytics.pullSecrets" . }}
   {{- . | trim | nindent 2 }}
   {{- end }}
-  {{- with $v.backend.podSecurityContext }}
-  securityContext: {{- toYaml . | nindent 4 }}
+  {{- with include "pganalytics.securityContext" (list . $v.backend.podSecurityContext) | trim }}
+  {{- . | nindent 2 }}
   {{- end }}
   {{- with $v.backend.nodeSelector }}
   nodeSelector: {{- toYaml . | nindent 4 }}
@@ -65,8 +65,8 @@ spec:
           value: /etc/pganalytics/client/tls.key
         {{- end }}
       {{- end }}
-      {{- with $v.backend.containerSecurityContext }}
-      securityContext: {{- toYaml . | nindent 8 }}
+      {{- with include "pganalytics.securityContext" (list . $v.backend.containerSecurityContext) | trim }}
+      {{- . | nindent 6 }}
       {{- end }}
       resources: {{- toYaml $b.resources | nindent 8 }}
       {{- if or $ca $client }}

@@ -10,8 +10,8 @@
   image: {{ include "pganalytics.image" (list $ $c.image) }}
   imagePullPolicy: {{ $c.image.pullPolicy }}
   args: [run]
-  {{- with $c.containerSecurityContext }}
-  securityContext: {{- toYaml . | nindent 4 }}
+  {{- with include "pganalytics.securityContext" (list $ $c.containerSecurityContext) | trim }}
+  {{- . | nindent 2 }}
   {{- end }}
   ports:
     - name: metrics

@@ -13,8 +13,8 @@ enableServiceLinks: false
 priorityClassName: {{ . }}
 {{- end }}
 terminationGracePeriodSeconds: {{ $c.terminationGracePeriodSeconds }}
-{{- with $c.podSecurityContext }}
-securityContext: {{- toYaml . | nindent 2 }}
+{{- with include "pganalytics.securityContext" (list $ $c.podSecurityContext) | trim }}
+{{- . | nindent 0 }}
 {{- end }}
 {{- with $s.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
