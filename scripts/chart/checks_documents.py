@@ -1,11 +1,14 @@
 """Whether the documents are correct and the generated files are up to date."""
 
+import functools
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 import tempfile
+
+import yaml
 
 import manifests
 import values_reference
@@ -64,7 +67,15 @@ def check_04_values_in_the_document_are_taken(tools):
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "mine.yaml"
         for language, marks, text in blocks():
-            if "file" in marks:
+            if "values-at" in marks:
+                # An object of Argo CD or Flux, whose values lie over a profile.
+                (thing,) = [document for document in parse(text) if document["kind"] in ("Application", "HelmRelease")]
+                values = functools.reduce(lambda part, key: part[key], marks["values-at"].split("."), thing)
+                file.write_text(yaml.safe_dump(values))
+                run([tools.program("helm"), "template", "pganalytics", CHART, "--values", CHART / "values-prod.yaml", "--values", file])
+                assert "values-prod.yaml" in text and (ROOT / "helm/pganalytics").is_dir() and "helm/pganalytics" in text
+                count += 1
+            elif "file" in marks:
                 # A kustomization based on the manifests.
                 shutil.copytree(ROOT / "kubernetes", pathlib.Path(folder) / "kubernetes", dirs_exist_ok=True)
                 beside = pathlib.Path(folder) / marks["file"]

@@ -170,3 +170,12 @@ def check_13_cluster_test(tools):
             run([tools.program("helm"), "template", "pganalytics", CHART, *[word for file in files for word in ("--values", file)],
                  *[word for setting in settings for word in ("--set", setting)]])
     return 2 * len(upgrades)
+
+
+def check_14_test_pod_can_be_skipped(tools):
+    """helm template --skip-tests renders no test pod, and nothing is a hook of any other kind, so that kubectl apply takes the result"""
+    for case in EVERYTHING:
+        objects = tools.objects(case, more=("--skip-tests",))
+        hooks = [f"{case}: {thing['kind']}" for thing in objects if "helm.sh/hook" in (thing["metadata"].get("annotations") or {})]
+        assert not hooks and not any(thing["kind"] == "Pod" for thing in objects), hooks
+    return len(EVERYTHING)

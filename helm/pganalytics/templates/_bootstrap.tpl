@@ -15,8 +15,9 @@
 {{- define "pganalytics.bootstrap.template" -}}
 {{- $v := .Values -}}
 {{- $b := .Values.secrets.bootstrap -}}
+{{- /* No label of the release: Argo CD would track the Secrets by that label, and prune them because no manifest contains them. */ -}}
 {{- $secrets := include "pganalytics.bootstrap.secrets" . | fromJson -}}
-{{- $args := list "kubernetes" "bootstrap" "--admin-secret" $secrets.admin "--admin-key" $v.backend.admin.passwordKey "--label" (printf "app.kubernetes.io/instance=%s" .Release.Name) "--label" (printf "app.kubernetes.io/name=%s" (include "pganalytics.name" .)) -}}
+{{- $args := list "kubernetes" "bootstrap" "--admin-secret" $secrets.admin "--admin-key" $v.backend.admin.passwordKey "--label" "app.kubernetes.io/part-of=pganalytics" -}}
 {{- range $purpose, $key := dict "collector" $v.collector.token.key "monitoring" $v.monitoring.token.key -}}
 {{- with get $secrets $purpose -}}
 {{- $args = concat $args (list (printf "--%s-secret" $purpose) . (printf "--%s-key" $purpose) $key) -}}
