@@ -75,6 +75,14 @@ def check_04_values_in_the_document_are_taken(tools):
                 run([tools.program("helm"), "template", "pganalytics", CHART, "--values", CHART / "values-prod.yaml", "--values", file])
                 assert "values-prod.yaml" in text and (ROOT / "helm/pganalytics").is_dir() and "helm/pganalytics" in text
                 count += 1
+            elif "chart" in marks:
+                # Dependencies of another chart, which helm reads.
+                other = pathlib.Path(folder) / "other"
+                other.mkdir()
+                (other / "Chart.yaml").write_text("apiVersion: v2\nname: other\nversion: 1.0.0\n" + text.replace("file://../helm", f"file://{ROOT}/helm"))
+                run([tools.program("helm"), "dependency", "update", other])
+                assert "stats-backend" in run([tools.program("helm"), "template", "prod", other])
+                count += 1
             elif "file" in marks:
                 # A kustomization based on the manifests.
                 shutil.copytree(ROOT / "kubernetes", pathlib.Path(folder) / "kubernetes", dirs_exist_ok=True)

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import tempfile
 
 from chart import CASES, CHART, EVERYTHING, LATEST, NAMESPACE, PROFILES, ROOT, VERSIONS, parse, run
@@ -179,3 +180,41 @@ def check_14_test_pod_can_be_skipped(tools):
         hooks = [f"{case}: {thing['kind']}" for thing in objects if "helm.sh/hook" in (thing["metadata"].get("annotations") or {})]
         assert not hooks and not any(thing["kind"] == "Pod" for thing in objects), hooks
     return len(EVERYTHING)
+
+
+UMBRELLA = """apiVersion: v2
+name: platform
+version: 1.0.0
+dependencies:
+  - {name: pganalytics, version: "*", repository: "", alias: stats, condition: stats.enabled}
+"""
+UMBRELLA_VALUES = """global:
+  imageRegistry: registry.example.com
+  imagePullSecrets: [regcred]
+  storageClass: fast
+  security: {allowInsecureImages: true}
+  postgresql: {auth: {existingSecret: db}}
+stats:
+  enabled: true
+  monitoring: {dashboards: {enabled: true}}
+"""
+
+
+def check_15_umbrella(tools):
+    """the chart renders as a dependency with an alias, a condition, and global values of other charts"""
+    with tempfile.TemporaryDirectory() as folder:
+        umbrella = pathlib.Path(folder) / "platform"
+        shutil.copytree(CHART, umbrella / "charts" / "pganalytics")
+        (umbrella / "Chart.yaml").write_text(UMBRELLA)
+        (umbrella / "values.yaml").write_text(UMBRELLA_VALUES)
+        for helm in ("helm", "helm3"):
+            objects = parse(run([tools.program(helm), "template", "prod", umbrella, "--namespace", NAMESPACE]))
+            (stateful,) = [thing for thing in objects if thing["kind"] == "StatefulSet"]
+            pod = stateful["spec"]["template"]["spec"]
+            assert stateful["metadata"]["name"] == "prod-stats-backend", stateful["metadata"]["name"]
+            assert pod["imagePullSecrets"] == [{"name": "regcred"}]
+            assert pod["containers"][0]["image"].startswith("registry.example.com/pganalytics/backend:")
+            assert stateful["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"] == "fast"
+            assert sum("dashboard" in thing["metadata"]["name"] for thing in objects) == 2
+            assert not run([tools.program(helm), "template", "prod", umbrella, "--set", "stats.enabled=false"]).strip()
+    return 2

@@ -73,3 +73,10 @@ metadata:
 {{- default "default" $settings.name -}}
 {{- end -}}
 {{- end -}}
+
+{{/* The storage class of a claim, as a field; nothing for the cluster's default class. Takes (list $ class). */}}
+{{- define "pganalytics.storageClass" -}}
+{{- with default (index . 0).Values.global.storageClass (index . 1) -}}
+storageClassName: {{ . | quote }}
+{{- end -}}
+{{- end -}}
