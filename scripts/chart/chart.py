@@ -26,7 +26,18 @@ EVERYTHING = PROFILES | CASES
 
 
 class Loader(yaml.CSafeLoader):
-    """YAML as Kubernetes reads it."""
+    """YAML as strict readers take it: a key that is there twice is an error."""
+
+
+def mapping(loader, node):
+    keys = [key.value for key, _ in node.value]
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    assert not twice, f"{', '.join(twice)}: the key is there twice, at {node.start_mark}"
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node, deep=True)
+
+
+Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
 
 
 # The kinds that `auto` looks for: the checks see the objects of a cluster with the Prometheus operator.

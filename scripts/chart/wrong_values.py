@@ -71,6 +71,11 @@ WRONG = [
     (["redis.urlKey=uri", "redis.existingSecret=r"], "set networkPolicy.redisPorts, for example [6379]"),
     (["collector.targets[0].name=a", "collector.targets[0].conninfo=service=a", "collector.services.existingSecret=s"], "set networkPolicy.targetPorts"),
     (["cloud=gke"], "/cloud"),
+    (["commonLabels.app\\.kubernetes\\.io/name=x"], "commonLabels: the label 'app.kubernetes.io/name' selects pods of this chart"),
+    (["backend.podLabels.app\\.kubernetes\\.io/component=x"], "backend.podLabels: the label"),
+    (["collector.podLabels.pganalytics\\.io/collector=x"], "collector.podLabels: the label"),
+    (["backend.service.labels.pganalytics\\.io/headless=x"], "backend.service.labels: the label"),
+    (["fullnameOverride=1a"], "set fullnameOverride"),
     (["externalSecrets.enabled=true"], "set externalSecrets.secretStoreRef.name"),
 ]
 

@@ -8,7 +8,7 @@
 - name: PGANALYTICS_LOG
   value: {{ $.Values.backend.logLevel | quote }}
 - name: PGANALYTICS_LOG_FORMAT
-  value: {{ $.Values.backend.logFormat }}
+  value: {{ $.Values.backend.logFormat | quote }}
 {{- if index . 2 }}
 # For `kubectl exec … -- pganalytics …`: the command line finds this backend by its folder.
 - name: PGANALYTICS_DATA

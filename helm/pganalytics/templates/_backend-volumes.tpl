@@ -17,44 +17,44 @@
 {{- end }}
 - name: admin
   secret:
-    secretName: {{ include "pganalytics.secret.admin" $ }}
+    secretName: {{ include "pganalytics.secret.admin" $ | quote }}
     defaultMode: 0440
 {{- with include "pganalytics.secret.database" $ }}
 - name: database
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
 {{- end }}
 {{- if or $v.redis.url $v.redis.urlKey }}
 {{- with include "pganalytics.secret.redis" $ }}
 - name: redis
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
 {{- end }}
 {{- end }}
 {{- if $v.tls.enabled }}
 - name: tls
   secret:
-    secretName: {{ include "pganalytics.secret.tls" $ }}
+    secretName: {{ include "pganalytics.secret.tls" $ | quote }}
     defaultMode: 0440
 {{- if ne $v.tls.clientAuth.mode "off" }}
 - name: client-ca
   secret:
-    secretName: {{ $v.tls.clientAuth.existingSecret }}
+    secretName: {{ $v.tls.clientAuth.existingSecret | quote }}
     defaultMode: 0440
     # Only the certificate authorities: a Secret from cert-manager also contains a private key.
     items:
-      - key: {{ $v.tls.clientAuth.caKey }}
-        path: {{ $v.tls.clientAuth.caKey }}
+      - key: {{ $v.tls.clientAuth.caKey | quote }}
+        path: {{ $v.tls.clientAuth.caKey | quote }}
 {{- with $v.tls.clientAuth.crlKey }}
 - name: client-crl
   secret:
-    secretName: {{ default $v.tls.clientAuth.existingSecret $v.tls.clientAuth.crlSecret }}
+    secretName: {{ default $v.tls.clientAuth.existingSecret $v.tls.clientAuth.crlSecret | quote }}
     defaultMode: 0440
     items:
-      - key: {{ . }}
-        path: {{ . }}
+      - key: {{ . | quote }}
+        path: {{ . | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -76,7 +76,7 @@
 {{- if $v.store.persistence.enabled }}
 - name: store
   persistentVolumeClaim:
-    claimName: {{ default (printf "%s-store" (include "pganalytics.fullname" $)) $v.store.persistence.existingClaim }}
+    claimName: {{ default (printf "%s-store" (include "pganalytics.fullname" $)) $v.store.persistence.existingClaim | quote }}
 {{- end }}
 {{- if $v.views }}
 - name: views

@@ -30,7 +30,7 @@ metadata:
   labels: {{- include "pganalytics.podLabels" (list . "bootstrap") | nindent 4 }}
 spec:
   restartPolicy: OnFailure
-  serviceAccountName: {{ include "pganalytics.serviceAccount" (list . $b.serviceAccount "bootstrap") }}
+  serviceAccountName: {{ include "pganalytics.serviceAccount" (list . $b.serviceAccount "bootstrap") | quote }}
   # The Job calls the API server.
   automountServiceAccountToken: true
   enableServiceLinks: false
@@ -48,7 +48,7 @@ spec:
   {{- end }}
   containers:
     - name: bootstrap
-      image: {{ include "pganalytics.image" (list . $v.backend.image) }}
+      image: {{ include "pganalytics.image" (list . $v.backend.image) | quote }}
       imagePullPolicy: {{ $v.backend.image.pullPolicy }}
       args: {{- toYaml $args | nindent 8 }}
       {{- if $asks }}
@@ -88,16 +88,16 @@ spec:
     {{- if $ca }}
     - name: ca
       secret:
-        secretName: {{ include "pganalytics.secret.tls" . }}
+        secretName: {{ include "pganalytics.secret.tls" . | quote }}
         defaultMode: 0440
         items:
-          - key: {{ $v.tls.caKey }}
-            path: {{ $v.tls.caKey }}
+          - key: {{ $v.tls.caKey | quote }}
+            path: {{ $v.tls.caKey | quote }}
     {{- end }}
     {{- if $client }}
     - name: client
       secret:
-        secretName: {{ $v.collector.backend.clientCertificateSecret }}
+        secretName: {{ $v.collector.backend.clientCertificateSecret | quote }}
         defaultMode: 0440
     {{- end }}
   {{- end }}

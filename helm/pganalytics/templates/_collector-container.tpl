@@ -7,7 +7,7 @@
 {{- $c := $v.collector -}}
 {{- $credentials := include "pganalytics.secret.credentials" $ -}}
 - name: collector
-  image: {{ include "pganalytics.image" (list $ $c.image) }}
+  image: {{ include "pganalytics.image" (list $ $c.image) | quote }}
   imagePullPolicy: {{ $c.image.pullPolicy }}
   args: [run]
   {{- with include "pganalytics.securityContext" (list $ $c.containerSecurityContext) | trim }}
@@ -27,7 +27,7 @@
     - name: PGANALYTICS_LOG
       value: {{ $c.logLevel | quote }}
     - name: PGANALYTICS_LOG_FORMAT
-      value: {{ $c.logFormat }}
+      value: {{ $c.logFormat | quote }}
     {{- if index . 3 }}
     - name: PGANALYTICS_KUBERNETES_NODE
       valueFrom:
@@ -39,14 +39,14 @@
     - name: PGUSER
       valueFrom:
         secretKeyRef:
-          name: {{ . }}
-          key: {{ $c.credentials.usernameKey }}
+          name: {{ . | quote }}
+          key: {{ $c.credentials.usernameKey | quote }}
     {{- end }}
     - name: PGPASSWORD
       valueFrom:
         secretKeyRef:
-          name: {{ . }}
-          key: {{ $c.credentials.passwordKey }}
+          name: {{ . | quote }}
+          key: {{ $c.credentials.passwordKey | quote }}
     {{- end }}
     {{- if $c.services.existingSecret }}
     - name: PGSERVICEFILE

@@ -5,12 +5,12 @@
 {{- $ := index . 0 -}}
 {{- $s := index . 1 -}}
 {{- $c := $.Values.collector -}}
-serviceAccountName: {{ include "pganalytics.serviceAccount" (list $ $c.serviceAccount "collector") }}
+serviceAccountName: {{ include "pganalytics.serviceAccount" (list $ $c.serviceAccount "collector") | quote }}
 automountServiceAccountToken: {{ index . 2 }}
 enableServiceLinks: false
 {{- include "pganalytics.pullSecrets" $ }}
 {{- with $s.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 terminationGracePeriodSeconds: {{ $c.terminationGracePeriodSeconds }}
 {{- with include "pganalytics.securityContext" (list $ $c.podSecurityContext) | trim }}

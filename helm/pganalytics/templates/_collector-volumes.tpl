@@ -7,7 +7,7 @@
 {{- $c := $v.collector -}}
 - name: config
   configMap:
-    name: {{ index . 1 }}
+    name: {{ index . 1 | quote }}
 - name: token
   {{- if eq $c.enrolment.method "serviceAccount" }}
   # Valid for the backends only, and for one hour.
@@ -20,47 +20,47 @@
           path: token
   {{- else }}
   secret:
-    secretName: {{ include "pganalytics.secret.collector" $ }}
+    secretName: {{ include "pganalytics.secret.collector" $ | quote }}
     defaultMode: 0440
   {{- end }}
 {{- with include "pganalytics.caSecret" $ }}
 - name: ca
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
     # Only the certificate authority, not the backends' private key.
     items:
-      - key: {{ $v.tls.caKey }}
-        path: {{ $v.tls.caKey }}
+      - key: {{ $v.tls.caKey | quote }}
+        path: {{ $v.tls.caKey | quote }}
 {{- end }}
 {{- with $c.backend.clientCertificateSecret }}
 - name: client
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
 {{- end }}
 {{- if $c.tls.enabled }}
 - name: tls
   secret:
-    secretName: {{ include "pganalytics.secret.collectorTls" $ }}
+    secretName: {{ include "pganalytics.secret.collectorTls" $ | quote }}
     defaultMode: 0440
 {{- with $c.tls.clientAuth.existingSecret }}
 - name: client-ca
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
     # Only the certificate authorities: a Secret from cert-manager also contains a private key.
     items:
-      - key: {{ $c.tls.clientAuth.caKey }}
-        path: {{ $c.tls.clientAuth.caKey }}
+      - key: {{ $c.tls.clientAuth.caKey | quote }}
+        path: {{ $c.tls.clientAuth.caKey | quote }}
 {{- with $c.tls.clientAuth.crlKey }}
 - name: client-crl
   secret:
-    secretName: {{ default $c.tls.clientAuth.existingSecret $c.tls.clientAuth.crlSecret }}
+    secretName: {{ default $c.tls.clientAuth.existingSecret $c.tls.clientAuth.crlSecret | quote }}
     defaultMode: 0440
     items:
-      - key: {{ . }}
-        path: {{ . }}
+      - key: {{ . | quote }}
+        path: {{ . | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -69,7 +69,7 @@
 {{- with $target.existingSecret }}
 - name: target-{{ $i }}
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
 {{- end }}
 {{- end }}
@@ -78,7 +78,7 @@
 {{- with include "pganalytics.secret.credentials" $ }}
 - name: credentials
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
 {{- end }}
 {{- end }}
@@ -99,7 +99,7 @@
 {{- with $c.services.existingSecret }}
 - name: services
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
 {{- end }}
 {{- if $v.views }}

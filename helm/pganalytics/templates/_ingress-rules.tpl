@@ -11,6 +11,6 @@
           service:
             name: {{ include "pganalytics.fullname" $ }}-backend
             port:
-              name: {{ include "pganalytics.scheme" $ }}
+              name: {{ include "pganalytics.scheme" $ | quote }}
 {{- end }}
 {{- end -}}

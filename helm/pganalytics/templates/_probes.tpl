@@ -11,7 +11,7 @@
     port: {{ index $ 2 }}
   {{- else }}
   httpGet:
-    path: {{ $path }}
+    path: {{ $path | quote }}
     port: {{ index $ 2 }}
     scheme: {{ index $ 1 }}
   {{- end }}

@@ -6,7 +6,7 @@
 {{- if kindIs "map" $value }}
 {{- fail (printf "%s: a table within a table is not a setting; write key and value" $key) }}
 {{- end }}
-{{- if kindIs "float64" $value }}
+{{- if and (kindIs "float64" $value) (eq (floor $value) $value) }}
 {{ $key }} = {{ int64 $value }}
 {{- else }}
 {{ $key }} = {{ $value | toRawJson }}
