@@ -43,3 +43,11 @@
 storageClassName: {{ . | quote }}
 {{- end -}}
 {{- end -}}
+
+{{/*
+The name of a cluster-wide object, or of an object in another namespace. A namespace contains no dot, so the dot separates namespace and name without
+ambiguity. Takes (list $ component).
+*/}}
+{{- define "pganalytics.globalName" -}}
+{{- printf "%s.%s-%s" (index . 0).Release.Namespace (include "pganalytics.fullname" (index . 0)) (index . 1) -}}
+{{- end -}}
