@@ -115,3 +115,42 @@ def check_02_job_has_a_name_per_template(tools):
         assert (name == other_name) == (template == other_template), f"{one} and {other}: {name} and {other_name}"
         count += 1
     return count
+
+
+# Values of all kinds of pods, with a pinned image.
+PODS = [*TARGET, "collector.discovery.enabled=true", "collector.discovery.allNamespaces=true", "collector.credentials.existingSecret=m", "backend.image.tag=v1", "collector.image.tag=v1"]
+# Changes, and the kinds of pods that read at start what changes.
+RESTARTS = [
+    ([], True, set()),
+    (["commonAnnotations.owner=me"], False, set()),
+    (["collector.targets[1].name=b", "collector.targets[1].conninfo=host=b"], False, {"Deployment"}),
+    (["collector.discovery.database=app"], False, {"DaemonSet"}),
+    (["collector.flush=5s"], False, {"DaemonSet", "Deployment"}),
+    (["backend.config.maxRows=7"], False, {"StatefulSet"}),
+    (["backend.replicas=3", "database.url=postgresql://u@db/x"], False, {"StatefulSet"}),
+    (["networkPolicy.enabled=false"], False, set()),
+    (["monitoring.dashboards.enabled=true"], False, set()),
+    (["monitoring.prometheusRule.enabled=true"], False, set()),
+    (["backend.service.type=NodePort"], False, set()),
+    (["views.a\\.toml=x"], False, {"StatefulSet", "DaemonSet", "Deployment"}),
+]
+
+
+def check_03_pods_restart_for_their_own_settings(tools):
+    """an upgrade replaces exactly the pods that read at start what changed; a new version of the chart with the same images replaces none"""
+    def templates(chart, settings):
+        text = run([tools.program("helm"), "template", "pganalytics", chart, "--namespace", "pganalytics", *[w for s in settings for w in ("--set", s)]])
+        return {thing["kind"]: thing["spec"]["template"] for thing in parse(text) if thing["kind"] in ("StatefulSet", "DaemonSet", "Deployment")}
+
+    before = templates(CHART, PODS)
+    assert set(before) == {"StatefulSet", "DaemonSet", "Deployment"}
+    with tempfile.TemporaryDirectory() as folder:
+        bumped = pathlib.Path(folder) / "next"
+        shutil.copytree(CHART, bumped)
+        meta = (bumped / "Chart.yaml").read_text()
+        (bumped / "Chart.yaml").write_text(re.sub(r"^((?:app)?[vV]ersion): .*$", r'\1: "9.9.9"', meta, flags=re.MULTILINE))
+        for change, version, expected in RESTARTS:
+            after = templates(bumped if version else CHART, [*PODS, *change])
+            replaced = {kind for kind in before if before[kind] != after[kind]}
+            assert replaced == expected, f"{change or 'a new version'} replaces {sorted(replaced)}, not {sorted(expected)}"
+    return len(RESTARTS)

@@ -106,3 +106,28 @@ volumes = "/host/var/lib/kubelet/pods"
 {{- define "pganalytics.targetFile" -}}
 {{- with index . 1 -}}{{- printf "/etc/pganalytics/targets/%d/%s" (index $ 0) . -}}{{- end -}}
 {{- end -}}
+
+{{/* The configuration of the collectors with discovery. */}}
+{{- define "pganalytics.nodeToml" -}}
+{{- include "pganalytics.collectorToml" . }}
+
+{{ include "pganalytics.kubernetesToml" . }}
+{{- end -}}
+
+{{/* The configuration of the collector that reads named servers. */}}
+{{- define "pganalytics.remoteToml" -}}
+{{- include "pganalytics.collectorToml" . }}
+{{- range $i, $target := .Values.collector.targets }}
+
+[[target]]
+{{- $settings := dict "conninfo" (include "pganalytics.conninfo" (list $i $target)) "name" .name }}
+{{- $user := include "pganalytics.targetFile" (list $i .usernameKey) }}
+{{- $password := include "pganalytics.targetFile" (list $i .passwordKey) }}
+{{- range $key, $value := dict "user_file" $user "password_file" $password "databases" .databases "exclude_databases" .excludeDatabases "max_databases" .maxDatabases "max_connections" .maxConnections }}
+{{- if $value }}
+{{- $_ := set $settings $key $value }}
+{{- end }}
+{{- end }}
+{{- include "pganalytics.toml" $settings }}
+{{- end }}
+{{- end -}}
