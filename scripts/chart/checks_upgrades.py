@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import tempfile
 
-from chart import CHART, PROFILES, ROOT, named, parse, run
+import yaml
+
+from chart import CHART, OPERATOR, PROFILES, ROOT, named, parse, run
 from wrong_values import TARGET
 
 # Values that change what the bootstrap Job's pod contains. Each pair of them is one upgrade.
@@ -154,3 +156,48 @@ def check_03_pods_restart_for_their_own_settings(tools):
             replaced = {kind for kind in before if before[kind] != after[kind]}
             assert replaced == expected, f"{change or 'a new version'} replaces {sorted(replaced)}, not {sorted(expected)}"
     return len(RESTARTS)
+
+
+# Keys of unreleased versions that the chart does not have any more: the schema refuses them by name.
+REMOVED = ["'mode' not allowed"]
+
+
+def check_04_values_of_each_older_version(tools):
+    """helm upgrade --reuse-values works with the values of every version of the chart: what they lack has a default"""
+    commits = run(["git", "log", "--format=%H", "--", "helm/pganalytics/values.yaml"]).split()
+    count = 0
+    with tempfile.TemporaryDirectory() as folder:
+        chart = pathlib.Path(folder) / "chart"
+        shutil.copytree(CHART, chart)
+        for commit in commits:
+            # Helm renders the new templates with the old version's values.yaml.
+            (chart / "values.yaml").write_text(run(["git", "show", f"{commit}:helm/pganalytics/values.yaml"]))
+            for profile, files in PROFILES.items():
+                values = [word for file in files for word in ("--values", str(file))]
+                command = [tools.program("helm"), "template", "pganalytics", chart, "--namespace", "pganalytics", *values, *OPERATOR]
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                if any(key in done.stderr for key in REMOVED):
+                    done = subprocess.run([*command, "--skip-schema-validation"], capture_output=True, text=True, check=False)
+                assert done.returncode == 0, f"values of {commit[:7]}, {profile}: {done.stderr}"
+                assert "nil" not in done.stdout and "<no value>" not in done.stdout, f"values of {commit[:7]}, {profile}: {done.stdout}"
+                count += 1
+    return count
+
+
+def check_05_newer_defaults_are_those_of_values(tools):
+    """the defaults for --reuse-values are those of values.yaml, and each template begins with them"""
+    text = (CHART / "templates" / "_defaults.tpl").read_text()
+    newer = yaml.safe_load(re.search(r'define "pganalytics.newer" -}}\n(.*?)\n{{- end', text, flags=re.DOTALL)[1])
+
+    def compare(part, whole, path):
+        for key, value in part.items():
+            assert key in whole, f"values.yaml has no {'.'.join([*path, key])}"
+            if isinstance(value, dict):
+                compare(value, whole[key], [*path, key])
+            else:
+                assert value == whole[key], f"{'.'.join([*path, key])} is {whole[key]!r} in values.yaml, not {value!r}"
+
+    compare(newer, yaml.safe_load((CHART / "values.yaml").read_text()), [])
+    for file in [*(CHART / "templates").rglob("*.yaml"), CHART / "templates" / "NOTES.txt"]:
+        first = re.sub(r"\A{{- /\*.*?\*/}}\n", "", file.read_text(), flags=re.DOTALL).splitlines()[0]
+        assert first == '{{- include "pganalytics.defaults" . }}', f"{file.name} begins with {first}"
