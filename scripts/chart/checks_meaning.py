@@ -256,3 +256,39 @@ def check_12_openshift_assigns_users(tools):
                     assert pod["containers"][0]["securityContext"] == plain[named(thing)]["containers"][0]["securityContext"], f"{case}: {named(thing)}"
                 count += 1
     return count
+
+
+# Settings of the backends' pods that every pod with the backend's image has.
+SETTINGS = """
+backend:
+  priorityClassName: high
+  runtimeClassName: gvisor
+  nodeSelector: {disk: ssd}
+  tolerations: [{operator: Exists}]
+  affinity: {nodeAffinity: {}}
+  podLabels: {team: a}
+  podAnnotations: {sidecar.istio.io/inject: "false"}
+  extraEnv: [{name: PORT, value: 8080}, {name: LARGE, value: 10000000}, {name: "ON", value: true}, {name: HTTPS_PROXY, value: "http://proxy:3128"}]
+  extraEnvFrom: [{configMapRef: {name: more}}]
+imagePullSecrets: [login]
+"""
+
+
+def check_13_pods_are_alike(tools):
+    """the backends, the bootstrap Job and the test pod have the same scheduling, labels, annotations and environment variables"""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(SETTINGS)
+        file.flush()
+        found = {thing["kind"]: (thing, pod) for thing, pod in pods(tools.objects(more=("--values", file.name)))}
+    assert set(found) == {"StatefulSet", "Job", "Pod"}, set(found)
+    for kind, (thing, pod) in found.items():
+        metadata = thing["metadata"] if kind == "Pod" else thing["spec"]["template"]["metadata"]
+        assert metadata["labels"]["team"] == "a" and metadata["annotations"]["sidecar.istio.io/inject"] == "false", f"{kind}: {metadata}"
+        for key, value in (("priorityClassName", "high"), ("runtimeClassName", "gvisor"), ("nodeSelector", {"disk": "ssd"}), ("tolerations", [{"operator": "Exists"}]),
+                           ("affinity", {"nodeAffinity": {}}), ("imagePullSecrets", [{"name": "login"}]), ("enableServiceLinks", False)):
+            assert pod.get(key) == value, f"{kind}: {key} is {pod.get(key)}"
+        for container in pod.get("initContainers", []) + pod["containers"]:
+            env = {e["name"]: e.get("value") for e in container["env"]}
+            assert env["PORT"] == "8080" and env["LARGE"] == "10000000" and env["ON"] == "true" and env["HTTPS_PROXY"] == "http://proxy:3128", f"{kind}: {env}"
+            assert {"configMapRef": {"name": "more"}} in container["envFrom"], kind
+    return len(found)

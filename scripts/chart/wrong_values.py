@@ -5,6 +5,9 @@ from chart import CHART, run
 # A named server, which enables a collector.
 TARGET = ["collector.targets[0].name=a", "collector.targets[0].conninfo=host=a"]
 
+# A database, which several backends need.
+DATABASE = ["database.url=postgresql://u@db/x", "database.existingSecret=db"]
+
 WRONG = [
     (["bakend.replicas=3"], "additional properties 'bakend' not allowed"),
     (["backend.replica=3"], "additional properties 'replica' not allowed"),
@@ -76,6 +79,16 @@ WRONG = [
     (["collector.podLabels.pganalytics\\.io/collector=x"], "collector.podLabels: the label"),
     (["backend.service.labels.pganalytics\\.io/headless=x"], "backend.service.labels: the label"),
     (["fullnameOverride=1a"], "set fullnameOverride"),
+    ([*DATABASE, "backend.autoscaling.enabled=true", "backend.autoscaling.maxReplicas=2"], "minReplicas=3 is above maxReplicas=2"),
+    ([*DATABASE, "backend.autoscaling.enabled=true", "backend.autoscaling.targetCPUUtilizationPercentage=null"], "backend.autoscaling has no target"),
+    ([*DATABASE, "backend.autoscaling.enabled=true", "backend.resources.requests.cpu=null", "backend.resources.limits.cpu=null"], "set backend.resources.requests.cpu"),
+    ([*DATABASE, "backend.replicas=3", "backend.podDisruptionBudget.minAvailable=3"], "minAvailable=3 with 3 backends allows no eviction"),
+    ([*DATABASE, "backend.replicas=3", "backend.podDisruptionBudget.minAvailable=100%"], "minAvailable=100% with 3 backends allows no eviction"),
+    ([*DATABASE, "backend.replicas=3", "backend.podDisruptionBudget.maxUnavailable=0"], "maxUnavailable=0 allows no eviction"),
+    (["backend.service.nodePort=30080"], "set backend.service.type=NodePort, or leave nodePort out"),
+    (["backend.service.loadBalancer.sourceRanges[0]=10.0.0.0/8"], "set networkPolicy.backendFrom instead"),
+    (["backend.extraEnv[0].value=x"], "/backend/extraEnv/0"),
+    (["collector.extraEnv[0].nam=x"], "/collector/extraEnv/0"),
     (["externalSecrets.enabled=true"], "set externalSecrets.secretStoreRef.name"),
 ]
 

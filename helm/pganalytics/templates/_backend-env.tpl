@@ -17,7 +17,7 @@
   value: /etc/pganalytics/admin/{{ $.Values.backend.admin.passwordKey }}
 {{- end }}
 {{- with index . 1 }}
-{{ toYaml . }}
+{{ . }}
 {{- end }}
 {{- end -}}
 

@@ -24,81 +24,35 @@
 {{- end -}}
 {{- end -}}
 {{- $asks := gt (len $secrets) 1 -}}
-{{- $ca := and $asks $v.tls.enabled $v.tls.caKey -}}
-{{- $client := and $asks (eq $v.tls.clientAuth.mode "required") $v.collector.backend.clientCertificateSecret -}}
 metadata:
-  labels: {{- include "pganalytics.podLabels" (list . "bootstrap") | nindent 4 }}
+  labels: {{- include "pganalytics.podLabels" (list . "bootstrap" $v.backend.podLabels) | nindent 4 }}
+  {{- with $v.backend.podAnnotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
 spec:
   restartPolicy: OnFailure
-  serviceAccountName: {{ include "pganalytics.serviceAccount" (list . $b.serviceAccount "bootstrap") | quote }}
-  # The Job calls the API server.
-  automountServiceAccountToken: true
-  enableServiceLinks: false
-  {{- with include "pganalytics.pullSecrets" . }}
-  {{- . | trim | nindent 2 }}
-  {{- end }}
-  {{- with include "pganalytics.securityContext" (list . $v.backend.podSecurityContext) | trim }}
-  {{- . | nindent 2 }}
-  {{- end }}
-  {{- with $v.backend.nodeSelector }}
-  nodeSelector: {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with $v.backend.tolerations }}
-  tolerations: {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- /* The Job calls the API server, so its token is mounted. */}}
+  {{- include "pganalytics.pod" (dict "root" $ "account" (include "pganalytics.serviceAccount" (list . $b.serviceAccount "bootstrap")) "token" true "security" $v.backend.podSecurityContext "settings" $v.backend) | nindent 2 }}
   containers:
     - name: bootstrap
       image: {{ include "pganalytics.image" (list . $v.backend.image) | quote }}
       imagePullPolicy: {{ $v.backend.image.pullPolicy }}
       args: {{- toYaml $args | nindent 8 }}
-      {{- if $asks }}
-      env:
-        - name: PGANALYTICS_URL
-          value: {{ include "pganalytics.scheme" . }}://{{ include "pganalytics.fullname" . }}-backend.{{ .Release.Namespace }}.svc:{{ $v.backend.service.port }}
-        {{- if $ca }}
-        - name: PGANALYTICS_CA_FILE
-          value: /etc/pganalytics/ca/{{ $v.tls.caKey }}
-        {{- end }}
-        {{- if $client }}
-        - name: PGANALYTICS_CERT_FILE
-          value: /etc/pganalytics/client/tls.crt
-        - name: PGANALYTICS_KEY_FILE
-          value: /etc/pganalytics/client/tls.key
-        {{- end }}
+      {{- $env := printf "%s\n%s" (ternary (include "pganalytics.client.env" .) "" $asks) (include "pganalytics.env" $v.backend.extraEnv) | trim }}
+      {{- with $env }}
+      env: {{- . | nindent 8 }}
       {{- end }}
-      {{- with include "pganalytics.securityContext" (list . $v.backend.containerSecurityContext) | trim }}
-      {{- . | nindent 6 }}
+      {{- with $v.backend.extraEnvFrom }}
+      envFrom: {{- toYaml . | nindent 8 }}
       {{- end }}
+      {{- include "pganalytics.securityContext" (list . $v.backend.containerSecurityContext) | nindent 6 }}
       resources: {{- toYaml $b.resources | nindent 8 }}
-      {{- if or $ca $client }}
-      volumeMounts:
-        {{- if $ca }}
-        - name: ca
-          mountPath: /etc/pganalytics/ca
-          readOnly: true
-        {{- end }}
-        {{- if $client }}
-        - name: client
-          mountPath: /etc/pganalytics/client
-          readOnly: true
-        {{- end }}
+      {{- $mounts := include "pganalytics.client.mounts" . | trim }}
+      {{- if and $asks $mounts }}
+      volumeMounts: {{- $mounts | nindent 8 }}
       {{- end }}
-  {{- if or $ca $client }}
-  volumes:
-    {{- if $ca }}
-    - name: ca
-      secret:
-        secretName: {{ include "pganalytics.secret.tls" . | quote }}
-        defaultMode: 0440
-        items:
-          - key: {{ $v.tls.caKey | quote }}
-            path: {{ $v.tls.caKey | quote }}
-    {{- end }}
-    {{- if $client }}
-    - name: client
-      secret:
-        secretName: {{ $v.collector.backend.clientCertificateSecret | quote }}
-        defaultMode: 0440
-    {{- end }}
+  {{- $volumes := include "pganalytics.client.volumes" . | trim }}
+  {{- if and $asks $volumes }}
+  volumes: {{- $volumes | nindent 4 }}
   {{- end }}
 {{- end -}}

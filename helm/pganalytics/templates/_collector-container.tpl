@@ -52,8 +52,8 @@
     - name: PGSERVICEFILE
       value: /etc/pganalytics/services/pg_service.conf
     {{- end }}
-    {{- with $c.extraEnv }}
-    {{- toYaml . | nindent 4 }}
+    {{- with include "pganalytics.env" $c.extraEnv }}
+    {{- . | nindent 4 }}
     {{- end }}
   {{- include "pganalytics.probes" (list $c.probes (upper (include "pganalytics.metricsScheme" $)) "metrics" false) | trim | nindent 2 }}
   resources: {{- toYaml (index . 1) | nindent 4 }}

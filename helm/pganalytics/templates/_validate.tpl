@@ -4,7 +4,7 @@ wrong, and the values to set.
 */}}
 {{- define "pganalytics.validate" -}}
 {{- $wrong := list -}}
-{{- range list "storage" "tls" "access" "discovery" "tokens" "targets" "network" "names" -}}
+{{- range list "storage" "tls" "access" "discovery" "tokens" "targets" "network" "names" "scale" -}}
 {{- $wrong = concat $wrong (include (printf "pganalytics.validate.%s" .) $ | splitList "\n" | compact) -}}
 {{- end -}}
 {{- with $wrong -}}
