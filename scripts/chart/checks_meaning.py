@@ -10,7 +10,7 @@ import tempfile
 import promql_parser
 import yaml
 
-from chart import CHART, EVERYTHING, OPERATOR, ROOT, named, parse, pods, run
+from chart import CHART, EVERYTHING, OPERATOR, PROFILES, ROOT, named, parse, pods, run
 from wrong_values import WRONG, refuse
 
 # The kinds of volumes that Pod Security "restricted" allows.
@@ -292,3 +292,13 @@ def check_13_pods_are_alike(tools):
             assert env["PORT"] == "8080" and env["LARGE"] == "10000000" and env["ON"] == "true" and env["HTTPS_PROXY"] == "http://proxy:3128", f"{kind}: {env}"
             assert {"configMapRef": {"name": "more"}} in container["envFrom"], kind
     return len(found)
+
+
+def check_14_profiles_name_no_region(tools):
+    """no profile names a region, an account's store or another place that a user's own values would have to override key by key"""
+    for profile, files in PROFILES.items():
+        for file in files:
+            values = yaml.safe_load(file.read_text())
+            assert "env" not in values.get("store", {}), f"{profile} sets store.env: {values['store']['env']}"
+            regions = re.findall(r"\b(?:us|eu|ap|sa|ca|me|af)-(?:central|north|south|east|west|northeast|southeast|northwest|southwest)-?[0-9]\b", file.read_text())
+            assert not regions, f"{profile} names {regions}"
