@@ -1,5 +1,6 @@
 """Whether the documents are correct and the generated files are up to date."""
 
+import base64
 import functools
 import os
 import pathlib
@@ -84,13 +85,14 @@ def check_04_values_in_the_document_are_taken(tools):
                 assert "stats-backend" in run([tools.program("helm"), "template", "prod", other])
                 count += 1
             elif "file" in marks:
-                # A kustomization based on the manifests.
+                # A kustomization based on the manifests, after the files that it names.
                 shutil.copytree(ROOT / "kubernetes", pathlib.Path(folder) / "kubernetes", dirs_exist_ok=True)
                 beside = pathlib.Path(folder) / marks["file"]
                 beside.parent.mkdir(exist_ok=True)
                 beside.write_text(text)
-                built = run([tools.program("kustomize"), "build", beside.parent])
-                assert "ingressClassName: traefik" in built
+                if beside.name == "kustomization.yaml":
+                    built = run([tools.program("kustomize"), "build", beside.parent])
+                    assert "ingressClassName: traefik" in built and "service.serverstransport: pganalytics-pganalytics-backend@kubernetescrd" in built
                 count += 1
             elif language == "yaml":
                 file.write_text(text)
@@ -116,18 +118,53 @@ def check_05_document_is_whole(tools):
         assert link.startswith("http") or (DOCUMENT.parent / link).exists(), f"{link} does not exist"
 
 
-def check_06_empty_secrets_are_refused(tools):
-    """the Secrets of the manifests are empty and of types that an API server refuses without keys, and the script fills each of them"""
-    empty = [s for name in ("secret-credentials.yaml", "secret-tls.yaml") for s in parse((ROOT / "kubernetes" / name).read_text())]
-    required = {"kubernetes.io/tls", "kubernetes.io/basic-auth"}
-    assert all(s["type"] in required and not s.get("data") and not s.get("stringData") for s in empty), empty
-    filled = parse(run(["scripts/kubernetes-credentials.sh"], env={"DATABASE_PASSWORD": "a: b", "MONITOR_PASSWORD": "c"}))
-    wanted = {s["metadata"]["name"] for s in empty if s["type"] == "kubernetes.io/basic-auth"}
-    assert {s["metadata"]["name"] for s in filled} == wanted and all(s["data"]["username"] and s["data"]["password"] for s in filled)
+def check_06_secrets_have_placeholders(tools):
+    """each key that a pod of the manifests reads is in a Secret with a placeholder, the scripts fill all keys, and the real backend refuses the placeholder by name"""
+    secrets = {s["metadata"]["name"]: s for name in ("secret-credentials.yaml", "secret-tls.yaml") for s in parse((ROOT / "kubernetes" / name).read_text())}
+    everything = parse(run([tools.program("kustomize"), "build", ROOT / "kubernetes"]))
+    settings = "".join(text for thing in everything if thing["kind"] == "ConfigMap" for text in thing["data"].values())
+    needed = set()
+    for thing in everything:
+        if thing["kind"] == "Ingress":
+            needed |= {(entry["secretName"], key) for entry in thing["spec"]["tls"] for key in ("tls.crt", "tls.key")}
+    for _, pod in pods(everything):
+        mounted = {v["name"]: v["secret"] for v in pod.get("volumes", []) if "secret" in v}
+        for container in pod.get("initContainers", []) + pod["containers"]:
+            texts = settings + " ".join(str(e.get("value", "")) for e in container["env"])
+            needed |= {(e["valueFrom"]["secretKeyRef"]["name"], e["valueFrom"]["secretKeyRef"]["key"]) for e in container["env"] if "secretKeyRef" in e.get("valueFrom", {})}
+            for mount in container["volumeMounts"]:
+                if mount["name"] in mounted:
+                    secret = mounted[mount["name"]]
+                    keys = set(re.findall(re.escape(mount["mountPath"]) + r"/([\w.-]+)", texts)) | {item["key"] for item in secret.get("items", [])}
+                    assert keys, f"nothing reads {mount['mountPath']}"
+                    needed |= {(secret["secretName"], key) for key in keys}
+    assert len(needed) >= 8, needed
+    for name, key in sorted(needed):
+        assert secrets.get(name, {}).get("stringData", {}).get(key), f"the manifests' Secret {name} has no key {key}"
+    with tempfile.TemporaryDirectory() as folder:
+        certificate, key = pathlib.Path(folder) / "tls.crt", pathlib.Path(folder) / "tls.key"
+        certificate.write_text("certificate\n")
+        key.write_text("key\n")
+        filled = parse(run(["scripts/kubernetes-credentials.sh"], env={"DATABASE_PASSWORD": "a: b", "MONITOR_PASSWORD": "c"}))
+        filled += parse(run(["scripts/kubernetes-certificates.sh", certificate, key]))
+        values = {s["metadata"]["name"]: {k: base64.b64decode(v).decode() for k, v in s["data"].items()} for s in filled}
+        assert {n: set(v) for n, v in values.items()} == {n: set(s["stringData"]) for n, s in secrets.items()}
+        assert not any(manifests.PLACEHOLDER in v for s in values.values() for v in s.values())
+        issued = pathlib.Path(folder) / "issued.crt"
+        (pathlib.Path(folder) / "ca.crt").write_text(values["pganalytics-backend-tls"]["ca.crt"])
+        issued.write_text(values["pganalytics-backend-tls"]["tls.crt"])
+        run(["openssl", "verify", "-CAfile", f"{folder}/ca.crt", "-verify_hostname", "pganalytics-backend.pganalytics.svc", issued])
+        # Fails by name.
+        assert "is missing or empty" in run(["scripts/kubernetes-certificates.sh", f"{folder}/none", key], expect=1)
+        binary = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "pganalytics"
+        assert binary.exists(), f"{binary} does not exist: cargo build --workspace --bins --locked"
+        placeholder = pathlib.Path(folder) / "placeholder"
+        placeholder.write_text(manifests.PLACEHOLDER)
+        serve = [binary, "serve", "--listen", "127.0.0.1:0", "--data", f"{folder}/data"]
+        text = run([*serve, "--plain-http"], expect=1, env={"PGANALYTICS_ADMIN_PASSWORD_FILE": str(placeholder)})
+        assert "PGANALYTICS_ADMIN_PASSWORD_FILE" in text and "password" in text, text
+        text = run([*serve, "--tls-cert", placeholder, "--tls-key", placeholder], expect=1)
+        assert str(placeholder) in text and "certificate" in text, text
     refused = subprocess.run(["scripts/kubernetes-credentials.sh"], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, env={"PATH": os.environ["PATH"]}, check=False)
     assert refused.returncode != 0 and "set DATABASE_PASSWORD and MONITOR_PASSWORD" in refused.stderr, refused.stderr
-    # The document creates each Secret that a pod mounts.
-    everything = parse(run([tools.program("kustomize"), "build", ROOT / "kubernetes"]))
-    mounted = {v["secret"]["secretName"] for _, pod in pods(everything) for v in pod.get("volumes", []) if "secret" in v}
-    made = {s["metadata"]["name"] for s in empty}
-    assert mounted <= made, f"the document does not create {mounted - made}"
+    return len(needed)

@@ -29,26 +29,45 @@ FILES = [
     ("RoleBinding", "", "rbac.yaml"),
 ]
 
-SECRET_TLS = """# The certificate of the Ingress. This file is empty, so the API server refuses it with this error:
-#   The Secret "pganalytics-tls" is invalid: [data[tls.crt]: Required value, data[tls.key]: Required value]
-# Overwrite this file with your own certificate:
+# The API server accepts it, and the pods refuse it: it is no certificate, and too short for the first admin's password.
+PLACEHOLDER = "REPLACE-ME"
+
+SECRET_TLS = f"""# The certificates of the Ingress and of the backends. Each key contains a placeholder. The backends refuse it, and their log names the file:
+#   /etc/pganalytics/tls/tls.crt holds no certificate in PEM
+# Overwrite this file. The script reads the certificate of the Ingress from tls.crt and tls.key, and creates an authority and a certificate for the backends:
 #
-#   kubectl create secret tls pganalytics-tls --namespace pganalytics --cert=tls.crt --key=tls.key \\
-#     --dry-run=client --output=yaml > kubernetes/secret-tls.yaml
+#   scripts/kubernetes-certificates.sh tls.crt tls.key > kubernetes/secret-tls.yaml
 #
-# or let cert-manager create the Secret, and remove this file from kustomization.yaml. Never commit the filled file unencrypted:
+# or let cert-manager create the Secrets, and remove this file from kustomization.yaml. Never commit the filled file unencrypted:
 # KUBERNETES_DEPLOYMENT.md describes the alternatives.
+---
+# The Ingress.
 apiVersion: v1
 kind: Secret
 metadata:
   name: pganalytics-tls
   namespace: pganalytics
 type: kubernetes.io/tls
+stringData:
+  tls.crt: {PLACEHOLDER}
+  tls.key: {PLACEHOLDER}
+---
+# The backends. Collectors trust ca.crt.
+apiVersion: v1
+kind: Secret
+metadata:
+  name: pganalytics-backend-tls
+  namespace: pganalytics
+type: kubernetes.io/tls
+stringData:
+  ca.crt: {PLACEHOLDER}
+  tls.crt: {PLACEHOLDER}
+  tls.key: {PLACEHOLDER}
 """
 
-SECRET_CREDENTIALS = """# The credentials. This file is empty, so the API server refuses each of these Secrets with an error such as:
-#   The Secret "pganalytics-admin" is invalid: [data[username]: Required value, data[password]: Required value]
-# Pods wait until the Secrets exist. Overwrite this file with filled Secrets:
+SECRET_CREDENTIALS = f"""# The credentials. Each key contains a placeholder. The backends refuse it as the first admin's password, and their log names the setting:
+#   take the first admin's password from PGANALYTICS_ADMIN_PASSWORD_FILE: the password has 10 characters, at least 12 are needed
+# PostgreSQL refuses it as the other passwords. Overwrite this file with filled Secrets:
 #
 #   scripts/kubernetes-credentials.sh > kubernetes/secret-credentials.yaml
 #
@@ -63,6 +82,9 @@ metadata:
   name: pganalytics-admin
   namespace: pganalytics
 type: kubernetes.io/basic-auth
+stringData:
+  username: admin
+  password: {PLACEHOLDER}
 ---
 # The backends' PostgreSQL database.
 apiVersion: v1
@@ -71,6 +93,9 @@ metadata:
   name: pganalytics-database
   namespace: pganalytics
 type: kubernetes.io/basic-auth
+stringData:
+  username: pganalytics
+  password: {PLACEHOLDER}
 ---
 # The role that reads statistics on the servers.
 apiVersion: v1
@@ -79,6 +104,9 @@ metadata:
   name: pganalytics-monitor
   namespace: pganalytics
 type: kubernetes.io/basic-auth
+stringData:
+  username: pganalytics
+  password: {PLACEHOLDER}
 """
 
 
