@@ -89,6 +89,8 @@ WRONG = [
     (["backend.service.loadBalancer.sourceRanges[0]=10.0.0.0/8"], "set networkPolicy.backendFrom instead"),
     (["backend.extraEnv[0].value=x"], "/backend/extraEnv/0"),
     (["collector.extraEnv[0].nam=x"], "/collector/extraEnv/0"),
+    (["monitoring.serviceMonitor.enabled=true", "monitoring.serviceMonitor.namespace=prometheus"], "and set monitoring.token.existingSecret"),
+    (["ingress.hosts[0].name=a"], "/ingress/hosts/0"),
     (["externalSecrets.enabled=true"], "set externalSecrets.secretStoreRef.name"),
 ]
 

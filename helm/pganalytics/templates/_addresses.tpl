@@ -14,6 +14,6 @@
 {{- if .Values.collector.backend.url -}}
 {{- .Values.collector.backend.url -}}
 {{- else -}}
-{{- printf "%s://%s-backend.%s.svc:%d" (include "pganalytics.scheme" .) (include "pganalytics.fullname" .) .Release.Namespace (int .Values.backend.service.port) -}}
+{{- printf "%s://%s-backend.%s.svc:%d" (include "pganalytics.scheme" .) (include "pganalytics.fullname" .) (include "pganalytics.namespace" .) (int .Values.backend.service.port) -}}
 {{- end -}}
 {{- end -}}

@@ -10,7 +10,11 @@
 - name: tmp
   emptyDir:
     sizeLimit: {{ $b.scratch.sizeLimit }}
-{{- if not $keeps }}
+{{- if and $b.persistence.enabled $b.persistence.existingClaim (not (include "pganalytics.shared" $)) }}
+- name: data
+  persistentVolumeClaim:
+    claimName: {{ $b.persistence.existingClaim | quote }}
+{{- else if not $keeps }}
 - name: data
   emptyDir:
     sizeLimit: {{ if include "pganalytics.shared" $ }}{{ $b.scratch.sizeLimit }}{{ else }}{{ $b.persistence.size }}{{ end }}

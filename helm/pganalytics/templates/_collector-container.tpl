@@ -55,6 +55,9 @@
     {{- with include "pganalytics.env" $c.extraEnv }}
     {{- . | nindent 4 }}
     {{- end }}
+  {{- with $c.extraEnvFrom }}
+  envFrom: {{- toYaml . | nindent 4 }}
+  {{- end }}
   {{- include "pganalytics.probes" (list $c.probes (upper (include "pganalytics.metricsScheme" $)) "metrics" false) | trim | nindent 2 }}
   resources: {{- toYaml (index . 1) | nindent 4 }}
   volumeMounts:

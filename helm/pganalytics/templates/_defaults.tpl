@@ -5,6 +5,9 @@ version, which lack them. Each template begins with `pganalytics.defaults`, whic
 {{- define "pganalytics.newer" -}}
 cloud: ""
 openshift: auto
+namespaceOverride: ""
+rbac:
+  create: true
 global:
   storageClass: ""
 enabled: true
@@ -21,11 +24,16 @@ tls:
 backend:
   enrolment:
     serviceAccounts: []
+  persistence:
+    existingClaim: ""
   config:
     auditStatements: false
 collector:
   enrolment:
     method: token
+  extraEnvFrom: []
+  extraInitContainers: []
+  extraContainers: []
   discovery:
     database: postgres
     sslmode: ""
@@ -54,8 +62,13 @@ networkPolicy:
   redisTo: []
   identityTo: []
 monitoring:
+  serviceMonitor:
+    namespace: ""
   podMonitor:
+    namespace: ""
     clientCertificateSecret: ""
+  prometheusRule:
+    namespace: ""
 externalSecrets:
   keys:
     redis: ""

@@ -32,7 +32,7 @@ app.kubernetes.io/component: {{ . }}
 {{- $ := index . 0 -}}
 {{- $annotations := dict -}}
 {{- $labels := dict -}}
-{{- $namespace := $.Release.Namespace -}}
+{{- $namespace := (include "pganalytics.namespace" $) -}}
 {{- if gt (len .) 3 -}}{{- $annotations = default dict (index . 3) -}}{{- end -}}
 {{- if gt (len .) 4 -}}{{- $labels = default dict (index . 4) -}}{{- end -}}
 {{- if gt (len .) 5 -}}{{- $namespace = default $namespace (index . 5) -}}{{- end -}}

@@ -46,7 +46,7 @@
 
 {{/* The ServiceAccount of this release's collectors, as namespace/name. */}}
 {{- define "pganalytics.collectorAccount" -}}
-{{- printf "%s/%s" .Release.Namespace (include "pganalytics.serviceAccount" (list . .Values.collector.serviceAccount "collector")) -}}
+{{- printf "%s/%s" (include "pganalytics.namespace" .) (include "pganalytics.serviceAccount" (list . .Values.collector.serviceAccount "collector")) -}}
 {{- end -}}
 
 {{/* Whether one of monitoring's objects is rendered: "true" or nothing. auto renders the object if the cluster serves its kind. Takes (list $ value kind). */}}

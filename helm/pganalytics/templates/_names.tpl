@@ -27,6 +27,11 @@
 {{- end -}}
 {{- end -}}
 
+{{/* The namespace of all objects. */}}
+{{- define "pganalytics.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
 {{/* The name of a component's service account. Takes (list $ settings default). */}}
 {{- define "pganalytics.serviceAccount" -}}
 {{- $settings := index . 1 -}}
@@ -49,5 +54,5 @@ The name of a cluster-wide object, or of an object in another namespace. A names
 ambiguity. Takes (list $ component).
 */}}
 {{- define "pganalytics.globalName" -}}
-{{- printf "%s.%s-%s" (index . 0).Release.Namespace (include "pganalytics.fullname" (index . 0)) (index . 1) -}}
+{{- printf "%s.%s-%s" (include "pganalytics.namespace" (index . 0)) (include "pganalytics.fullname" (index . 0)) (index . 1) -}}
 {{- end -}}

@@ -68,7 +68,7 @@ list as YAML, or nothing.
 */}}
 {{- define "pganalytics.client.env" -}}
 - name: PGANALYTICS_URL
-  value: {{ printf "%s://%s-backend.%s.svc:%d" (include "pganalytics.scheme" .) (include "pganalytics.fullname" .) .Release.Namespace (int .Values.backend.service.port) | quote }}
+  value: {{ printf "%s://%s-backend.%s.svc:%d" (include "pganalytics.scheme" .) (include "pganalytics.fullname" .) (include "pganalytics.namespace" .) (int .Values.backend.service.port) | quote }}
 {{- if and .Values.tls.enabled .Values.tls.caKey }}
 - name: PGANALYTICS_CA_FILE
   value: {{ printf "/etc/pganalytics/ca/%s" .Values.tls.caKey | quote }}

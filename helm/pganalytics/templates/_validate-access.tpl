@@ -25,6 +25,9 @@ backend.config.trustedProxy=auto trusts X-Forwarded-For, and without network pol
 backend.config.trustedProxy trusts X-Forwarded-For, and every client that networkPolicy.backendFrom lets in can forge the header: set networkPolicy.backendFrom to the namespace or the addresses of the proxy, or backend.config.trustedProxy=false
 {{- end }}
 {{- end }}
+{{- if and (include "pganalytics.serviceMonitor" .) $v.monitoring.serviceMonitor.namespace (not $v.monitoring.token.existingSecret) }}
+monitoring.serviceMonitor.namespace={{ $v.monitoring.serviceMonitor.namespace }}: Prometheus reads the token from a Secret in that namespace; create one there with a token from `pganalytics token create prometheus --kind api --role viewer`, and set monitoring.token.existingSecret
+{{- end }}
 {{- if and $i.enabled (not $i.hosts) }}
 ingress.enabled needs a host name: set ingress.hosts
 {{- end }}
