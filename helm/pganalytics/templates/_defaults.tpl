@@ -1,6 +1,6 @@
 {{/*
 Values that are newer than the chart's first version, with the defaults of values.yaml. `helm upgrade --reuse-values` takes the values of the installed
-version, which lack them. Each template begins with `pganalytics.defaults`, which adds absent values. A check compares this list with values.yaml.
+version, which lack them. Each template begins with `pganalytics.defaults`, which adds absent values and renders the templates in values. A check compares this list with values.yaml.
 */}}
 {{- define "pganalytics.newer" -}}
 cloud: ""
@@ -76,6 +76,7 @@ externalSecrets:
 
 {{- define "pganalytics.defaults" -}}
 {{- include "pganalytics.fill" (list .Values (include "pganalytics.newer" . | fromYaml)) -}}
+{{- include "pganalytics.templates" . -}}
 {{- end -}}
 
 {{/* Adds absent keys to a map, in place. Takes (list map defaults). */}}
