@@ -2,7 +2,7 @@
 # Checks the Helm chart, and generates the files that depend on the chart.
 #
 #   scripts/chart.sh check       runs every static check; installs the tools; ends with "N passed, M failed"
-#   scripts/chart.sh generate    writes kubernetes/*.yaml and kubernetes/HELM_VALUES_REFERENCE.md
+#   scripts/chart.sh generate    writes kubernetes/*.yaml, kubernetes/HELM_VALUES_REFERENCE.md and helm/pganalytics/README.md
 #   scripts/chart.sh check NAME  runs the checks whose names contain NAME
 set -euo pipefail
 cd "$(dirname "$0")/.."

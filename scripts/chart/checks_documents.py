@@ -39,9 +39,12 @@ def check_01_manifests_are_fresh(tools):
 
 
 def check_02_reference_is_fresh(tools):
-    """HELM_VALUES_REFERENCE.md is up to date with values.yaml and the schema, and has at least 100 values"""
+    """HELM_VALUES_REFERENCE.md and the chart's README.md are up to date with values.yaml and the schema, and has at least 100 values"""
     text = values_reference.text()
     assert (ROOT / "kubernetes" / "HELM_VALUES_REFERENCE.md").read_text() == text, "stale: run make generated and commit the result"
+    readme = values_reference.readme()
+    assert (CHART / "README.md").read_text() == readme, "helm/pganalytics/README.md is stale: run make generated and commit the result"
+    assert readme.count("\n| `") == text.count("\n| `") + 4, "the README lacks values"
     assert text.count("\n| `") >= 100
 
 

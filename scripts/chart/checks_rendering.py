@@ -5,7 +5,9 @@ import pathlib
 import shutil
 import tempfile
 
-from chart import CASES, CHART, EVERYTHING, LATEST, NAMESPACE, PROFILES, ROOT, VERSIONS, parse, run
+import yaml
+
+from chart import CASES, CHART, EVERYTHING, LATEST, NAMESPACE, PROFILES, ROOT, VERSIONS, parse, pods, run
 
 # The custom resources of Google's controller have no published schema.
 WITHOUT_SCHEMA = "FrontendConfig,BackendConfig"
@@ -152,12 +154,18 @@ def check_11_manifests_fit_schemas(tools):
 
 
 def check_12_package(tools):
-    """helm package packs the chart without its tests"""
+    """helm package packs the chart with its README and without its tests; Chart.yaml names the images and the icon"""
     with tempfile.TemporaryDirectory() as folder:
         run([tools.program("helm"), "package", CHART, "--destination", folder])
         listing = run(["tar", "tzf", *map(str, pathlib.Path(folder).glob("*.tgz"))])
         assert "/tests/health.yaml" in listing and "_test.yaml" not in listing and "/ci/" not in listing, listing
+        assert "/README.md" in listing, listing
     assert CASES, "helm/pganalytics/ci has no cases"
+    meta = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    images = {image["image"] for image in yaml.safe_load(meta["annotations"]["artifacthub.io/images"])}
+    used = {container["image"] for _, pod in pods(tools.objects("prod")) for container in pod["containers"]}
+    assert images == used, f"artifacthub.io/images has {images}, and the chart uses {used}"
+    assert (ROOT / meta["icon"].split("/main/")[1]).exists(), f"{meta['icon']} does not exist"
 
 
 def check_13_cluster_test(tools):
