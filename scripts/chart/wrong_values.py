@@ -91,6 +91,7 @@ WRONG = [
     (["collector.extraEnv[0].nam=x"], "/collector/extraEnv/0"),
     (["monitoring.serviceMonitor.enabled=true", "monitoring.serviceMonitor.namespace=prometheus"], "and set monitoring.token.existingSecret"),
     (["ingress.hosts[0].name=a"], "/ingress/hosts/0"),
+    (["backend.config.drainDelay=1m"], "drainDelay=1m leaves no time to shut down"),
     (["externalSecrets.enabled=true"], "set externalSecrets.secretStoreRef.name"),
 ]
 

@@ -28,6 +28,10 @@ backend.podDisruptionBudget.minAvailable={{ $p.minAvailable }} with {{ $fewest }
 backend.podDisruptionBudget.maxUnavailable={{ $p.maxUnavailable }} allows no eviction, so no node can be drained: set 1 or more, or backend.podDisruptionBudget.enabled=false
 {{- end }}
 {{- end }}
+{{- $drain := include "pganalytics.seconds" $b.config.drainDelay | float64 }}
+{{- if ge $drain (float64 $b.terminationGracePeriodSeconds) }}
+backend.config.drainDelay={{ $b.config.drainDelay }} leaves no time to shut down within backend.terminationGracePeriodSeconds={{ $b.terminationGracePeriodSeconds }}: set terminationGracePeriodSeconds to the delay and at least 25 s more
+{{- end }}
 {{- if and $s.nodePort (eq $s.type "ClusterIP") }}
 backend.service.nodePort has no effect with backend.service.type=ClusterIP: set backend.service.type=NodePort, or leave nodePort out
 {{- end }}
@@ -35,4 +39,9 @@ backend.service.nodePort has no effect with backend.service.type=ClusterIP: set 
 backend.service.loadBalancer.sourceRanges has no effect with backend.service.type={{ $s.type }}: set networkPolicy.backendFrom instead
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* The seconds of a span such as 500ms, 30s or 5m. */}}
+{{- define "pganalytics.seconds" -}}
+{{- mulf (float64 (regexFind "^[0-9]+" .)) (get (dict "ms" 0.001 "s" 1.0 "m" 60.0 "h" 3600.0 "d" 86400.0) (regexFind "[a-z]+$" .)) -}}
 {{- end -}}
