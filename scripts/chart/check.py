@@ -1,7 +1,7 @@
 """Runs every static check of the chart. Prints a line per check, the reason of a failure, and the totals.
 
 A check is a function whose name begins with `check_`. Its docstring says what it proves. It raises an error if the chart is wrong, and takes `Tools`, the
-programs of scripts/chart-tools.sh.
+programs of scripts/chart/tools.sh.
 """
 
 import inspect

@@ -170,7 +170,7 @@ def check_12_package(tools):
 
 def check_13_cluster_test(tools):
     """the chart accepts the values that the test on a real cluster installs and upgrades with"""
-    folder = ROOT / "e2e" / "cluster"
+    folder = ROOT / "e2e" / "cluster" / "manifests"
     upgrades = [[], ["backend.config.maxRows=20000"], ["backend.replicas=5"], ["collector.enrolment.method=token"],
                 ["collector.tls.enabled=true", "collector.tls.existingSecret=pganalytics-metrics-tls"]]
     for watched in ("discovery", "targets"):

@@ -4,7 +4,7 @@
 # more (tools/helm/requirements.txt), schemas/ with the schemas of Kubernetes, and crds/ with the schemas of custom resources (tools/crds). The first
 # build takes about ten minutes on two cores.
 #
-#   scripts/chart-tools.sh helm      builds helm only, and prints its path; enough to render and to install
+#   scripts/chart/tools.sh helm      builds helm only, and prints its path; enough to render and to install
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

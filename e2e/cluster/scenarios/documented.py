@@ -190,7 +190,7 @@ def three_backends(world: World) -> None:
 
 
 def verified(world: World) -> None:
-    """What "Installation Verification" has a reader look at."""
+    """Runs the checks of "Installation Verification"."""
     shown = copy(world, READER.command("Installation Verification"))
     if "Succeeded" not in shown:
         raise Wrong(f"helm test did not pass: {shown}")
@@ -211,7 +211,7 @@ def verified(world: World) -> None:
 
 @scenario("the plain manifests, filled and applied as in the deployment document, give a healthy installation")
 def manifests(world: World) -> None:
-    """Secrets by the scripts; then every command of the document has been run."""
+    """Fills the Secrets with the scripts. Then every command of the document has been run."""
     no_namespace()
     new_database(world)
     place = folder(world)
