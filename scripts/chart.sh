@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Checks the Helm chart, and generates the plain manifests and the values reference from it.
+# Checks the Helm chart, and generates the files that depend on the chart.
 #
-#   scripts/chart.sh check       runs every static check, installs what they need, ends with "N passed, M failed"
-#   scripts/chart.sh generate    writes kubernetes/*.yaml and kubernetes/HELM_VALUES_REFERENCE.md
-#   scripts/chart.sh check NAME  runs the checks with NAME in their name
+#   scripts/chart.sh check       runs every static check; installs the tools; ends with "N passed, M failed"
+#   scripts/chart.sh generate    writes kubernetes/*.yaml, kubernetes/HELM_VALUES_REFERENCE.md and helm/pganalytics/README.md
+#   scripts/chart.sh check NAME  runs the checks whose names contain NAME
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

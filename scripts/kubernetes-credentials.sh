@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Prints the Secrets of kubernetes/secret-credentials.yaml, filled: a new password for the first admin, and the passwords of the meta store and of the role
-# that reads statistics. These come from DATABASE_PASSWORD and MONITOR_PASSWORD, or from the terminal. Nothing is sent to a cluster.
+# Prints the Secrets of kubernetes/secret-credentials.yaml, filled: a new password for the first admin, and the passwords of the backends' database and
+# of the role that reads statistics. The passwords come from DATABASE_PASSWORD and MONITOR_PASSWORD; if these are not set, the script asks for them.
+# Nothing is sent to a cluster.
 #
 #   scripts/kubernetes-credentials.sh > kubernetes/secret-credentials.yaml
 #   scripts/kubernetes-credentials.sh | kubectl apply --filename -
@@ -9,7 +10,7 @@ set -euo pipefail
 namespace=${NAMESPACE:-pganalytics}
 umask 077
 
-ask() { # what it is for
+ask() { # user
   if [ ! -t 0 ]; then
     echo "the password of $1 is missing: set DATABASE_PASSWORD and MONITOR_PASSWORD" >&2
     exit 1
@@ -23,7 +24,7 @@ secret() { # name, user, password
     echo "the password of $2 is empty" >&2
     exit 1
   fi
-  # In base64, so that YAML interprets no character.
+  # base64 contains no character that YAML interprets.
   cat <<YAML
 ---
 apiVersion: v1
@@ -38,7 +39,7 @@ data:
 YAML
 }
 
-database=${DATABASE_PASSWORD-$(ask "the user 'pganalytics' of the meta store")}
+database=${DATABASE_PASSWORD-$(ask "the user 'pganalytics' of the backends' database")}
 monitor=${MONITOR_PASSWORD-$(ask "the role 'pganalytics' on the servers")}
 admin=${ADMIN_PASSWORD-$(head -c 18 /dev/urandom | base64 | tr -d '\n')}
 secret pganalytics-admin admin "$admin"

@@ -1,94 +1,31 @@
-"""Checks that the rendered objects are safe and complete, and that the binaries understand them."""
+"""Whether the rendered objects are safe and complete, and whether the binaries accept their configuration."""
 
 import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import tempfile
 
 import promql_parser
 import yaml
 
-from chart import CHART, EVERYTHING, PROFILES, ROOT, named, parse, pods, run
+from chart import CHART, EVERYTHING, OPERATOR, PROFILES, ROOT, named, parse, pods, run
+from wrong_values import WRONG, refuse
 
-# The volumes that Pod Security "restricted" allows.
+# The kinds of volumes that Pod Security "restricted" allows.
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
-
-# A target, which makes the chart render a collector.
-TARGET = ["collector.targets[0].name=a", "collector.targets[0].conninfo=host=a"]
-
-# Wrong values, and a part of the error for each.
-WRONG = [
-    (["bakend.replicas=3"], "additional properties 'bakend' not allowed"),
-    (["backend.replica=3"], "additional properties 'replica' not allowed"),
-    (["backend.replicas=three"], "/backend/replicas"),
-    (["backend.config.retention=30"], "/backend/config/retention"),
-    (["backend.service.type=Nodeport"], "/backend/service/type"),
-    (["backend.service.nodePort=99999"], "/backend/service/nodePort"),
-    (["backend.image.digest=latest"], "/backend/image/digest"),
-    (["database.url=postgresql://u:secret@db/x"], "/database/url"),
-    (["redis.url=redis://:secret@cache"], "/redis/url"),
-    (["store.env.AWS_SECRET_ACCESS_KEY=x"], "/store/env"),
-    (["store.url=http://bucket"], "/store/url"),
-    (["development.adminPassword=only-on-my-machine"], "/development/adminPassword"),
-    (["collector.targets[0].name=a", "collector.targets[0].conninfo=host=a password=b"], "/collector/targets/0/conninfo"),
-    (["collector.targets[0].name=a", "collector.targets[0].conninfo=postgresql://u:p@h/d"], "/collector/targets/0/conninfo"),
-    (["ingress.controller=istio"], "/ingress/controller"),
-    (["tls.minVersion=1.1"], "/tls/minVersion"),
-    (["backend.replicas=3"], "set database.url and database.existingSecret, or backend.replicas=1"),
-    (["backend.autoscaling.enabled=true"], "set database.url and database.existingSecret"),
-    (["database.url=postgresql://u@db/x", "database.urlKey=uri"], "database.url and database.urlKey are both set"),
-    (["database.urlKey=uri"], "set database.existingSecret"),
-    (["store.url=database"], "set database.url"),
-    (["tls.enabled=true"], "set tls.existingSecret, or tls.certManager.enabled=true"),
-    (["tls.clientAuth.mode=optional"], "set tls.enabled=true"),
-    (["tls.clientAuth.crlKey=ca.crl"], "nobody is asked for: set tls.clientAuth.mode and tls.clientAuth.existingSecret"),
-    (["tls.enabled=true", "tls.existingSecret=t", "tls.clientAuth.mode=optional", "tls.clientAuth.existingSecret=ca", "tls.clientAuth.crlSecret=crl"],
-     "set tls.clientAuth.crlKey"),
-    (["tls.clientAuth.crlKey=a/b"], "/tls/clientAuth/crlKey"),
-    (["backend.service.type=LoadBalancer"], "set tls.enabled=true, or backend.service.loadBalancer.acceptPlainHttp=true"),
-    (["secrets.bootstrap.enabled=false"], "set backend.admin.existingSecret"),
-    (["ingress.enabled=true"], "set ingress.hosts"),
-    (["httpRoute.enabled=true"], "set httpRoute.parentRefs and httpRoute.hostnames"),
-    (["collector.discovery.enabled=true", "collector.discovery.allNamespaces=true"], "set collector.credentials.existingSecret"),
-    (["collector.discovery.enabled=true", "collector.credentials.existingSecret=m"], "set collector.discovery.namespaces, or"),
-    (["backend.enabled=false"], "set collector.backend.url"),
-    (["collector.enrolment.method=certificate"], "/collector/enrolment/method"),
-    (["backend.enrolment.serviceAccounts[0]=pganalytics-collector"], "/backend/enrolment/serviceAccounts/0"),
-    (["collector.enrolment.method=serviceAccount", "collector.token.existingSecret=mine"], "leave collector.token.existingSecret and"),
-    ([*TARGET, "collector.enrolment.method=serviceAccount", "collector.serviceAccount.create=false"], "set collector.serviceAccount.create=true, or"),
-    ([*TARGET, "collector.tls.enabled=true"], "set collector.tls.existingSecret, or collector.tls.certManager.enabled=true"),
-    ([*TARGET, "collector.tls.enabled=true", "collector.tls.certManager.enabled=true"], "set tls.certManager.issuerRef.name"),
-    (["collector.tls.clientAuth.existingSecret=ca"], "set collector.tls.enabled=true"),
-    ([*TARGET, "collector.tls.enabled=true", "collector.tls.existingSecret=t", "collector.tls.clientAuth.crlKey=ca.crl"],
-     "nobody is asked for: set collector.tls.clientAuth.existingSecret"),
-    ([*TARGET, "collector.tls.enabled=true", "collector.tls.existingSecret=t", "collector.tls.clientAuth.existingSecret=ca", "collector.tls.clientAuth.crlSecret=crl"],
-     "set collector.tls.clientAuth.crlKey"),
-    ([*TARGET, "collector.tls.enabled=true", "collector.tls.existingSecret=t", "collector.tls.clientAuth.existingSecret=ca", "monitoring.podMonitor.enabled=true"],
-     "set monitoring.podMonitor.clientCertificateSecret"),
-    (["collector.targets[0].name=a b", "collector.targets[0].conninfo=host=a", "collector.targets[0].existingSecret=s"], "the name of a section"),
-    (["collector.targets[0].name=a", "collector.targets[0].conninfo=service=b", "collector.targets[0].existingSecret=s"], "names a service in its conninfo too"),
-    ([*TARGET, "collector.targets[0].passwordKey=password"], "names keys of a Secret, and no Secret: set its existingSecret"),
-    ([*TARGET, "collector.targets[0].existingSecret=s", "collector.targets[0].usernameKey=username"], "has a usernameKey and no passwordKey: set both, or none"),
-    (["collector.targets[0].name=a", "collector.targets[0].conninfo=postgresql://u@h/d", "collector.targets[0].existingSecret=s",
-      "collector.targets[0].usernameKey=username", "collector.targets[0].passwordKey=password"], "names a user in its conninfo too: leave one of them out"),
-    (["externalSecrets.enabled=true"], "set externalSecrets.secretStoreRef.name"),
-]
 
 
 def check_01_wrong_values_are_refused(tools):
-    """wrong values are refused with an error that names the value and the remedy"""
-    for settings, answer in WRONG:
-        command = [tools.program("helm"), "template", "pganalytics", CHART, *[word for s in settings for word in ("--set", s)]]
-        text = run(command, expect=1)
-        assert answer in text, f"{settings}: the error does not have '{answer}':\n{text}"
+    """the chart refuses wrong values with an error that names the value and the remedy"""
+    for settings, words in WRONG:
+        refuse(tools, settings, words)
     return len(WRONG)
 
 
 def check_02_every_pod_is_restricted(tools):
-    """every pod is valid under Pod Security "restricted", and more: read-only root, no token it does not need, requests, limits, probes"""
+    """every pod satisfies Pod Security "restricted", and has a read-only root, no unneeded token, requests, limits and probes"""
     count = 0
     for case in EVERYTHING:
         for thing, pod in pods(tools.objects(case)):
@@ -104,7 +41,7 @@ def check_02_every_pod_is_restricted(tools):
             assert pod["automountServiceAccountToken"] is False or needs_token, f"{where} has a token it does not need"
             for token in (s["serviceAccountToken"] for v in pod.get("volumes", []) for s in v.get("projected", {}).get("sources", []) if "serviceAccountToken" in s):
                 assert token["expirationSeconds"] <= 3600, f"{where} has a token that lives long"
-                # Collectors show theirs to the backends, which show their own to the API server: each opens nothing else.
+                # Collectors present their tokens to the backends, and backends present theirs to the API server. No token has another audience.
                 assert token.get("audience") == ("pganalytics-backend" if "collector" in named(thing) else None), f"{where} has a token for {token.get('audience')}"
             for container in pod.get("initContainers", []) + pod["containers"]:
                 inner = f"{where}, {container['name']}"
@@ -122,65 +59,12 @@ def check_02_every_pod_is_restricted(tools):
     return count
 
 
-def check_03_what_cannot_change_does_not(tools):
-    """upgrades from the previous version and to the next version change no immutable field"""
-    versions = [("this one", CHART)]
-    with tempfile.TemporaryDirectory() as folder:
-        # The last release, or the last commit if there is none.
-        tags = run(["git", "tag", "--list", "v*", "--sort=-creatordate"]).split()
-        reference = next((t for t in tags if run(["git", "ls-tree", t, "helm/pganalytics/Chart.yaml"])), "HEAD")
-        if run(["git", "ls-tree", reference, "helm/pganalytics/Chart.yaml"]):
-            archive = subprocess.run(["git", "archive", reference, "helm/pganalytics"], cwd=ROOT, capture_output=True, check=True).stdout
-            subprocess.run(["tar", "x", "-C", folder], input=archive, check=True)
-            versions.insert(0, (reference, pathlib.Path(folder) / "helm" / "pganalytics"))
-        bumped = pathlib.Path(folder) / "next"
-        shutil.copytree(CHART, bumped)
-        meta = (bumped / "Chart.yaml").read_text()
-        meta = re.sub(r"^version: .*$", "version: 9.9.9", meta, flags=re.MULTILINE)
-        (bumped / "Chart.yaml").write_text(re.sub(r"^appVersion: .*$", 'appVersion: "9.9.9"', meta, flags=re.MULTILINE))
-        versions.append(("9.9.9", bumped))
-        count = 0
-        for profile, files in PROFILES.items():
-            values = [word for file in files for word in ("--values", str(file))]
-            fixed = []
-            for name, chart in versions:
-                # Values of that version's own profile: an old chart refuses unknown keys.
-                own = [str(chart / pathlib.Path(word).name) if word.endswith(".yaml") else word for word in values]
-                text = run([tools.program("helm"), "template", "pganalytics", chart, "--namespace", "pganalytics", "--kube-version", "1.34.0", *own,
-                            "--set", "commonLabels.changed=" + name.replace(" ", "-")])
-                fixed.append((name, immutable(parse(text))))
-            for (before, old), (after, new) in zip(fixed, fixed[1:]):
-                for key in old.keys() & new.keys():
-                    assert old[key] == new[key], f"{profile}, {before} to {after}: {key} changes\n{old[key]}\n{new[key]}"
-                    count += 1
-    return count
-
-
-def immutable(objects):
-    """The immutable fields, by object."""
-    found = {}
-    for thing in objects:
-        spec = thing.get("spec", {})
-        if thing["kind"] == "StatefulSet":
-            mutable = {"replicas", "template", "updateStrategy", "minReadySeconds", "persistentVolumeClaimRetentionPolicy", "revisionHistoryLimit"}
-            found[named(thing)] = {key: value for key, value in spec.items() if key not in mutable}
-        elif thing["kind"] in ("Deployment", "DaemonSet"):
-            found[named(thing)] = spec["selector"]
-        elif thing["kind"] == "Job":
-            found[named(thing)] = spec["template"]
-        elif thing["kind"] in ("RoleBinding", "ClusterRoleBinding"):
-            found[named(thing)] = thing["roleRef"]
-        elif thing["kind"] == "Service":
-            found[named(thing)] = spec.get("clusterIP")
-    return found
-
-
-def check_04_secrets_are_stable(tools):
-    """two renderings are equal, no template uses random values, and only the development profile renders a Secret"""
+def check_03_secrets_are_stable(tools):
+    """two renderings are equal, templates call no random function, and only the development profile renders a Secret"""
     for case in EVERYTHING:
         text = tools.render(case)
-        # Rendered as an upgrade.
-        assert parse(text) == parse(tools.render(case, more=("--is-upgrade",))), f"{case}: the second rendering differs"
+        # Rendered again, as for an upgrade.
+        assert parse(text) == parse(tools.render(case, more=(*OPERATOR, "--is-upgrade"))), f"{case}: two renderings differ"
         secrets = [named(thing) for thing in parse(text) if thing["kind"] == "Secret"]
         assert not secrets or case == "dev", f"{case}: {secrets}"
     for file in (CHART / "templates").rglob("*"):
@@ -190,8 +74,8 @@ def check_04_secrets_are_stable(tools):
     return len(EVERYTHING)
 
 
-def check_05_rights_are_narrow(tools):
-    """rights are narrow: Secrets by name, no wildcard, no nodes, cluster-wide only pods for collectors and token reviews for backends"""
+def check_04_rights_are_narrow(tools):
+    """rights are narrow: Secrets by name, no wildcard, no nodes, and in ClusterRoles only pods for collectors and TokenReview for backends"""
     count = 0
     for case in EVERYTHING:
         for thing in tools.objects(case):
@@ -211,8 +95,8 @@ def check_05_rights_are_narrow(tools):
     return count
 
 
-def check_06_every_pod_has_a_policy(tools):
-    """with network policies, each pod has a policy that denies everything and its own policy"""
+def check_05_every_pod_has_a_policy(tools):
+    """if policies are enabled, each pod has the policy that denies everything and its own policy"""
     count = 0
     for case in EVERYTHING:
         objects = tools.objects(case)
@@ -230,8 +114,8 @@ def check_06_every_pod_has_a_policy(tools):
     return count
 
 
-def check_07_selectors_find_their_pods(tools):
-    """each Service, disruption budget and monitor selects pods, and only of its own component"""
+def check_06_selectors_find_their_pods(tools):
+    """each Service, budget and monitor selects pods, and only of its own component"""
     count = 0
     for case in EVERYTHING:
         objects = tools.objects(case)
@@ -250,8 +134,8 @@ def check_07_selectors_find_their_pods(tools):
     return count
 
 
-def check_08_figures_exist(tools):
-    """the binaries have each metric of the alerts and dashboards, and each query is PromQL"""
+def check_07_figures_exist(tools):
+    """each metric in alerts and dashboards exists in the binaries, and each query is valid PromQL"""
     known = set()
     for file, prefix in (("crates/server/src", "pganalytics_"), ("crates/collector/src", "pganalytics_collector_")):
         path = ROOT / file
@@ -264,11 +148,11 @@ def check_08_figures_exist(tools):
         promql_parser.parse(query)
         for metric in re.findall(r"\bpganalytics_[a-z0-9_]+", query):
             base = re.sub(r"(_seconds|_bytes)?(_total|_bucket|_sum|_count)?$", "", metric)
-            assert {base, metric, re.sub("_total$", "", metric)} & known, f"no binary has the metric {metric}: {query}"
+            assert {base, metric, re.sub("_total$", "", metric)} & known, f"{metric} does not exist in the binaries: {query}"
     return len(set(queries))
 
 
-def check_09_every_value_is_used(tools):
+def check_08_every_value_is_used(tools):
     """a template uses each value of values.yaml"""
     templates = "\n".join(file.read_text() for file in (CHART / "templates").rglob("*") if file.is_file())
     unused = []
@@ -280,18 +164,21 @@ def check_09_every_value_is_used(tools):
         elif not re.search(rf"\.{re.escape(path[-1])}\b|\"{re.escape(path[-1])}\"", templates):
             unused.append(".".join(path))
 
-    walk(yaml.safe_load((CHART / "values.yaml").read_text()), [])
-    # The template pganalytics.probes reads these by name.
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    # A condition of charts that depend on this one.
+    del values["enabled"]
+    walk(values, [])
+    # pganalytics.probes reads these by the probe's name.
     unused = [path for path in unused if ".probes." not in path]
     assert not unused, f"no template uses {', '.join(unused)}"
 
 
-def check_10_binaries_take_the_configuration(tools):
-    """the binaries accept the configuration of every profile and case"""
+def check_09_binaries_take_the_configuration(tools):
+    """the real binaries accept the configuration of every profile and case"""
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
     backend, collector = target / "pganalytics", target / "pganalytics-collector"
     for binary in (backend, collector):
-        assert binary.exists(), f"{binary} is missing: cargo build --workspace --bins --locked"
+        assert binary.exists(), f"{binary} does not exist: cargo build --workspace --bins --locked"
     count = 0
     for case in EVERYTHING:
         for thing in tools.objects(case):
@@ -301,7 +188,7 @@ def check_10_binaries_take_the_configuration(tools):
                 if name not in ("backend.toml", "collector.toml"):
                     continue
                 with tempfile.TemporaryDirectory() as folder:
-                    # Its files lie in another folder here, and have some contents.
+                    # Moves the files that the configuration names into a temporary folder, with some content.
                     text = text.replace("/etc/pganalytics", f"{folder}/etc").replace("/var/lib", f"{folder}/var")
                     for path in re.findall(rf"{folder}/etc/[\w./-]+", text):
                         pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -317,7 +204,7 @@ def check_10_binaries_take_the_configuration(tools):
                         answer = run([backend, "doctor", "--backend-config", file, "--listen", "127.0.0.1:0"], expect=None, env=environment)
                         assert "ok    settings" in answer, f"{case}: {answer}"
                     else:
-                        # doctor ends with 2 if the configuration is wrong.
+                        # With an invalid configuration the collector exits with 2 before it tries to connect.
                         with_local = re.sub(r'^url = ".*"', 'url = "http://127.0.0.1:1"', text, flags=re.MULTILINE)
                         with_local = re.sub(r"host=\S+?(?=[ \"])", "host=127.0.0.1 port=1", with_local)
                         file.write_text(re.sub(r'^(ca|cert|key)_file = .*\n', "", with_local, flags=re.MULTILINE))
@@ -327,8 +214,8 @@ def check_10_binaries_take_the_configuration(tools):
     return count
 
 
-def check_11_binaries_know_their_commands(tools):
-    """the binaries know every command and flag of the pods"""
+def check_10_binaries_know_their_commands(tools):
+    """the real binaries have every command and flag in the pods' arguments"""
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
     seen = set()
     for case in EVERYTHING:
@@ -338,9 +225,80 @@ def check_11_binaries_know_their_commands(tools):
                 seen.add((binary, *container.get("args", [])))
     for command in sorted(seen):
         binary = target / command[0]
-        assert binary.exists(), f"{binary} is missing: cargo build --workspace --bins --locked"
-        # --help runs nothing. Each flag must be in its output.
+        assert binary.exists(), f"{binary} does not exist: cargo build --workspace --bins --locked"
+        # --help runs nothing. Each flag must be in the help text.
         text = run([binary, *[word for word in command[1:] if not word.startswith("--") and "=" not in word][:2 if command[1] == "kubernetes" else 1], "--help"])
         for flag in (word for word in command[1:] if word.startswith("--")):
-            assert flag in text, f"{' '.join(command)}: the flag {flag} is unknown"
+            assert flag in text, f"{' '.join(command)}: the help text has no {flag}"
     return len(seen)
+
+
+def check_11_prod_needs_no_operator(tools):
+    """without the Prometheus operator, the production profile renders only kinds of Kubernetes, traefik and the chart's own Secrets"""
+    kinds = {thing["apiVersion"].split("/")[0] for thing in tools.objects("prod", more=())}
+    allowed = {"v1", "apps", "batch", "policy", "networking.k8s.io", "rbac.authorization.k8s.io", "traefik.io"}
+    assert kinds <= allowed, f"{kinds - allowed} need custom resource definitions"
+    assert any(thing["kind"] == "ServiceMonitor" for thing in tools.objects("prod")), "auto renders no ServiceMonitor where the cluster serves the kind"
+    assert not any("monitoring-secret" in word for thing, pod in pods(tools.objects("prod", more=())) for c in pod["containers"] for word in c.get("args", [])), "the Job creates a token that nothing uses"
+
+
+def check_12_openshift_assigns_users(tools):
+    """on OpenShift no pod names a user or a group, and every other setting of the security contexts stays"""
+    count = 0
+    for case in EVERYTHING:
+        for more in ((*OPERATOR, "--api-versions", "security.openshift.io/v1"), (*OPERATOR, "--set", "openshift=true")):
+            plain = dict((named(thing), pod) for thing, pod in pods(tools.objects(case)) if thing["kind"] != "Job")
+            for thing, pod in pods(tools.objects(case, more=more)):
+                contexts = [pod["securityContext"], *(c["securityContext"] for c in pod.get("initContainers", []) + pod["containers"])]
+                assert not any(key in context for context in contexts for key in ("runAsUser", "runAsGroup", "fsGroup")), f"{case}: {named(thing)}: {contexts}"
+                assert pod["securityContext"]["runAsNonRoot"] is True and pod["securityContext"]["seccompProfile"], f"{case}: {named(thing)}"
+                if named(thing) in plain:
+                    assert pod["containers"][0]["securityContext"] == plain[named(thing)]["containers"][0]["securityContext"], f"{case}: {named(thing)}"
+                count += 1
+    return count
+
+
+# Settings of the backends' pods that every pod with the backend's image has.
+SETTINGS = """
+backend:
+  priorityClassName: high
+  runtimeClassName: gvisor
+  nodeSelector: {disk: ssd}
+  tolerations: [{operator: Exists}]
+  affinity: {nodeAffinity: {}}
+  podLabels: {team: a}
+  podAnnotations: {sidecar.istio.io/inject: "false"}
+  extraEnv: [{name: PORT, value: 8080}, {name: LARGE, value: 10000000}, {name: "ON", value: true}, {name: HTTPS_PROXY, value: "http://proxy:3128"}]
+  extraEnvFrom: [{configMapRef: {name: more}}]
+imagePullSecrets: [login]
+"""
+
+
+def check_13_pods_are_alike(tools):
+    """the backends, the bootstrap Job and the test pod have the same scheduling, labels, annotations and environment variables"""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(SETTINGS)
+        file.flush()
+        found = {thing["kind"]: (thing, pod) for thing, pod in pods(tools.objects(more=("--values", file.name)))}
+    assert set(found) == {"StatefulSet", "Job", "Pod"}, set(found)
+    for kind, (thing, pod) in found.items():
+        metadata = thing["metadata"] if kind == "Pod" else thing["spec"]["template"]["metadata"]
+        assert metadata["labels"]["team"] == "a" and metadata["annotations"]["sidecar.istio.io/inject"] == "false", f"{kind}: {metadata}"
+        for key, value in (("priorityClassName", "high"), ("runtimeClassName", "gvisor"), ("nodeSelector", {"disk": "ssd"}), ("tolerations", [{"operator": "Exists"}]),
+                           ("affinity", {"nodeAffinity": {}}), ("imagePullSecrets", [{"name": "login"}]), ("enableServiceLinks", False)):
+            assert pod.get(key) == value, f"{kind}: {key} is {pod.get(key)}"
+        for container in pod.get("initContainers", []) + pod["containers"]:
+            env = {e["name"]: e.get("value") for e in container["env"]}
+            assert env["PORT"] == "8080" and env["LARGE"] == "10000000" and env["ON"] == "true" and env["HTTPS_PROXY"] == "http://proxy:3128", f"{kind}: {env}"
+            assert {"configMapRef": {"name": "more"}} in container["envFrom"], kind
+    return len(found)
+
+
+def check_14_profiles_name_no_region(tools):
+    """no profile names a region, an account's store or another place that a user's own values would have to override key by key"""
+    for profile, files in PROFILES.items():
+        for file in files:
+            values = yaml.safe_load(file.read_text())
+            assert "env" not in values.get("store", {}), f"{profile} sets store.env: {values['store']['env']}"
+            regions = re.findall(r"\b(?:us|eu|ap|sa|ca|me|af)-(?:central|north|south|east|west|northeast|southeast|northwest|southwest)-?[0-9]\b", file.read_text())
+            assert not regions, f"{profile} names {regions}"

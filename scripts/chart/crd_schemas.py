@@ -1,7 +1,7 @@
 """Writes strict schemas of custom resources for kubeconform, one file per kind and version.
 
-Reads the output of `go mod download -json` for tools/crds, and uses the CustomResourceDefinitions in those modules. The schemas refuse unknown keys, like an
-API server with strict field validation, unless the definition keeps unknown fields.
+Reads the output of `go mod download -json` in tools/crds, and takes the CustomResourceDefinitions of those modules. The schemas refuse unknown keys, as
+an API server does with strict field validation, unless the definition preserves unknown fields.
 """
 
 import json
@@ -10,7 +10,7 @@ import sys
 
 import yaml
 
-# The folder of the definitions in each module.
+# The folder with the definitions in each module.
 FOLDERS = {
     "github.com/cert-manager/cert-manager": "deploy/crds",
     "github.com/external-secrets/external-secrets": "config/crds/bases",
@@ -21,7 +21,7 @@ FOLDERS = {
 
 
 class Loader(yaml.CSafeLoader):
-    """YAML 1.1 has a special type for a bare `=`; here it is a string."""
+    """Reads a bare `=` as a string. YAML 1.1 gives it a type of its own."""
 
 
 Loader.add_constructor("tag:yaml.org,2002:value", lambda loader, node: node.value)
@@ -63,7 +63,7 @@ def main():
 def write(target, spec):
     for version in spec["versions"]:
         schema = strict(version["schema"]["openAPIV3Schema"])
-        # Every kind has these fields.
+        # An API server adds these keys to every kind. Kubernetes has the schema of metadata.
         for key in ("apiVersion", "kind"):
             schema["properties"][key] = {"type": "string"}
         schema["properties"]["metadata"] = {"type": "object"}

@@ -1,6 +1,7 @@
-"""Writes the files that are generated from the chart: the plain manifests and the values reference.
+"""Generates the plain manifests and the values reference from the chart.
 
-    generate.py TOOLS TARGET     TARGET/kubernetes/*.yaml and TARGET/kubernetes/HELM_VALUES_REFERENCE.md
+    generate.py TOOLS TARGET     TARGET/kubernetes/*.yaml TARGET/kubernetes/HELM_VALUES_REFERENCE.md,
+                                 and TARGET/helm/pganalytics/README.md
 """
 
 import pathlib
@@ -17,3 +18,6 @@ target.mkdir(exist_ok=True)
 for name, text in manifests.files(tools).items():
     (target / name).write_text(text)
 (target / "HELM_VALUES_REFERENCE.md").write_text(values_reference.text())
+readme = target.parent / "helm" / "pganalytics" / "README.md"
+readme.parent.mkdir(parents=True, exist_ok=True)
+readme.write_text(values_reference.readme())

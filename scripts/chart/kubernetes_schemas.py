@@ -1,5 +1,4 @@
-"""Writes the schemas of Kubernetes from the package kubernetes-validate in the layout of kubeconform: one file per kind, which refers to definitions in the
-same folder.
+"""Writes the Kubernetes schemas of the package kubernetes-validate for kubeconform: one file per kind, with the definitions beside it.
 
     kubernetes_schemas.py FOLDER VERSION …
 """
@@ -14,7 +13,7 @@ ORIGIN = pathlib.Path(kubernetes_validate.__file__).parent / "kubernetes-json-sc
 
 
 def beside(part):
-    """The same schema with references to files of its own folder."""
+    """The same schema with references to files in its own folder."""
     if isinstance(part, list):
         return [beside(item) for item in part]
     if not isinstance(part, dict):

@@ -1,16 +1,16 @@
-"""The plain manifests: the chart rendered with helm/pganalytics/ci/manifests.yaml, sorted into files by kind.
+"""The plain manifests: the chart rendered with helm/pganalytics/ci/manifests.yaml, one file per topic.
 
-The text is Helm's output with its comments, without the `# Source` lines and the labels of objects that Helm manages. Two Secrets are written here: the
-chart never renders Secrets with values.
+The text is Helm's output, including comments, without the `# Source` lines and the labels of Helm. Two Secrets are written here, because the chart
+renders none.
 """
 
 import re
 
 from chart import CHART, NAMESPACE, parse, run
 
-HEAD = "# Rendered from helm/pganalytics by `make generated`: change the chart, or lay a kustomization over this folder, never this file.\n"
+HEAD = "# Rendered from helm/pganalytics by `make generated`: edit the chart, or write a kustomization based on this folder, but never this file.\n"
 
-# The file of each object, by kind and the end of its name.
+# The file of each object, by kind and suffix of its name.
 FILES = [
     ("Namespace", "", "namespace.yaml"),
     ("StatefulSet", "", "backend-statefulset.yaml"),
@@ -29,32 +29,51 @@ FILES = [
     ("RoleBinding", "", "rbac.yaml"),
 ]
 
-SECRET_TLS = """# The certificate of the Ingress. This file holds none, so the API server refuses it, and says why:
-#   The Secret "pganalytics-tls" is invalid: [data[tls.crt]: Required value, data[tls.key]: Required value]
-# Fill it with a certificate of your own, which overwrites this file:
+# The API server accepts it, and the pods refuse it: it is no certificate, and too short for the first admin's password.
+PLACEHOLDER = "REPLACE-ME"
+
+SECRET_TLS = f"""# The certificates of the Ingress and of the backends. Each key contains a placeholder. The backends refuse it, and their log names the file:
+#   /etc/pganalytics/tls/tls.crt holds no certificate in PEM
+# Overwrite this file. The script reads the certificate of the Ingress from tls.crt and tls.key, and creates an authority and a certificate for the backends:
 #
-#   kubectl create secret tls pganalytics-tls --namespace pganalytics --cert=tls.crt --key=tls.key \\
-#     --dry-run=client --output=yaml > kubernetes/secret-tls.yaml
+#   scripts/kubernetes-certificates.sh tls.crt tls.key > kubernetes/secret-tls.yaml
 #
-# or let cert-manager make the Secret, and take this file out of kustomization.yaml. Keep the filled file out of Git unless it is
-# encrypted: KUBERNETES_DEPLOYMENT.md says how.
+# or let cert-manager create the Secrets, and remove this file from kustomization.yaml. Never commit the filled file unencrypted:
+# KUBERNETES_DEPLOYMENT.md describes the alternatives.
+---
+# The Ingress.
 apiVersion: v1
 kind: Secret
 metadata:
   name: pganalytics-tls
   namespace: pganalytics
 type: kubernetes.io/tls
+stringData:
+  tls.crt: {PLACEHOLDER}
+  tls.key: {PLACEHOLDER}
+---
+# The backends. Collectors trust ca.crt.
+apiVersion: v1
+kind: Secret
+metadata:
+  name: pganalytics-backend-tls
+  namespace: pganalytics
+type: kubernetes.io/tls
+stringData:
+  ca.crt: {PLACEHOLDER}
+  tls.crt: {PLACEHOLDER}
+  tls.key: {PLACEHOLDER}
 """
 
-SECRET_CREDENTIALS = """# The credentials. This file holds none, so the API server refuses each of these Secrets, and says why, as in:
-#   The Secret "pganalytics-admin" is invalid: [data[username]: Required value, data[password]: Required value]
-# Pods wait for them meanwhile. Fill them, which overwrites this file:
+SECRET_CREDENTIALS = f"""# The credentials. Each key contains a placeholder. The backends refuse it as the first admin's password, and their log names the setting:
+#   take the first admin's password from PGANALYTICS_ADMIN_PASSWORD_FILE: the password has 10 characters, at least 12 are needed
+# PostgreSQL refuses it as the other passwords. Overwrite this file with filled Secrets:
 #
 #   scripts/kubernetes-credentials.sh > kubernetes/secret-credentials.yaml
 #
-# It makes a password for the first admin, and asks for those of the meta store and of the role that reads statistics. Collectors need none: they
-# enrol by their ServiceAccount. Keep the filled file out of Git unless it is encrypted (SOPS, Sealed Secrets), or have the Secrets filled from
-# elsewhere (External Secrets), and let the cluster encrypt etcd with a KMS: KUBERNETES_DEPLOYMENT.md says how.
+# The script creates a password for the first admin, and asks for the passwords of the backends' database and of the role that reads statistics.
+# Collectors need none: they enrol by their ServiceAccount. Never commit the filled file unencrypted: use SOPS, Sealed Secrets or External Secrets, and let
+# the cluster encrypt etcd with a KMS. KUBERNETES_DEPLOYMENT.md describes them.
 ---
 # The first admin.
 apiVersion: v1
@@ -63,14 +82,20 @@ metadata:
   name: pganalytics-admin
   namespace: pganalytics
 type: kubernetes.io/basic-auth
+stringData:
+  username: admin
+  password: {PLACEHOLDER}
 ---
-# The meta store's PostgreSQL.
+# The backends' PostgreSQL database.
 apiVersion: v1
 kind: Secret
 metadata:
   name: pganalytics-database
   namespace: pganalytics
 type: kubernetes.io/basic-auth
+stringData:
+  username: pganalytics
+  password: {PLACEHOLDER}
 ---
 # The role that reads statistics on the servers.
 apiVersion: v1
@@ -79,6 +104,9 @@ metadata:
   name: pganalytics-monitor
   namespace: pganalytics
 type: kubernetes.io/basic-auth
+stringData:
+  username: pganalytics
+  password: {PLACEHOLDER}
 """
 
 
@@ -97,7 +125,7 @@ def files(tools):
     named = {name: HEAD + "\n---\n".join(documents) + "\n" for name, documents in texts.items()}
     named["secret-tls.yaml"] = SECRET_TLS
     named["secret-credentials.yaml"] = SECRET_CREDENTIALS
-    # Objects that others need come first.
+    # Namespace and RBAC first, because other objects need them.
     order = ["namespace.yaml", "rbac.yaml", *sorted(name for name in named if name not in ("namespace.yaml", "rbac.yaml"))]
     named["kustomization.yaml"] = (
         HEAD + "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n" + "".join(f"  - {name}\n" for name in order)
@@ -110,4 +138,4 @@ def file_of(thing):
     for wanted, end, file in FILES:
         if kind == wanted and name.endswith(end):
             return file
-    raise AssertionError(f"{kind}/{name} has no file: add it to FILES in scripts/chart/manifests.py")
+    raise AssertionError(f"{kind}/{name} has no file: add one to FILES in scripts/chart/manifests.py")

@@ -1,27 +1,25 @@
 #!/usr/bin/env bash
-# Prints a folder with the programs that render and check the chart. Makes it in a cache outside the checkout if these versions are missing; about ten
-# minutes on two cores.
+# Prints the path of a folder with the tools that render and check the chart, in a cache outside the checkout. Builds the folder if it is absent or has other
+# versions: bin/ with helm (4), helm3, helm-unittest, kubeconform, kube-score and kustomize (tools/helm, tools/kube-score), python/ with checkov, yamllint and
+# more (tools/helm/requirements.txt), schemas/ with the schemas of Kubernetes, and crds/ with the schemas of custom resources (tools/crds). The first
+# build takes about ten minutes on two cores.
 #
-#   bin/      helm (4), helm3, helm-unittest, kubeconform, kube-score and kustomize (tools/helm, tools/kube-score)
-#   python/   checkov, yamllint and others (tools/helm/requirements.txt)
-#   schemas/  the schemas of Kubernetes; crds/ those of custom resources (tools/crds)
-#
-#   scripts/chart/tools.sh helm      builds helm alone, which is enough to render and install, and prints its path
+#   scripts/chart/tools.sh helm      builds helm only, and prints its path; enough to render and to install
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 what=${1:-all}
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/pganalytics-e2e"
 if ! command -v go >/dev/null; then
-  echo "Helm and the checks of the chart are built with Go: install it, 1.26 or later (apt install golang, or go.dev)" >&2
+  echo "Helm and the chart's checks need Go 1.26 or later: apt install golang, or see go.dev" >&2
   exit 1
 fi
 if ! command -v python3 >/dev/null; then
-  echo "checks of the chart are Python packages: apt install python3 python3-venv" >&2
+  echo "the chart's checks need Python: apt install python3 python3-venv" >&2
   exit 1
 fi
 
-# The folder for a set of versions. A folder is complete or missing.
+# One folder per set of versions. A folder exists only when it is complete.
 folder_of() { # name, files that hold the versions …
   local name=$1
   shift
@@ -32,7 +30,7 @@ build() { # folder of the module, folder for the program, name, package
     echo "building $3 (${4})" >&2
     mkdir -p "$2"
     if ! (cd "$1" && nice -n 5 go build -o "$2/.$3.draft" "$4" && mv "$2/.$3.draft" "$2/$3") >&2; then
-      echo "$3 was not built: Go 1.26 or later and the Go module proxy are needed" >&2
+      echo "could not build $3: it needs Go 1.26 or later and the Go module proxy" >&2
       exit 1
     fi
   fi
@@ -52,11 +50,11 @@ build tools/kube-score "$bin" kube-score github.com/zegl/kube-score/cmd/kube-sco
 
 python=$(folder_of chart-python tools/helm/requirements.txt <(python3 --version))
 if [ ! -x "$python/bin/checkov" ]; then
-  echo "installing checkov and other checks of the chart" >&2
+  echo "installing checkov and the other Python checks" >&2
   rm -rf "$python"
   if ! { python3 -m venv "$python" && nice -n 5 "$python/bin/python" -m pip install --quiet --disable-pip-version-check -r tools/helm/requirements.txt; } >&2; then
     rm -rf "$python"
-    echo "tools/helm/requirements.txt was not installed: Python 3.10 or later with venv and the Python package index are needed" >&2
+    echo "could not install tools/helm/requirements.txt: it needs Python 3.10 or later with venv, and the Python package index" >&2
     exit 1
   fi
 fi
@@ -68,7 +66,7 @@ if [ ! -d "$crds" ]; then
   trap 'rm -rf "$draft"' EXIT
   if ! (cd tools/crds && go mod download -json) >"$cache/.crds-$$.json"; then
     rm -f "$cache/.crds-$$.json"
-    echo "the modules of tools/crds were not downloaded: the Go module proxy is needed" >&2
+    echo "could not download the modules of tools/crds: they need the Go module proxy" >&2
     exit 1
   fi
   "$python/bin/python" scripts/chart/crd_schemas.py "$draft" <"$cache/.crds-$$.json"
@@ -85,7 +83,7 @@ if [ ! -d "$schemas" ]; then
   mv "$draft" "$schemas"
 fi
 
-# One folder with links to all of them.
+# One folder that links to all of them.
 whole=$(folder_of chart <(echo "$bin $python $crds $schemas"))
 mkdir -p "$whole"
 ln -sfn "$bin" "$whole/bin"

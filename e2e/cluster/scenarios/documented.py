@@ -141,13 +141,13 @@ def in_background(world: World, command: str) -> Iterator[None]:
 def quick_start(world: World) -> None:
     """Begins without an installation, and removes it with the document's command."""
     no_namespace()
-    copy(world, READER.command("Quick start"))
-    with in_background(world, READER.command("Quick start", 1)):
+    copy(world, READER.command("Quick Start"))
+    with in_background(world, READER.command("Quick Start", 1)):
         api = Api(LOCAL)
         until("the forwarded port to answer", lambda: api.ask("GET", "/api/v1/health").status == 200)
         api.log_in(secret_value(NAMESPACE, f"{RELEASE}-admin", "password"))
         world.note(f"{LOCAL} answers as {api.request('GET', '/api/v1/auth/me')['name']}")
-    left = copy(world, READER.command("Upgrade and roll back", 2))
+    left = copy(world, READER.command("Upgrading", 2))
     for kind in (f"secret/{RELEASE}-admin", f"persistentvolumeclaim/data-{RELEASE}-backend-0"):
         if kind not in left:
             raise Wrong(f"{kind} is gone, but the document says that it is left: {left}")
@@ -161,7 +161,7 @@ def three_backends(world: World) -> None:
     copy(world, READER.command("Three backends"))
     for section in ("TLS", "The object store"):
         copy(world, READER.command(section))
-    copy(world, READER.command("What is collected"))
+    copy(world, READER.command("Watched servers"))
     mine = READER.text("Three backends", "yaml values=prod")
     for example, ours in (("s3://my-bucket/pganalytics", "s3://history/document"), ('existingSecret: ""', f"existingSecret: {RELEASE}-store"),
                           ("pganalytics.example.com", HOST)):
@@ -169,36 +169,35 @@ def three_backends(world: World) -> None:
             raise Wrong(f"the document's mine.yaml has no {example} any more")
         mine = mine.replace(example, ours)
     (folder(world) / "mine.yaml").write_text(
-        mine.replace("store:\n", 'store:\n  env: {AWS_REGION: us-east-1, AWS_ENDPOINT: "http://s3.services.svc:7070", AWS_ALLOW_HTTP: "true"}\n')
-        + "networkPolicy:\n  storePorts: [7070]\n")
+        mine.replace("AWS_REGION: eu-west-1\n", 'AWS_REGION: us-east-1\n    AWS_ENDPOINT: "http://s3.services.svc:7070"\n    AWS_ALLOW_HTTP: "true"\n'))
     copy(world, READER.command("Three backends", 1))
     ready_pods(NAMESPACE, BACKENDS, 3)
     verified(world)
-    answer = copy(world, READER.command("The way in"))
+    answer = copy(world, READER.command("Ingress and gateway"))
     if '"status":"ok"' not in answer.replace(" ", ""):
         raise Wrong(f"the node's port answers {answer}")
-    doctor = copy(world, READER.command("What is collected", 1))
+    doctor = copy(world, READER.command("Watched servers", 1))
     if "may list pods" not in doctor:
         raise Wrong(f"doctor does not list the collector's rights: {doctor}")
     copy(world, READER.command("Troubleshooting"))
-    history = copy(world, READER.command("Upgrade and roll back"))
-    copy(world, READER.command("Upgrade and roll back", 1))
+    history = copy(world, READER.command("Upgrading"))
+    copy(world, READER.command("Upgrading", 1))
     ready_pods(NAMESPACE, BACKENDS, 3)
     revisions = [line for line in history.splitlines() if line[:1].isdigit()]
     world.note(f"{len(revisions)} revisions, rolled back by one")
     world.note(copy(world, READER.command("Backup")).strip().splitlines()[-1])
-    copy(world, READER.command("Upgrade and roll back", 2))
+    copy(world, READER.command("Upgrading", 2))
 
 
 def verified(world: World) -> None:
-    """Runs the checks of "Verify the installation"."""
-    shown = copy(world, READER.command("Verify the installation"))
+    """Runs the checks of "Installation Verification"."""
+    shown = copy(world, READER.command("Installation Verification"))
     if "Succeeded" not in shown:
         raise Wrong(f"helm test did not pass: {shown}")
-    health = copy(world, READER.command("Verify the installation", 1))
+    health = copy(world, READER.command("Installation Verification", 1))
     if '"status":"ok"' not in health.replace(" ", ""):
         raise Wrong(f"the health through the API server is {health}")
-    question = READER.command("Verify the installation", 2)
+    question = READER.command("Installation Verification", 2)
 
     def both() -> bool:
         answer = copy(world, question)
@@ -212,17 +211,14 @@ def verified(world: World) -> None:
 
 @scenario("the plain manifests, filled and applied as in the deployment document, give a healthy installation")
 def manifests(world: World) -> None:
-    """Fills the Secrets with the script, and the certificate with the command in its file. Then every command of the document has been run."""
+    """Fills the Secrets with the scripts. Then every command of the document has been run."""
     no_namespace()
     new_database(world)
     place = folder(world)
     copy(world, "scripts/kubernetes-credentials.sh > kubernetes/secret-credentials.yaml")
-    commented = (place / "kubernetes/secret-tls.yaml").read_text()
-    fill = re.search(r"^#   (kubectl create secret tls .*?> kubernetes/secret-tls.yaml)$", commented, flags=re.MULTILINE | re.DOTALL)
-    if not fill:
-        raise Wrong("kubernetes/secret-tls.yaml has no command any more that fills it")
-    copy(world, fill[1].replace("\n#", "\n"))
+    copy(world, "scripts/kubernetes-certificates.sh tls.crt tls.key > kubernetes/secret-tls.yaml")
     (place / "mine").mkdir(exist_ok=True)
+    (place / "mine/traefik.yaml").write_text(READER.text("Plain manifests", "yaml file=mine/traefik.yaml"))
     mine = READER.text("Plain manifests", "yaml file=mine/kustomization.yaml")
     (place / "mine/kustomization.yaml").write_text(mine.replace("pganalytics.example.com", HOST))
     copy(world, READER.command("Plain manifests"))
