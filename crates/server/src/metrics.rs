@@ -115,11 +115,17 @@ struct LakeFigures(Stats);
 impl Collector for LakeFigures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let Self(stats) = self;
-        let gauges: [(&str, &str, Option<Unit>, u64); 6] = [
+        let gauges: [(&str, &str, Option<Unit>, u64); 7] = [
             ("lake_hot_batches", "Batches not yet compacted", None, stats.hot_batches),
             ("lake_hot_rows", "Rows not yet compacted", None, stats.hot_rows),
             ("lake_hot", "Memory of the rows not yet compacted", Some(Unit::Bytes), stats.hot_bytes),
             ("lake_files", "Live Parquet files", None, stats.files),
+            (
+                "lake_damaged_files",
+                "Damaged Parquet files that merging has set aside; the log and pganalytics lake verify name them",
+                None,
+                stats.damaged_files,
+            ),
             ("lake_file", "Bytes of live Parquet files", Some(Unit::Bytes), stats.file_bytes),
             ("lake_running_queries", "Queries that run at this moment", None, stats.running_queries),
         ];

@@ -90,9 +90,12 @@ pub(crate) async fn register(transaction: &mut Transaction, file: &LiveFile, ver
 }
 
 /// Retires a file. The file stays in the store for now. False if it is retired already.
-pub(crate) async fn retire(transaction: &mut Transaction, id: i64, now: DateTime<Utc>, version: i64) -> Result<bool, sqlx::Error> {
-    let update = statement("update files set retired = $2, retired_version = $3 where id = $1 and retired is null");
-    Ok(transaction.execute(update.bind(id).bind(micros(now)).bind(version)).await? > 0)
+///
+/// Its grace counts from this moment by the store's clock, however long ago the work began that replaces the file: a query may have opened the
+/// file a moment ago.
+pub(crate) async fn retire(transaction: &mut Transaction, clock: &str, id: i64, version: i64) -> Result<bool, sqlx::Error> {
+    let update = sqlx::AssertSqlSafe(format!("update files set retired = {clock}, retired_version = $2 where id = $1 and retired is null"));
+    Ok(transaction.execute(statement(update).bind(id).bind(version)).await? > 0)
 }
 
 /// A row of the catalog.

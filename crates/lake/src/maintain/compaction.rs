@@ -67,7 +67,7 @@ impl Compactor {
             tokio::time::sleep_until(began + SEEN).await;
         }
         let compacted = Compacted { up_to, batches: batches.len() as u64 };
-        let version = self.commit(fence, &written, &[], Some(compacted), now).await?;
+        let version = self.commit(fence, &written, &[], Some(compacted)).await?;
         let done = Compaction {
             batches: batches.len() as u64,
             rows: written.iter().map(|file| file.rows).sum(),

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::Context as _;
-use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 
+use super::aside::Aside;
 use crate::catalog::{Fence, batches, files, next_version};
 use crate::meta::{Meta, explain};
 use crate::model::{LiveFile, Shapes};
@@ -27,6 +27,8 @@ pub(crate) struct Compactor {
     /// The last id given to a file, where the store is this process's own. Ids are not used again within a process, and after a crash only
     /// once the orphans are gone; a shared store counts them itself.
     pub(crate) last_id: AtomicI64,
+    /// Damaged files, which merging leaves alone.
+    pub(crate) aside: Aside,
     /// Where all of it is computed.
     pub(crate) threads: Threads,
     /// Held by whoever writes hot rows.
@@ -52,7 +54,6 @@ impl Compactor {
         added: &[LiveFile],
         retired: &[Arc<LiveFile>],
         compacted: Option<Compacted>,
-        now: DateTime<Utc>,
     ) -> anyhow::Result<i64> {
         let begun = async {
             let mut transaction = self.meta.database().begin().await.map_err(explain)?;
@@ -62,7 +63,7 @@ impl Compactor {
                 files::register(&mut transaction, file, version).await.map_err(explain)?;
             }
             for file in retired {
-                let was_live = files::retire(&mut transaction, file.id, now, version).await.map_err(explain)?;
+                let was_live = files::retire(&mut transaction, self.meta.database().clock(), file.id, version).await.map_err(explain)?;
                 anyhow::ensure!(was_live, "{} has left the history meanwhile; it is left as it is now", file.path());
             }
             if let Some(Compacted { up_to, batches: written }) = compacted {

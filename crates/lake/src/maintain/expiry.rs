@@ -21,7 +21,10 @@ pub(crate) async fn expire(compactor: &Compactor, fence: Fence, raw: Duration, n
     let mut expired: Vec<Arc<LiveFile>> = Vec::new();
     for (table, contents) in compactor.present.snapshot() {
         let Some(first_kept) = first_kept(retention.of(&table, shapes), now) else { continue };
-        let waits = |file: &LiveFile| !file.rolled_up && shapes.get(&table).is_some_and(|shape| shapes.has_rollups(shape));
+        // Rows of a damaged file cannot be rolled up any more, so the file need not wait for that.
+        let waits = |file: &LiveFile| {
+            !file.rolled_up && !compactor.aside.holds(file.id) && shapes.get(&table).is_some_and(|shape| shapes.has_rollups(shape))
+        };
         expired.extend(contents.files.iter().filter(|file| file.date < first_kept && !waits(file)).cloned());
     }
     if expired.is_empty() {
@@ -32,7 +35,7 @@ pub(crate) async fn expire(compactor: &Compactor, fence: Fence, raw: Duration, n
         let version = next_version(&mut transaction).await.map_err(explain)?;
         fence.check(&mut transaction).await?;
         for file in &expired {
-            files::retire(&mut transaction, file.id, now, version).await.map_err(explain)?;
+            files::retire(&mut transaction, compactor.meta.database().clock(), file.id, version).await.map_err(explain)?;
         }
         transaction.commit().await.map_err(explain)?;
         anyhow::Ok(version)
@@ -43,6 +46,7 @@ pub(crate) async fn expire(compactor: &Compactor, fence: Fence, raw: Duration, n
         rows: expired.iter().map(|file| file.rows).sum(),
         bytes: expired.iter().map(|file| file.bytes).sum(),
     };
+    compactor.aside.remove(expired.iter().map(|file| file.id));
     let retired: HashSet<i64> = expired.iter().map(|file| file.id).collect();
     compactor.follower.publish(version, Change { retired, ..Change::default() }).await?;
     Ok(done)

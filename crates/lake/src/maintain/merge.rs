@@ -1,6 +1,7 @@
 //! Small files become larger ones; as new files are first merged, their rows are summed into the rollups.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -13,6 +14,24 @@ use crate::model::{Change, Compaction, LiveFile, Shape};
 use crate::parquet::{Blame, Draft};
 use crate::rollup::{Binning, Combiner};
 
+/// Why files could not be merged.
+#[derive(Debug)]
+enum MergeError {
+    /// One of them is damaged.
+    Damaged {
+        id: i64,
+        file: String,
+        remedy: String,
+    },
+    Other(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for MergeError {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
 impl Compactor {
     /// Small files to larger ones.
     pub(crate) async fn merge(&self, fence: Fence, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
@@ -22,16 +41,28 @@ impl Compactor {
         // A view before its rollups, whose names come after its own: what it adds to them is merged in the same turn.
         for shape in self.shapes.iter() {
             loop {
-                let files = self.present.contents(shape.name()).files;
+                let resting = self.aside.resting(Instant::now());
+                let mut files = self.present.contents(shape.name()).files.to_vec();
+                files.retain(|file| !resting.contains(&file.id));
                 let Some(inputs) = due(&files, now) else { break };
-                let merged = self.merge_files(shape, &inputs, now).await.with_context(|| {
-                    let paths: Vec<_> = inputs.iter().map(|file| file.path()).collect();
-                    format!("merge {}", paths.join(", "))
-                })?;
+                let merged = match self.merge_files(shape, &inputs, now).await {
+                    Ok(merged) => merged,
+                    Err(MergeError::Damaged { id, file, remedy }) => {
+                        // One damaged file must not keep all others from being merged.
+                        tracing::error!(file.id = id, error = file, remedy, "set a damaged file of the history aside");
+                        self.aside.add(id, Instant::now());
+                        continue;
+                    }
+                    Err(MergeError::Other(error)) => {
+                        let paths: Vec<_> = inputs.iter().map(|file| file.path()).collect();
+                        return Err(error.context(format!("merge {}", paths.join(", "))));
+                    }
+                };
+                self.aside.remove(inputs.iter().map(|file| file.id));
                 done.files += merged.len() as u64;
                 done.bytes += merged.iter().map(|file| file.bytes).sum::<u64>();
                 done.merged += inputs.len() as u64;
-                let version = self.commit(fence, &merged, &inputs, None, now).await?;
+                let version = self.commit(fence, &merged, &inputs, None).await?;
                 let retired = inputs.iter().map(|file| file.id).collect();
                 self.follower.publish(version, Change { added: merged, retired, ..Change::default() }).await?;
             }
@@ -40,7 +71,7 @@ impl Compactor {
     }
 
     /// One file of several, streamed in their order; of new files, a file of each rollup beside.
-    async fn merge_files(&self, shape: &Arc<Shape>, inputs: &[Arc<LiveFile>], now: DateTime<Utc>) -> anyhow::Result<Vec<LiveFile>> {
+    async fn merge_files(&self, shape: &Arc<Shape>, inputs: &[Arc<LiveFile>], now: DateTime<Utc>) -> Result<Vec<LiveFile>, MergeError> {
         let day = inputs.first().context("nothing to merge")?.date;
         let expected: u64 = inputs.iter().map(|file| file.rows).sum();
         let are_new = inputs.iter().all(|file| !file.rolled_up);
@@ -100,14 +131,14 @@ impl Compactor {
             Ok(merged) => merged,
             Err(error) => {
                 return Err(match self.files.blame(error.as_ref(), inputs).await {
-                    Some(Blame::Damaged { file, remedy }) => error.context(format!("{file}: {remedy}")),
-                    Some(Blame::Away(_)) | None => error,
+                    Some(Blame::Damaged { id, file, remedy }) => MergeError::Damaged { id, file: format!("{file}: {error:#}"), remedy },
+                    Some(Blame::Away(_)) | None => MergeError::Other(error),
                 });
             }
         };
         if read != expected {
             self.discard(&merged).await;
-            anyhow::bail!("{read} rows were read, {expected} are in the catalog; the inputs are kept");
+            return Err(anyhow::anyhow!("{read} rows were read, {expected} are in the catalog; the inputs are kept").into());
         }
         Ok(merged)
     }

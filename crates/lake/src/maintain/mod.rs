@@ -2,6 +2,7 @@
 //! Uses: `write`, `present`, `catalog`, `parquet`, `store`, `decode`, `rollup`, `meta`, `model`, `threads`. Never `query`.
 //! Used by: `lake`.
 
+mod aside;
 mod compaction;
 mod compactor;
 mod due;
@@ -13,6 +14,7 @@ mod schedule;
 mod upkeep;
 mod verify;
 
+pub(crate) use aside::Aside;
 pub(crate) use compactor::Compactor;
 pub use file_check::Depth;
 pub use retention::{MAX_RETENTION_DAYS, Retention, RetentionDays, RetentionError, RetentionSetting};

@@ -17,6 +17,8 @@ pub struct Stats {
     pub file_bytes: u64,
     /// Their rows.
     pub file_rows: u64,
+    /// Damaged files that merging has set aside.
+    pub damaged_files: u64,
     /// One entry per table, in the order of names.
     pub tables: Vec<TableStats>,
     /// Batches acknowledged since start, without duplicates.

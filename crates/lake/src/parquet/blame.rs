@@ -3,8 +3,8 @@
 /// Why files could not be read.
 #[derive(Debug)]
 pub(crate) enum Blame {
-    /// A file is missing or differs from what was written: its name, and the remedy.
-    Damaged { file: String, remedy: String },
+    /// A file is missing or differs from what was written: its id, its name, and the remedy.
+    Damaged { id: i64, file: String, remedy: String },
     /// The store does not answer; its own message.
     Away(String),
 }

@@ -160,6 +160,7 @@ impl Files {
                 },
             };
             return Some(Blame::Damaged {
+                id: file.id,
                 file: format!("the file {} of the history is damaged or missing ({found})", self.store.shown(&file.path())),
                 remedy: format!(
                     "see with pganalytics lake verify what else is, and restore it from a backup, or give its {} rows up: delete from files where id = {}",

@@ -21,6 +21,7 @@ use super::executor::Executor;
 use super::failure::{failure, is_reading};
 use super::guard::one_statement;
 use super::question::{Answer, Query, QueryError, QueryErrorKind};
+use super::reads::Reads;
 use super::spill::Spill;
 use crate::meta::Remedy;
 use crate::model::{LiveFile, Shapes};
@@ -133,21 +134,25 @@ impl Engine {
             return Err(QueryError::new(QueryErrorKind::Store, "the store does not answer at the moment").hint(hint));
         }
         let snapshot = self.present.snapshot();
-        match self.executor.execute(statement, &query, snapshot.clone()).await {
+        let reads = Arc::new(Reads::default());
+        match self.executor.execute(statement, &query, snapshot.clone(), Arc::clone(&reads)).await {
             Ok((schema, batches, truncated)) => Ok(Answer { schema, batches, truncated, elapsed: began.elapsed() }),
-            Err(error) => Err(self.explained(&error, &snapshot).await),
+            Err(error) => Err(self.explained(&error, &snapshot, &reads).await),
         }
     }
 
     /// What an error means; of one from reading files, which file or store it comes from.
-    async fn explained(&self, error: &DataFusionError, snapshot: &Snapshot) -> QueryError {
+    async fn explained(&self, error: &DataFusionError, snapshot: &Snapshot, reads: &Reads) -> QueryError {
         let failure = failure(error, &self.shapes);
         if !is_reading(error) {
             return failure;
         }
-        let files: Vec<Arc<LiveFile>> = snapshot.values().flat_map(|contents| contents.files.iter().cloned()).collect();
+        // Only the files of this query: the checksums of a whole history would take as long as reading it.
+        let read = reads.files();
+        let files = snapshot.values().flat_map(|contents| contents.files.iter());
+        let files: Vec<Arc<LiveFile>> = files.filter(|file| read.contains(&file.id)).cloned().collect();
         match self.files.blame(error, &files).await {
-            Some(Blame::Damaged { file, remedy }) => {
+            Some(Blame::Damaged { file, remedy, .. }) => {
                 tracing::error!(error = file, remedy, "read files for a query");
                 let message = format!("{file}: {}", failure.message);
                 QueryError::new(QueryErrorKind::Damaged, message).hint(remedy)

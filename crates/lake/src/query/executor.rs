@@ -72,10 +72,9 @@ impl Executor {
         Ok(Self { template, dictionary, shapes, present, files, answers, runtime, _spill: spill, max_rows, kept: AtomicU64::new(0) })
     }
 
-    /// Plans a statement over one moment, and runs it unless its answer was kept.
-    pub(crate) async fn execute(&self, statement: Statement, query: &Query, snapshot: Snapshot) -> Result<Rows> {
+    /// Plans a statement over one moment, and runs it unless its answer was kept. `reads` receives what the statement reads.
+    pub(crate) async fn execute(&self, statement: Statement, query: &Query, snapshot: Snapshot, reads: Arc<Reads>) -> Result<Rows> {
         let began = Instant::now();
-        let reads = Arc::new(Reads::default());
         let max_rows = query.max_rows.unwrap_or(UNASKED_ROWS).min(self.max_rows);
         let mut state = self.template.clone();
         state.register_catalog_list(catalog(self.tables(snapshot, Arc::clone(&reads)), Arc::clone(&self.dictionary))?);

@@ -24,6 +24,12 @@ impl Reads {
         read.parts.extend(hot.iter().map(|hot| (view.to_owned(), hot.batch)));
     }
 
+    /// The ids of the files that are read.
+    pub(crate) fn files(&self) -> BTreeSet<i64> {
+        let read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        read.parts.iter().filter(|(table, _)| table.is_empty()).map(|(_, id)| *id).collect()
+    }
+
     /// Rows that have no name.
     pub(crate) fn note_fresh(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).fresh = true;

@@ -5,6 +5,7 @@
 mod answers;
 mod compaction;
 mod crash;
+mod damage;
 mod disk;
 mod fleet;
 mod folders;

@@ -1,0 +1,67 @@
+//! Damaged files that merging leaves alone, so that it goes on with all other files.
+//!
+//! # Promise
+//! A damaged file is reported, counted, and set aside by itself: other files of its day, other days and other tables are merged, and the file
+//! expires like any other. It is tried again every [`RETRY`], so a file that was restored from a backup is taken back without a restart.
+//! The list is in memory: another replica that takes the lease finds the damage anew.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a damaged file is left alone. Each attempt reads the files of a merge and their checksums.
+const RETRY: Duration = Duration::from_secs(600);
+
+/// The damaged files, by id, with the time of the last attempt.
+#[derive(Debug, Default)]
+pub(crate) struct Aside(Mutex<HashMap<i64, Instant>>);
+
+impl Aside {
+    /// Sets a file aside.
+    pub(super) fn add(&self, id: i64, now: Instant) {
+        self.files().insert(id, now);
+    }
+
+    /// The files to leave alone for now.
+    pub(super) fn resting(&self, now: Instant) -> HashSet<i64> {
+        self.files().iter().filter(|(_, tried)| now.duration_since(**tried) < RETRY).map(|(id, _)| *id).collect()
+    }
+
+    /// Whether a file was damaged when it was last read.
+    pub(super) fn holds(&self, id: i64) -> bool {
+        self.files().contains_key(&id)
+    }
+
+    /// Forgets files that were read again without an error, or that left the history.
+    pub(super) fn remove(&self, ids: impl IntoIterator<Item = i64>) {
+        let mut files = self.files();
+        for id in ids {
+            files.remove(&id);
+        }
+    }
+
+    /// The number of damaged files.
+    pub(crate) fn count(&self) -> u64 {
+        self.files().len() as u64
+    }
+
+    fn files(&self) -> MutexGuard<'_, HashMap<i64, Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_file_rests_and_is_tried_again() {
+        let (aside, now) = (Aside::default(), Instant::now());
+        aside.add(7, now);
+        assert_eq!(aside.resting(now), HashSet::from([7]));
+        assert!(aside.resting(now + RETRY).is_empty(), "it is tried again");
+        assert!(aside.holds(7), "and counted until it was read without an error");
+        aside.remove([7, 8]);
+        assert_eq!(aside.count(), 0);
+    }
+}
