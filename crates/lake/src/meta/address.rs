@@ -46,6 +46,8 @@ pub enum DatabaseUrlError {
     Parameter(String),
     #[error("target_session_attrs={0} is of no use here: the meta store is written to; use read-write, or leave it out")]
     Attributes(String),
+    #[error("the user or the password of the database URL has a '{0}' that is not encoded; encode it: write '{0}' as {1}")]
+    Unencoded(char, &'static str),
     #[error("the database URL cannot be read ({0}); special characters in user and password are written as %XX")]
     Form(String),
 }
@@ -62,6 +64,7 @@ impl FromStr for DatabaseUrl {
             Some((account, hosts)) => (format!("{account}@"), hosts),
             None => (String::new(), authority),
         };
+        encoded(rest, &account)?;
         let mut kept = Vec::new();
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -83,6 +86,24 @@ impl FromStr for DatabaseUrl {
         let shown = format!("postgresql://{user}{at}{hosts}/{database}");
         Ok(Self { hosts: options.collect::<Result<_, _>>()?, shown, files: AddressFiles::default() })
     }
+}
+
+/// Refuses a user or password with a character that ends it: the rest of the password would be taken for a host, a database or a parameter.
+fn encoded(rest: &str, account: &str) -> Result<(), DatabaseUrlError> {
+    if account.trim_end_matches('@').contains('@') {
+        return Err(DatabaseUrlError::Unencoded('@', "%40"));
+    }
+    if rest.contains('#') {
+        return Err(DatabaseUrlError::Unencoded('#', "%23"));
+    }
+    let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if account.is_empty() && address.contains('@') {
+        return Err(DatabaseUrlError::Unencoded('/', "%2F"));
+    }
+    if account.is_empty() && query.split('&').any(|pair| pair.contains('@') && !pair.contains('=')) {
+        return Err(DatabaseUrlError::Unencoded('?', "%3F"));
+    }
+    Ok(())
 }
 
 /// What is wrong, without the text that it is wrong with.
@@ -164,6 +185,19 @@ mod tests {
         assert_eq!(hosts, [("a", 5433), ("b", 5432)]);
         assert_eq!(format!("{url} {url:?}"), "postgresql://me@a:5433,b/meta postgresql://me@a:5433,b/meta");
         Ok(())
+    }
+
+    #[test]
+    fn an_unencoded_password_is_refused_with_its_code_and_without_the_password() {
+        for (url, code) in [
+            ("postgresql://me:hun@ter@a/meta", "'@' as %40"),
+            ("postgresql://me:12#hunter@a/meta", "'#' as %23"),
+            ("postgresql://me:12/hunter@a/meta", "'/' as %2F"),
+            ("postgresql://me:12?hunter@a/meta", "'?' as %3F"),
+        ] {
+            let error = url.parse::<DatabaseUrl>().expect_err(url).to_string();
+            assert!(error.contains("encode it: write ") && error.contains(code) && !error.contains("hun"), "{url}: {error}");
+        }
     }
 
     #[test]

@@ -12,8 +12,8 @@ pub(super) fn settings(rest: &str) -> Result<Settings, ConninfoError> {
     let mut settings = Settings::new();
     let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
     let (authority, path) = rest.split_once('/').map_or((rest, None), |(authority, path)| (authority, Some(path)));
-    // libpq takes the first '@'; the last one is what people mean who forgot to escape one in a password, and hosts have none.
     let (credentials, hosts) = authority.rsplit_once('@').map_or((None, authority), |(credentials, hosts)| (Some(credentials), hosts));
+    encoded(credentials, path, query)?;
     if let Some(credentials) = credentials {
         let (user, password) = credentials.split_once(':').map_or((credentials, None), |(user, password)| (user, Some(password)));
         settings.insert("user".into(), decode(user, "the user")?);
@@ -60,6 +60,22 @@ pub(super) fn settings(rest: &str) -> Result<Settings, ConninfoError> {
         settings.insert(key, value);
     }
     Ok(settings)
+}
+
+/// Refuses a user or password with a character that ends it: the rest of a password would be taken for a host, a database or a parameter, and
+/// the login would go to another server than the one that was meant. libpq takes some of these texts silently.
+fn encoded(credentials: Option<&str>, path: Option<&str>, query: Option<&str>) -> Result<(), ConninfoError> {
+    let refuse = |character: char, code: &str| {
+        let message = format!("the user or the password has a '{character}' that is not encoded");
+        Err(ConninfoError::new(message, format!("encode it: write '{character}' as {code}, or give the password in .pgpass or PGPASSWORD")))
+    };
+    match credentials {
+        Some(credentials) if credentials.contains('@') => refuse('@', "%40"),
+        Some(_) => Ok(()),
+        None if path.is_some_and(|path| path.contains('@')) => refuse('/', "%2F"),
+        None if query.is_some_and(|query| query.split('&').any(|pair| !pair.contains('=') && pair.contains('@'))) => refuse('?', "%3F"),
+        None => Ok(()),
+    }
 }
 
 fn decode(text: &str, place: &str) -> Result<String, ConninfoError> {
