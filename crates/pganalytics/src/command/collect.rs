@@ -53,9 +53,9 @@ impl Flags {
         self.config.is_some() || self.backend_url.is_some() || !self.targets.is_empty()
     }
 
-    /// Whether a backend is named, by a flag or in the file.
+    /// Whether a backend is named, by a flag or in the file. A file for `all-in-one` names none.
     pub(crate) fn names_backend(&self) -> bool {
-        self.backend_url.is_some() || self.config.is_some()
+        self.backend_url.is_some() || self.config.as_deref().is_some_and(has_backend)
     }
 
     /// The configuration for `doctor`: with the named backend, or else with the given one.
@@ -64,11 +64,13 @@ impl Flags {
         if self.names_backend() {
             return self.config(None, spool);
         }
+        // As `all-in-one` reads the file: with its own backend, and also without a target.
         let (backend, folder) = default;
         self.config(Some(backend), Some(spool.unwrap_or(folder)))
     }
 
     fn config(self, backend: Option<pganalytics_collector::Backend>, spool_folder: Option<PathBuf>) -> anyhow::Result<Config> {
+        let targets_optional = backend.is_some();
         let overrides = Overrides {
             backend,
             backend_url: self.backend_url,
@@ -79,7 +81,7 @@ impl Flags {
             name: self.name,
             listen: self.collector_listen,
             targets: self.targets,
-            targets_optional: false,
+            targets_optional,
         };
         Ok(Config::load(self.config.as_deref(), &overrides)?)
     }
@@ -90,4 +92,29 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let config = args.flags.config(None, spool)?;
     let stop = stop_on_signal()?;
     Box::pin(pganalytics_collector::run(config, stop)).await
+}
+
+/// Whether a configuration file has a table `[backend]`. A file that cannot be read has none here; reading it again tells why.
+fn has_backend(file: &std::path::Path) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.parse::<toml::Table>().is_ok_and(|table| table.contains_key("backend"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_for_all_in_one_is_read_without_a_backend_and_without_a_target() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("collector.toml");
+        std::fs::write(&file, "[view.pg_stat_io]\ninterval = '30s'\n")?;
+        let flags = Flags { config: Some(file.clone()), ..Flags::default() };
+        assert!(!flags.names_backend());
+        let backend = pganalytics_collector::Backend::new("http://127.0.0.1".parse()?, pganalytics_collector::Token::File("token".into()));
+        assert!(flags.load((backend, folder.path().join("spool")))?.targets.is_empty());
+        std::fs::write(&file, "[backend]\nurl = 'https://pganalytics.example.com'\n")?;
+        assert!(Flags { config: Some(file), ..Flags::default() }.names_backend());
+        Ok(())
+    }
 }
