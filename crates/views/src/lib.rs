@@ -15,7 +15,7 @@ mod set;
 pub mod wire;
 
 pub use definition::{
-    Column, DefinitionError, Kind, OLDEST_VERSION, Origin, RESERVED_COLUMNS, Scope, Ship, Source, Sql, Tier, Type, View, parse,
+    Column, DefinitionError, Kind, Mark, OLDEST_VERSION, Origin, RESERVED_COLUMNS, Says, Scope, Ship, Source, Sql, Tier, Type, View, parse,
     parse_duration,
 };
 pub use reference::reference;

@@ -13,7 +13,12 @@ pub fn reference(views: &ViewSet) -> String {
         "# Tables\n\n<!-- Generated from views/*.toml by `pganalytics views --markdown`; do not edit. -->\n\n\
          Three columns come first in every table: `ts` (the time of the snapshot), `server` (the server's name) and `interval_ms`\n\
          (the time that the row's deltas cover). **Counters are deltas**: `sum(calls)` over a range is the number of calls in it. A\n\
-         row is stored when something changed. If nothing happened, there is no row.\n\n| table | contents | read |\n|---|---|---|\n",
+         row is stored when something changed. If nothing happened, there is no row.\n\n\
+         **Labels** tell the rows of a snapshot apart. A label that is an identity, such as an oid, is the server's own and never changes; the\n\
+         deltas of such a row go on when its names change. If there are more rows than a table keeps, the rows with the largest\n\
+         numbers are kept, and one row with the labels `(other)` has the sums of the others.\n\n\
+         A counter is null if its delta is not known: in the first snapshot of a row, and after the counter or a part of it was reset or\n\
+         dropped in a way that leaves the delta open.\n\n| table | contents | read |\n|---|---|---|\n",
     );
     for view in views.iter() {
         let _ = writeln!(out, "| [`{0}`](#{0}) | {1} | every {2} |", view.name, view.summary, human(view.interval));
@@ -87,6 +92,7 @@ fn section(out: &mut String, view: &View) {
     out.push_str("\n| column | kind | type | unit | versions | meaning |\n|---|---|---|---|---|---|\n");
     for column in &view.columns {
         let kind = match column.kind {
+            Kind::Label if column.identity => "label, identity",
             Kind::Label => "label",
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",

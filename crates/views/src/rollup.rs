@@ -56,6 +56,9 @@ pub fn rollup(view: &Arc<View>, tier: Tier) -> Option<View> {
         columns,
         sql: Vec::new(),
         reset: None,
+        restarts_with: Vec::new(),
+        keep: Vec::new(),
+        marks: Vec::new(),
         rollup: Some(Origin { view: Arc::clone(view), tier }),
         ..view.as_ref().clone()
     })
@@ -81,7 +84,7 @@ fn derived(gauge: &Column) -> Vec<Column> {
 }
 
 fn added(name: &str, kind: Kind, r#type: Type, help: &str) -> Column {
-    Column { name: name.into(), kind, r#type, unit: None, from: OLDEST_VERSION, until: None, help: help.into() }
+    Column { name: name.into(), kind, identity: false, r#type, unit: None, from: OLDEST_VERSION, until: None, help: help.into() }
 }
 
 /// A sentence with a lower-case first letter, for use inside another sentence.

@@ -5,6 +5,7 @@ mod encrypted;
 mod enrolment;
 mod login_files;
 mod names;
+mod numbers;
 mod standby;
 mod too_old;
 mod troubles;

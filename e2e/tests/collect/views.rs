@@ -43,7 +43,7 @@ async fn furnish(server: &Postgres) -> Result<()> {
 }
 
 fn sql(view: &View, major: u32) -> Option<String> {
-    view.sql_for(major).map(|sql| sql.replace("{schema}", SCHEMA))
+    view.sql_for(major).map(|sql| sql.replace("{schema}", SCHEMA).replace("{limit}", &view.max_rows.to_string()))
 }
 
 fn expected_type(column: &Column) -> &'static str {
@@ -64,6 +64,7 @@ async fn check_shape(connection: &mut PgConnection, view: &View, major: u32, sql
     let declared: BTreeMap<_, _> = view
         .columns
         .iter()
+        .chain(view.marks.iter().map(|mark| &mark.column))
         .filter(|column| column.is_in(major))
         .map(|column| (column.name.clone(), expected_type(column).to_owned()))
         .collect();

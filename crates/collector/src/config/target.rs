@@ -1,5 +1,6 @@
 //! The tables `[[target]]`: the servers to read.
 
+use super::collector::host_name;
 use super::overrides::Overrides;
 use super::place::{ConfigError, Place};
 use crate::connect::conninfo::{Conninfo, Environment, LoginFiles};
@@ -25,11 +26,15 @@ pub struct TargetOptions {
 }
 
 impl TargetOptions {
-    /// A target with the defaults, named after its host and port.
+    /// A target with the defaults, named after its host and port. A server on this machine is named after this machine: `localhost` is another
+    /// server on each machine.
     #[must_use]
     pub fn new(conninfo: Conninfo) -> Self {
         Self {
-            name: conninfo.server_name(),
+            name: match conninfo.hosts.first() {
+                Some(host) if host.is_here() => format!("{}:{}", host_name(), host.port),
+                _ => conninfo.server_name(),
+            },
             conninfo,
             databases: vec!["*".into()],
             exclude_databases: Vec::new(),

@@ -48,6 +48,17 @@ enabled = false
 "#;
 
 #[test]
+fn an_unnamed_server_of_this_machine_has_the_machines_name() {
+    let text = "[backend]\nurl = 'http://127.0.0.1:8080'\ntoken = 'token'\n[spool]\nfolder = '/tmp/spool'\n\
+                [[target]]\nconninfo = 'host=localhost port=5433 user=u'\n[[target]]\nconninfo = 'host=/tmp user=u'\n\
+                [[target]]\nconninfo = 'host=db-1 user=u'\n[[target]]\nname = 'mine'\nconninfo = 'host=127.0.0.1 user=u'\n";
+    let config = with(text, &[], &Overrides::default()).expect("a configuration");
+    let machine = super::collector::host_name();
+    let names: Vec<_> = config.targets.iter().map(|target| target.name.as_str()).collect();
+    assert_eq!(names, [format!("{machine}:5433").as_str(), &format!("{machine}:5432"), "db-1:5432", "mine"]);
+}
+
+#[test]
 fn everything_can_be_said() {
     let config = with(WHOLE, &[], &Overrides::default()).expect("a configuration");
     assert_eq!(config.backend.url.as_str(), "http://127.0.0.1:8080/");

@@ -1,4 +1,4 @@
-//! A batch of a view's rows: `ts`, `server` and `interval_ms` stand in front of the view's columns.
+//! A batch of a view's rows: `ts`, `server` and `interval_ms` come before the view's columns.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use pganalytics_views::{View, schema};
 
 use super::rows::Snapshot;
 
-/// Rows whose counters are deltas already (a probe's own sums), as a batch of the view's.
+/// A batch of rows whose counters are deltas already, such as the sums of a probe.
 ///
 /// # Errors
-/// Where Arrow refuses the columns: the snapshot is not of this view.
+/// Arrow refuses the columns: the snapshot is not of this view.
 pub(crate) fn already_deltas(view: &View, server: &str, snapshot: &Snapshot, interval_ms: Option<i64>) -> Result<RecordBatch, ArrowError> {
     let mut columns = front(server, snapshot.ts_us, Int64Array::from(vec![interval_ms; snapshot.rows]));
     columns.extend(snapshot.columns.iter().cloned());

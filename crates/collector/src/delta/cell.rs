@@ -1,15 +1,15 @@
-//! A column read as integers, so that counters of both types are held alike.
+//! A column as integers, so that counters of both types are held in the same way.
 //!
-//! An integer is held as itself, a float as its bits; [`NULL`] stands for null.
+//! An integer stays as it is, a float becomes its bits, and [`NULL`] stands for null.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef};
 
-/// No counter has this value: integers start at zero, and as a float it would be −0, which [`bits`] makes 0.
+/// No counter has this value: integers start at zero, and as a float it is −0, which [`bits`] turns into 0.
 pub(super) const NULL: i64 = i64::MIN;
 
-/// A float counter as it is held.
+/// The integer that represents a float counter.
 fn bits(value: f64) -> i64 {
     if value.is_nan() {
         NULL
@@ -19,17 +19,17 @@ fn bits(value: f64) -> i64 {
     }
 }
 
-/// The float behind a held counter.
+/// The float that an integer represents.
 pub(super) fn float(value: i64) -> f64 {
     f64::from_ne_bytes(value.to_ne_bytes())
 }
 
-/// One column, read as integers.
+/// One column as integers.
 pub(super) enum Cell<'a> {
     Int(&'a [i64], Option<&'a arrow_array::Int64Array>),
     Time(&'a arrow_array::TimestampMicrosecondArray),
     Float(&'a arrow_array::Float64Array),
-    /// A column of another type: never a counter, by the definition's check.
+    /// A column of another type. Definitions with such a counter are refused.
     Other,
 }
 
@@ -89,7 +89,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Null counts as nothing.
+    /// Null counts as zero, but null and null is null.
     pub(super) fn plus(&self, a: i64, b: i64) -> i64 {
         match self {
             _ if a == NULL => b,

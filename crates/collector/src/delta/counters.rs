@@ -1,4 +1,4 @@
-//! The counters' columns of the rows that are shipped.
+//! The deltas of the rows that are shipped, as columns.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use pganalytics_views::{Type, View};
 
 use super::cell::{NULL, float};
 
-/// The counters' columns of the rows that are shipped.
+/// The deltas of the rows that are shipped, as columns.
 pub(super) struct Deltas {
     columns: Vec<(usize, DeltaColumn)>,
 }

@@ -1,4 +1,4 @@
-//! A hash a row over some columns.
+//! One hash per row over some columns.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -8,7 +8,7 @@ use arrow_schema::DataType;
 
 use super::cell::Cell;
 
-/// A hash a row over some columns.
+/// One hash per row over some columns.
 pub(super) struct RowHashes {
     hashers: Vec<DefaultHasher>,
 }
@@ -40,7 +40,7 @@ impl RowHashes {
         }
     }
 
-    /// 128 bits: two rows of different labels never meet.
+    /// 128 bits, so that rows with different keys never have the same hash.
     pub(super) fn key(&self, row: usize) -> u128 {
         let mut second = self.hashers[row].clone();
         let first = second.finish();
@@ -48,7 +48,7 @@ impl RowHashes {
         u128::from(first) << 64 | u128::from(second.finish())
     }
 
-    /// 64 bits: a change goes unseen once in 2^64.
+    /// 64 bits: one change in 2^64 is missed.
     pub(super) fn fact(&self, row: usize) -> u64 {
         self.hashers[row].finish()
     }

@@ -1,4 +1,4 @@
-//! Rows with the same labels are one row.
+//! Rows with the same key become one row.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,14 +6,14 @@ use std::sync::Arc;
 use super::cell::{Cell, NULL};
 use super::hashes::RowHashes;
 
-/// Rows of the same labels.
+/// Rows with the same key, as one.
 pub(super) struct Together {
     pub(super) first: usize,
     pub(super) copies: u16,
     pub(super) values: Vec<i64>,
 }
 
-/// Finds rows with the same labels and sums their counters; each of them leads to its sum. Nearly always empty.
+/// Finds rows with the same key and sums their counters. Each of these rows leads to their sum. The map is empty in nearly every snapshot.
 pub(super) fn merge(keys: &RowHashes, counters: &[Cell<'_>]) -> HashMap<usize, Arc<Together>> {
     let mut first_of = HashMap::with_capacity(keys.len());
     let mut groups: HashMap<usize, Vec<usize>> = HashMap::new();

@@ -1,19 +1,26 @@
 //! From snapshots to what is shipped: counters become deltas, rows that did not change stay behind.
 //!
 //! # Promise
-//! Pure: no clock, no I/O. One [`Delta`] a view and server (and database, where the view is read in each).
+//! Pure: no clock, no I/O. There is one [`Delta`] for each view and server (and database, if the view is read in each).
+//! - Labels marked as identity (oids, query ids) are a row's key. Its other labels are names: a changed name ships the row, and its deltas go on.
+//!   In a view without such labels all labels are the key.
 //! - The first snapshot of a row is its baseline: counters and `interval_ms` are null.
-//! - A row absent from the previous snapshot is new, and its delta is the full value, but only where that snapshot was complete;
-//!   after a cut one it is a baseline again, since nobody knows what it was.
-//! - A decrease of any counter, or a changed `reset` column, says that the row's counters started again: its delta is the new value.
-//! - No delta is ever negative. The deltas between two such events sum up to last − first.
-//! - After [`Delta::forget`] (another postmaster answered: a restart may have kept the counters or not, a failover brought another
-//!   server's) everything is a baseline again: a false delta of a server's whole life is worse than an interval unknown.
-//! - Rows with the same labels (names of dropped roles and databases are null) are one row; its counters are summed.
+//! - A row that was not in the last snapshot counts from zero only if the view's marks prove that it is new. Otherwise it is a baseline: a row that
+//!   becomes visible (a privilege was granted, a cut ended) may have counted for years.
+//! - A counter that falls has no delta for this interval; the other counters of the row keep theirs.
+//! - All counters of a row start again from zero, so that their deltas are the new values, if the row's reset time or a mark says so, or if a
+//!   counter falls that the view's `restarts_with` names. This holds even where a new value is above the old one.
+//! - A sum over parts (the indexes of a table) has no delta if one of the parts is gone.
+//! - If only "this row or another one" is known to be reset, counters that moved have no delta, unless the fall of another row explains the reset.
+//! - No delta is negative. Between such events the deltas add up to last − first.
+//! - After [`Delta::forget`] (another postmaster answers: a restart may have kept the counters, a failover has those of another server)
+//!   everything is a baseline again. An unknown interval is better than a false delta of a server's whole life.
+//! - Beyond the view's `max_rows`, the rows with the largest numbers are kept, and the others are summed into one (`keep`).
+//! - Rows with the same key are one row, whose counters are summed.
 //!
 //! # How
-//! The previous snapshot is held compactly (`slots`): a 128-bit hash of the labels leads to a slot with the counters as integers,
-//! one hash over all gauges and texts, the reset time, and when the row was last shipped.
+//! The previous snapshot is held compactly (`slots`): a 128-bit hash of the key leads to a slot with the counters and marks as integers, one hash
+//! over all facts, the reset time, and the time when the row was last shipped.
 //!
 //! Uses no other room.
 //! Used by `read`, and by `find` for the rows of pods.
@@ -23,6 +30,8 @@ mod cell;
 mod counters;
 mod engine;
 mod hashes;
+mod keep;
+mod marks;
 mod merge;
 pub(crate) mod rows;
 mod slots;
@@ -32,3 +41,4 @@ mod text_format;
 
 pub(crate) use batch::already_deltas;
 pub(crate) use engine::Delta;
+pub(crate) use keep::{OTHER, Shipped};

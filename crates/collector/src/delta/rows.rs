@@ -1,9 +1,8 @@
-//! A snapshot's rows while they are read: one Arrow builder a column, filled in the order of the view's columns.
+//! A snapshot's rows while they are read: one Arrow builder for each column, filled in the order of the view's columns.
 //!
 //! # Promise
-//! Values come as PostgreSQL's text format, in whatever encoding the database has: bytes that are no UTF-8 become replacement
-//! characters, a number that cannot be read becomes null and is counted, nothing here fails. No cell allocates on its own.
-//! A text is cut at [`TEXT_CAP`].
+//! Values arrive in PostgreSQL's text format and in any encoding. Bytes that are not UTF-8 become replacement characters. A number that cannot be
+//! read becomes null and is counted. Nothing fails here. No cell allocates memory of its own. A text is cut at [`TEXT_CAP`].
 
 use std::sync::Arc;
 
@@ -13,29 +12,34 @@ use pganalytics_views::{Type, View};
 
 use super::text_format;
 
-/// Bytes of one text cell. PostgreSQL's own names have 63 bytes; only statements and settings come near, and a longer one
-/// would crowd out everything else in a batch.
+/// Bytes of one text cell. PostgreSQL's names have at most 63 bytes. Only statements and settings are longer; one without a limit could fill a
+/// whole batch.
 pub(crate) const TEXT_CAP: usize = 64 * 1024;
 
-/// Nanoseconds in a millisecond: durations come as float8 milliseconds and are held as integers.
+/// Nanoseconds in a millisecond. Durations arrive as float8 milliseconds and are held as integer nanoseconds.
 const NS_PER_MS: f64 = 1e6;
 
 /// All rows of one view from one server (or one of its databases) at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
-    /// When it was taken, microseconds since the epoch.
+    /// When the snapshot was taken, in microseconds since the epoch.
     pub ts_us: i64,
-    /// One array a column of the view, in its order; all null where the server's version lacks the column.
+    /// One array for each column of the view, in the view's order; all null if the server's version lacks the column.
     pub columns: Vec<ArrayRef>,
+    /// One array for each mark of the view, in the view's order.
+    pub marks: Vec<ArrayRef>,
     pub rows: usize,
-    /// Rows beyond the view's `max_rows` that were not taken. More than zero: absent rows prove nothing.
+    /// Rows that the server has and that were not read. If there are any, a row's absence proves nothing.
     pub cut: u64,
 }
 
 /// Builds a [`Snapshot`].
 #[derive(Debug)]
 pub(crate) struct Rows {
+    /// The view's columns, then its marks.
     columns: Vec<Cells>,
+    /// How many of them are the view's columns.
+    shipped: usize,
     rows: usize,
     unreadable: u64,
 }
@@ -57,6 +61,7 @@ impl Rows {
         let columns = view
             .columns
             .iter()
+            .chain(view.marks.iter().map(|mark| &mark.column))
             .map(|column| match column.r#type {
                 Type::Bool => Cells::Bool(BooleanBuilder::with_capacity(rows)),
                 Type::Int8 => Cells::Int8(Int64Builder::with_capacity(rows)),
@@ -66,7 +71,7 @@ impl Rows {
                 Type::Timestamptz => Cells::Timestamptz(TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC")),
             })
             .collect();
-        Self { columns, rows: 0, unreadable: 0 }
+        Self { columns, shipped: view.columns.len(), rows: 0, unreadable: 0 }
     }
 
     #[must_use]
@@ -74,13 +79,14 @@ impl Rows {
         self.rows
     }
 
-    /// Cells whose text was not what the column's type promises.
+    /// Cells whose text does not fit the column's type.
     #[must_use]
     pub(crate) fn unreadable(&self) -> u64 {
         self.unreadable
     }
 
-    /// Sets one cell of the row under way from PostgreSQL's text format. Each column must be set once a row.
+    /// Sets one cell of the current row from PostgreSQL's text format. Each column must be set once per row. The view's marks follow its
+    /// columns.
     pub(crate) fn set_text_format(&mut self, column: usize, value: Option<&[u8]>) {
         let Some(cells) = self.columns.get_mut(column) else { return };
         let readable = match (cells, value) {
@@ -111,7 +117,7 @@ impl Rows {
             (Cells::Timestamptz(cells), Some(value)) => {
                 let time = text_format::timestamptz(value);
                 cells.append_option(time);
-                // 'infinity' is a value PostgreSQL knows and Arrow does not: null, and no defect.
+                // PostgreSQL has 'infinity' and Arrow has not. It becomes null and is not counted as unreadable.
                 time.is_some() || value.ends_with(b"infinity")
             }
         };
@@ -131,7 +137,7 @@ impl Rows {
         }
     }
 
-    /// Sets a cell from a float, for probes; null where the column holds none.
+    /// Sets a cell from a float, for probes; null if the column has another type.
     pub(crate) fn set_float(&mut self, column: usize, value: Option<f64>) {
         match self.columns.get_mut(column) {
             Some(Cells::Float8(cells)) => cells.append_option(value),
@@ -140,7 +146,7 @@ impl Rows {
         }
     }
 
-    /// Sets a cell from a text, for probes; null where the column holds none.
+    /// Sets a cell from a text, for probes; null if the column has another type.
     pub(crate) fn set_text(&mut self, column: usize, value: Option<&str>) {
         match (self.columns.get_mut(column), value) {
             (Some(Cells::Text(cells)), Some(value)) => append_text(cells, value.as_bytes()),
@@ -149,17 +155,20 @@ impl Rows {
         }
     }
 
-    /// Ends the row under way.
+    /// Ends the current row. Marks that were not set are null.
     pub(crate) fn end_row(&mut self) {
         self.rows += 1;
+        let (shipped, rows) = (self.shipped, self.rows);
+        self.columns.iter_mut().skip(shipped).filter(|cells| cells.len() < rows).for_each(Cells::null);
         debug_assert!(self.columns.iter().all(|cells| cells.len() == self.rows), "every column is set once a row");
     }
 
     /// The snapshot.
     #[must_use]
     pub(crate) fn finish(self, ts_us: i64, cut: u64) -> Snapshot {
-        let columns = self.columns.into_iter().map(Cells::finish).collect();
-        Snapshot { ts_us, columns, rows: self.rows, cut }
+        let mut columns: Vec<_> = self.columns.into_iter().map(Cells::finish).collect();
+        let marks = columns.split_off(self.shipped);
+        Snapshot { ts_us, columns, marks, rows: self.rows, cut }
     }
 }
 
@@ -208,7 +217,7 @@ fn append(readable: bool, cells: &mut BooleanBuilder, value: impl FnOnce(&mut Bo
 
 fn append_text(cells: &mut StringBuilder, value: &[u8]) {
     let cut = &value[..value.len().min(TEXT_CAP)];
-    // A cut may fall inside a character; the lossy decoding below turns that into one replacement character at worst.
+    // A cut inside a character leaves at most one replacement character.
     match std::str::from_utf8(cut) {
         Ok(text) => cells.append_value(text),
         Err(error) if cut.len() < value.len() && error.error_len().is_none() => {
@@ -221,7 +230,7 @@ fn append_text(cells: &mut StringBuilder, value: &[u8]) {
 /// Milliseconds as integer nanoseconds.
 #[must_use]
 pub(crate) fn nanoseconds(milliseconds: f64) -> Option<i64> {
-    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is meant")]
+    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, as intended")]
     milliseconds.is_finite().then(|| (milliseconds * NS_PER_MS).round() as i64)
 }
 
@@ -243,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_none_becomes_null_and_is_counted() {
+    fn a_cell_that_is_not_a_number_becomes_null_and_is_counted() {
         let view = pganalytics_views::parse(
             "v.toml",
             "name='v'\nsummary='s'\nscope='server'\nsource='probe'\ninterval='1s'\n\

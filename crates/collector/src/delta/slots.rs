@@ -1,15 +1,16 @@
-//! The previous snapshot, held in few flat vectors: no allocation a row or a cell. Slots of rows that are gone are used again.
+//! The previous snapshot in a few flat vectors: nothing is allocated per row or cell, names of parts aside. Slots of rows that are gone are
+//! reused.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::cell::NULL;
 
-/// Keys are hashes already.
+/// Passes keys on as they are: they are hashes already.
 #[derive(Debug, Default)]
-struct AsItIs(u64);
+struct Identity(u64);
 
-impl Hasher for AsItIs {
+impl Hasher for Identity {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -26,8 +27,14 @@ impl Hasher for AsItIs {
 #[derive(Debug)]
 pub(super) struct Slots {
     width: usize,
-    index: HashMap<u128, u32, BuildHasherDefault<AsItIs>>,
+    numbers: usize,
+    parts: usize,
+    index: HashMap<u128, u32, BuildHasherDefault<Identity>>,
     counters: Vec<i64>,
+    /// Marks that are compared as numbers.
+    marks: Vec<i64>,
+    /// Marks that name parts.
+    names: Vec<Option<Box<str>>>,
     rows: Vec<Slot>,
     free: Vec<u32>,
     generation: u32,
@@ -40,20 +47,39 @@ struct Slot {
     shipped_us: i64,
     generation: u32,
     copies: u16,
+    /// The counters fell, and no mark or reset time has told why yet.
+    restarted: bool,
 }
 
 impl Slots {
-    pub(super) fn new(width: usize) -> Self {
-        Self { width, index: HashMap::default(), counters: Vec::new(), rows: Vec::new(), free: Vec::new(), generation: 0 }
+    /// Slots for rows with so many counters, marks that are numbers, and marks that name parts.
+    pub(super) fn new(width: usize, numbers: usize, parts: usize) -> Self {
+        Self {
+            width,
+            numbers,
+            parts,
+            index: HashMap::default(),
+            counters: Vec::new(),
+            marks: Vec::new(),
+            names: Vec::new(),
+            rows: Vec::new(),
+            free: Vec::new(),
+            generation: 0,
+        }
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Self::new(self.width);
+        *self = Self::new(self.width, self.numbers, self.parts);
     }
 
     /// A snapshot begins.
     pub(super) fn begin(&mut self) {
         self.generation = self.generation.wrapping_add(1);
+    }
+
+    /// The slot of a key, if there is one.
+    pub(super) fn find(&self, key: u128) -> Option<usize> {
+        self.index.get(&key).map(|slot| *slot as usize)
     }
 
     /// The slot of a key, and whether it was there before.
@@ -64,13 +90,15 @@ impl Slots {
             self.rows[slot].generation = generation;
             return (slot, true);
         }
-        let empty = Slot { fact: 0, reset: NULL, shipped_us: 0, generation, copies: 1 };
+        let empty = Slot { fact: 0, reset: NULL, shipped_us: 0, generation, copies: 1, restarted: false };
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
                 let slot = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
                 self.rows.push(empty);
                 self.counters.resize(self.counters.len() + self.width, NULL);
+                self.marks.resize(self.marks.len() + self.numbers, NULL);
+                self.names.resize(self.names.len() + self.parts, None);
                 slot
             }
         };
@@ -79,7 +107,7 @@ impl Slots {
         (slot as usize, false)
     }
 
-    /// The snapshot ends: slots it did not touch become free.
+    /// The snapshot ends. The slots of rows that it does not have become free.
     pub(super) fn end(&mut self) {
         let Self { index, rows, free, generation, .. } = self;
         index.retain(|_, slot| {
@@ -89,7 +117,7 @@ impl Slots {
             }
             there
         });
-        // Much less than there once was: give the memory back.
+        // No rows are left: give the memory back.
         if index.is_empty() {
             self.clear();
         }
@@ -119,9 +147,34 @@ impl Slots {
         self.rows[slot].shipped_us
     }
 
-    pub(super) fn set(&mut self, slot: usize, fact: u64, reset: i64, copies: u16) {
+    pub(super) fn restarted(&self, slot: usize) -> bool {
+        self.rows[slot].restarted
+    }
+
+    /// The marks that are numbers.
+    pub(super) fn marks(&self, slot: usize) -> &[i64] {
+        &self.marks[slot * self.numbers..(slot + 1) * self.numbers]
+    }
+
+    pub(super) fn set_marks(&mut self, slot: usize, marks: impl Iterator<Item = i64>) {
+        let begin = slot * self.numbers;
+        self.marks[begin..begin + self.numbers].iter_mut().zip(marks).for_each(|(mark, value)| *mark = value);
+    }
+
+    pub(super) fn part(&self, slot: usize, part: usize) -> Option<&str> {
+        self.names[slot * self.parts + part].as_deref()
+    }
+
+    pub(super) fn set_part(&mut self, slot: usize, part: usize, name: Option<&str>) {
+        let place = &mut self.names[slot * self.parts + part];
+        if place.as_deref() != name {
+            *place = name.map(Into::into);
+        }
+    }
+
+    pub(super) fn set(&mut self, slot: usize, fact: u64, reset: i64, copies: u16, restarted: bool) {
         let row = &mut self.rows[slot];
-        (row.fact, row.reset, row.copies) = (fact, reset, copies);
+        (row.fact, row.reset, row.copies, row.restarted) = (fact, reset, copies, restarted);
     }
 
     pub(super) fn set_shipped(&mut self, slot: usize, ts_us: i64) {

@@ -1,12 +1,12 @@
-//! PostgreSQL's text format, in whatever encoding the database has.
+//! PostgreSQL's text format, in any encoding.
 
 /// A whole number.
 pub(super) fn int(value: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(value).ok()?;
-    // numeric columns (wal_bytes) may come with a fraction of zero; what does not fit in 64 bits is held at the end.
+    // A numeric column such as wal_bytes may have a fraction of zero. A number beyond 64 bits becomes the nearest one that fits.
     text.parse().ok().or_else(|| {
         let number: f64 = text.parse().ok().filter(|number: &f64| number.is_finite())?;
-        #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is meant")]
+        #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, as intended")]
         Some(number as i64)
     })
 }

@@ -45,9 +45,11 @@ impl Cost {
         spent.duration += reading.duration;
     }
 
-    /// Rows that came of several readings.
-    pub(crate) fn shipped(&mut self, view: &str, rows: u64) {
-        self.of(view, None).shipped += i64::try_from(rows).unwrap_or(i64::MAX);
+    /// Rows that came of several readings, and how many were summed into others.
+    pub(crate) fn shipped(&mut self, view: &str, rows: u64, cut: u64) {
+        let spent = self.of(view, None);
+        spent.shipped += i64::try_from(rows).unwrap_or(i64::MAX);
+        spent.cut += i64::try_from(cut).unwrap_or(i64::MAX);
     }
 
     pub(crate) fn failed(&mut self, view: &str, database: Option<&str>, duration: Duration, error: &str) {

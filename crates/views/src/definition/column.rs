@@ -38,6 +38,9 @@ pub enum Type {
 pub struct Column {
     pub name: String,
     pub kind: Kind,
+    /// A label that identifies the row for good, such as an oid. If a view has such labels, they alone are the key of its rows in the
+    /// collector; its other labels are names, which may change.
+    pub identity: bool,
     pub r#type: Type,
     pub unit: Option<String>,
     /// The first major version that has the column; [`OLDEST_VERSION`] by default.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::column::{Column, Kind};
+use super::mark::Mark;
 use super::tier::Tier;
 
 /// What one reading of a view covers.
@@ -66,8 +67,14 @@ pub struct View {
     pub max_rows: usize,
     pub extension: Option<String>,
     pub privilege: Option<String>,
+    /// The column that says when the row's counters were reset.
     pub reset: Option<String>,
+    /// Counters whose fall proves that all counters of the row started again, and not that one alone.
+    pub restarts_with: Vec<String>,
+    /// The columns by which rows are chosen if there are more than `max_rows`, in addition to the counters' deltas.
+    pub keep: Vec<String>,
     pub columns: Vec<Column>,
+    pub marks: Vec<Mark>,
     pub sql: Vec<Sql>,
     /// Set for a rollup, which is not collected. See [`rollup`](crate::rollup).
     pub rollup: Option<Origin>,
@@ -100,6 +107,13 @@ impl View {
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The position of a mark among columns and marks, of which the marks come last.
+    #[must_use]
+    pub fn mark(&self, name: &str) -> Option<usize> {
+        let mark = self.marks.iter().position(|mark| mark.column.name == name)?;
+        Some(self.columns.len() + mark)
     }
 
     /// The columns that form a row's key within a server, in order.

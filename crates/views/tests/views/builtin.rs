@@ -78,25 +78,39 @@ fn queries_name_the_schema_of_every_relation() {
             for pair in words.windows(2).filter(|pair| matches!(pair[0], "from" | "join") && pair[1].starts_with("pg_")) {
                 assert!(pair[1].starts_with("pg_catalog."), "{} reads {} without its schema", view.name, pair[1]);
             }
-            assert!(!sql.query.contains("{limit}"), "{} still has a placeholder", view.name);
             assert_eq!(sql.query.contains("{schema}"), view.extension.is_some(), "{}: {{schema}} goes with an extension", view.name);
         }
     }
 }
 
 #[test]
-fn a_query_with_a_limit_reads_one_row_more_than_the_view_keeps() {
-    for name in ["pg_stat_user_tables", "pg_stat_user_indexes"] {
+fn a_query_that_chooses_its_rows_does_so_by_size_or_activity() {
+    for name in ["pg_stat_database", "pg_stat_statements", "pg_stat_user_tables", "pg_stat_user_indexes"] {
         let view = get(name);
-        let limit = format!("limit {}\n", view.max_rows + 1);
-        assert!(view.sql.iter().all(|sql| sql.query.contains(&limit)), "{name}");
+        let chooses = |query: &str| query.contains("limit {limit}\n") && query.contains(" desc");
+        assert!(view.sql.iter().all(|sql| chooses(&format!("{}\n", sql.query))), "{name}");
+    }
+}
+
+#[test]
+fn rows_of_relations_and_statements_are_identified_by_what_never_changes() {
+    for (name, identity) in [
+        ("pg_stat_database", ["datid"].as_slice()),
+        ("pg_stat_statements", &["queryid", "toplevel", "userid", "dbid"]),
+        ("pg_stat_user_indexes", &["indexrelid"]),
+        ("pg_stat_user_tables", &["relid"]),
+    ] {
+        let view = get(name);
+        let found: Vec<_> = view.labels().filter(|column| column.identity).map(|column| column.name.as_str()).collect();
+        assert_eq!(found, identity, "{name}");
     }
 }
 
 #[test]
 fn pg_stat_statements_has_only_labels_and_counters() {
     let view = get("pg_stat_statements");
-    assert_eq!(view.labels().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["datname", "usename", "queryid", "toplevel"]);
+    let labels: Vec<_> = view.labels().map(|column| column.name.as_str()).collect();
+    assert_eq!(labels, ["datname", "usename", "queryid", "toplevel", "userid", "dbid"]);
     assert!(view.columns.iter().all(|column| matches!(column.kind, Kind::Label | Kind::Counter)));
     assert_eq!((view.ship, view.refresh, view.interval), (Ship::Changed, None, Duration::from_secs(60)));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pganalytics_views::{Kind, Scope, Ship, Source, Type, parse, parse_duration};
+use pganalytics_views::{DefinitionError, Kind, Says, Scope, Ship, Source, Type, View, parse, parse_duration};
 
 const GOOD: &str = r#"
 name = "v"
@@ -70,11 +70,52 @@ fn every_key_of_a_good_definition_is_read() {
         ]
     );
     assert_eq!(view.column("c").and_then(|column| column.unit.as_deref()), Some("moments"));
-    assert_eq!(view.sql_for(14), Some("select a, c from t limit 8"), "max_rows and one more");
+    assert_eq!(view.sql_for(14), Some("select a, c from t limit {limit}"), "the collector knows max_rows");
     assert_eq!(view.sql_for(15), view.sql_for(14));
     assert_eq!(view.sql_for(17), Some("select a, b, c from t"));
     assert_eq!(view.sql_for(99), Some("select a, c from t"), "a newer version gets the newest text");
     assert_eq!([15, 16, 17, 18].map(|major| view.column("b").is_some_and(|b| b.is_in(major))), [false, true, true, false]);
+}
+
+/// [`GOOD`] with these keys at its top, and this table.
+fn with(keys: &str, table: &str) -> Result<View, DefinitionError> {
+    parse("views/v.toml", &format!("{keys}\n{GOOD}\n{table}"))
+}
+
+const MARK: &str = "[[marks]]\nname = \"m\"\nsays = \"parts\"\nof = [\"b\"]\ntype = \"text\"";
+
+#[test]
+fn a_mark_is_read_beside_the_columns_and_is_none_of_them() {
+    let view = with("restarts_with = [\"*\"]\nkeep = [\"b\"]", MARK).map_err(|error| error.to_string());
+    // The queries of GOOD name their columns themselves.
+    assert_eq!(
+        view.map(drop),
+        Err("views/v.toml: sql[0].query: does not name column 'm'; select it, or say with from/until which versions have it".into())
+    );
+    let text = GOOD.replace("select a, c from", "select a, c, m from").replace("select a, b, c from", "select a, b, c, m from");
+    let view = parse("views/v.toml", &format!("restarts_with = [\"*\"]\nkeep = [\"b\"]\n{text}\n{MARK}")).expect("a good definition");
+    assert_eq!((view.restarts_with.as_slice(), view.keep.as_slice()), (["b".to_owned()].as_slice(), ["b".to_owned()].as_slice()));
+    assert_eq!(view.marks.iter().map(|mark| &mark.says).collect::<Vec<_>>(), [&Says::Parts { of: vec!["b".into()], settles: false }]);
+    assert_eq!((view.columns.len(), view.mark("m"), view.mark("b")), (3, Some(3), None));
+}
+
+#[test]
+fn what_a_mark_or_a_key_cannot_mean_is_refused_by_name() {
+    for (keys, table, said) in [
+        ("restarts_with = [\"a\"]", "", "restarts_with: 'a' is not a counter of this view"),
+        ("keep = [\"c\"]", "", "keep: 'c' is not a number of this view"),
+        ("keep = 1", "", "keep: is not a list of texts"),
+        ("", &MARK.replace("\"b\"", "\"c\""), "marks[0].of: 'c' is not a counter of this view"),
+        ("", &MARK.replace("\"m\"", "\"a\""), "marks[0].name: 'a' is declared twice"),
+        ("", &MARK.replace("parts", "since"), "marks[0].of: only parts are of some columns"),
+        ("", &MARK.replace("\"text\"", "\"int8\""), "marks[0].type: does not fit what the mark says"),
+        ("", &MARK.replace("parts", "part"), "marks[0].says: 'part' is unknown; give one of: since, witness, parts"),
+    ] {
+        let error = with(keys, table).map(drop).map_err(|error| error.to_string());
+        assert!(error.as_ref().is_err_and(|error| error.contains(said)), "{said}: {error:?}");
+    }
+    assert!(error("name = \"b\"", "identity = true\nname = \"b\"").contains("columns[1].identity: only a label identifies a row"));
+    assert!(error("name = \"a\"", "identity = 1\nname = \"a\"").contains("columns[0].identity: is neither true nor false"));
 }
 
 #[test]

@@ -62,25 +62,25 @@ fn sql(view: &View, major: u32) -> String {
 #[test]
 fn each_version_selects_the_columns_it_has_in_the_files_order() {
     let view = view(TEMPLATE);
-    assert_eq!(sql(&view, 14), "select s.a::text as a, s.old_b as b from t as s, w limit 10001");
-    assert_eq!(sql(&view, 15), "select s.a::text as a, s.old_b as b from t as s, u, w limit 10001");
-    assert_eq!(sql(&view, 16), "select s.a::text as a, s.old_b as b, s.c from t as s, u, w limit 10001");
-    assert_eq!(sql(&view, 17), "select s.a::text as a, s.b, s.c from t as s, u, w limit 10001");
-    assert_eq!(sql(&view, 18), "select s.a::text as a, s.b from t as s, u, w limit 10001");
+    assert_eq!(sql(&view, 14), "select s.a::text as a, s.old_b as b from t as s, w limit {limit}");
+    assert_eq!(sql(&view, 15), "select s.a::text as a, s.old_b as b from t as s, u, w limit {limit}");
+    assert_eq!(sql(&view, 16), "select s.a::text as a, s.old_b as b, s.c from t as s, u, w limit {limit}");
+    assert_eq!(sql(&view, 17), "select s.a::text as a, s.b, s.c from t as s, u, w limit {limit}");
+    assert_eq!(sql(&view, 18), "select s.a::text as a, s.b from t as s, u, w limit {limit}");
     assert_eq!(view.sql.iter().map(|sql| sql.from).collect::<Vec<_>>(), [14, 15, 16, 17, 18]);
 }
 
 #[test]
 fn columns_without_an_alias_and_without_sql_are_read_by_their_names() {
     let view = view(&TEMPLATE.replace("{s.columns}", "{columns}"));
-    assert_eq!(sql(&view, 16), "select s.a::text as a, s.old_b as b, c from t as s, u, w limit 10001");
+    assert_eq!(sql(&view, 16), "select s.a::text as a, s.old_b as b, c from t as s, u, w limit {limit}");
 }
 
 #[test]
 fn an_entry_without_a_query_uses_the_query_before() {
     let view = view(&format!("{TEMPLATE}\n[[sql]]\nfrom = 17\n"));
-    assert_eq!(sql(&view, 16), "select s.a::text as a, s.old_b as b, s.c from t as s, u, w limit 10001");
-    assert_eq!(sql(&view, 17), "select s.a::text as a, s.b, s.c from t as s, u, w limit 10001");
+    assert_eq!(sql(&view, 16), "select s.a::text as a, s.old_b as b, s.c from t as s, u, w limit {limit}");
+    assert_eq!(sql(&view, 17), "select s.a::text as a, s.b, s.c from t as s, u, w limit {limit}");
     let said = error("query = \"\"\"\nselect {s.columns}\nfrom t as s,\n     {from 15} u,\n     w limit {limit}\n\"\"\"", "");
     assert!(said.contains("sql[0].query: is missing; give it, or write {columns} in the query before"), "{said}");
 }

@@ -27,6 +27,19 @@ pub enum Address {
     Socket(PathBuf),
 }
 
+impl Host {
+    /// Whether the address is this machine on every machine: a socket, or a loopback address.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        match &self.at {
+            Address::Socket(_) => true,
+            Address::Tcp(name) => {
+                name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+            }
+        }
+    }
+}
+
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.at {

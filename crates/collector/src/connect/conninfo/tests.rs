@@ -44,6 +44,13 @@ fn urls_are_read() {
     let socket = resolve("postgresql://%2Ftmp%2Fpg:5433/d");
     assert_eq!(socket.hosts[0].at, Address::Socket("/tmp/pg".into()));
     assert_eq!(socket.server_name(), "localhost:5433");
+    let here = |text: &str| resolve(text).hosts[0].is_here();
+    assert!(
+        ["postgresql://%2Ftmp%2Fpg/d", "host=localhost", "host=LOCALHOST", "host=127.0.0.1", "host=127.3.2.1", "host=::1"]
+            .into_iter()
+            .all(here)
+    );
+    assert!(!["host=db-1", "host=10.0.0.1", "host=localhost.example.com", "host=::2"].into_iter().any(here));
     assert_eq!(resolve("postgresql:///d?host=/tmp&port=7&user=u").hosts[0].port, 7);
     assert_eq!(resolve("postgresql://h/d?ssl=true").sslmode, SslMode::Require);
 }

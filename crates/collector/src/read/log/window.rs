@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use pganalytics_views::View;
 
 use super::entry::Entry;
+use crate::delta::OTHER;
 use crate::delta::rows::{Rows, Snapshot};
 use crate::read::redact::Redacted;
 
@@ -12,8 +13,13 @@ use crate::read::redact::Redacted;
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     said: HashMap<Entry, Occurrences>,
+    /// Entries whose messages have no row of their own.
+    other: Option<Occurrences>,
     cut: u64,
 }
+
+/// Messages that are held for each row that is shipped.
+const HELD_PER_ROW: usize = 10;
 
 #[derive(Debug)]
 struct Occurrences {
@@ -23,16 +29,17 @@ struct Occurrences {
 }
 
 impl Window {
-    /// Counts an entry of this time; of new ones only so many are taken.
+    /// Counts an entry of this time. More messages are held than rows are shipped: which of them matter is known at the end.
     pub(crate) fn add(&mut self, entry: Entry, at_us: i64, max_rows: usize) {
         if let Some(said) = self.said.get_mut(&entry) {
             said.entries += 1;
             said.first_us = said.first_us.min(at_us);
             said.last_us = said.last_us.max(at_us);
-        } else if self.said.len() < max_rows {
+        } else if self.said.len() < max_rows.saturating_mul(HELD_PER_ROW) {
             self.said.insert(entry, Occurrences { entries: 1, first_us: at_us, last_us: at_us });
         } else {
             self.cut += 1;
+            self.other(at_us, at_us, 1);
         }
     }
 
@@ -41,9 +48,20 @@ impl Window {
     }
 
     /// The view's rows.
-    pub(crate) fn finish(self, view: &View, ts_us: i64) -> Snapshot {
-        let mut rows = Rows::new(view, self.said.len());
-        for (entry, said) in &self.said {
+    pub(crate) fn finish(mut self, view: &View, ts_us: i64) -> Snapshot {
+        self.keep(view.max_rows);
+        let mut rows = Rows::new(view, self.said.len() + 1);
+        let label = || Some(OTHER.to_owned());
+        let other = Entry {
+            database: label(),
+            user: label(),
+            application: label(),
+            backend_type: label(),
+            severity: OTHER.into(),
+            sqlstate: label(),
+            ..Entry::default()
+        };
+        for (entry, said) in self.said.iter().chain(self.other.as_ref().map(|said| (&other, said))) {
             for (column, definition) in view.columns.iter().enumerate() {
                 match definition.name.as_str() {
                     "datname" => rows.set_text(column, entry.database.as_deref()),
@@ -63,6 +81,40 @@ impl Window {
         }
         rows.finish(ts_us, self.cut)
     }
+
+    /// Keeps the severest messages, and of those the most frequent; the entries of the others are summed.
+    fn keep(&mut self, max_rows: usize) {
+        if self.said.len() <= max_rows {
+            return;
+        }
+        let mut order: Vec<_> = self.said.drain().collect();
+        order.sort_by_key(|(entry, said)| (severity(entry), std::cmp::Reverse(said.entries)));
+        for (_, said) in order.split_off(max_rows) {
+            self.cut += 1;
+            self.other(said.first_us, said.last_us, said.entries);
+        }
+        self.said.extend(order);
+    }
+
+    fn other(&mut self, first_us: i64, last_us: i64, entries: i64) {
+        let other = self.other.get_or_insert(Occurrences { entries: 0, first_us, last_us });
+        other.entries += entries;
+        other.first_us = other.first_us.min(first_us);
+        other.last_us = other.last_us.max(last_us);
+    }
+}
+
+/// The severest first. Severities in other languages stand between errors and warnings.
+fn severity(entry: &Entry) -> u8 {
+    match entry.severity.as_str() {
+        "PANIC" => 0,
+        "FATAL" => 1,
+        "ERROR" => 2,
+        "WARNING" => 4,
+        "NOTICE" | "LOG" | "INFO" => 5,
+        severity if severity.starts_with("DEBUG") => 6,
+        _ => 3,
+    }
 }
 
 #[cfg(test)]
@@ -70,31 +122,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_again_is_one_row_and_what_is_too_much_is_counted() {
-        let views = pganalytics_views::ViewSet::builtin().expect("the built-in views");
-        let view = views.get("postgres_log").expect("the view");
-        let entry = |message: &str| Entry {
-            severity: "ERROR".into(),
+    fn repeated_messages_are_one_row_and_the_severest_and_most_frequent_are_kept() {
+        let mut view =
+            pganalytics_views::ViewSet::builtin().expect("the built-in views").get("postgres_log").expect("the view").as_ref().clone();
+        view.max_rows = 2;
+        let entry = |severity: &str, message: &str| Entry {
+            severity: severity.into(),
             message: Some(crate::read::redact::message(message, None)),
             ..Entry::default()
         };
         let mut window = Window::default();
-        for (message, at_us) in [("a", 5), ("b", 6), ("a", 3), ("a", 9), ("c", 10), ("c", 11)] {
-            window.add(entry(message), at_us, 2);
+        for (severity, message, at_us) in
+            [("LOG", "a", 5), ("LOG", "b", 6), ("LOG", "a", 3), ("LOG", "b", 9), ("LOG", "b", 10), ("FATAL", "c", 11), ("LOG", "d", 12)]
+        {
+            window.add(entry(severity, message), at_us, view.max_rows);
         }
-        let snapshot = window.finish(view, 20);
-        assert_eq!((snapshot.rows, snapshot.cut), (2, 2));
+        let snapshot = window.finish(&view, 20);
+        assert_eq!((snapshot.rows, snapshot.cut), (3, 2));
+        let column = |name: &str| &snapshot.columns[view.columns.iter().position(|column| column.name == name).expect("a column")];
         let int = |name: &str| {
             use arrow_array::cast::AsArray as _;
-            let at = view.columns.iter().position(|column| column.name == name).expect("a column");
-            let column = &snapshot.columns[at];
+            let column = column(name);
             column.as_primitive_opt::<arrow_array::types::Int64Type>().map_or_else(
                 || column.as_primitive::<arrow_array::types::TimestampMicrosecondType>().values().to_vec(),
                 |column| column.values().to_vec(),
             )
         };
-        let mut rows: Vec<_> = int("entries").into_iter().zip(int("first_at")).zip(int("last_at")).collect();
-        rows.sort_unstable();
-        assert_eq!(rows, [((1, 6), 6), ((3, 3), 9)]);
+        let severities: Vec<_> = {
+            use arrow_array::cast::AsArray as _;
+            column("error_severity").as_string::<i32>().iter().map(|severity| severity.unwrap_or_default().to_owned()).collect()
+        };
+        let mut rows: Vec<_> = severities.into_iter().zip(int("entries")).zip(int("first_at")).zip(int("last_at")).collect();
+        rows.sort();
+        let row = |severity: &str, entries, first, last| (((severity.to_owned(), entries), first), last);
+        assert_eq!(rows, [row(OTHER, 3, 3, 12), row("FATAL", 1, 11, 11), row("LOG", 3, 6, 10)]);
     }
 }

@@ -1,8 +1,9 @@
 //! `pg_stat_activity`: sessions sampled each second and summed over ten, by what they were doing or waiting for.
 //!
 //! # Promise
-//! One query, grouped by the server; each sample counts for the time since the last. Only the labels' bytes are kept between samples, and at
-//! most `max_rows` of them.
+//! One query, grouped by the server; each sample counts for the time since the last one. Between samples only the labels' bytes are kept.
+//! Beyond `max_rows` groups, those with the most session time are kept. The others are summed into rows with the same [`KEPT`] labels, whose
+//! other labels are `(other)`, so that sums by state or wait stay right.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,15 +12,22 @@ use pganalytics_views::View;
 use sqlx::postgres::PgRow;
 
 use crate::connect::conninfo::APPLICATION_NAME;
+use crate::delta::OTHER;
 use crate::delta::rows::{Rows, Snapshot, nanoseconds};
 use crate::read::session::{Session, SessionError, bytes};
 
 /// The view that this probe reads.
 pub(crate) const VIEW: &str = "pg_stat_activity";
 const LABELS: usize = 8;
+/// Labels with few values: kind of process, state, class of the wait event.
+const KEPT: [usize; 3] = [3, 4, 5];
+/// The query id, which is a number.
+const QUERY_ID: usize = 7;
+/// Groups that are held for each one that is kept: which of them matter is known at the end of the window.
+const HELD_PER_ROW: usize = 10;
 
-/// Labels, in the order of the definition; then how many, and the greatest ages in ms. Background processes that wait for work
-/// (wait event type Activity) are left out; so are our own sessions. An idle session's last statement is not what it does.
+/// Labels in the order of the definition, then the number of sessions, and the greatest ages in ms. Background processes that wait for work (wait
+/// event type Activity) and our own sessions are left out. An idle session has no statement: the server shows its last one.
 pub(crate) fn query(max_rows: usize) -> String {
     format!(
         "select a.datname, a.usename, a.application_name, a.backend_type, a.state, a.wait_event_type, a.wait_event, \
@@ -30,11 +38,12 @@ pub(crate) fn query(max_rows: usize) -> String {
          from pg_stat_activity as a \
          where a.pid <> pg_backend_pid() and coalesce(a.application_name, '') not like '{APPLICATION_NAME}%' \
          and a.wait_event_type is distinct from 'Activity' \
-         group by 1, 2, 3, 4, 5, 6, 7, 8 limit {max_rows}"
+         group by 1, 2, 3, 4, 5, 6, 7, 8 order by count(*) desc limit {}",
+        max_rows.saturating_mul(HELD_PER_ROW)
     )
 }
 
-/// What sessions with the same labels did in a window.
+/// The sessions with the same labels in a window.
 #[derive(Debug, Clone)]
 struct Sampled {
     labels: [Option<Vec<u8>>; LABELS],
@@ -43,10 +52,24 @@ struct Sampled {
     ages: [Option<f64>; 3],
 }
 
+impl Sampled {
+    fn add(&mut self, session_ms: u64, ages: [Option<f64>; 3]) {
+        self.session_ms += session_ms;
+        for (age, new) in self.ages.iter_mut().zip(ages) {
+            *age = match (*age, new) {
+                (Some(age), Some(new)) => Some(age.max(new)),
+                (age, new) => age.or(new),
+            };
+        }
+    }
+}
+
 /// The samples of one window.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     doing: HashMap<Vec<u8>, Sampled>,
+    /// Groups that are not held, summed by the labels in [`KEPT`].
+    others: HashMap<[Option<Vec<u8>>; KEPT.len()], Sampled>,
     key: Vec<u8>,
     begun_us: i64,
     cut: u64,
@@ -58,10 +81,10 @@ impl Window {
         Self { begun_us: ts_us, ..Self::default() }
     }
 
-    /// Takes one sample, which stands for `weight`; rows read, and how long it took.
+    /// Takes one sample, which counts for `weight`. Returns the rows read, and how long the reading took.
     ///
     /// # Errors
-    /// What the server said.
+    /// The server's error.
     pub(crate) async fn sample(
         &mut self,
         session: &mut Session,
@@ -79,21 +102,22 @@ impl Window {
         Ok((rows, took))
     }
 
-    /// What the window came to, with the milliseconds it covers, and a new one begins; `None` where nothing was seen.
+    /// The window's rows and the milliseconds that it covers; then a new window begins. `None` if no session was seen.
     pub(crate) fn end(&mut self, view: &View, ts_us: i64) -> Option<(Snapshot, i64)> {
-        let window = std::mem::take(self);
-        (self.begun_us, self.key) = (ts_us, window.key);
+        let mut window = std::mem::take(self);
+        (self.begun_us, self.key) = (ts_us, std::mem::take(&mut window.key));
         if window.doing.is_empty() {
             return None;
         }
-        let mut rows = Rows::new(view, window.doing.len());
-        for doing in window.doing.values() {
+        window.keep(view.max_rows);
+        let mut rows = Rows::new(view, window.doing.len() + window.others.len());
+        for doing in window.doing.values().chain(window.others.values()) {
             let mut labels = doing.labels.iter();
             for (column, definition) in view.columns.iter().enumerate() {
                 let age = |age: usize| doing.ages[age].and_then(nanoseconds);
                 match definition.name.as_str() {
                     "samples" => {
-                        // Whole seconds; what was seen at all counts for one.
+                        // Whole seconds, at least one.
                         let seconds = (doing.session_ms + 500) / 1_000;
                         rows.set_int(column, i64::try_from(seconds.max(1)).ok());
                     }
@@ -112,7 +136,7 @@ impl Window {
         self.key.clear();
         for label in 0..LABELS {
             match bytes(row, label) {
-                // A byte no name has stands between them; null differs from empty.
+                // Names have no zero byte, so it separates them. Null differs from the empty name.
                 Some(label) => {
                     self.key.push(1);
                     self.key.extend_from_slice(label);
@@ -126,18 +150,71 @@ impl Window {
         let ages = [number(LABELS + 1), number(LABELS + 2), number(LABELS + 3)];
         let session_ms = sessions.saturating_mul(weight_ms);
         if let Some(doing) = self.doing.get_mut(self.key.as_slice()) {
-            doing.session_ms += session_ms;
-            for (age, new) in doing.ages.iter_mut().zip(ages) {
-                *age = match (*age, new) {
-                    (Some(age), Some(new)) => Some(age.max(new)),
-                    (age, new) => age.or(new),
-                };
-            }
-        } else if self.doing.len() < max_rows {
-            let labels = std::array::from_fn(|label| bytes(row, label).map(<[u8]>::to_vec));
-            self.doing.insert(self.key.clone(), Sampled { labels, session_ms, ages });
-        } else {
-            self.cut += 1;
+            return doing.add(session_ms, ages);
         }
+        let labels = std::array::from_fn(|label| bytes(row, label).map(<[u8]>::to_vec));
+        let sampled = Sampled { labels, session_ms, ages };
+        if self.doing.len() < max_rows.saturating_mul(HELD_PER_ROW) {
+            self.doing.insert(self.key.clone(), sampled);
+        } else {
+            self.sum(sampled);
+        }
+    }
+
+    /// Keeps the groups with the most session time, and sums the others.
+    fn keep(&mut self, max_rows: usize) {
+        if self.doing.len() <= max_rows {
+            return;
+        }
+        let mut order: Vec<_> = self.doing.drain().collect();
+        order.sort_by_key(|(_, sampled)| std::cmp::Reverse(sampled.session_ms));
+        let rest = order.split_off(max_rows);
+        self.doing.extend(order);
+        rest.into_iter().for_each(|(_, sampled)| self.sum(sampled));
+    }
+
+    fn sum(&mut self, sampled: Sampled) {
+        self.cut += 1;
+        let key = KEPT.map(|label| sampled.labels[label].clone());
+        match self.others.get_mut(&key) {
+            Some(other) => other.add(sampled.session_ms, sampled.ages),
+            None => {
+                let label = |label: usize| match label {
+                    QUERY_ID => None,
+                    kept if KEPT.contains(&kept) => sampled.labels[kept].clone(),
+                    _ => Some(OTHER.as_bytes().to_vec()),
+                };
+                self.others.insert(key, Sampled { labels: std::array::from_fn(label), ..sampled });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+
+    #[test]
+    fn groups_beyond_max_rows_are_summed_by_state_and_the_busiest_are_kept() {
+        let mut view = pganalytics_views::ViewSet::builtin().expect("the built-in views").get(VIEW).expect("the view").as_ref().clone();
+        view.max_rows = 2;
+        let mut window = Window::begin(0);
+        for (name, state, session_ms) in [("a", "active", 1_000), ("b", "active", 9_000), ("c", "idle", 5_000), ("d", "active", 2_000)] {
+            let mut labels: [Option<Vec<u8>>; LABELS] = Default::default();
+            (labels[0], labels[4]) = (Some(name.into()), Some(state.into()));
+            window.doing.insert(name.into(), Sampled { labels, session_ms, ages: [None; 3] });
+        }
+        let (snapshot, _) = window.end(&view, 10_000_000).expect("rows");
+        let column = |name: &str| &snapshot.columns[view.columns.iter().position(|column| column.name == name).expect("a column")];
+        let names = column("datname").as_string::<i32>().iter().map(|name| name.expect("a name").to_owned());
+        let states = column("state").as_string::<i32>().iter().map(|state| state.expect("a state").to_owned());
+        let samples = column("samples").as_primitive::<Int64Type>().values().iter().copied();
+        let mut rows: Vec<_> = names.zip(states).zip(samples).collect();
+        rows.sort();
+        let row = |name: &str, state: &str, samples| ((name.to_owned(), state.to_owned()), samples);
+        assert_eq!(rows, [row(OTHER, "active", 3), row("b", "active", 9), row("c", "idle", 5)]);
+        assert_eq!(snapshot.cut, 2);
     }
 }

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use crate::read::session::{Session, SessionError, text};
 
-/// Databases that accept connections from this role.
+/// Databases that accept connections from this role, the busiest first.
 const DATABASES: &str = "select datname from pg_database \
-     where datallowconn and not datistemplate and has_database_privilege(oid, 'CONNECT') order by datname";
+     where datallowconn and not datistemplate and has_database_privilege(oid, 'CONNECT') \
+     order by pg_stat_get_db_xact_commit(oid) desc, oid";
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Databases named by one query; the cap of a target is far below.
+/// Databases that one query lists. The limit of a target is far below.
 const LISTED: usize = 10_000;
 
-/// The databases that accept connections from us, by name.
+/// The databases that accept connections from this role, the busiest first: a target's `max_databases` keeps these.
 ///
 /// # Errors
-/// What the server said.
+/// The server's error.
 pub(crate) async fn list(session: &mut Session) -> Result<Vec<String>, SessionError> {
     let mut names = Vec::new();
     let listed = session.read(DATABASES, TIMEOUT, |row| {

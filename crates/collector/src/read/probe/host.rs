@@ -1,7 +1,7 @@
 //! The machine under a local server, from `/proc`: cores, memory, load, disks, network interfaces.
 //!
-//! Counters are as the kernel has them; the delta engine makes them deltas. A file that cannot be read (another kernel, a
-//! sandbox) is an error of that view alone.
+//! Counters are the kernel's; the delta engine turns them into deltas. A file that cannot be read (another kernel, a sandbox) is an error of that
+//! view only.
 
 use anyhow::Context as _;
 use pganalytics_views::View;
@@ -9,10 +9,10 @@ use procfs::{Current as _, CurrentSI as _};
 
 use crate::delta::rows::{Rows, Snapshot};
 
-/// What the kernel calls a sector in /proc/diskstats, whatever the disk has.
+/// A sector in /proc/diskstats, whatever the size of the disk's own sectors.
 const SECTOR: u64 = 512;
 const NS_PER_MS: u64 = 1_000_000;
-/// Devices that are no disk of their own: their traffic is counted where it lands.
+/// Devices that are not disks. The disks below them count their traffic.
 const NO_DISKS: [&str; 4] = ["loop", "ram", "zram", "sr"];
 
 /// Cores of this machine.
@@ -24,7 +24,7 @@ pub(crate) fn cpus() -> Option<i64> {
 /// Reads one of the host views.
 ///
 /// # Errors
-/// Where /proc does not tell, or the view is none of these.
+/// /proc cannot be read, or the view is not a host view.
 pub(crate) fn read(view: &View, ts_us: i64) -> anyhow::Result<Snapshot> {
     let mut rows = Rows::new(view, 16);
     match view.name.as_str() {
@@ -33,7 +33,7 @@ pub(crate) fn read(view: &View, ts_us: i64) -> anyhow::Result<Snapshot> {
             let cores = i64::try_from(cpu.cpu_time.len()).ok();
             let total = cpu.total;
             let ns = |time: std::time::Duration| u64::try_from(time.as_nanos()).ok();
-            add(&mut rows, view, None, |column| match column {
+            add(&mut rows, view, None, None, |column| match column {
                 "user" => ns(total.user_duration()),
                 "nice" => ns(total.nice_duration()),
                 "system" => ns(total.system_duration()),
@@ -48,7 +48,7 @@ pub(crate) fn read(view: &View, ts_us: i64) -> anyhow::Result<Snapshot> {
         }
         "host_memory" => {
             let memory = procfs::Meminfo::current().context("read /proc/meminfo")?;
-            add(&mut rows, view, None, |column| match column {
+            add(&mut rows, view, None, None, |column| match column {
                 "total" => Some(memory.mem_total),
                 "available" => memory.mem_available,
                 "free" => Some(memory.mem_free),
@@ -68,7 +68,7 @@ pub(crate) fn read(view: &View, ts_us: i64) -> anyhow::Result<Snapshot> {
                     "load15" => Some(load.fifteen),
                     _ => None,
                 };
-                // Through text, so that 0.1 stays 0.1 and does not become 0.10000000149.
+                // Via text, so that 0.1 stays 0.1 and does not become 0.10000000149.
                 rows.set_float(column, value.and_then(|value| value.to_string().parse().ok()));
             }
             rows.end_row();
@@ -79,7 +79,8 @@ pub(crate) fn read(view: &View, ts_us: i64) -> anyhow::Result<Snapshot> {
                 if partition || NO_DISKS.iter().any(|prefix| disk.name.starts_with(prefix)) {
                     continue;
                 }
-                add(&mut rows, view, Some(&disk.name), |column| match column {
+                let number = format!("{}:{}-{}", disk.major, disk.minor, sequence(&disk.name));
+                add(&mut rows, view, Some(&disk.name), Some(&number), |column| match column {
                     "reads" => Some(disk.reads),
                     "writes" => Some(disk.writes),
                     "read_bytes" => Some(disk.sectors_read.saturating_mul(SECTOR)),
@@ -93,7 +94,8 @@ pub(crate) fn read(view: &View, ts_us: i64) -> anyhow::Result<Snapshot> {
         }
         "host_network" => {
             for (name, device) in procfs::net::dev_status().context("read /proc/net/dev")? {
-                add(&mut rows, view, Some(&name), |column| match column {
+                let number = tiny_file(&format!("/sys/class/net/{name}/ifindex"));
+                add(&mut rows, view, Some(&name), number.as_deref(), |column| match column {
                     "received_bytes" => Some(device.recv_bytes),
                     "transmitted_bytes" => Some(device.sent_bytes),
                     "received_packets" => Some(device.recv_packets),
@@ -111,12 +113,25 @@ pub(crate) fn read(view: &View, ts_us: i64) -> anyhow::Result<Snapshot> {
     Ok(rows.finish(ts_us, 0))
 }
 
-fn add(rows: &mut Rows, view: &View, label: Option<&str>, value: impl Fn(&str) -> Option<u64>) {
+/// The kernel's number of a disk, which differs each time the disk is plugged in (`diskseq`, since Linux 5.15); empty without one.
+fn sequence(disk: &str) -> String {
+    tiny_file(&format!("/sys/class/block/{disk}/diskseq")).unwrap_or_default()
+}
+
+fn tiny_file(path: &str) -> Option<String> {
+    std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
+}
+
+/// Adds a row. The mark tells a device from another one that takes its name.
+fn add(rows: &mut Rows, view: &View, label: Option<&str>, mark: Option<&str>, value: impl Fn(&str) -> Option<u64>) {
     for (column, definition) in view.columns.iter().enumerate() {
         match definition.kind {
             pganalytics_views::Kind::Label => rows.set_text(column, label),
             _ => rows.set_int(column, value(&definition.name).and_then(|value| i64::try_from(value).ok())),
         }
+    }
+    if !view.marks.is_empty() {
+        rows.set_text(view.columns.len(), mark);
     }
     rows.end_row();
 }
@@ -128,7 +143,7 @@ mod tests {
     use pganalytics_views::ViewSet;
 
     #[test]
-    fn every_host_view_is_read_and_the_definitions_columns_are_filled() -> anyhow::Result<()> {
+    fn every_host_view_is_read_and_all_its_columns_are_filled() -> anyhow::Result<()> {
         let views = ViewSet::builtin()?;
         for name in ["host_cpu", "host_memory", "host_load", "host_disk", "host_network"] {
             let view = views.get(name).with_context(|| format!("view {name}"))?;

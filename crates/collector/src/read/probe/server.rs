@@ -1,4 +1,4 @@
-//! `pganalytics_server`: whether the server answers, and what it is. A server that does not answer has a row too.
+//! `pganalytics_server`: whether the server answers, and what it is. A server that does not answer has a row as well.
 
 use std::time::Duration;
 
@@ -12,26 +12,28 @@ const QUERY: &str = "select current_setting('server_version'), current_setting('
      pg_postmaster_start_time(), current_setting('max_connections'), \
      (select count(*) from pg_database where datallowconn and not datistemplate), \
      (extract(epoch from pg_postmaster_start_time()) * 1e6)::int8";
-/// Apart, since a managed service may have taken the right to it away.
+/// A query of its own, since managed services may have revoked the right to it.
 const IDENTIFIER: &str = "select system_identifier from pg_control_system()";
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the probe needs beside the session.
+/// What the probe needs in addition to the session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct About<'a> {
     pub conninfo: &'a Conninfo,
     pub collector: &'a str,
-    /// Cores, where the server runs on this machine.
+    /// CPUs, if the server runs on this machine.
     pub cpus: Option<i64>,
 }
 
-/// What a server that answers said.
+/// The answer of a server.
 #[derive(Debug)]
 pub(crate) struct Read {
     pub snapshot: Snapshot,
     /// Microseconds since the epoch.
     pub postmaster_start_us: i64,
     pub in_recovery: Option<bool>,
+    /// Another cluster answers than before, with this identifier.
+    pub other_cluster: Option<String>,
     pub took: Duration,
 }
 
@@ -39,6 +41,8 @@ pub(crate) struct Read {
 #[derive(Debug, Default)]
 pub(crate) struct ServerProbe {
     system_identifier: Option<String>,
+    /// The identifier that was read before the postmaster changed.
+    before: Option<String>,
     identifier_refused: bool,
 }
 
@@ -46,7 +50,7 @@ impl ServerProbe {
     /// Reads the row of a server that answers.
     ///
     /// # Errors
-    /// Where it no longer does.
+    /// The server no longer answers.
     pub(crate) async fn read(&mut self, session: &mut Session, view: &View, about: About<'_>, ts_us: i64) -> Result<Read, SessionError> {
         if self.system_identifier.is_none() && !self.identifier_refused {
             let mut found = None;
@@ -80,7 +84,15 @@ impl ServerProbe {
                 rows.end_row();
             })
             .await?;
-        Ok(Read { snapshot: rows.finish(ts_us, 0), postmaster_start_us, in_recovery, took })
+        let other_cluster =
+            self.system_identifier.clone().filter(|now| self.before.replace(now.clone()).is_some_and(|before| before != *now));
+        Ok(Read { snapshot: rows.finish(ts_us, 0), postmaster_start_us, in_recovery, other_cluster, took })
+    }
+
+    /// Another postmaster may answer: everything is asked anew. The identifier stays for comparison.
+    #[must_use]
+    pub(crate) fn renewed(self) -> Self {
+        Self { before: self.system_identifier.or(self.before), ..Self::default() }
     }
 
     /// The row of a server that does not answer.
@@ -100,7 +112,7 @@ impl ServerProbe {
     }
 }
 
-/// What is known without asking the server.
+/// Sets the columns that are known without the server.
 fn set_known(rows: &mut Rows, column: usize, name: &str, about: About<'_>) {
     let host = about.conninfo.hosts.first();
     match name {

@@ -1,7 +1,7 @@
-//! The generic probe: any view whose definition has SQL.
+//! The generic probe, for every view whose definition has SQL.
 //!
-//! The definition's query is wrapped, so that only the columns of the server's version come, in the view's order, and never many
-//! more rows than the view takes.
+//! The definition's query is wrapped, so that it returns only the columns and marks of the server's version, in the view's order. More rows are
+//! read than the view's `max_rows`, since the delta engine keeps those that matter; [`READ`] bounds them.
 
 use std::time::Duration;
 
@@ -11,33 +11,47 @@ use crate::delta::rows::{Rows, Snapshot};
 use crate::read::probe::extension::Installed;
 use crate::read::session::{Session, SessionError, bytes};
 
-/// A cut is counted up to this many times `max_rows`; what is beyond is not even read, so the count is "at least".
-const COUNTED: usize = 2;
-/// Room made for rows before the number of the last reading is known.
+/// Rows that are read for each row that is kept: which rows matter is known only after their deltas are.
+const READ_PER_ROW: usize = 10;
+/// Rows that are read in any case: a small `max_rows` must not make the choice.
+const READ_ALWAYS: usize = 10_000;
+/// Rows that are read at most, unless `max_rows` is larger: a delta engine remembers each of them, which takes up to 50 MB.
+const READ: usize = 100_000;
+/// Rows for which memory is reserved before the first reading.
 const FIRST_ROWS: usize = 64;
 
 /// A view's query for one server.
 #[derive(Debug, Clone)]
 pub(crate) struct SqlProbe {
     query: String,
-    /// For each column of the view, where it is in the answer.
+    /// For each column of the view, and then for each of its marks, its position in the answer.
     columns: Vec<Option<usize>>,
+    /// Rows that are read at most.
+    limit: usize,
     rows: usize,
 }
 
+/// The rows of a view that are read at most.
+fn limit(view: &View) -> usize {
+    view.max_rows.saturating_mul(READ_PER_ROW).clamp(READ_ALWAYS, READ).max(view.max_rows)
+}
+
 impl SqlProbe {
-    /// `None` where the server's version does not have the view.
+    /// `None` if the server's version does not have the view.
     #[must_use]
     pub(crate) fn new(view: &View, major: u32, installed: Option<&Installed>) -> Option<Self> {
         let major = view.major_for(major, installed.map(|installed| installed.version.as_str()))?;
         let sql = view.sql_for(major)?.trim_end().trim_end_matches(';');
         let schema = installed.map_or("", |installed| installed.schema.as_str());
         // One row more than is taken shows that there are more.
-        let sql = sql.replace("{schema}", schema).replace("{limit}", &view.max_rows.saturating_add(1).to_string());
+        let limit = limit(view);
+        let more = limit.saturating_add(1);
+        let sql = sql.replace("{schema}", schema).replace("{limit}", &more.to_string());
         let mut names = Vec::new();
         let columns = view
             .columns
             .iter()
+            .chain(view.marks.iter().map(|mark| &mark.column))
             .map(|column| {
                 column.is_in(major).then(|| {
                     names.push(format!("v.{}", column.name));
@@ -45,22 +59,21 @@ impl SqlProbe {
                 })
             })
             .collect();
-        let limit = view.max_rows.saturating_mul(COUNTED);
-        let query = format!("select {} from (\n{sql}\n) as v limit {limit}", names.join(", "));
-        Some(Self { query, columns, rows: FIRST_ROWS })
+        let query = format!("select {} from (\n{sql}\n) as v limit {more}", names.join(", "));
+        Some(Self { query, columns, limit, rows: FIRST_ROWS })
     }
 
     /// Reads the view.
     ///
     /// # Errors
-    /// What the server said, or that it said nothing.
+    /// The server's error, or that it did not answer.
     pub(crate) async fn read(&mut self, session: &mut Session, view: &View, ts_us: i64) -> Result<(Snapshot, Duration), SessionError> {
         let mut rows = Rows::new(view, self.rows);
         let mut cut = 0;
-        let columns = &self.columns;
+        let (columns, limit) = (&self.columns, self.limit);
         let took = session
             .read(&self.query, view.timeout, |row| {
-                if rows.len() >= view.max_rows {
+                if rows.len() >= limit {
                     cut += 1;
                     return;
                 }
@@ -96,7 +109,7 @@ mod tests {
         let view = pganalytics_views::parse("v.toml", text).expect("a view");
         assert!(SqlProbe::new(&view, 14, None).is_none());
         let probe = SqlProbe::new(&view, 15, Some(&installed("\"Ext\"", "1.0"))).expect("there in 15");
-        assert_eq!(probe.query, "select v.a, v.c from (\nselect a, c from \"Ext\".t\n) as v limit 20");
+        assert_eq!(probe.query, "select v.a, v.c from (\nselect a, c from \"Ext\".t\n) as v limit 10001");
         assert_eq!(probe.columns, [Some(0), None, Some(1)]);
         let newer = SqlProbe::new(&view, 99, Some(&installed("e", "1.0"))).expect("there in any later one");
         assert_eq!(newer.columns, [Some(0), Some(1), Some(2)]);

@@ -39,9 +39,9 @@ impl Target {
         self.common.metrics.view_read(&self.options.name, view, reading.duration, reading.rows_shipped);
     }
 
-    /// Rows that several readings came to were handed on.
-    pub(super) fn were_shipped(&self, view: &str, rows: u64) {
-        self.state().cost.shipped(view, rows);
+    /// The rows that several readings came to were handed on; of those, some were summed into others.
+    pub(super) fn were_shipped(&self, view: &str, rows: u64, cut: u64) {
+        self.state().cost.shipped(view, rows, cut);
         self.common.metrics.view_shipped(&self.options.name, view, rows);
     }
 

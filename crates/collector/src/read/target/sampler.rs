@@ -99,13 +99,13 @@ impl Sampler {
         }
     }
 
-    /// Hands on what the window came to.
+    /// Ships this window's totals.
     fn end_window(&mut self) {
         let view = &self.view;
         let Some((snapshot, interval_ms)) = self.window.end(view, now_us()) else { return };
         match delta::already_deltas(view, &self.target.options.name, &snapshot, Some(interval_ms)) {
             Ok(rows) => {
-                self.target.were_shipped(&view.name, rows.num_rows() as u64);
+                self.target.were_shipped(&view.name, rows.num_rows() as u64, snapshot.cut);
                 self.target.common.gather.add(&view.name, rows);
             }
             Err(error) => self.target.was_not_read(&view.name, None, Duration::ZERO, &error.to_string()),

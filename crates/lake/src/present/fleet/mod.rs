@@ -10,6 +10,7 @@
 //! collector, and from files once all rows of its server are read. At a start, what the newest files hold is noted before the first
 //! query is answered.
 
+mod clusters;
 mod columns;
 mod newest;
 mod state;

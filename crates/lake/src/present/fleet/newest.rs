@@ -95,8 +95,13 @@ impl Fleet {
 
     fn note_servers(&mut self, rows: &RecordBatch) {
         let up = rows.column_by_name("up").and_then(|up| up.as_boolean_opt());
+        let (identifiers, collectors) = (Texts::of(rows, "system_identifier"), Texts::of(rows, "collector"));
         for (row, ts, server) in keys(rows) {
             let state = self.state(server, ts);
+            let answered = up.is_some_and(|up| up.is_valid(row) && up.value(row));
+            if let Some(identifier) = identifiers.at(row).filter(|_| answered) {
+                state.clusters.note(ts, identifier, collectors.at(row).unwrap_or_default());
+            }
             if let Some(up) = up.filter(|up| up.is_valid(row))
                 && state.up.is_none_or(|(known, _)| known <= ts)
             {

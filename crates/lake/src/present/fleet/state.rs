@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::clusters::Clusters;
+
 const MINUTE: i64 = 60_000_000;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
 /// Sizes and ages are shipped when they change and at least once a day.
@@ -17,6 +19,7 @@ pub(crate) struct ServerState {
     pub(crate) newest: i64,
     /// When the server was last tried, and whether it answered.
     pub(crate) up: Option<(i64, bool)>,
+    pub(crate) clusters: Clusters,
     pub(crate) databases: BTreeMap<String, Database>,
     pub(crate) minutes: VecDeque<Minute>,
     pub(crate) sampled: CountedSnapshots,

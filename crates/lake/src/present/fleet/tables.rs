@@ -20,13 +20,14 @@ impl Fleet {
             Arc::new(states().map(|(_, state)| state.databases.values().filter_map(pick).reduce(all)).collect::<Int64Array>())
         };
         let databases = states().map(|(_, state)| i64::try_from(state.databases.len()).ok());
-        let columns: [(&str, ArrayRef); 6] = [
+        let columns: [(&str, ArrayRef); 7] = [
             ("ts", Arc::new(TimestampMicrosecondArray::from_iter_values(states().map(|(_, state)| state.newest)).with_timezone("UTC"))),
             ("server", Arc::new(StringViewArray::from_iter_values(states().map(|(name, _)| name)))),
             ("up", Arc::new(states().map(|(_, state)| state.up.map(|(_, up)| up)).collect::<BooleanArray>())),
             ("databases", Arc::new(databases.collect::<Int64Array>())),
             ("size", known(|database| database.size, i64::saturating_add)),
             ("age", known(|database| database.age, i64::max)),
+            ("conflict", Arc::new(states().map(|(_, state)| state.clusters.conflict()).collect::<StringViewArray>())),
         ];
         batch(schema, self.servers().len(), &columns)
     }

@@ -4,16 +4,21 @@
 //! `definition`.
 
 mod column;
+mod mark;
 mod query;
 mod table;
 mod template;
 
 use std::time::Duration;
 
+use super::column::Kind;
 use super::column::{RESERVED_COLUMNS, Type};
 use super::error::DefinitionError;
+use super::mark::Mark;
+use super::mark::Says;
 use super::view::{Scope, Ship, Source, View};
 use column::WrittenColumn;
+use mark::WrittenMark;
 use table::Table;
 
 const KEYS: &[&str] = &[
@@ -29,7 +34,10 @@ const KEYS: &[&str] = &[
     "extension",
     "privilege",
     "reset",
+    "restarts_with",
+    "keep",
     "columns",
+    "marks",
     "sql",
 ];
 
@@ -65,9 +73,12 @@ pub fn parse(file: &str, text: &str) -> Result<View, DefinitionError> {
 
     let columns = at.tables("columns", column::read)?;
     check_names(&at, &columns)?;
+    let restarts_with = counters(&at, "restarts_with", &at.strings("restarts_with")?, &columns)?;
+    let keep = keep(&at, &columns)?;
+    let (marks, selected) = marks(&at, &columns)?;
     let entries = at.tables("sql", query::read)?;
-    let sql = query::build(&at, source, max_rows, &columns, &entries)?;
-    query::check_expressions(&at, &columns, &entries)?;
+    let sql = query::build(&at, source, &selected, &entries)?;
+    query::check_expressions(&at, &selected, &entries)?;
 
     let extension = at.string_opt("extension")?;
     if extension.is_none()
@@ -96,10 +107,61 @@ pub fn parse(file: &str, text: &str) -> Result<View, DefinitionError> {
         extension,
         privilege: at.string_opt("privilege")?,
         reset,
+        restarts_with,
+        keep,
+        marks,
         columns: columns.into_iter().map(|written| written.column).collect(),
         sql,
         rollup: None,
     })
+}
+
+/// The counters of these names; `*` stands for all.
+fn counters(at: &Table<'_>, key: &str, names: &[String], columns: &[WrittenColumn]) -> Result<Vec<String>, DefinitionError> {
+    let all = columns.iter().map(|written| &written.column).filter(|column| column.kind == Kind::Counter);
+    if names == ["*"] {
+        return Ok(all.map(|column| column.name.clone()).collect());
+    }
+    match names.iter().find(|name| !all.clone().any(|column| column.name == **name)) {
+        Some(name) => Err(at.error(key, format!("'{name}' is not a counter of this view"), "name counters, or [\"*\"] for all")),
+        None => Ok(names.to_vec()),
+    }
+}
+
+fn keep(at: &Table<'_>, columns: &[WrittenColumn]) -> Result<Vec<String>, DefinitionError> {
+    let names = at.strings("keep")?;
+    let numbers = |name: &String| {
+        let column = columns.iter().map(|written| &written.column).find(|column| column.name == *name);
+        column.is_some_and(|column| {
+            matches!(column.kind, Kind::Counter | Kind::Gauge) && matches!(column.r#type, Type::Int8 | Type::Float8 | Type::Duration)
+        })
+    };
+    match names.iter().find(|name| !numbers(name)) {
+        Some(name) => Err(at.error("keep", format!("'{name}' is not a number of this view"), "name counters or gauges that are numbers")),
+        None => Ok(names),
+    }
+}
+
+/// The marks, and everything that the SQL selects: the columns and the marks.
+fn marks(at: &Table<'_>, columns: &[WrittenColumn]) -> Result<(Vec<Mark>, Vec<WrittenColumn>), DefinitionError> {
+    let marks = at.tables("marks", mark::read)?;
+    let mut selected = columns.to_vec();
+    selected.extend(marks.iter().map(|mark| mark.written.clone()));
+    for (i, written) in selected.iter().enumerate().skip(columns.len()) {
+        let name = &written.column.name;
+        if selected.iter().take(i).any(|earlier| earlier.column.name == *name) {
+            let key = format!("marks[{}].name", i - columns.len());
+            return Err(at.error(&key, format!("'{name}' is declared twice"), "choose another name"));
+        }
+    }
+    let mut read = Vec::new();
+    for (i, mark) in marks.into_iter().map(WrittenMark::into_mark).enumerate() {
+        if let Says::Parts { of, .. } = &mark.says {
+            counters(at, &format!("marks[{i}].of"), of, columns)?;
+        }
+        read.push(mark);
+    }
+    Ok((read, selected))
 }
 
 fn max_rows(at: &Table<'_>) -> Result<usize, DefinitionError> {

@@ -33,7 +33,6 @@ pub(super) fn read(at: &Table<'_>) -> Result<WrittenSql, DefinitionError> {
 pub(super) fn build(
     at: &Table<'_>,
     source: Source,
-    max_rows: usize,
     columns: &[WrittenColumn],
     entries: &[WrittenSql],
 ) -> Result<Vec<Sql>, DefinitionError> {
@@ -43,7 +42,6 @@ pub(super) fn build(
         Source::Sql if entries.is_empty() => return Err(at.missing("sql", "add a [[sql]] table with 'from' and 'query'")),
         Source::Sql => {}
     }
-    let limit = max_rows.saturating_add(1).to_string();
     let mut built = Vec::new();
     let mut last: Option<Template> = None;
     for (i, entry) in entries.iter().enumerate() {
@@ -53,7 +51,7 @@ pub(super) fn build(
             return Err(at.error(&format!("sql[{}].from", i + 1), format!("{next} is not after {}", entry.from), "order them by version"));
         }
         let template = match (&entry.query, last) {
-            (Some(query), _) => Template::parse(&query.replace("{limit}", &limit)).map_err(|problem| {
+            (Some(query), _) => Template::parse(query).map_err(|problem| {
                 at.error(&key, problem, "write {columns} for all columns, {from 16} in front of a line for version 16 and later")
             })?,
             (None, Some(template)) if template.lists_columns() => template,

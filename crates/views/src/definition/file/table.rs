@@ -60,6 +60,23 @@ impl Table<'_> {
         }
     }
 
+    /// True or false; false by default.
+    pub(super) fn flag(&self, key: &str) -> Result<bool, DefinitionError> {
+        match self.content.get(key) {
+            None => Ok(false),
+            Some(toml::Value::Boolean(flag)) => Ok(*flag),
+            Some(_) => Err(self.error(key, "is neither true nor false".into(), "write true or false")),
+        }
+    }
+
+    /// A list of texts; empty by default.
+    pub(super) fn strings(&self, key: &str) -> Result<Vec<String>, DefinitionError> {
+        let not_strings = || self.error(key, "is not a list of texts".into(), "write [\"a\", \"b\"]");
+        let Some(value) = self.content.get(key) else { return Ok(Vec::new()) };
+        let items = value.as_array().ok_or_else(not_strings)?;
+        items.iter().map(|item| item.as_str().map(Into::into).ok_or_else(not_strings)).collect()
+    }
+
     /// A PostgreSQL major version.
     pub(super) fn version(&self, key: &str) -> Result<Option<u32>, DefinitionError> {
         self.integer(key)?.map(|number| self.supported(key, number)).transpose()
@@ -80,7 +97,7 @@ impl Table<'_> {
             .ok_or_else(|| self.error(key, format!("'{text}' is not a duration"), "give a number with ms, s, m, h or d, as in \"10s\""))
     }
 
-    pub(super) fn one_of<T: Copy>(&self, key: &str, default: Option<T>, choices: &[(&str, T)]) -> Result<T, DefinitionError> {
+    pub(super) fn one_of<T: Clone>(&self, key: &str, default: Option<T>, choices: &[(&str, T)]) -> Result<T, DefinitionError> {
         let names = || choices.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
         let Some(text) = self.string_opt(key)? else {
             return default.ok_or_else(|| self.missing(key, &format!("give one of: {}", names())));
@@ -88,7 +105,7 @@ impl Table<'_> {
         choices
             .iter()
             .find(|(name, _)| *name == text)
-            .map(|(_, value)| *value)
+            .map(|(_, value)| value.clone())
             .ok_or_else(|| self.error(key, format!("'{text}' is unknown"), &format!("give one of: {}", names())))
     }
 

@@ -54,6 +54,9 @@ pub(crate) fn read(view: &View, facts: &Facts, in_recovery: Option<bool>, ts_us:
             _ => rows.set_int(column, None),
         }
     }
+    if let Some(mark) = view.mark("container_id") {
+        rows.set_text(mark, facts.container_id.as_deref());
+    }
     rows.end_row();
     Ok(rows.finish(ts_us, 0))
 }

@@ -11,7 +11,7 @@ use crate::read::probe::databases;
 use crate::read::session::SessionError;
 
 impl Reader {
-    /// The databases that accept connections from us, by name.
+    /// The databases that accept connections from us, the busiest first.
     pub(super) async fn databases(&mut self) -> Result<Vec<String>, SessionError> {
         let listed = databases::list(self.session(None).await?).await;
         if listed.as_ref().is_err_and(|error| !error.is_harmless()) {

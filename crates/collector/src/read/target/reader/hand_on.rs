@@ -7,7 +7,7 @@ use pganalytics_views::View;
 
 use super::memory::Reader;
 use crate::delta::rows::Snapshot;
-use crate::delta::{self, Delta};
+use crate::delta::{self, Delta, Shipped};
 use crate::read::cost::Reading;
 
 pub(super) const COST: &str = "pganalytics_cost";
@@ -16,25 +16,25 @@ const STATEMENTS: &str = "pg_stat_statements";
 impl Reader {
     /// Makes deltas of a snapshot and hands on what is shipped.
     pub(super) fn ship(&mut self, view: &Arc<View>, database: Option<&str>, snapshot: &Snapshot, took: Duration) {
-        if let Some(shipped) = self.hand_on(view, database, snapshot, took) {
+        if let Some((shipped, summed)) = self.hand_on(view, database, snapshot, took) {
             let rows_read = snapshot.rows as u64 + snapshot.cut;
-            let reading = Reading { duration: took, rows_read, rows_shipped: shipped, rows_cut: snapshot.cut };
+            let reading = Reading { duration: took, rows_read, rows_shipped: shipped, rows_cut: snapshot.cut + summed };
             self.target.was_read(&view.name, database, reading);
         }
     }
 
-    /// Makes deltas of a snapshot and hands on what is shipped; how many rows that are.
-    pub(super) fn hand_on(&mut self, view: &Arc<View>, database: Option<&str>, snapshot: &Snapshot, took: Duration) -> Option<u64> {
+    /// Makes deltas of a snapshot and hands on what is shipped. Returns the number of rows, and of rows that were summed into one.
+    pub(super) fn hand_on(&mut self, view: &Arc<View>, database: Option<&str>, snapshot: &Snapshot, took: Duration) -> Option<(u64, u64)> {
         let place = (view.name.clone(), database.map(Into::into));
         let engine = self.deltas.entry(place).or_insert_with(|| Delta::new(Arc::clone(view)));
         match engine.apply(&self.target.options.name, snapshot) {
-            Ok(rows) => {
+            Ok(Shipped { rows, summed }) => {
                 if view.name == STATEMENTS {
                     self.texts.saw(view, &rows);
                 }
                 let shipped = rows.num_rows() as u64;
                 self.target.common.gather.add(&view.name, rows);
-                Some(shipped)
+                Some((shipped, summed))
             }
             Err(error) => {
                 self.target.was_not_read(&view.name, database, took, &format!("make deltas: {error}"));

@@ -114,7 +114,7 @@ impl Reader {
             tracing::info!(server = self.target.options.name, "another postmaster answers than before: counters have a new beginning");
             self.deltas.values_mut().for_each(Delta::forget);
             self.extensions.clear();
-            self.server = ServerProbe::default();
+            self.server = std::mem::take(&mut self.server).renewed();
             self.sessions.clear();
             self.schedule.hurry(Instant::now());
         }

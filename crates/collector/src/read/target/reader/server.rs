@@ -8,7 +8,7 @@ use pganalytics_views::View;
 use super::memory::{Reader, Round};
 use crate::clock::now_us;
 use crate::read::probe::host;
-use crate::read::probe::server::{About, ServerProbe};
+use crate::read::probe::server::About;
 use crate::read::session::SessionError;
 
 pub(super) const SERVER: &str = "pganalytics_server";
@@ -31,7 +31,7 @@ impl Reader {
         if matches!(outcome, Err(SessionError::Broken(_))) && self.target.may_connect().is_ok() {
             // A session that broke says little about the server: it may be back already.
             self.sessions.forget(None);
-            server = ServerProbe::default();
+            server = server.renewed();
             outcome = match self.session(None).await {
                 Ok(session) => server.read(session, view, about, ts_us).await,
                 Err(error) => Err(error),
@@ -42,6 +42,14 @@ impl Reader {
         self.target.set_up(outcome.as_ref().err());
         match (outcome, down) {
             (Ok(read), _) => {
+                if let Some(identifier) = &read.other_cluster {
+                    let note = format!(
+                        "another cluster answers under this name than before, with system identifier {identifier}: \
+                         give each server a target of its own with its own name"
+                    );
+                    tracing::warn!(server = self.target.options.name, system_identifier = identifier, "{note}");
+                    self.target.note(SERVER, &note);
+                }
                 self.meet_postmaster(read.postmaster_start_us);
                 self.in_recovery = read.in_recovery;
                 self.ship(view, None, &read.snapshot, read.took);

@@ -1,4 +1,8 @@
-//! What the delta engine promises, against a model that is simple enough to be seen right.
+//! The delta engine's promises, tested against a model that is simple enough to be checked by eye.
+
+mod cuts;
+mod resets;
+mod rows;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,8 +19,13 @@ use crate::delta::rows::{Rows, Snapshot};
 /// Labels `name`, counters `a` and `b`, and, where asked for, a gauge and a reset time.
 fn view(extra: &str) -> Arc<View> {
     let reset = if extra.contains("reset_at") { "reset='reset_at'\n" } else { "" };
+    view_with(reset, extra)
+}
+
+/// The same with other keys at the top of the file.
+fn view_with(keys: &str, extra: &str) -> Arc<View> {
     let text = format!(
-        "name='v'\nsummary='s'\nscope='server'\nsource='probe'\ninterval='60s'\nrefresh='1h'\n{reset}\
+        "name='v'\nsummary='s'\nscope='server'\nsource='probe'\ninterval='60s'\nrefresh='1h'\n{keys}\n\
          [[columns]]\nname='name'\nkind='label'\ntype='text'\nhelp='h'\n\
          [[columns]]\nname='a'\nkind='counter'\ntype='int8'\nhelp='h'\n\
          [[columns]]\nname='b'\nkind='counter'\ntype='float8'\nhelp='h'\n{extra}"
@@ -26,6 +35,8 @@ fn view(extra: &str) -> Arc<View> {
 
 const GAUGE: &str = "[[columns]]\nname='size'\nkind='gauge'\ntype='int8'\nhelp='h'\n";
 const RESET: &str = "[[columns]]\nname='reset_at'\nkind='gauge'\ntype='timestamptz'\nhelp='h'\n";
+/// Every row that was not in a complete snapshot is new.
+const ALWAYS_NEW: &str = "[[marks]]\nname='all'\nsays='horizon'\ntype='int8'\n";
 const SECOND: i64 = 1_000_000;
 
 /// A row as given: name, a, b, and the fourth column if there is one.
@@ -37,15 +48,15 @@ fn snapshot(view: &View, seconds: i64, cut: u64, rows: &[Row<'_>]) -> Snapshot {
         builder.set_text(0, Some(name));
         builder.set_int(1, *a);
         builder.set_float(2, Some(*b));
-        if view.columns.len() > 3 {
-            builder.set_int(3, *fourth);
-        }
+        // The fourth column, or else the first mark.
+        let always_new = view.columns.len() == 3 && view.marks.first().is_some_and(|mark| mark.column.name == "all");
+        builder.set_int(3, if always_new { Some(0) } else { *fourth });
         builder.end_row();
     }
     builder.finish(seconds * SECOND, cut)
 }
 
-/// What was shipped: name → (interval_ms, delta of a).
+/// The shipped rows: name → (interval_ms, delta of a).
 fn shipped(rows: &RecordBatch) -> BTreeMap<String, (Option<i64>, Option<i64>)> {
     let names = rows.column(3).as_string::<i32>();
     let int = |column: usize, row: usize| {
@@ -60,6 +71,10 @@ fn expect(rows: &RecordBatch, expected: &[(&str, Option<i64>, Option<i64>)]) {
     assert_eq!(shipped(rows), expected);
 }
 
+fn apply(engine: &mut Delta, snapshot: &Snapshot) -> RecordBatch {
+    engine.apply("s", snapshot).expect("rows").rows
+}
+
 fn one<'a>(name: &'a str, a: i64) -> Row<'a> {
     (name, Some(a), 0.0, Some(7))
 }
@@ -68,75 +83,50 @@ fn one<'a>(name: &'a str, a: i64) -> Row<'a> {
 fn the_first_snapshot_is_a_baseline_and_counters_alone_are_not_shipped() {
     let view = view("");
     let mut engine = Delta::new(Arc::clone(&view));
-    expect(&engine.apply("s", &snapshot(&view, 0, 0, &[one("x", 5)])).expect("rows"), &[]);
-    expect(&engine.apply("s", &snapshot(&view, 60, 0, &[one("x", 5)])).expect("rows"), &[]);
-    expect(&engine.apply("s", &snapshot(&view, 90, 0, &[one("x", 8)])).expect("rows"), &[("x", Some(30_000), Some(3))]);
+    expect(&apply(&mut engine, &snapshot(&view, 0, 0, &[one("x", 5)])), &[]);
+    expect(&apply(&mut engine, &snapshot(&view, 60, 0, &[one("x", 5)])), &[]);
+    expect(&apply(&mut engine, &snapshot(&view, 90, 0, &[one("x", 8)])), &[("x", Some(30_000), Some(3))]);
 }
 
 #[test]
 fn a_row_with_gauges_is_shipped_at_once_with_null_counters_and_then_on_change_or_refresh() {
     let view = view(GAUGE);
     let mut engine = Delta::new(Arc::clone(&view));
-    expect(&engine.apply("s", &snapshot(&view, 0, 0, &[one("x", 5)])).expect("rows"), &[("x", None, None)]);
-    expect(&engine.apply("s", &snapshot(&view, 60, 0, &[one("x", 5)])).expect("rows"), &[]);
+    expect(&apply(&mut engine, &snapshot(&view, 0, 0, &[one("x", 5)])), &[("x", None, None)]);
+    expect(&apply(&mut engine, &snapshot(&view, 60, 0, &[one("x", 5)])), &[]);
     let changed = [("x", Some(5), 0.0, Some(8))];
-    expect(&engine.apply("s", &snapshot(&view, 120, 0, &changed)).expect("rows"), &[("x", Some(60_000), Some(0))]);
-    expect(&engine.apply("s", &snapshot(&view, 3_719, 0, &changed)).expect("rows"), &[]);
-    expect(&engine.apply("s", &snapshot(&view, 3_720, 0, &changed)).expect("rows"), &[("x", Some(1_000), Some(0))]);
-}
-
-#[test]
-fn a_new_row_counts_from_zero_only_after_a_complete_snapshot() {
-    let view = view("");
-    let mut engine = Delta::new(Arc::clone(&view));
-    engine.apply("s", &snapshot(&view, 0, 0, &[one("x", 5)])).expect("rows");
-    expect(&engine.apply("s", &snapshot(&view, 60, 1, &[one("x", 5), one("y", 9)])).expect("rows"), &[("y", Some(60_000), Some(9))]);
-    // The snapshot before was cut: z may have been there.
-    expect(&engine.apply("s", &snapshot(&view, 120, 0, &[one("y", 9), one("z", 1_000)])).expect("rows"), &[]);
-    expect(&engine.apply("s", &snapshot(&view, 180, 0, &[one("y", 9), one("z", 1_001)])).expect("rows"), &[("z", Some(60_000), Some(1))]);
-}
-
-#[test]
-fn a_decrease_or_another_reset_time_starts_the_row_again() {
-    let view = view(RESET);
-    let mut engine = Delta::new(Arc::clone(&view));
-    let row = |a, reset| [("x", Some(a), 0.0, reset)];
-    engine.apply("s", &snapshot(&view, 0, 0, &row(100, None))).expect("rows");
-    expect(&engine.apply("s", &snapshot(&view, 60, 0, &row(7, None))).expect("rows"), &[("x", Some(60_000), Some(7))]);
-    expect(&engine.apply("s", &snapshot(&view, 120, 0, &row(9, Some(1)))).expect("rows"), &[("x", Some(60_000), Some(9))]);
-    expect(&engine.apply("s", &snapshot(&view, 180, 0, &row(10, Some(1)))).expect("rows"), &[("x", Some(60_000), Some(1))]);
+    expect(&apply(&mut engine, &snapshot(&view, 120, 0, &changed)), &[("x", Some(60_000), Some(0))]);
+    expect(&apply(&mut engine, &snapshot(&view, 3_719, 0, &changed)), &[]);
+    expect(&apply(&mut engine, &snapshot(&view, 3_720, 0, &changed)), &[("x", Some(1_000), Some(0))]);
 }
 
 #[test]
 fn after_another_postmaster_everything_is_a_baseline_again() {
     let view = view("");
     let mut engine = Delta::new(Arc::clone(&view));
-    engine.apply("s", &snapshot(&view, 0, 0, &[one("x", 5)])).expect("rows");
+    apply(&mut engine, &snapshot(&view, 0, 0, &[one("x", 5)]));
     engine.forget();
-    expect(&engine.apply("s", &snapshot(&view, 60, 0, &[one("x", 1_000_000), one("y", 9)])).expect("rows"), &[]);
-    expect(&engine.apply("s", &snapshot(&view, 120, 0, &[one("x", 1_000_001)])).expect("rows"), &[("x", Some(60_000), Some(1))]);
+    expect(&apply(&mut engine, &snapshot(&view, 60, 0, &[one("x", 1_000_000), one("y", 9)])), &[]);
+    expect(&apply(&mut engine, &snapshot(&view, 120, 0, &[one("x", 1_000_001)])), &[("x", Some(60_000), Some(1))]);
 }
 
 #[test]
 fn rows_of_the_same_labels_are_one_and_the_loss_of_a_part_is_no_new_beginning() {
     let view = view("");
     let mut engine = Delta::new(Arc::clone(&view));
-    engine.apply("s", &snapshot(&view, 0, 0, &[one("x", 5), one("x", 100), one("y", 1)])).expect("rows");
-    expect(
-        &engine.apply("s", &snapshot(&view, 60, 0, &[one("x", 6), one("x", 100), one("y", 1)])).expect("rows"),
-        &[("x", Some(60_000), Some(1))],
-    );
-    expect(&engine.apply("s", &snapshot(&view, 120, 0, &[one("x", 7), one("y", 1)])).expect("rows"), &[]);
-    expect(&engine.apply("s", &snapshot(&view, 180, 0, &[one("x", 9), one("y", 1)])).expect("rows"), &[("x", Some(60_000), Some(2))]);
+    apply(&mut engine, &snapshot(&view, 0, 0, &[one("x", 5), one("x", 100), one("y", 1)]));
+    expect(&apply(&mut engine, &snapshot(&view, 60, 0, &[one("x", 6), one("x", 100), one("y", 1)])), &[("x", Some(60_000), Some(1))]);
+    expect(&apply(&mut engine, &snapshot(&view, 120, 0, &[one("x", 7), one("y", 1)])), &[]);
+    expect(&apply(&mut engine, &snapshot(&view, 180, 0, &[one("x", 9), one("y", 1)])), &[("x", Some(60_000), Some(2))]);
 }
 
 #[test]
 fn a_null_counter_has_no_delta_until_it_has_a_basis() {
     let view = view("");
     let mut engine = Delta::new(Arc::clone(&view));
-    engine.apply("s", &snapshot(&view, 0, 0, &[("x", None, 0.0, None)])).expect("rows");
-    expect(&engine.apply("s", &snapshot(&view, 60, 0, &[("x", Some(4), 1.0, None)])).expect("rows"), &[("x", Some(60_000), None)]);
-    expect(&engine.apply("s", &snapshot(&view, 120, 0, &[("x", Some(6), 1.0, None)])).expect("rows"), &[("x", Some(60_000), Some(2))]);
+    apply(&mut engine, &snapshot(&view, 0, 0, &[("x", None, 0.0, None)]));
+    expect(&apply(&mut engine, &snapshot(&view, 60, 0, &[("x", Some(4), 1.0, None)])), &[("x", Some(60_000), None)]);
+    expect(&apply(&mut engine, &snapshot(&view, 120, 0, &[("x", Some(6), 1.0, None)])), &[("x", Some(60_000), Some(2))]);
 }
 
 /// A snapshot in the model: which rows are there with which value, and whether it was cut.
@@ -148,26 +138,30 @@ fn story() -> impl Strategy<Value = Vec<(BTreeMap<u8, i64>, bool)>> {
 proptest! {
     #[test]
     fn deltas_follow_the_model_and_are_never_negative(story in story()) {
-        let view = view("");
+        let view = view(ALWAYS_NEW);
         let mut engine = Delta::new(Arc::clone(&view));
         let mut before: Option<(BTreeMap<u8, i64>, bool)> = None;
+        // A snapshot without rows says nothing about the server's marks.
+        let mut horizon = false;
         for (i, (rows, cut)) in story.into_iter().enumerate() {
             let names: Vec<(String, i64)> = rows.iter().map(|(name, value)| (name.to_string(), *value)).collect();
             let given: Vec<Row<'_>> = names.iter().map(|(name, value)| (name.as_str(), Some(*value), *value as f64, None)).collect();
             let taken = snapshot(&view, i as i64 * 60, u64::from(cut), &given);
-            let found = shipped(&engine.apply("s", &taken).expect("rows"));
+            let found = shipped(&apply(&mut engine, &taken));
             let mut expected = BTreeMap::new();
             if let Some((known, known_cut)) = &before {
+                horizon |= !known.is_empty();
                 for (name, value) in &rows {
                     let delta = match known.get(name) {
                         Some(known) if value >= known => Some(value - known),
-                        Some(_) => Some(*value),
-                        None if !known_cut => Some(*value),
+                        Some(_) => None,
+                        None if !known_cut && horizon => Some(*value),
                         None => None,
                     };
-                    if let Some(delta) = delta.filter(|delta| *delta != 0) {
-                        prop_assert!(delta > 0);
-                        expected.insert(name.to_string(), (Some(60_000), Some(delta)));
+                    let fell = known.get(name).is_some_and(|known| value < known);
+                    if fell || delta.is_some_and(|delta| delta != 0) {
+                        prop_assert!(delta.is_none_or(|delta| delta > 0));
+                        expected.insert(name.to_string(), (Some(60_000), delta));
                     }
                 }
             }
@@ -181,10 +175,10 @@ proptest! {
         let view = view("");
         let mut engine = Delta::new(Arc::clone(&view));
         let (first, mut value, mut sum) = (17, 17, 0);
-        engine.apply("s", &snapshot(&view, 0, 0, &[one("x", first)])).expect("rows");
+        apply(&mut engine, &snapshot(&view, 0, 0, &[one("x", first)]));
         for (i, step) in steps.iter().enumerate() {
             value += step;
-            let rows = engine.apply("s", &snapshot(&view, i as i64 + 1, 0, &[one("x", value)])).expect("rows");
+            let rows = apply(&mut engine, &snapshot(&view, i as i64 + 1, 0, &[one("x", value)]));
             sum += shipped(&rows).values().filter_map(|(_, delta)| *delta).sum::<i64>();
         }
         prop_assert_eq!(sum, value - first);
