@@ -19,6 +19,7 @@ use futures::StreamExt as _;
 
 use super::answers::{Answers, Rows};
 use super::dictionary::dictionary;
+use super::functions;
 use super::guard::parameters;
 use super::question::Query;
 use super::reads::Reads;
@@ -82,6 +83,7 @@ impl Executor {
         let plan = state.statement_to_plan(statement).await?;
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(&plan)?;
         let plan = plan.with_param_values(parameters(query)?)?;
+        functions::bounded(&plan)?;
         let answers = self.answers.as_ref().filter(|_| is_settled(&plan).unwrap_or_default());
         let plan = match plan {
             LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) => plan,

@@ -23,6 +23,9 @@ pub(crate) const MAX_TOKENS: usize = 5_000;
 /// How deep expressions and subqueries may nest: DataFusion's own default.
 const NESTING: usize = 50;
 
+/// Sets of columns that one statement may group by: `cube` of 6 columns. Each set is computed from a copy of every row.
+const MAX_GROUPING_SETS: usize = 64;
+
 /// The one statement of a text, if it reads.
 pub(crate) fn one_statement(sql: &str, shapes: &Shapes) -> Result<Statement, QueryError> {
     if sql.len() > MAX_SQL {
@@ -49,11 +52,37 @@ pub(crate) fn one_statement(sql: &str, shapes: &Shapes) -> Result<Statement, Que
     if !statements.is_empty() {
         return Err(QueryError::new(QueryErrorKind::Forbidden, "there is more than one statement").hint("send them one at a time"));
     }
+    let sets = grouping_sets(&statement);
+    if sets > MAX_GROUPING_SETS {
+        let message = format!("the statement groups by {sets} sets of columns, at most {MAX_GROUPING_SETS} are computed");
+        return Err(QueryError::new(QueryErrorKind::Forbidden, message).hint("name the sets you need with grouping sets"));
+    }
     if !reads(&statement) {
         let hint = "use select, with, values, explain, show or describe";
         return Err(QueryError::new(QueryErrorKind::Forbidden, "only statements that read are answered").hint(hint));
     }
     Ok(statement)
+}
+
+/// How many sets of columns a statement groups by: the product over its `cube`, `rollup` and `grouping sets`, since they multiply in one clause.
+fn grouping_sets(statement: &Statement) -> usize {
+    let statement = match statement {
+        Statement::Statement(statement) => statement,
+        Statement::Explain(explain) => return grouping_sets(&explain.statement),
+        Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => return 1,
+    };
+    let mut sets = 1_usize;
+    let _ = ast::visit_expressions(statement.as_ref(), |expr| {
+        let own = match expr {
+            ast::Expr::Cube(columns) => 2_usize.saturating_pow(u32::try_from(columns.len()).unwrap_or(u32::MAX)),
+            ast::Expr::Rollup(columns) => columns.len().saturating_add(1),
+            ast::Expr::GroupingSets(listed) => listed.len().max(1),
+            _ => 1,
+        };
+        sets = sets.saturating_mul(own);
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    sets
 }
 
 /// Whether a statement's kind is one that reads; what is inside is checked again when it is planned.

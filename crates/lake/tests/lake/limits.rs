@@ -159,3 +159,37 @@ async fn a_statement_too_deep_or_too_long_is_an_error() {
     let _ = world.query(&chain(2_400)).await;
     assert_eq!(world.one("select 1").await, "1");
 }
+
+#[tokio::test]
+async fn what_would_end_the_process_or_hold_a_thread_is_refused() {
+    let world = World::new().await;
+    for (sql, part) in [
+        ("select approx_percentile_cont(0.5, 1000000000000) within group (order by value) from range(10)", "between 1 and 1000"),
+        (
+            "select approx_percentile_cont_with_weight(1, 0.5, 1000000000000) within group (order by value) from range(10)",
+            "between 1 and 1000",
+        ),
+        (
+            "select * from range(3) where value in (select approx_percentile_cont(0.5, 100 * 100) within group (order by value) from range(3))",
+            "between 1 and 1000",
+        ),
+        ("select arrow_cast('x', 'FixedSizeBinary(2147483647)')", "arrow_cast"),
+        ("select arrow_try_cast('x', 'FixedSizeBinary(2147483647)')", "arrow_try_cast"),
+        ("select levenshtein(repeat('a', 100000), repeat('b', 100000))", "levenshtein"),
+        ("select median(value) from range(10)", "median"),
+    ] {
+        let error = world.query(sql).await.expect_err(sql);
+        assert_eq!(error.kind, QueryErrorKind::Plan, "{sql}: {error}");
+        assert!(error.to_string().contains(part), "{sql}: {error}");
+    }
+    let columns: Vec<String> = (1..=20).map(|n| format!("value + {n}")).collect();
+    for groups in [
+        format!("cube ({})", columns.join(", ")),
+        "cube (value, value + 1, value + 2, value + 3), rollup (value, value + 1, value + 2, value + 3)".into(),
+    ] {
+        let error = world.query(&format!("select count(*) from range(10) group by {groups}")).await.expect_err("too many sets");
+        assert_eq!(error.kind, QueryErrorKind::Forbidden, "{error}");
+    }
+    assert_eq!(world.one("select count(*) from (select value % 2, count(*) from range(10) group by cube (value % 2))").await, "3");
+    assert_eq!(world.one("select approx_percentile_cont(0.5, 200) within group (order by value) from range(11)").await, "5.0");
+}

@@ -176,3 +176,19 @@ async fn counts_and_extremes_need_no_reading() {
         assert!(!plan.contains(".parquet"), "{plan}");
     }
 }
+
+#[tokio::test]
+async fn to_char_takes_the_templates_of_postgresql() {
+    let world = World::new().await;
+    let at = "timestamp '2026-11-29 08:05:09.123456'";
+    for (template, text) in [
+        ("HH24:MI", "08:05"),
+        ("YYYY-MM-DD\"T\"HH24:MI:SS.US", "2026-11-29T08:05:09.123456"),
+        ("DD Mon YYYY, HH12:MI AM", "29 Nov 2026, 08:05 AM"),
+        ("IYYY-IW", "2026-48"),
+    ] {
+        assert_eq!(world.one(&format!("select to_char({at}, '{template}')")).await, text, "{template}");
+    }
+    let error = world.query(&format!("select to_char({at}, 'Month')")).await.expect_err("a pattern that is not known").to_string();
+    assert!(error.contains("known are"), "{error}");
+}

@@ -9,8 +9,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 use super::bound::within;
 
 /// The functions that are bounded, beside `||`.
-pub(crate) const BOUNDED: &[&str] =
-    &["concat", "concat_ws", "encode", "lpad", "overlay", "regexp_replace", "repeat", "replace", "rpad", "to_char"];
+pub(crate) const BOUNDED: &[&str] = &["concat", "concat_ws", "encode", "lpad", "overlay", "regexp_replace", "repeat", "replace", "rpad"];
 
 /// A function of DataFusion's with a bound in front. It is not simplified, since that would put the unbounded one back.
 #[derive(Debug, PartialEq, Eq, Hash)]
