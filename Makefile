@@ -48,8 +48,8 @@ lint: ui/node_modules/.package-lock.json ## Runs formatting, clippy and the UI's
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cd ui && npm run lint
 
-unit: ui/node_modules/.package-lock.json ## Runs the unit tests of the Rust code and of the UI
-	cargo test --workspace --lib --bins --locked --quiet
+unit: ui/node_modules/.package-lock.json ## Runs the unit tests of the Rust code and of the UI, and checks the architecture
+	cargo test --workspace --lib --bins --test architecture --test views --locked --quiet
 	cd ui && npm test
 
 # Private items are documented too, so links to them are right.
