@@ -69,7 +69,7 @@ pub struct View {
     pub reset: Option<String>,
     pub columns: Vec<Column>,
     pub sql: Vec<Sql>,
-    /// Set for a rollup, which is not collected. See [`rollup`](crate::rollup).
+    /// Set for a rollup, which is not collected. See [`rollup`](mod@crate::rollup).
     pub rollup: Option<Origin>,
 }
 
