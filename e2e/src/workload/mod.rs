@@ -3,6 +3,7 @@
 //!
 //! Uses `servers` (to run statements). Used by the demo.
 
+mod pace;
 mod schema;
 mod troubles;
 mod visitors;
@@ -78,20 +79,4 @@ async fn forever(name: &str, options: PgConnectOptions, mut work: impl AsyncFnMu
         }
         tokio::time::sleep(RETRY).await;
     }
-}
-
-/// A random pause of about this length.
-async fn pause(milliseconds: u64) {
-    use rand::RngExt as _;
-    let part = rand::rng().random_range(milliseconds / 2..=milliseconds * 3 / 2);
-    tokio::time::sleep(Duration::from_millis(part)).await;
-}
-
-/// A number from 1 to `most`. Small numbers are far more frequent, like a shop's best-selling goods.
-fn favourite(most: i32) -> i32 {
-    use rand::RngExt as _;
-    let part: f64 = rand::rng().random_range(0.0..1.0);
-    #[expect(clippy::cast_possible_truncation, reason = "a part of an i32 is an i32")]
-    let number = (part * part * f64::from(most)) as i32;
-    number + 1
 }

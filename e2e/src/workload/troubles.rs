@@ -4,7 +4,7 @@ use anyhow::Result;
 use sqlx::postgres::PgConnection;
 use sqlx::{Acquire, Executor};
 
-use super::pause;
+use super::pace::pause;
 
 /// A report that sorts more than `work_mem` holds: seconds of work and temporary files.
 pub(super) async fn report(shop: &mut PgConnection) -> Result<()> {

@@ -5,8 +5,8 @@ use rand::RngExt as _;
 use sqlx::postgres::PgConnection;
 use sqlx::{Acquire, Executor, Row};
 
+use super::pace::{favourite, pause};
 use super::schema::{CUSTOMERS, PRODUCTS};
-use super::{favourite, pause};
 
 /// One step of one visitor, and the pause after it. Traffic rises and falls over a few minutes, so that charts have a shape.
 pub(super) async fn visit(shop: &mut PgConnection, number: u64) -> Result<()> {

@@ -69,6 +69,17 @@ fn rooms_of_the_binary() -> Result<()> {
 }
 
 #[test]
+fn rooms_of_the_harness() -> Result<()> {
+    check("e2e")
+}
+
+#[test]
+fn rooms_of_the_benches() -> Result<()> {
+    check("bench")?;
+    check("fleet")
+}
+
+#[test]
 fn every_crate_has_rooms() -> Result<()> {
     let table = Table::read(&root().join("e2e/tests/architecture/rooms.toml"))?;
     for entry in std::fs::read_dir(root().join("crates"))? {

@@ -12,6 +12,8 @@ const SOURCES: [&str; 10] = [".css", ".html", ".js", ".mjs", ".py", ".rs", ".sh"
 /// Folders with source files, and those inside them that hold others' files or built ones.
 const FOLDERS: [&str; 8] = ["bench", "crates", "e2e", "helm", "scripts", "tools", "ui/scripts", "ui/src"];
 const FOREIGN: [&str; 4] = ["__pycache__", "dist", "node_modules", "target"];
+/// A file that the UI's build writes, and git ignores.
+const BUILT: &str = "ui/src/api/schema.d.ts";
 
 #[test]
 fn no_source_file_is_too_long() -> Result<()> {
@@ -33,7 +35,7 @@ pub(crate) fn too_long(root: &Path, folder: &str, sizes: &Sizes) -> Result<Vec<S
     for file in files_under(&root.join(folder), &FOREIGN)? {
         let path = format!("{folder}/{file}");
         let is_source = SOURCES.iter().any(|ending| file.ends_with(ending));
-        if !is_source || sizes.generated.contains_key(&path) {
+        if !is_source || path == BUILT || sizes.generated.contains_key(&path) {
             continue;
         }
         let lines = std::fs::read_to_string(root.join(&path)).with_context(|| format!("read {path}"))?.lines().count();

@@ -76,7 +76,7 @@ pub struct View {
     pub columns: Vec<Column>,
     pub marks: Vec<Mark>,
     pub sql: Vec<Sql>,
-    /// Set for a rollup, which is not collected. See [`rollup`](crate::rollup).
+    /// Set for a rollup, which is not collected. See [`rollup`](mod@crate::rollup).
     pub rollup: Option<Origin>,
 }
 

@@ -1,7 +1,7 @@
 //! One record batch as an Arrow IPC stream.
 //!
 //! # Promise
-//! [`read`] takes bytes of any origin. It returns an error for everything that [`write`] cannot have written, never panics, and takes no
+//! [`read`] takes bytes of any origin. It returns an error for everything that [`write()`] cannot have written, never panics, and takes no
 //! more memory than a copy of the bytes.
 //!
 //! # How

@@ -18,7 +18,7 @@
 //!     16     h  header: JSON of [`Header`]
 //!   16+h     …  one zstd frame: the Arrow IPC streams of the header's frames, one after the other
 //! ```
-//! A frame holds the rows of one view: one IPC stream with the schema of [`crate::schema`], of any number of servers and
+//! A frame holds the rows of one view: one IPC stream with the schema of [`crate::schema()`], of any number of servers and
 //! snapshots. The header is not compressed, so that a replay is recognised without decoding.
 
 mod error;
@@ -70,7 +70,7 @@ pub struct Batch {
     pub frames: Vec<(String, RecordBatch)>,
 }
 
-/// Encodes rows as a batch, and sets the header's `frames`. `ts` must be the first column, as in [`crate::schema`].
+/// Encodes rows as a batch, and sets the header's `frames`. `ts` must be the first column, as in [`crate::schema()`].
 ///
 /// # Errors
 /// [`WireError::TooLarge`] above a limit, [`WireError::Rows`] if Arrow cannot write the rows.
