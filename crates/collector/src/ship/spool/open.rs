@@ -50,8 +50,10 @@ impl Spool {
         let next = state.reserved.max(above);
         state.reserved = next + RESERVE;
         state.write(&folder).with_context(|| format!("write the spool's state in {}", folder.display()))?;
-        let queue: VecDeque<_> =
-            names.into_iter().map(|found| Entry { sequence: found.sequence, bytes: found.bytes, since: found.since, held: None }).collect();
+        let queue: VecDeque<_> = names
+            .into_iter()
+            .map(|found| Entry { sequence: found.sequence, bytes: found.bytes, since: found.since, is_new: false, held: None })
+            .collect();
         let bytes = queue.iter().map(|entry| entry.bytes).sum();
         let counts = Counts { damaged: u64::from(damaged_state), ..Counts::default() };
         Ok(Self { folder, max_bytes, state, next, queue, bytes, disk_full: false, counts, _lock: lock })
