@@ -20,8 +20,14 @@ pub const SECRET_BYTES: usize = 32;
 pub mod code {
     /// The backend does not know the credential, or no longer knows it. The collector may enrol again.
     pub const CREDENTIAL_UNKNOWN: &str = "credential_unknown";
+    /// The batch is damaged, or is no batch. The backend never accepts it.
+    pub const BAD_BATCH: &str = "bad_batch";
+    /// The batch is larger than the backend accepts.
+    pub const TOO_LARGE: &str = "too_large";
     /// The batch belongs to another collector than the credential.
     pub const FOREIGN_COLLECTOR: &str = "foreign_collector";
+    /// A shared token came with a batch of a collector that has its own credential; or the collector enrolled with another credential.
+    pub const COLLECTOR_ENROLLED: &str = "collector_enrolled";
     /// An administrator revoked the collector.
     pub const COLLECTOR_REVOKED: &str = "collector_revoked";
     /// The backend requires a client certificate in addition to the token or credential.

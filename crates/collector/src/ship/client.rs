@@ -116,6 +116,8 @@ fn build(
     contents: &Contents,
 ) -> anyhow::Result<(reqwest::Client, Option<i64>)> {
     let mut client = reqwest::Client::builder()
+        // A redirect would send the batch and the token to another place, and the answer would come from there.
+        .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(TIMEOUT)
         .tls_version_min(match min_version {

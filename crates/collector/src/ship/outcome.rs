@@ -21,6 +21,8 @@ pub(crate) enum Outcome {
 pub(crate) enum Failed {
     /// There was no answer.
     Unreached(String),
+    /// Something that is not the backend answered.
+    Strange(String),
     /// The answer was no.
     Answered {
         status: StatusCode,
@@ -35,7 +37,7 @@ pub(crate) enum Failed {
 impl Failed {
     pub(crate) fn reason(&self) -> &str {
         match self {
-            Self::Unreached(reason) | Self::Answered { reason, .. } => reason,
+            Self::Unreached(reason) | Self::Strange(reason) | Self::Answered { reason, .. } => reason,
         }
     }
 }

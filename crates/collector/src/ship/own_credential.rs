@@ -74,7 +74,7 @@ impl OwnCredential {
         let keep = |error: anyhow::Error| Outcome::Remedy(format!("{error:#}"));
         let token = self.token()?;
         let hash = state.credential.prepare().map_err(keep)?;
-        requests.tell(ENROL, &token, &self.application(&hash, false)).await.map_err(refused)?;
+        requests.tell(ENROL, &token, self.collector, &self.application(&hash, false)).await.map_err(refused)?;
         state.credential.promote(now_us()).map_err(keep)?;
         tracing::info!(collector = %self.collector, backend = %requests.backend.url, "enrolled: this collector ships with a credential of its own");
         Ok(())
@@ -85,7 +85,7 @@ impl OwnCredential {
             let hash = state.credential.prepare()?;
             let Some(current) = state.credential.current().cloned() else { return Ok(()) };
             let body = json!({"credential_sha256": hash});
-            requests.tell(ROTATE, &current, &body).await.map_err(|failed| anyhow::anyhow!("{}", failed.reason()))?;
+            requests.tell(ROTATE, &current, self.collector, &body).await.map_err(|failed| anyhow::anyhow!("{}", failed.reason()))?;
             state.credential.promote(now_us())
         };
         match renewed.await.context("renew the collector's credential") {
@@ -138,7 +138,7 @@ impl OwnCredential {
             return Ok(Some(secret.clone()));
         }
         let hash = state.credential.pending_hash().unwrap_or_else(hash_of_none);
-        requests.tell(ENROL, &self.token()?, &self.application(&hash, true)).await.map_err(refused)?;
+        requests.tell(ENROL, &self.token()?, self.collector, &self.application(&hash, true)).await.map_err(refused)?;
         Ok(None)
     }
 }
@@ -146,7 +146,7 @@ impl OwnCredential {
 /// What an enrolment that failed means for the batches that wait.
 fn refused(failed: Failed) -> Outcome {
     match failed {
-        Failed::Unreached(reason) => Outcome::Again(reason, None),
+        Failed::Unreached(reason) | Failed::Strange(reason) => Outcome::Again(reason, None),
         Failed::Answered { status: StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED, reason, .. } => {
             Outcome::Remedy(format!("{reason}; nothing enrols collectors there: check [backend] url, or upgrade the backend"))
         }

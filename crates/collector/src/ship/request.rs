@@ -6,7 +6,10 @@ use bytes::Bytes;
 use pganalytics_views::{clock, wire};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
+use super::acknowledgement::{Acknowledgement, Named, content, text};
 use super::client::Client;
 use super::outcome::Failed;
 use crate::clock::now_us;
@@ -40,23 +43,27 @@ struct RefusalError {
 
 impl Requests {
     /// Sends a batch.
-    pub(super) async fn ship(&self, body: Bytes, secret: &Secret) -> Result<(), Failed> {
+    pub(super) async fn ship(&self, body: Bytes, secret: &Secret) -> Result<Acknowledgement, Failed> {
         let url = self.url("/api/v1/ingest");
         let request = self.client.current().post(url).header(CONTENT_TYPE, wire::CONTENT_TYPE);
         self.send(request.header(clock::SENT_AT, now_us()).body(body), secret).await
     }
 
-    /// Sends JSON to a path of the backend.
-    pub(super) async fn tell(&self, path: &str, secret: &Secret, body: &serde_json::Value) -> Result<(), Failed> {
+    /// Sends JSON to a path of the backend, which answers with the same collector.
+    pub(super) async fn tell(&self, path: &str, secret: &Secret, collector: Uuid, body: &serde_json::Value) -> Result<(), Failed> {
         let request = self.client.current().post(self.url(path)).header(CONTENT_TYPE, "application/json");
-        self.send(request.body(body.to_string()), secret).await
+        let named: Named = self.send(request.body(body.to_string()), secret).await?;
+        if named.collector == collector {
+            return Ok(());
+        }
+        Err(Failed::Strange(format!("the backend answers for collector {} instead of {collector}", named.collector)))
     }
 
     pub(super) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.backend.url.as_str().trim_end_matches('/'))
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder, secret: &Secret) -> Result<(), Failed> {
+    async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder, secret: &Secret) -> Result<T, Failed> {
         let answer = match request.bearer_auth(secret.reveal()).send().await {
             Ok(answer) => answer,
             Err(error) => {
@@ -67,11 +74,15 @@ impl Requests {
         };
         let status = answer.status();
         if status.is_success() {
-            return Ok(());
+            return content(answer).await.map_err(Failed::Strange);
+        }
+        if status.is_redirection() {
+            let reason = format!("the answer {status} is a redirect, which is not followed: check [backend] url and the proxies");
+            return Err(Failed::Strange(reason));
         }
         let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let after = after.map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_CAP));
-        let text = answer.text().await.unwrap_or_default();
+        let text = text(answer).await;
         // Something on the way may send back what it was sent, and this goes to the log and into the next header.
         let text = if secret.reveal().is_empty() { text } else { text.replace(secret.reveal(), "***") };
         let (code, said) = match serde_json::from_str::<Refusal>(&text) {

@@ -2,13 +2,16 @@
 
 use bytes::Bytes;
 use pganalytics_views::enrol::code;
+use pganalytics_views::wire::Limits;
 use reqwest::StatusCode;
 use uuid::Uuid;
 
+use super::acknowledgement::Acknowledgement;
 use super::client::{Certificate, Client};
 use super::outcome::{Failed, Outcome};
 use super::own_credential::OwnCredential;
 use super::request::Requests;
+use super::spool::Oldest;
 use crate::config::{Config, Source, Token};
 use crate::connect::secret::Secret;
 
@@ -52,15 +55,16 @@ impl Shipper {
         self.secret(collector).await.map(drop)
     }
 
-    /// Ships one batch of this collector.
-    pub(crate) async fn ship(&self, body: Bytes, collector: Uuid) -> Outcome {
+    /// Ships the oldest batch.
+    pub(crate) async fn ship(&self, oldest: &Oldest) -> Outcome {
+        let (body, collector) = (&oldest.body, oldest.collector);
         for again in [false, true] {
             let secret = match self.secret(collector).await {
                 Ok(secret) => secret,
                 Err(outcome) => return outcome,
             };
             match (self.requests.ship(body.clone(), &secret).await, &self.shown) {
-                (Ok(()), _) => return Outcome::Committed,
+                (Ok(acknowledgement), _) => return judge(oldest, acknowledgement),
                 (Err(Failed::Answered { code, .. }), Shown::OwnCredential(own)) if code == code::CREDENTIAL_UNKNOWN && !again => {
                     if let Err(outcome) = own.enrol_anew(&self.requests).await {
                         return outcome;
@@ -82,9 +86,12 @@ impl Shipper {
                 None => return Ok("the enrolment token; the collector enrols when it runs"),
             },
         };
-        match self.requests.ship(Bytes::new(), &secret).await.map_err(|failed| self.outcome(failed)) {
-            Ok(()) | Err(Outcome::Committed | Outcome::Refused(_)) => Ok(what),
-            Err(outcome) => Err(outcome),
+        match self.requests.ship(Bytes::new(), &secret).await {
+            Ok(_) => Err(Outcome::Again("an empty body was acknowledged as a batch: something else than the backend answers".into(), None)),
+            Err(failed) => match self.outcome(failed) {
+                Outcome::Refused(_) => Ok(what),
+                outcome => Err(outcome),
+            },
         }
     }
 
@@ -98,11 +105,19 @@ impl Shipper {
     /// What a batch that was not taken means for it.
     fn outcome(&self, failed: Failed) -> Outcome {
         let (status, code, reason, after) = match failed {
-            Failed::Unreached(reason) => return Outcome::Again(reason, None),
+            Failed::Unreached(reason) | Failed::Strange(reason) => return Outcome::Again(reason, None),
             Failed::Answered { status, code, reason, after } => (status, code, reason, after),
         };
         match status {
-            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Outcome::Refused(reason),
+            StatusCode::BAD_REQUEST if code == code::BAD_BATCH => Outcome::Refused(reason),
+            StatusCode::PAYLOAD_TOO_LARGE if code == code::TOO_LARGE => Outcome::Refused(reason),
+            // Something on the way refuses the batch, and its bound may be raised.
+            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE if code.is_empty() => Outcome::Remedy(format!(
+                "{reason}; the answer is not the backend's: let the proxies in front of it pass bodies of {} MiB on unchanged",
+                Limits::default().encoded >> 20
+            )),
+            // The backend says what to do.
+            StatusCode::CONFLICT => Outcome::Remedy(reason),
             // It has no credential that this batch could come with, and never will.
             StatusCode::FORBIDDEN if code == code::FOREIGN_COLLECTOR => Outcome::Refused(reason),
             StatusCode::FORBIDDEN if code == code::CERTIFICATE_REQUIRED => Outcome::Remedy(format!(
@@ -111,7 +126,7 @@ impl Shipper {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match self.shown {
                 // The backend says what to do.
                 Shown::OwnCredential(_) => Outcome::Remedy(reason),
-                Shown::Token(..) if code == code::COLLECTOR_REVOKED => Outcome::Remedy(reason),
+                Shown::Token(..) if code == code::COLLECTOR_REVOKED || code == code::COLLECTOR_ENROLLED => Outcome::Remedy(reason),
                 Shown::Token(..) => Outcome::Remedy(format!(
                     "{reason}; the token in [backend] is not taken: make one with `pganalytics token create --kind collector`"
                 )),
@@ -124,5 +139,55 @@ impl Shipper {
             }
             _ => Outcome::Again(reason, after),
         }
+    }
+}
+
+/// Whether an acknowledgement is for this batch and is plausible.
+fn judge(oldest: &Oldest, acknowledgement: Acknowledgement) -> Outcome {
+    let Acknowledgement { collector, sequence, duplicate, mark } = acknowledgement;
+    if (collector, sequence) != (oldest.collector, oldest.sequence) {
+        let (own, number) = (oldest.collector, oldest.sequence);
+        return Outcome::Again(format!("batch {sequence} of collector {collector} was acknowledged instead of {number} of {own}"), None);
+    }
+    match mark.filter(|mark| duplicate && oldest.cannot_be_below(*mark)) {
+        None => Outcome::Committed,
+        Some(mark) => Outcome::Remedy(format!(
+            "the backend has batch {mark} of this collector, which never shipped it: somebody else ships as {collector} (a copied spool, or a \
+             shared token in other hands); find the other collector, then run: pganalytics collector reset-mark {collector} {}",
+            sequence.saturating_sub(1)
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn oldest(is_new: bool) -> Oldest {
+        Oldest { collector: Uuid::from_u128(1), sequence: 5, rows: 1, body: Bytes::new(), is_new, next: 8 }
+    }
+
+    fn acknowledgement(duplicate: bool, mark: Option<u64>) -> Acknowledgement {
+        Acknowledgement { collector: Uuid::from_u128(1), sequence: 5, duplicate, mark }
+    }
+
+    #[test]
+    fn a_batch_leaves_the_spool_only_for_an_acknowledgement_of_its_own() {
+        for (duplicate, mark) in [(false, None), (true, None)] {
+            assert_eq!(judge(&oldest(true), acknowledgement(duplicate, mark)), Outcome::Committed);
+        }
+        let other = Acknowledgement { collector: Uuid::from_u128(2), ..acknowledgement(false, None) };
+        assert!(matches!(judge(&oldest(true), other), Outcome::Again(..)));
+        let other = Acknowledgement { sequence: 4, ..acknowledgement(false, None) };
+        assert!(matches!(judge(&oldest(true), other), Outcome::Again(..)));
+    }
+
+    #[test]
+    fn a_duplicate_below_a_mark_that_this_collector_never_shipped_stays() {
+        let outcome = judge(&oldest(true), acknowledgement(true, Some(6)));
+        assert!(matches!(&outcome, Outcome::Remedy(reason) if reason.contains("reset-mark") && reason.ends_with(" 4")), "{outcome:?}");
+        assert!(matches!(judge(&oldest(false), acknowledgement(true, Some(8))), Outcome::Remedy(_)));
+        // A file that a crash brought back to the spool was shipped by the run before.
+        assert_eq!(judge(&oldest(false), acknowledgement(true, Some(7))), Outcome::Committed);
     }
 }

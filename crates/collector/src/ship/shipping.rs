@@ -25,7 +25,7 @@ pub(crate) async fn run(shipper: &Shipper, queue: &Queue, metrics: &Metrics, sto
         let Ok((collector, oldest)) = queue.with(|spool| (spool.identity(), spool.oldest())).await else { return };
         let tried = async {
             match &oldest {
-                Some(oldest) => Some(shipper.ship(oldest.body.clone(), oldest.collector).await),
+                Some(oldest) => Some(shipper.ship(oldest).await),
                 // What can be known before there is a batch is told before.
                 None => shipper.ready(collector).await.err(),
             }
@@ -79,7 +79,7 @@ pub(crate) async fn run(shipper: &Shipper, queue: &Queue, metrics: &Metrics, sto
 /// One try to ship everything, for the end of the process.
 pub(crate) async fn drain(shipper: &Shipper, queue: &Queue, metrics: &Metrics) {
     while let Ok(Some(oldest)) = queue.with(Spool::oldest).await {
-        let outcome = shipper.ship(oldest.body.clone(), oldest.collector).await;
+        let outcome = shipper.ship(&oldest).await;
         if settle(&oldest, &outcome, 0, queue, metrics).await.is_some() {
             return;
         }

@@ -47,6 +47,17 @@ pub enum CredentialState {
     Revoked(DateTime<Utc>),
 }
 
+/// What the store says of a collector before one of its batches is accepted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// An administrator shut the collector out.
+    pub(crate) is_revoked: bool,
+    /// The collector has a credential of its own, or had one since it was last forgotten.
+    pub(crate) is_enrolled: bool,
+    /// Every batch up to this one is committed; 0 for none.
+    pub(crate) mark: u64,
+}
+
 impl Meta {
     /// All collectors that are not forgotten, by name.
     ///
@@ -71,11 +82,35 @@ impl Meta {
         rows.into_iter().map(Row::collector).collect()
     }
 
-    /// Whether an administrator shut this collector out.
-    pub(crate) async fn is_revoked(&self, collector: Uuid) -> Result<bool, MetaError> {
-        let select = statement("select revoked from collectors where id = $1").bind(collector.as_bytes().as_slice());
-        let found: Option<(Option<i64>,)> = self.database().optional(select).await?;
-        Ok(matches!(found, Some((Some(_),))))
+    /// What the store says of a collector before one of its batches is accepted. An unknown collector has committed nothing.
+    pub(crate) async fn standing(&self, collector: Uuid) -> Result<Standing, MetaError> {
+        let select = statement(
+            "select revoked, sequence, (select count(*) from credentials where credentials.collector = collectors.id) as credentials
+             from collectors where id = $1",
+        );
+        let found: Option<(Option<i64>, i64, i64)> = self.database().optional(select.bind(collector.as_bytes().as_slice())).await?;
+        Ok(found.map_or_else(Standing::default, |(revoked, mark, credentials)| Standing {
+            is_revoked: revoked.is_some(),
+            is_enrolled: credentials > 0,
+            mark: mark.unsigned_abs(),
+        }))
+    }
+
+    /// Sets a collector's mark: every batch above the mark is new, every other batch is a duplicate. Returns the mark before; `None` when there
+    /// is no such collector.
+    ///
+    /// # Errors
+    /// When the store fails, or when the mark is larger than the store's integers.
+    pub async fn reset_mark(&self, collector: Uuid, mark: u64) -> Result<Option<u64>, MetaError> {
+        let id = collector.as_bytes().as_slice();
+        let mark = i64::try_from(mark).map_err(|error| MetaError::Store(error.into()))?;
+        let mut transaction = self.database().begin().await?;
+        // Changes nothing, and takes the row's lock: no batch is committed in between.
+        let lock = statement("update collectors set sequence = sequence where id = $1 returning sequence").bind(id);
+        let Some((before,)) = transaction.optional::<(i64,)>(lock).await? else { return Ok(None) };
+        transaction.execute(statement("update collectors set sequence = $2 where id = $1").bind(id).bind(mark)).await?;
+        transaction.commit().await?;
+        Ok(Some(before.unsigned_abs()))
     }
 
     /// Shuts a collector out, whatever it ships with, until it is forgotten. False when there is none, or it is shut out.

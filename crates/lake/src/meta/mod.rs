@@ -30,6 +30,7 @@ mod users;
 
 pub use address::{DatabaseUrl, DatabaseUrlError};
 pub use attempts::Attempts;
+pub(crate) use collectors::Standing;
 pub use collectors::{Collector, CredentialState};
 pub use credentials::{Credential, CredentialError};
 pub use enrolment::{Applicant, Enrolled, Enrolment};

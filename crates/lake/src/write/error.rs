@@ -23,6 +23,12 @@ pub enum IngestError {
     /// An administrator has shut its collector out.
     #[error("collector {0} was revoked")]
     Revoked(Uuid),
+    /// A shared token came with a batch of a collector that has a credential of its own.
+    #[error("collector {0} has a credential of its own, and the batch came with a shared token")]
+    Enrolled(Uuid),
+    /// The batch's number is too far above the collector's mark.
+    #[error("batch {sequence} of collector {collector} is too far above {mark}, the newest batch that is committed")]
+    Leap { collector: Uuid, sequence: u64, mark: u64 },
     /// The store could not take it now: try again later.
     #[error("store the batch: {0:#}")]
     Store(anyhow::Error),

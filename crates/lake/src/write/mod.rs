@@ -4,7 +4,6 @@
 
 mod error;
 mod ingest;
-mod marks;
 mod prepare;
 mod room;
 mod sighting;

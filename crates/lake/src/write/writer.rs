@@ -7,7 +7,6 @@ use bytes::Bytes;
 use chrono::Utc;
 use tokio::sync::{mpsc, oneshot};
 
-use super::marks::Marks;
 use super::prepare::Prepared;
 use super::room::Room;
 use super::skew::Skewed;
@@ -29,7 +28,6 @@ const COMMIT: Duration = Duration::from_secs(15);
 pub(crate) struct Waiting {
     pub(crate) body: Bytes,
     pub(crate) prepared: Prepared,
-    pub(crate) sequence: u64,
     /// Held until the rows are counted as hot.
     pub(crate) room: Room,
     /// Whether it was new; or why the store did not take it.
@@ -40,7 +38,6 @@ pub(crate) struct Waiting {
 pub(crate) struct Writer {
     pub(crate) meta: Meta,
     pub(crate) follower: Arc<Follower>,
-    pub(crate) marks: Arc<Marks>,
     pub(crate) skewed: Skewed,
 }
 
@@ -109,7 +106,7 @@ impl Writer {
         let mut rooms = Vec::with_capacity(group.len());
         for (batch, id) in group.into_iter().zip(ids) {
             let Progress { id: collector, ref name, skew_us, .. } = batch.prepared.progress;
-            answers.push((batch.answer, collector, batch.sequence, id.is_some()));
+            answers.push((batch.answer, id.is_some()));
             rooms.push(batch.room);
             if let Some(id) = id {
                 self.skewed.note(collector, name, skew_us);
@@ -121,8 +118,7 @@ impl Writer {
             tracing::warn!(error = format!("{error:#}"), "show what other replicas took before this batch");
         }
         drop(rooms);
-        for (answer, collector, sequence, new) in answers {
-            self.marks.raise(collector, sequence);
+        for (answer, new) in answers {
             let _ = answer.send(Ok(new));
         }
     }

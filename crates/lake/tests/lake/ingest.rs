@@ -101,3 +101,36 @@ async fn a_closed_lake_refuses() {
     let error = world.ingest(batch(1, &[Row::new(noon(), "a", 1, 1)])).await.unwrap_err();
     assert!(matches!(error, IngestError::Store(_)), "{error}");
 }
+
+#[tokio::test]
+async fn a_leap_of_the_sequence_is_refused_and_does_not_silence_the_collector() {
+    let world = World::new().await;
+    world.ingest(batch(1, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
+    for leap in [1 << 62, 1 << 40, 1_000_000_000, i64::MAX.unsigned_abs(), u64::MAX] {
+        let error = world.ingest(batch_of(COLLECTOR, leap, &[])).await.unwrap_err();
+        assert!(matches!(error, IngestError::Leap { mark: 1, .. }), "{leap}: {error}");
+    }
+    let error = world.ingest(batch_of(Uuid::from_u128(77), 1 << 62, &[])).await.unwrap_err();
+    assert!(matches!(error, IngestError::Leap { mark: 0, .. }), "a new collector: {error}");
+    // A collector that restarts often leaves numbers out.
+    assert!(!world.ingest(batch(2_001, &[Row::new(noon(), "a", 1, 1)])).await.unwrap().duplicate);
+    assert_eq!(world.one("select count(*) from pg_stat_statements").await, "2");
+}
+
+#[tokio::test]
+async fn a_mark_that_somebody_else_moved_is_told_and_set_back_without_doubled_rows() {
+    let world = World::new().await;
+    for sequence in 1..=3 {
+        world.ingest(batch(sequence, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
+    }
+    world.ingest(batch_of(COLLECTOR, 90_000, &[])).await.unwrap();
+    let ack = world.ingest(batch(4, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
+    assert_eq!((ack.duplicate, ack.sequence, ack.mark), (true, 4, 90_000), "the collector learns the mark");
+
+    assert_eq!(world.lake.meta().reset_mark(COLLECTOR, 3).await.unwrap(), Some(90_000));
+    assert_eq!(world.lake.meta().reset_mark(Uuid::from_u128(77), 3).await.unwrap(), None);
+    assert!(world.ingest(batch(3, &[Row::new(noon(), "a", 1, 1)])).await.unwrap().duplicate);
+    let ack = world.ingest(batch(4, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
+    assert_eq!((ack.duplicate, ack.mark), (false, 4));
+    assert_eq!(world.one("select count(*) from pg_stat_statements").await, "4");
+}

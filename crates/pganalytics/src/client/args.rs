@@ -40,9 +40,10 @@ pub(crate) struct ClientArgs {
 }
 
 impl ClientArgs {
-    /// Adds the certificates and the oldest TLS version.
+    /// Adds the certificates and the oldest TLS version. Redirects are not followed.
     pub(super) fn trusting(&self, mut builder: reqwest::ClientBuilder) -> anyhow::Result<reqwest::ClientBuilder> {
-        builder = builder.tls_version_min(match self.tls_min_version {
+        // A redirect would send the token or the password to another place.
+        builder = builder.redirect(reqwest::redirect::Policy::none()).tls_version_min(match self.tls_min_version {
             MinVersion::Tls12 => reqwest::tls::Version::TLS_1_2,
             MinVersion::Tls13 => reqwest::tls::Version::TLS_1_3,
         });

@@ -1,4 +1,4 @@
-//! `collector`: listing, revoking and forgetting collectors.
+//! `collector`: listing, revoking and forgetting collectors; setting their marks.
 
 use anyhow::Context as _;
 use axum::http::Method;
@@ -9,14 +9,15 @@ use crate::client::{Client, ClientArgs};
 use crate::output;
 use crate::table::table;
 
-/// List, revoke and forget collectors
+/// List, revoke and forget collectors, and set their marks
 ///
 /// Uses the running backend, or the data folder if no backend runs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     pganalytics collector list\n  \
     pganalytics collector revoke db-1\n  \
-    pganalytics collector forget db-1\n\n\
+    pganalytics collector forget db-1\n  \
+    pganalytics collector reset-mark db-1 4711\n\n\
     A new collector needs a token of kind enrolment (pganalytics token create NAME --kind enrolment), which it exchanges for its own \
     credential, or a token of kind collector.")]
 pub(crate) struct Args {
@@ -45,10 +46,20 @@ enum Action {
         #[command(flatten)]
         client: ClientArgs,
     },
+    /// Set a collector's mark after somebody else's batch moved it: batches above the number are new, all others are duplicates
+    ResetMark {
+        /// The collector's name or id
+        collector: String,
+        /// The last batch that the collector shipped itself, as stated in its log
+        sequence: u64,
+        #[command(flatten)]
+        client: ClientArgs,
+    },
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    let (Action::List { client } | Action::Revoke { client, .. } | Action::Forget { client, .. }) = &args.action;
+    let (Action::List { client } | Action::Revoke { client, .. } | Action::Forget { client, .. } | Action::ResetMark { client, .. }) =
+        &args.action;
     let client = Client::open(client).await?;
     let done = act(&client, &args.action).await;
     client.close().await;
@@ -74,6 +85,12 @@ async fn act(client: &Client, action: &Action) -> anyhow::Result<()> {
             let (id, name) = find(all, collector)?;
             client.json(Method::DELETE, &["collectors", &id], None).await?;
             output::remark(format!("forgot {name} ({id}); it returns if it has a valid enrolment token or a collector's token"));
+            Ok(())
+        }
+        Action::ResetMark { collector, sequence, .. } => {
+            let (id, name) = find(all, collector)?;
+            client.json(Method::POST, &["collectors", &id, "mark"], Some(&json!({"sequence": sequence}))).await?;
+            output::remark(format!("set the mark of {name} ({id}) to {sequence}; its batches above the mark are stored"));
             Ok(())
         }
     }

@@ -6,20 +6,20 @@ use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use pganalytics_lake::{Collector, CredentialState};
 use pganalytics_views::clock;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::body::PathOf;
+use super::body::{JsonBody, PathOf};
 use crate::app::App;
 use crate::audit;
 use crate::auth::{Admin, Viewer};
 use crate::error::{ApiError, ErrorBody};
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(collectors)).routes(routes!(revoke)).routes(routes!(forget))
+    OpenApiRouter::new().routes(routes!(collectors)).routes(routes!(revoke)).routes(routes!(forget)).routes(routes!(reset_mark))
 }
 
 /// A collector, as described by its batches.
@@ -145,6 +145,47 @@ async fn revoke(State(app): State<App>, Admin(admin): Admin, PathOf(id): PathOf<
         return Err(ApiError::NotFound(format!("collector {id} that is not revoked")));
     }
     tracing::info!(target: audit::TARGET, { collector.id = %id, by = admin.name() }, "revoked a collector");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A collector's new mark.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewMark {
+    /// Every batch above this number is new; every other batch is a duplicate.
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
+    sequence: u64,
+}
+
+/// The highest mark: every program can read it from JSON.
+const HIGHEST_MARK: u64 = (1 << 53) - 1;
+
+/// Sets a collector's mark.
+///
+/// For a mark that a batch of somebody else moved. The collector's log states the number: the last batch that the collector shipped itself. With
+/// a lower number, batches that are committed already are stored twice if the collector ships them again.
+#[utoipa::path(post, path = "/api/v1/collectors/{id}/mark", tag = "administration", operation_id = "reset_mark",
+    params(("id" = Uuid, Path, description = "The collector's id")), request_body = NewMark, responses(
+    (status = NO_CONTENT, description = "Set"),
+    (status = BAD_REQUEST, description = "The number is too large", body = ErrorBody),
+    (status = NOT_FOUND, description = "There is no such collector", body = ErrorBody),
+))]
+async fn reset_mark(
+    State(app): State<App>,
+    Admin(admin): Admin,
+    PathOf(id): PathOf<Uuid>,
+    JsonBody(NewMark { sequence }): JsonBody<NewMark>,
+) -> Result<StatusCode, ApiError> {
+    if sequence > HIGHEST_MARK {
+        let message = format!("the mark {sequence} is above {HIGHEST_MARK}");
+        return Err(ApiError::BadRequest { message, remedy: "use the number in the collector's log".into() });
+    }
+    let before = app.lake.meta().reset_mark(id, sequence).await?.ok_or_else(|| ApiError::NotFound(format!("collector {id}")))?;
+    tracing::info!(
+        target: audit::TARGET,
+        { collector.id = %id, by = admin.name(), mark.before = before, mark.after = sequence },
+        "set a collector's mark"
+    );
     Ok(StatusCode::NO_CONTENT)
 }
 

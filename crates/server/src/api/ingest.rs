@@ -33,6 +33,9 @@ pub(crate) struct Accepted {
     duplicate: bool,
     /// Rows in the batch.
     rows: u64,
+    /// The collector's newest committed batch, if this batch is older.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mark: Option<u64>,
 }
 
 /// Ships one batch.
@@ -44,6 +47,7 @@ pub(crate) struct Accepted {
     request_body(content = Vec<u8>, content_type = "application/vnd.pganalytics.batch"), responses(
     (status = OK, body = Accepted),
     (status = BAD_REQUEST, description = "Not a batch, or a damaged batch: set it aside", body = ErrorBody),
+    (status = CONFLICT, description = "The batch's number is too far above the collector's newest batch: ask an admin", body = ErrorBody),
     (status = PAYLOAD_TOO_LARGE, description = "The batch is too large", body = ErrorBody),
     (status = UNPROCESSABLE_ENTITY, description = "The backend does not know a view or column: retry after its upgrade", body = ErrorBody),
     (status = UNSUPPORTED_MEDIA_TYPE, description = "The media type is not that of a batch", body = ErrorBody),
@@ -61,16 +65,23 @@ async fn ingest(
     let size = bytes.len();
     // An invalid time is ignored: the batch is more important.
     let sent_at_us = headers.get(clock::SENT_AT).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    let sender = Sender { only: credential.map(|credential| credential.collector), name: is_bound.then(|| name.clone()), sent_at_us };
+    let sender = Sender {
+        is_shared: credential.is_none(),
+        only: credential.map(|credential| credential.collector),
+        name: is_bound.then(|| name.clone()),
+        sent_at_us,
+    };
     match app.lake.ingest_from(&sender, bytes).await {
-        Ok(Ack { collector, sequence, duplicate, rows }) => {
-            if duplicate {
+        Ok(Ack { collector, sequence, duplicate, rows, mark }) => {
+            if sequence < mark {
+                app.metrics.batch("behind");
+            } else if duplicate {
                 app.metrics.batch("duplicate");
             } else {
                 app.metrics.accepted(rows, size);
             }
             tracing::debug!(collector.id = %collector, batch.sequence = sequence, batch.rows = rows, batch.bytes = size, duplicate, "committed a batch");
-            Ok(Json(Accepted { collector, sequence, duplicate, rows }))
+            Ok(Json(Accepted { collector, sequence, duplicate, rows, mark: (sequence < mark).then_some(mark) }))
         }
         Err(error) => {
             let (outcome, answer) = refusal(error);
@@ -79,6 +90,8 @@ async fn ingest(
             | ApiError::UnknownView(message)
             | ApiError::UnknownColumn(message)
             | ApiError::ForeignCollector(message)
+            | ApiError::SharedToken(message)
+            | ApiError::SequenceLeap(message)
             | ApiError::ForeignCertificate { message, .. } = &answer
             {
                 tracing::warn!(token.name = name, batch.bytes = size, reason = message, "batch refused");
@@ -94,6 +107,8 @@ fn refusal(error: IngestError) -> (&'static str, ApiError) {
         IngestError::Rows(RowsError::UnknownView { .. }) => ("unknown", ApiError::UnknownView(error.to_string())),
         IngestError::Rows(RowsError::UnknownColumn { .. }) => ("unknown", ApiError::UnknownColumn(error.to_string())),
         IngestError::Foreign { .. } => ("foreign", ApiError::ForeignCollector(error.to_string())),
+        IngestError::Enrolled(_) => ("foreign", ApiError::SharedToken(error.to_string())),
+        IngestError::Leap { .. } => ("leap", ApiError::SequenceLeap(error.to_string())),
         IngestError::Renamed { ref own, .. } => {
             let remedy = format!(
                 "certificates are bound to names here: restore [collector] name, or let the collector enrol again (pganalytics collector forget {own})"

@@ -67,6 +67,18 @@ impl ApiError {
                 message,
                 "each collector has its own spool folder and credential: do not copy either to another machine",
             ),
+            Self::SharedToken(message) => answer(
+                Status::FORBIDDEN,
+                Code::CollectorEnrolled,
+                message,
+                "remove token and token_file from the collector's [backend]; to give up its credential: pganalytics collector forget NAME",
+            ),
+            Self::SequenceLeap(message) => answer(
+                Status::CONFLICT,
+                Code::SequenceLeap,
+                message,
+                "if the batch is really this collector's: pganalytics collector reset-mark NAME NUMBER, with the number before the batch's",
+            ),
             Self::NoCertificate => answer(
                 Status::FORBIDDEN,
                 Code::CertificateRequired,

@@ -24,6 +24,7 @@ pub enum ErrorCode {
     CollectorEnrolled,
     CollectorRevoked,
     ForeignCollector,
+    SequenceLeap,
     CrossOrigin,
     NotFound,
     MethodNotAllowed,

@@ -53,6 +53,10 @@ pub enum ApiError {
     Reviewer(String),
     /// The batch belongs to another collector than the credential.
     ForeignCollector(String),
+    /// A shared token came with a batch of a collector that has its own credential.
+    SharedToken(String),
+    /// The batch's number is too far above the collector's newest batch.
+    SequenceLeap(String),
     /// The local port only serves programs of this machine.
     LocalOnly,
     CrossOrigin,

@@ -97,6 +97,46 @@ async fn an_enrolled_collector_ships_only_its_own_batches() {
 }
 
 #[tokio::test]
+async fn a_shared_token_ships_nothing_for_an_enrolled_collector() {
+    let backend = Backend::start().await;
+    let (token, _) = token(&backend, None).await;
+    let (victim, shared) = (Applicant::new(), backend.collector().await);
+    assert_eq!(victim.enrol(&backend, &token).await.status, StatusCode::OK);
+    // Before the collector has shipped its first batch, too.
+    for sequence in [1, 2, 1 << 62] {
+        let forged = backend.ship(&shared, batch(victim.id, sequence, &["db-1"])).await;
+        assert_eq!(brief(&forged), no(StatusCode::FORBIDDEN, "collector_enrolled"), "{sequence}");
+    }
+    assert_eq!(victim.ship(&backend, 1).await, ok());
+    assert_eq!(victim.ship(&backend, 2).await, ok());
+    assert_eq!(listed(&backend, victim.id).await["sequence"], 2);
+    assert_eq!(listed(&backend, victim.id).await["rows"], 2, "no batch of the collector is a duplicate");
+}
+
+#[tokio::test]
+async fn an_admin_sets_back_a_mark_that_a_batch_of_somebody_else_moved() {
+    let backend = Backend::start().await;
+    let (shared, admin, viewer) = (backend.collector().await, backend.api(Role::Admin).await, backend.api(Role::Viewer).await);
+    let id = Uuid::new_v4();
+    assert_eq!(backend.ship(&shared, batch(id, 1, &["db-1"])).await.status, StatusCode::OK);
+    let leap = backend.ship(&shared, batch(id, 1 << 62, &["db-1"])).await;
+    assert_eq!(brief(&leap), no(StatusCode::CONFLICT, "sequence_leap"));
+    assert_eq!(backend.ship(&shared, batch(id, 5_000, &["db-1"])).await.json()["duplicate"], false);
+    let behind = backend.ship(&shared, batch(id, 2, &["db-1"])).await.json();
+    assert_eq!((&behind["duplicate"], &behind["mark"]), (&json!(true), &json!(5_000)));
+
+    let path = format!("/api/v1/collectors/{id}/mark");
+    assert_eq!(backend.post(&path, &viewer, &json!({"sequence": 1})).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(backend.post(&path, &admin, &json!({"sequence": u64::MAX})).await.status, StatusCode::BAD_REQUEST);
+    let unknown = format!("/api/v1/collectors/{}/mark", Uuid::new_v4());
+    assert_eq!(backend.post(&unknown, &admin, &json!({"sequence": 1})).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(backend.post(&path, &admin, &json!({"sequence": 1})).await.status, StatusCode::NO_CONTENT);
+    let again = backend.ship(&shared, batch(id, 2, &["db-1"])).await.json();
+    assert_eq!((&again["duplicate"], &again["mark"]), (&json!(false), &Value::Null));
+    assert!(log().contains("set a collector's mark"), "the audit log has the change");
+}
+
+#[tokio::test]
 async fn enrolling_again_needs_the_same_credential_and_does_not_use_the_token_again() {
     let backend = Backend::start().await;
     let (token, id) = token(&backend, Some(1)).await;

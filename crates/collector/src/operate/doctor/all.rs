@@ -83,15 +83,15 @@ fn listener(config: &Config, report: &mut Report) {
 }
 
 async fn spool(config: &Config, report: &mut Report) {
-    let (folder, max_bytes) = (config.spool.folder.clone(), config.spool.max_bytes);
-    match tokio::task::spawn_blocking(move || Spool::open(&folder, max_bytes).map(|spool| (spool.len(), spool.bytes()))).await {
-        Ok(Ok((batches, bytes))) => report.fine(
+    let folder = config.spool.folder.clone();
+    match tokio::task::spawn_blocking(move || Spool::look(&folder)).await {
+        Ok(Ok(None)) => {
+            report.fine("spool", format!("{} can be written; the collector makes it when it starts", config.spool.folder.display()));
+        }
+        Ok(Ok(Some((batches, bytes)))) => report.fine(
             "spool",
             format!("{} can be written; {batches} batches of {} kB wait in it", config.spool.folder.display(), bytes / 1_000),
         ),
-        Ok(Err(error)) if format!("{error:#}").contains("in use") => {
-            report.fine("spool", format!("{} is in use by a running collector", config.spool.folder.display()));
-        }
         Ok(Err(error)) => {
             let remedy = format!("make {} a folder that this user may write", config.spool.folder.display());
             report.add(Level::Broken, "spool", format!("{error:#}"), Some(remedy));

@@ -44,7 +44,7 @@ impl Spool {
             }
         };
         self.next += 1;
-        self.queue.push_back(Entry { sequence, bytes, since: SystemTime::now(), held });
+        self.queue.push_back(Entry { sequence, bytes, since: SystemTime::now(), is_new: true, held });
         self.bytes += bytes;
         if told > 0 {
             // What was dropped to make room for this very batch is for the next one to tell.

@@ -38,6 +38,8 @@ pub(super) struct Entry {
     pub(super) sequence: u64,
     pub(super) bytes: u64,
     pub(super) since: SystemTime,
+    /// Whether this run of the collector closed the batch.
+    pub(super) is_new: bool,
     /// The batch itself where the disk had no room for it.
     pub(super) held: Option<Bytes>,
 }

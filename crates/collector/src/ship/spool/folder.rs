@@ -19,16 +19,25 @@ pub(super) struct Found {
     pub(super) since: SystemTime,
 }
 
-/// The batches of a folder, oldest first; unfinished files are removed.
+/// Removes the files that a crash left unfinished.
+pub(super) fn remove_unfinished(folder: &Path) -> anyhow::Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| format!("read the spool's folder {}", folder.display()))? {
+        let entry = entry.with_context(|| format!("read the spool's folder {}", folder.display()))?;
+        if entry.file_name().to_string_lossy().ends_with(".tmp") {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// The batches of a folder, oldest first. Nothing is changed.
 pub(super) fn scan(folder: &Path) -> anyhow::Result<Vec<Found>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("read the spool's folder {}", folder.display()))? {
         let entry = entry.with_context(|| format!("read the spool's folder {}", folder.display()))?;
-        let (file, path) = (entry.file_name(), entry.path());
+        let file = entry.file_name();
         let file = file.to_string_lossy();
-        if file.ends_with(".tmp") {
-            let _ = fs::remove_file(&path);
-        } else if let Some(sequence) = file.strip_suffix(".batch").and_then(|stem| stem.parse().ok()) {
+        if let Some(sequence) = file.strip_suffix(".batch").and_then(|stem| stem.parse().ok()) {
             let metadata = entry.metadata().ok();
             let since = metadata.as_ref().and_then(|metadata| metadata.modified().ok()).unwrap_or(SystemTime::UNIX_EPOCH);
             found.push(Found { sequence, bytes: metadata.map_or(0, |metadata| metadata.len()), since });

@@ -17,6 +17,17 @@ pub struct Oldest {
     pub sequence: u64,
     pub rows: u64,
     pub body: Bytes,
+    /// Whether this run of the collector closed the batch; otherwise a run before did, and may have shipped it.
+    pub is_new: bool,
+    /// The sequence of the next batch to be closed: this collector has shipped nothing from there on.
+    pub next: u64,
+}
+
+impl Oldest {
+    /// Whether a mark of the backend cannot come from this collector: batches are shipped in order, this one first.
+    pub(crate) fn cannot_be_below(&self, mark: u64) -> bool {
+        mark > self.sequence && (self.is_new || mark >= self.next)
+    }
 }
 
 impl Spool {
@@ -33,7 +44,14 @@ impl Spool {
                 Ok(body) => match wire::decode_header(&body, &Limits::default()) {
                     Ok(header) => {
                         let rows = header.frames.iter().map(|frame| frame.rows).sum();
-                        return Some(Oldest { collector: header.collector, sequence: entry.sequence, rows, body });
+                        return Some(Oldest {
+                            collector: header.collector,
+                            sequence: entry.sequence,
+                            rows,
+                            body,
+                            is_new: entry.is_new,
+                            next: self.next,
+                        });
                     }
                     Err(error) => error.to_string(),
                 },

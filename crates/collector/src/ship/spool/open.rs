@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File, TryLockError};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use super::append::RESERVE;
 use super::batches::{Counts, Entry, Spool};
-use super::folder::scan;
+use super::folder::{remove_unfinished, scan};
 use super::state::State;
 
 impl Spool {
@@ -37,24 +38,51 @@ impl Spool {
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(|| format!("lock the spool {}", folder.display())),
         }
-        let (names, damaged_state) = (scan(&folder)?, !matches!(State::read(&folder), Ok(Some(_))) && folder.join("state").exists());
-        let mut state = match State::read(&folder) {
-            Ok(Some(state)) => state,
+        let state = read_state(&folder)?;
+        remove_unfinished(&folder)?;
+        remove_unfinished(&folder.join("rejected"))?;
+        let names = scan(&folder)?;
+        let damaged_state = matches!(state, Found::Damaged);
+        let mut state = match state {
+            Found::State(state) => state,
             // Without its state the folder's past is unknown, so the identity must be new; its batches keep the old one.
-            Ok(None) | Err(_) => State { identity: Uuid::new_v4(), reserved: 1, dropped_rows: 0 },
+            Found::Nothing | Found::Damaged => State { identity: Uuid::new_v4(), reserved: 1, dropped_rows: 0 },
         };
         if damaged_state {
-            tracing::warn!(spool.folder = %folder.display(), "the spool's state was not readable; this collector has a new identity");
+            let kept = folder.join("state.damaged");
+            if let Err(error) = fs::rename(folder.join("state"), &kept) {
+                tracing::warn!(spool.folder = %folder.display(), %error, "the damaged state could not be kept");
+            }
+            tracing::warn!(spool.file = %kept.display(), "the spool's state is damaged and kept aside; this collector has a new identity");
         }
         let above = names.last().map_or(1, |found| found.sequence + 1);
         let next = state.reserved.max(above);
         state.reserved = next + RESERVE;
         state.write(&folder).with_context(|| format!("write the spool's state in {}", folder.display()))?;
-        let queue: VecDeque<_> =
-            names.into_iter().map(|found| Entry { sequence: found.sequence, bytes: found.bytes, since: found.since, held: None }).collect();
+        let queue: VecDeque<_> = names
+            .into_iter()
+            .map(|found| Entry { sequence: found.sequence, bytes: found.bytes, since: found.since, is_new: false, held: None })
+            .collect();
         let bytes = queue.iter().map(|entry| entry.bytes).sum();
         let counts = Counts { damaged: u64::from(damaged_state), ..Counts::default() };
         Ok(Self { folder, max_bytes, state, next, queue, bytes, disk_full: false, counts, _lock: lock })
+    }
+
+    /// The number and bytes of the batches that wait in a folder; `None` for a folder that does not exist yet. Changes nothing, so another
+    /// user may ask while a collector runs.
+    ///
+    /// # Errors
+    /// Where a collector could not use the folder.
+    pub(crate) fn look(folder: &Path) -> anyhow::Result<Option<(usize, u64)>> {
+        let existing = folder.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("."));
+        let writable = rustix::fs::access(existing, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK);
+        writable.map_err(io::Error::from).with_context(|| format!("write in {}", existing.display()))?;
+        if existing != folder {
+            return Ok(None);
+        }
+        read_state(folder)?;
+        let found = scan(folder)?;
+        Ok(Some((found.len(), found.iter().map(|found| found.bytes).sum())))
     }
 
     /// Whose batches a folder is for, without opening it: another collector may have it.
@@ -62,4 +90,28 @@ impl Spool {
     pub fn identity_of(folder: &Path) -> Option<Uuid> {
         State::read(folder).ok().flatten().map(|state| state.identity)
     }
+}
+
+/// What a folder's state file says.
+enum Found {
+    State(State),
+    Nothing,
+    /// The file can be read, and its content cannot be made out.
+    Damaged,
+}
+
+/// Reads the state. A state that this user cannot read now is no reason for a new identity: the backend knows the old one.
+fn read_state(folder: &Path) -> anyhow::Result<Found> {
+    match State::read(folder) {
+        Ok(Some(state)) => Ok(Found::State(state)),
+        Ok(None) => Ok(Found::Nothing),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Found::Damaged),
+        Err(error) => Err(error).with_context(|| format!("read {}; {}", folder.join("state").display(), who(folder))),
+    }
+}
+
+/// Who should read the folder.
+fn who(folder: &Path) -> String {
+    let owner = fs::metadata(folder).map_or_else(|_| "its owner".into(), |found| format!("user {}", found.uid()));
+    format!("run the collector as {owner}, who owns the folder, or give the folder with all files to the collector's user (chown -R)")
 }

@@ -152,6 +152,38 @@ fn a_full_spool_drops_the_oldest_and_the_next_header_tells_how_many_rows() {
 }
 
 #[test]
+fn an_unreadable_state_is_an_error_and_the_identity_stays() {
+    let folder = tempfile::tempdir().expect("folder");
+    let identity = open(folder.path()).identity();
+    // A folder in the place of the file cannot be read, also for root.
+    let (state, aside) = (folder.path().join("state"), folder.path().join("aside"));
+    fs::rename(&state, &aside).expect("moved");
+    fs::create_dir(&state).expect("made");
+    let error = Spool::open(folder.path(), 1 << 20).expect_err("not readable");
+    assert!(format!("{error:#}").contains("chown"), "{error:#}");
+    assert!(Spool::look(folder.path()).is_err());
+    fs::remove_dir(&state).expect("removed");
+    fs::rename(&aside, &state).expect("moved");
+    assert_eq!(open(folder.path()).identity(), identity);
+}
+
+#[test]
+fn a_damaged_state_is_kept_aside_and_a_look_changes_nothing() {
+    let folder = tempfile::tempdir().expect("folder");
+    let new = folder.path().join("new");
+    assert_eq!(Spool::look(&new).expect("writable"), None);
+    assert!(!new.exists(), "a look makes no folder");
+    let identity = open(folder.path()).identity();
+    fs::write(folder.path().join("state"), "identity ?").expect("written");
+    fs::write(folder.path().join("x.tmp"), "").expect("written");
+    assert_eq!(Spool::look(folder.path()).expect("readable"), Some((0, 0)));
+    assert!(folder.path().join("x.tmp").exists());
+    assert_eq!(fs::read_to_string(folder.path().join("state")).expect("read"), "identity ?");
+    assert_ne!(open(folder.path()).identity(), identity);
+    assert_eq!(fs::read_to_string(folder.path().join("state.damaged")).expect("kept"), "identity ?");
+}
+
+#[test]
 fn rejected_batches_are_kept_and_bounded() {
     let folder = tempfile::tempdir().expect("folder");
     let mut spool = open(folder.path());
