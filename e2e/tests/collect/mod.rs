@@ -1,6 +1,7 @@
 //! What a collector reads and ships: every version and view, exact counts, servers in trouble, logins, credentials, TLS.
 
 mod counting;
+mod dark;
 mod encrypted;
 mod enrolment;
 mod login_files;

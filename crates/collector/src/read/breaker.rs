@@ -4,6 +4,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::read::session::SessionError;
+
 /// The wait after the first failure; it doubles with each.
 const FIRST: Duration = Duration::from_secs(1);
 /// A server that comes back is seen within a minute.
@@ -13,7 +15,7 @@ const CAP: Duration = Duration::from_secs(60);
 pub(crate) struct Breaker {
     failures: u32,
     until: Option<Instant>,
-    error: Option<String>,
+    error: Option<SessionError>,
 }
 
 impl Breaker {
@@ -25,8 +27,8 @@ impl Breaker {
 
     /// Why the last try failed, while none has succeeded since.
     #[must_use]
-    pub(crate) fn error(&self) -> Option<&str> {
-        self.error.as_deref()
+    pub(crate) fn error(&self) -> Option<&SessionError> {
+        self.error.as_ref()
     }
 
     pub(crate) fn succeeded(&mut self) {
@@ -34,7 +36,7 @@ impl Breaker {
     }
 
     /// `chance` from 0 to 1 spreads the tries of many collectors over the second half of the wait.
-    pub(crate) fn failed(&mut self, error: String, now: Instant, chance: f64) {
+    pub(crate) fn failed(&mut self, error: SessionError, now: Instant, chance: f64) {
         let wait = FIRST.saturating_mul(2_u32.saturating_pow(self.failures)).min(CAP);
         self.failures = self.failures.saturating_add(1);
         self.until = Some(now + wait.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0));
@@ -49,14 +51,15 @@ mod tests {
     #[test]
     fn each_failure_waits_longer_up_to_a_minute_and_success_ends_it() {
         let now = Instant::now();
+        let refused = SessionError::Broken("refused".into());
         let mut breaker = Breaker::default();
         assert!(breaker.allows(now));
         for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
-            breaker.failed("refused".into(), now, 1.0);
+            breaker.failed(refused.clone(), now, 1.0);
             assert!(!breaker.allows(now + Duration::from_secs(wait) - Duration::from_millis(1)), "{wait}");
             assert!(breaker.allows(now + Duration::from_secs(wait)), "{wait}");
         }
-        assert_eq!(breaker.error(), Some("refused"));
+        assert_eq!(breaker.error(), Some(&refused));
         breaker.succeeded();
         assert!(breaker.allows(now) && breaker.error().is_none());
     }

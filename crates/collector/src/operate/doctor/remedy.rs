@@ -30,10 +30,33 @@ pub(super) fn connect_remedy(error: &SessionError) -> Option<String> {
         "check host and port, and that the server runs and listens there (listen_addresses)"
     } else if text.contains("no answer") {
         "check the network and firewalls between"
-    } else if text.contains("too many clients") || text.contains("remaining connection slots") {
+    } else if text.contains("too many connections for role") {
+        "the role's connection limit is reached: ALTER ROLE … CONNECTION LIMIT 5; the collector needs two connections, doctor two more"
+    } else if text.contains("too many connections for database") {
+        "the database's connection limit is reached: ALTER DATABASE … CONNECTION LIMIT, or end idle sessions in it"
+    } else if error.code() == Some("53300") || text.contains("too many clients") || text.contains("remaining connection slots") {
         "the server has no connection left: raise max_connections, or give the role pg_use_reserved_connections (16 and later)"
     } else {
         return None;
     };
     Some(remedy.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_limit_is_told_apart_from_a_server_that_is_down() {
+        let remedy = |message: &str, code: Option<&str>| {
+            connect_remedy(&SessionError::Connect { at: "db-1".into(), message: message.into(), code: code.map(Into::into) })
+        };
+        let starts = |remedy: Option<String>, with: &str| remedy.is_some_and(|remedy| remedy.starts_with(with));
+        assert!(starts(remedy("too many connections for role \"m\"", Some("53300")), "the role's connection limit"));
+        assert!(starts(remedy("too many connections for database \"d\"", Some("53300")), "the database's connection limit"));
+        assert!(starts(remedy("sorry, too many clients already", Some("53300")), "the server has no connection left"));
+        // In any language.
+        assert!(starts(remedy("tut mir leid, schon zu viele Verbindungen", Some("53300")), "the server has no connection left"));
+        assert!(starts(remedy("Connection refused (os error 111)", None), "check host and port"));
+    }
 }

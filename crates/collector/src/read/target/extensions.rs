@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::read::probe::extension::Installed;
+use crate::read::probe::extension::{Found, Installed};
 
-/// A search that found nothing is made again after this: somebody may have run CREATE EXTENSION.
-const SEARCH_AGAIN: Duration = Duration::from_secs(300);
+/// A search is made again after this: somebody may have run CREATE, ALTER or DROP EXTENSION. With the interval of a view on top a
+/// change is seen within five minutes.
+const SEARCH_AGAIN: Duration = Duration::from_secs(235);
 
 /// An extension's home.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub(super) struct Extensions {
 
 #[derive(Debug)]
 enum Known {
-    At(Home),
+    At { since: Instant, home: Home },
     Nowhere { since: Instant, why: String },
 }
 
@@ -32,19 +33,30 @@ impl Extensions {
     /// What is known: a home, or why there is none. `None` says: search.
     pub(super) fn get(&self, extension: &str, now: Instant) -> Option<Result<Home, String>> {
         match self.known.get(extension)? {
-            Known::At(home) => Some(Ok(home.clone())),
+            Known::At { since, home } => (now.duration_since(*since) < SEARCH_AGAIN).then(|| Ok(home.clone())),
             Known::Nowhere { since, why } => (now.duration_since(*since) < SEARCH_AGAIN).then(|| Err(why.clone())),
         }
     }
 
-    pub(super) fn found(&mut self, extension: &str, home: Home) {
-        self.known.insert(extension.into(), Known::At(home));
+    pub(super) fn found(&mut self, extension: &str, home: Home, now: Instant) {
+        self.known.insert(extension.into(), Known::At { since: now, home });
     }
 
     pub(super) fn nowhere(&mut self, extension: &str, searched: &[String], now: Instant) -> String {
         let why = format!(
             "extension {extension} is in none of the databases looked at ({}): run CREATE EXTENSION {extension} in one of them",
             searched.join(", ")
+        );
+        self.known.insert(extension.into(), Known::Nowhere { since: now, why: why.clone() });
+        why
+    }
+
+    /// The role may not use the extension's schema, in any of the databases.
+    pub(super) fn closed(&mut self, extension: &str, found: &Found, database: &str, now: Instant) -> String {
+        let (schema, role) = (&found.installed.schema, &found.role);
+        let why = format!(
+            "extension {extension} is in schema {schema} of database {database}, which the role may not use: \
+             run GRANT USAGE ON SCHEMA {schema} TO {role} in that database"
         );
         self.known.insert(extension.into(), Known::Nowhere { since: now, why: why.clone() });
         why
@@ -57,5 +69,33 @@ impl Extensions {
 
     pub(super) fn clear(&mut self) {
         self.known.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_is_searched_again_within_five_minutes_of_a_change() {
+        let now = Instant::now();
+        let mut extensions = Extensions::default();
+        let home = Home { database: None, installed: Installed::default() };
+        extensions.found("e", home.clone(), now);
+        assert_eq!(extensions.get("e", now + Duration::from_secs(200)), Some(Ok(home)));
+        // The slowest of the built-in views with an extension is read every 60 s.
+        assert_eq!(extensions.get("e", now + Duration::from_secs(240)), None);
+    }
+
+    #[test]
+    fn a_schema_that_is_closed_names_the_exact_grant() {
+        let found = Found {
+            installed: Installed { schema: "\"Ext\"".into(), version: "1.10".into() },
+            usable: false,
+            encoding: "UTF8".into(),
+            role: "\"Mon\"".into(),
+        };
+        let why = Extensions::default().closed("pg_stat_statements", &found, "app", Instant::now());
+        assert!(why.contains("database app") && why.contains("GRANT USAGE ON SCHEMA \"Ext\" TO \"Mon\""), "{why}");
     }
 }

@@ -19,6 +19,7 @@ mod link;
 mod needs;
 mod reader;
 mod readings;
+mod refusals;
 mod run;
 mod sampler;
 mod sessions;

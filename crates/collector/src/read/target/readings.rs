@@ -1,6 +1,6 @@
 //! What became of readings: for /metrics, for `pganalytics_cost`, and for the log.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pganalytics_views::View;
 
@@ -8,6 +8,10 @@ use super::state::Target;
 use crate::clock::now_us;
 use crate::delta::rows::Snapshot;
 use crate::read::cost::Reading;
+use crate::read::session::SessionError;
+
+/// SQLSTATE of `lock_timeout`.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 impl Target {
     /// Something to know about a view that is no failed reading.
@@ -23,9 +27,23 @@ impl Target {
     /// The time a reading took the server: what is left when the network's part is taken away.
     pub(super) fn busy(&self, took: Duration) -> Duration {
         let mut state = self.state();
-        let round_trip = state.round_trip.map_or(took, |known| known.min(took));
-        state.round_trip = Some(round_trip);
-        took.saturating_sub(round_trip)
+        state.answered = Some(Instant::now());
+        state.round_trip.busy(took)
+    }
+
+    /// The server's work in a reading that failed. Waiting is not work: for a connection, a lock, a server that is stopped.
+    pub(super) fn busy_in_vain(&self, error: &SessionError, took: Duration) -> Option<Duration> {
+        match error {
+            SessionError::Query { code, .. } if code != LOCK_NOT_AVAILABLE => Some(self.busy(took)),
+            _ => None,
+        }
+    }
+
+    /// A session broke. Unless it only got no answer in time, the server ended it.
+    pub(super) fn broke(&self, error: &SessionError) {
+        if matches!(error, SessionError::Broken(_)) {
+            self.state().answered = None;
+        }
     }
 
     /// A view was read and its rows handed on.

@@ -13,7 +13,7 @@ use crate::clock::now_us;
 use crate::delta;
 use crate::read::cost::Reading;
 use crate::read::probe::activity::{self, Window};
-use crate::read::schedule::stretched;
+use crate::read::schedule::Budget;
 use crate::read::session::Session;
 
 /// How often sessions are sampled.
@@ -24,8 +24,14 @@ const RETRY: Duration = Duration::from_secs(5);
 /// Samples until told to stop.
 pub(super) async fn run(target: Arc<Target>, stop: CancellationToken) {
     let Some(view) = target.view(activity::VIEW) else { return };
-    let mut sampler =
-        Sampler { query: activity::query(view.max_rows), target, session: None, window: Window::begin(now_us()), last: None, view };
+    let mut sampler = Sampler {
+        query: activity::query(view.max_rows),
+        target,
+        budget: Budget::new(SAMPLE),
+        window: Window::begin(now_us()),
+        last: None,
+        view,
+    };
     tokio::select! {
         () = stop.cancelled() => {}
         () = sampler.sample() => {}
@@ -37,7 +43,7 @@ struct Sampler {
     target: Arc<Target>,
     view: Arc<View>,
     query: String,
-    session: Option<Session>,
+    budget: Budget,
     window: Window,
     /// When the last sample was taken.
     last: Option<Instant>,
@@ -49,10 +55,11 @@ impl Sampler {
         let mut window_ends = Instant::now() + self.view.interval;
         loop {
             tokio::time::sleep_until(next).await;
-            let wait = if self.target.is_up() {
+            // A session that works goes on, even if a second one cannot be opened: the connection limit may be reached.
+            let has_session = self.target.second.lock().await.is_some();
+            let wait = if has_session || self.target.is_up() {
                 self.sample_once().await
             } else {
-                self.session = None;
                 self.last = None;
                 SAMPLE
             };
@@ -67,9 +74,10 @@ impl Sampler {
 
     /// Takes one sample; how long to wait for the next.
     async fn sample_once(&mut self) -> Duration {
-        let Self { target, view, query, session, window, last } = self;
+        let Self { target, view, query, budget, window, last } = self;
         let (name, begun) = (view.name.as_str(), Instant::now());
-        let open = match session {
+        let mut session = target.second.lock().await;
+        let open = match session.as_mut() {
             Some(open) => open,
             None => match Session::open(&target.link.conninfo(), None).await {
                 Ok(opened) => session.insert(opened),
@@ -86,11 +94,19 @@ impl Sampler {
             Ok((rows, took)) => {
                 *last = Some(begun);
                 target.was_read(name, None, Reading { duration: took, rows_read: rows, ..Reading::default() });
-                stretched(SAMPLE, target.busy(took)).min(view.interval)
+                if let Some(interval) = budget.spent(target.busy(took))
+                    && interval > SAMPLE
+                {
+                    let note =
+                        format!("over budget: a sample took {} ms; sessions are sampled every {} s", took.as_millis(), interval.as_secs());
+                    target.note(name, &note);
+                }
+                budget.interval().min(view.interval)
             }
             Err(error) => {
                 if !error.is_harmless() {
                     *session = None;
+                    target.broke(&error);
                 }
                 *last = None;
                 target.was_not_read(name, None, begun.elapsed(), &error.to_string());

@@ -1,7 +1,6 @@
 //! The reader's connections: few, one a database, the least recently used gives way.
 
-use crate::connect::conninfo::Conninfo;
-use crate::read::session::{Session, SessionError};
+use crate::read::session::Session;
 
 #[derive(Debug)]
 pub(super) struct Sessions {
@@ -31,11 +30,18 @@ impl Sessions {
         }
     }
 
-    /// Opens a session on another than the target's own database.
-    pub(super) async fn open(&mut self, conninfo: &Conninfo, database: &str) -> Result<&mut Session, SessionError> {
-        self.make_room().await;
-        let session = Session::open(conninfo, Some(database)).await?;
-        Ok(self.add(Some(database.into()), session))
+    /// Takes a session out for a reading. `add` puts it back.
+    pub(super) fn take(&mut self, database: Option<&str>) -> Option<Session> {
+        let at = self.open.iter().position(|(name, _)| name.as_deref() == database)?;
+        Some(self.open.remove(at).1)
+    }
+
+    /// Closes the sessions on other databases than the target's own: an idle session is in the way of DROP DATABASE and of
+    /// CREATE DATABASE … TEMPLATE.
+    pub(super) async fn leave_others(&mut self) {
+        while let Some(at) = self.open.iter().position(|(name, _)| name.is_some()) {
+            self.open.remove(at).1.close().await;
+        }
     }
 
     pub(super) fn add(&mut self, database: Option<String>, session: Session) -> &mut Session {

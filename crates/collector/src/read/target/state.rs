@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::Instant;
 
 use pganalytics_views::View;
 
@@ -12,6 +12,8 @@ use crate::read::breaker::Breaker;
 use crate::read::cost::Cost;
 use crate::read::log::Prefix;
 use crate::read::metrics::Metrics;
+use crate::read::schedule::RoundTrip;
+use crate::read::session::Session;
 use crate::ship::gather::Gather;
 
 /// What all targets of a collector share.
@@ -29,6 +31,8 @@ pub(crate) struct Target {
     pub options: TargetOptions,
     pub link: Arc<Link>,
     pub common: Arc<Common>,
+    /// The sampler's session, on the target's own database. The reader borrows it for fast views while a slow view holds its own.
+    pub second: tokio::sync::Mutex<Option<Session>>,
     state: Mutex<State>,
 }
 
@@ -46,8 +50,9 @@ pub(super) struct State {
     /// When the postmaster that answers was started: another one means other counters.
     pub(super) postmaster_start_us: Option<i64>,
     pub(super) cost: Cost,
-    /// The shortest any query took: the network's part, which is not the server's time.
-    pub(super) round_trip: Option<Duration>,
+    pub(super) round_trip: RoundTrip,
+    /// When the server last answered a query of any loop, on a session that still stands.
+    pub(super) answered: Option<Instant>,
     pub(super) writes: Option<Arc<Writes>>,
 }
 
@@ -61,7 +66,7 @@ pub(super) struct Writes {
 
 impl Target {
     pub(super) fn new(options: TargetOptions, link: Arc<Link>, common: Arc<Common>) -> Self {
-        Self { options, link, common, state: Mutex::default() }
+        Self { options, link, common, second: tokio::sync::Mutex::default(), state: Mutex::default() }
     }
 
     /// The server itself says how it writes its log.

@@ -1,10 +1,33 @@
 //! Whether a target's server answers, and the way in to it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::state::Target;
 use crate::read::breaker::Breaker;
 use crate::read::session::{Session, SessionError};
+
+/// While another loop of the target was answered this recently, a time-out is the trouble of one session, not of the server.
+const ANSWERED: Duration = Duration::from_secs(15);
+/// SQLSTATE of a connection limit: the server's, a database's or the role's.
+const TOO_MANY_CONNECTIONS: &str = "53300";
+
+/// Whether the server was only too slow: for a connection, or for the queries that identify it.
+fn is_time_out(error: &SessionError) -> bool {
+    match error {
+        SessionError::Deadline { .. } => true,
+        SessionError::Connect { code: Some(code), .. } => code == "57014",
+        SessionError::Connect { message, code: None, .. } => message.contains("no answer within"),
+        _ => false,
+    }
+}
+
+/// The error as the history shows it. A connection limit has its SQLSTATE: the message itself may be in any language.
+pub(super) fn reason(error: &SessionError) -> String {
+    match error {
+        SessionError::Connect { code: Some(code), .. } if code == TOO_MANY_CONNECTIONS => format!("{error} (SQLSTATE {code})"),
+        _ => error.to_string(),
+    }
+}
 
 impl Target {
     /// Whether the server answered last time.
@@ -19,7 +42,15 @@ impl Target {
         if error.is_none() {
             self.link.answered();
         }
-        let before = self.state().up.replace(error.is_none());
+        let before = {
+            let mut state = self.state();
+            match error {
+                None => state.answered = Some(Instant::now()),
+                Some(error) if is_time_out(error) && state.answered.is_some_and(|at| at.elapsed() < ANSWERED) => return false,
+                Some(_) => state.answered = None,
+            }
+            state.up.replace(error.is_none())
+        };
         match error {
             Some(error) if before != Some(false) => tracing::warn!(server, %error, "the server does not answer"),
             None if before != Some(true) => tracing::info!(server, "the server answers"),
@@ -30,13 +61,16 @@ impl Target {
     }
 
     /// Whether a try to connect may be made now; else why the last one failed.
-    pub(super) fn may_connect(&self) -> Result<(), String> {
+    pub(super) fn may_connect(&self) -> Result<(), SessionError> {
         let mut state = self.state();
         if self.link.is_new_to(&mut state.login) {
             // Another way in is worth a try at once.
             state.breaker = Breaker::default();
         }
-        if state.breaker.allows(Instant::now()) { Ok(()) } else { Err(state.breaker.error().unwrap_or_default().into()) }
+        match state.breaker.error() {
+            Some(error) if !state.breaker.allows(Instant::now()) => Err(error.clone()),
+            _ => Ok(()),
+        }
     }
 
     /// A session on the target's own database. Its failure opens the breaker.
@@ -49,7 +83,7 @@ impl Target {
             let mut state = self.state();
             match &opened {
                 Ok(_) => state.breaker.succeeded(),
-                Err(error) => state.breaker.failed(error.to_string(), Instant::now(), rand::random()),
+                Err(error) => state.breaker.failed(error.clone(), Instant::now(), rand::random()),
             }
         }
         if self.set_up(opened.as_ref().err()) {

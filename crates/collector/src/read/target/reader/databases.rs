@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pganalytics_views::View;
 
@@ -34,12 +34,22 @@ impl Reader {
                 return;
             }
         };
+        let all = names.clone();
         let mut wanted: Vec<String> = names.into_iter().filter(|name| self.target.options.wants(name)).collect();
         let (found, cap) = (wanted.len(), self.target.options.max_databases);
         if found > cap {
             wanted.truncate(cap);
             for view in &views {
                 let note = format!("{cap} of {found} databases are read: raise the target's max_databases, or choose with databases");
+                self.target.note(&view.name, &note);
+            }
+        }
+        self.refusals.retain(&all);
+        let (open, closed): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|name| self.refusals.get(name, Instant::now()).is_none());
+        wanted = open;
+        if !closed.is_empty() {
+            let note = format!("databases that refuse connections are left out and tried again every few hours: {}", closed.join(", "));
+            for view in &views {
                 self.target.note(&view.name, &note);
             }
         }
@@ -53,24 +63,34 @@ impl Reader {
     /// All views of the round in one database.
     pub(super) async fn read_database(&mut self, database: Option<String>) {
         let views = self.round.views.clone();
+        self.read_views_in(&views, database.as_deref()).await;
+        self.reading.clear();
+        // An idle session is in the way of DROP DATABASE.
+        self.sessions.leave_others().await;
+        if self.round.databases.is_empty() {
+            let round = std::mem::take(&mut self.round);
+            for view in &round.views {
+                if let Some(busy) = round.busy.get(&view.name) {
+                    self.plan(view, *busy);
+                }
+            }
+        }
+    }
+
+    async fn read_views_in(&mut self, views: &[Arc<View>], database: Option<&str>) {
         if self.target.is_up()
-            && let Err(error) = self.session(database.as_deref()).await
+            && let Err(error) = self.session(database).await
         {
             // One error for all, and one try to connect.
-            for view in &views {
-                self.target.was_not_read(&view.name, database.as_deref(), Duration::ZERO, &error.to_string());
+            for view in views {
+                self.target.was_not_read(&view.name, database, Duration::ZERO, &error.to_string());
             }
             return;
         }
         for view in views {
-            if let Some(busy) = self.read_sql(&view, database.as_deref()).await {
+            self.reading.clone_from(&view.name);
+            if let Some(busy) = self.read_sql(view, database).await {
                 *self.round.busy.entry(view.name.clone()).or_default() += busy;
-            }
-        }
-        if self.round.databases.is_empty() {
-            let round = std::mem::take(&mut self.round);
-            for view in &round.views {
-                self.plan(view, round.busy.get(&view.name).copied().unwrap_or_default());
             }
         }
     }

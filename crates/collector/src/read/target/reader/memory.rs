@@ -16,6 +16,7 @@ use crate::read::schedule::Schedule;
 use crate::read::session::{Session, SessionError};
 use crate::read::target::extensions::Extensions;
 use crate::read::target::follower;
+use crate::read::target::refusals::Refusals;
 use crate::read::target::sessions::Sessions;
 use crate::read::target::state::Target;
 
@@ -39,6 +40,13 @@ pub(super) struct Reader {
     /// A view's query for this server's version, and the extension as it is installed.
     pub(super) probes: HashMap<String, (Installed, Option<SqlProbe>)>,
     pub(super) deltas: HashMap<Place, Delta>,
+    pub(super) refusals: Refusals,
+    /// The view that is read now.
+    pub(super) reading: String,
+    /// Views whose time has come.
+    pub(super) waiting: VecDeque<Arc<View>>,
+    /// Views for the next round through the databases.
+    pub(super) of_databases: Vec<Arc<View>>,
     pub(super) round: Round,
     pub(super) local: Option<bool>,
     pub(super) server_addr: Option<String>,
@@ -67,6 +75,10 @@ impl Reader {
             extensions: Extensions::default(),
             probes: HashMap::new(),
             deltas: HashMap::new(),
+            refusals: Refusals::default(),
+            reading: String::new(),
+            waiting: VecDeque::new(),
+            of_databases: Vec::new(),
             round: Round::default(),
             local: None,
             server_addr: None,
@@ -77,22 +89,54 @@ impl Reader {
 
     /// A session on a database (`None`: the target's own), opened where none is.
     pub(super) async fn session(&mut self, database: Option<&str>) -> Result<&mut Session, SessionError> {
-        let database = database.filter(|name| self.own_database.as_deref() != Some(name));
+        let database = self.key(database);
         if self.sessions.get(database).is_none() {
-            self.target.may_connect().map_err(SessionError::Broken)?;
+            self.target.may_connect()?;
+            let target = Arc::clone(&self.target);
             match database {
                 Some(name) => {
-                    self.sessions.open(&self.target.link.conninfo(), name).await?;
+                    if let Some(refusal) = self.refusals.get(name, Instant::now()) {
+                        return Err(refusal.clone());
+                    }
+                    self.sessions.make_room().await;
+                    let conninfo = target.link.conninfo();
+                    let opened = self.patiently(Session::open(&conninfo, Some(name))).await;
+                    if let Err(error) = &opened {
+                        self.refusals.failed(name, error, Instant::now());
+                    }
+                    self.sessions.add(Some(name.into()), opened?);
                 }
                 None => {
                     self.sessions.make_room().await;
-                    let session = self.target.open().await?;
+                    let session = self.patiently(target.open()).await?;
                     self.meet(&session);
                     self.sessions.add(None, session);
                 }
             }
         }
         self.sessions.get(database).ok_or_else(|| SessionError::Broken("the session is gone".into()))
+    }
+
+    /// A database as the sessions name it: `None` for the target's own.
+    pub(super) fn key<'a>(&self, database: Option<&'a str>) -> Option<&'a str> {
+        database.filter(|name| self.own_database.as_deref() != Some(name))
+    }
+
+    /// A session on a database, taken out for a reading; `put` puts it back.
+    pub(super) async fn take(&mut self, database: Option<&str>) -> Result<Session, SessionError> {
+        self.session(database).await?;
+        self.sessions.take(self.key(database)).ok_or_else(|| SessionError::Broken("the session is gone".into()))
+    }
+
+    /// Puts a session back after a reading, unless the reading broke it.
+    pub(super) fn put<T>(&mut self, database: Option<&str>, session: Session, outcome: &Result<T, SessionError>) {
+        match outcome {
+            Err(error) if !error.is_harmless() => self.target.broke(error),
+            _ => {
+                let database = self.key(database).map(Into::into);
+                self.sessions.add(database, session);
+            }
+        }
     }
 
     /// Takes note of who answers.
@@ -114,6 +158,7 @@ impl Reader {
             tracing::info!(server = self.target.options.name, "another postmaster answers than before: counters have a new beginning");
             self.deltas.values_mut().for_each(Delta::forget);
             self.extensions.clear();
+            self.refusals.clear();
             self.server = std::mem::take(&mut self.server).renewed();
             self.sessions.clear();
             self.schedule.hurry(Instant::now());

@@ -7,6 +7,7 @@ mod databases;
 mod hand_on;
 mod machine;
 mod memory;
+mod patience;
 mod rounds;
 mod server;
 mod sql;

@@ -29,12 +29,19 @@ pub(crate) async fn run(target: Arc<Target>, stop: CancellationToken) {
 impl Reader {
     async fn rounds(&mut self) {
         loop {
-            let due = self.schedule.due(Instant::now());
-            if !due.is_empty() {
-                self.read_due(due).await;
+            self.take_due();
+            if let Some(view) = self.waiting.pop_front() {
+                self.read_view(view).await;
+            } else if !self.of_databases.is_empty() {
+                let views = std::mem::take(&mut self.of_databases);
+                // Views that come while a round is under way wait for their next time.
+                if self.round.databases.is_empty() {
+                    self.begin_round(views).await;
+                }
             } else if let Some(database) = self.round.databases.pop_front() {
                 self.read_database(database).await;
             } else {
+                self.sessions.leave_others().await;
                 let now = Instant::now();
                 let wait = self.schedule.next().map_or(LONGEST_SLEEP, |next| next.saturating_duration_since(now)).min(LONGEST_SLEEP);
                 tokio::time::sleep(wait).await;
@@ -42,41 +49,47 @@ impl Reader {
         }
     }
 
-    /// Everything that is due. The server's own row comes first: it says whether there is anything to read.
-    async fn read_due(&mut self, mut due: Vec<Arc<View>>) {
+    /// Takes what is due. The server's own row comes first: it says whether there is anything to read.
+    fn take_due(&mut self) {
+        for view in self.schedule.due(Instant::now()) {
+            if !self.waiting.iter().any(|other| other.name == view.name) {
+                self.waiting.push_back(view);
+            }
+        }
         // Texts after the statements whose ids they are for, costs after everything they count.
-        due.sort_by_key(|view| match view.name.as_str() {
+        self.waiting.make_contiguous().sort_by_key(|view| match view.name.as_str() {
             SERVER => 0,
             TEXTS => 2,
             COST => 3,
             _ => 1,
         });
-        let mut of_databases = Vec::new();
-        for view in due {
-            match (view.scope, view.source, view.name.as_str()) {
-                (Scope::Host, ..) => self.read_machine(&view),
-                (Scope::Database, Source::Sql, _) => of_databases.push(view),
-                (Scope::Server, Source::Sql, _) => {
-                    if let Some(busy) = self.read_sql(&view, None).await {
-                        self.plan(&view, busy);
-                    }
+    }
+
+    async fn read_view(&mut self, view: Arc<View>) {
+        self.reading.clone_from(&view.name);
+        match (view.scope, view.source, view.name.as_str()) {
+            (Scope::Host, ..) => self.read_machine(&view),
+            (Scope::Database, Source::Sql, _) => self.of_databases.push(view),
+            (Scope::Server, Source::Sql, _) => {
+                if let Some(busy) = self.read_sql(&view, None).await {
+                    self.plan(&view, busy);
                 }
-                (_, Source::Probe, SERVER) => {
-                    self.read_server(&view).await;
-                    if self.target.is_back() {
-                        // Everything at once, the rest of this round among it.
-                        return self.schedule.hurry(Instant::now());
-                    }
-                }
-                (_, Source::Probe, COST) => self.tell_cost(),
-                (_, Source::Probe, TEXTS) => self.read_texts(&view).await,
-                (_, Source::Probe, HOST_VIEW) => self.read_its_host(&view),
-                (.., name) => self.target.was_not_read(name, None, Duration::ZERO, "this collector has no probe of that name"),
             }
+            (_, Source::Probe, SERVER) => {
+                self.read_server(&view).await;
+                if self.target.is_back() {
+                    // Everything at once, the rest of this round among it.
+                    self.waiting.clear();
+                    self.of_databases.clear();
+                    self.schedule.hurry(Instant::now());
+                }
+            }
+            (_, Source::Probe, COST) => self.tell_cost(),
+            (_, Source::Probe, TEXTS) => self.read_texts(&view).await,
+            (_, Source::Probe, HOST_VIEW) => self.read_its_host(&view),
+            (.., name) => self.target.was_not_read(name, None, Duration::ZERO, "this collector has no probe of that name"),
         }
-        if !of_databases.is_empty() && self.round.databases.is_empty() {
-            self.begin_round(of_databases).await;
-        }
+        self.reading.clear();
     }
 
     /// The next interval of a view after what it took the server.

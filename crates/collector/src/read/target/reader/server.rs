@@ -8,8 +8,9 @@ use pganalytics_views::View;
 use super::memory::{Reader, Round};
 use crate::clock::now_us;
 use crate::read::probe::host;
-use crate::read::probe::server::About;
+use crate::read::probe::server::{About, Read, ServerProbe};
 use crate::read::session::SessionError;
+use crate::read::target::way_in::reason;
 
 pub(super) const SERVER: &str = "pganalytics_server";
 
@@ -23,21 +24,22 @@ impl Reader {
         let conninfo = target.link.conninfo();
         let about = About { conninfo: &conninfo, collector: &target.common.collector, cpus };
         let mut server = std::mem::take(&mut self.server);
-        let mut outcome = match (opened, self.sessions.get(None)) {
-            (Ok(()), Some(session)) => server.read(session, view, about, ts_us).await,
-            (Ok(()), None) => Err(SessionError::Broken("the session is gone".into())),
-            (Err(error), _) => Err(error),
+        let mut outcome = match opened {
+            Ok(()) => self.ask_server(&mut server, view, about, ts_us).await,
+            Err(error) => Err(error),
         };
-        if matches!(outcome, Err(SessionError::Broken(_))) && self.target.may_connect().is_ok() {
+        if matches!(outcome, Err(SessionError::Broken(_) | SessionError::Deadline { .. })) && self.target.may_connect().is_ok() {
             // A session that broke says little about the server: it may be back already.
-            self.sessions.forget(None);
             server = server.renewed();
-            outcome = match self.session(None).await {
-                Ok(session) => server.read(session, view, about, ts_us).await,
-                Err(error) => Err(error),
-            };
+            outcome = self.ask_server(&mut server, view, about, ts_us).await;
         }
-        let down = outcome.as_ref().err().map(|error| server.down(view, about, &error.to_string(), ts_us));
+        if let Err(error @ SessionError::Query { .. }) = &outcome {
+            // The server answers, only not this query: the other views are read.
+            self.server = server;
+            self.target.set_up(None);
+            return self.target.was_not_read(SERVER, None, begun.elapsed(), &error.to_string());
+        }
+        let down = outcome.as_ref().err().map(|error| server.down(view, about, &reason(error), ts_us));
         self.server = server;
         self.target.set_up(outcome.as_ref().err());
         match (outcome, down) {
@@ -55,8 +57,12 @@ impl Reader {
                 self.ship(view, None, &read.snapshot, read.took);
             }
             (Err(error), down) => {
+                self.target.was_not_read(SERVER, None, begun.elapsed(), &reason(&error));
+                if self.target.is_up() {
+                    // A time-out of this session; another one was answered.
+                    return;
+                }
                 self.sessions.forget(None);
-                self.target.was_not_read(SERVER, None, begun.elapsed(), &error.to_string());
                 if let Some(snapshot) = down {
                     self.hand_on(view, None, &snapshot, Duration::ZERO);
                 }
@@ -64,5 +70,12 @@ impl Reader {
                 self.round = Round::default();
             }
         }
+    }
+
+    async fn ask_server(&mut self, server: &mut ServerProbe, view: &View, about: About<'_>, ts_us: i64) -> Result<Read, SessionError> {
+        let mut session = self.take(None).await?;
+        let outcome = self.patiently(server.read(&mut session, view, about, ts_us)).await;
+        self.put(None, session, &outcome);
+        outcome
     }
 }

@@ -8,7 +8,7 @@ use pganalytics_views::View;
 use super::memory::Reader;
 use crate::clock::now_us;
 use crate::delta::rows::Snapshot;
-use crate::read::probe::extension::{Installed, SEARCHED, installed};
+use crate::read::probe::extension::{Found, Installed, find};
 use crate::read::probe::sql::SqlProbe;
 use crate::read::session::SessionError;
 use crate::read::target::extensions::Home;
@@ -30,15 +30,14 @@ impl Reader {
                 Some(self.target.busy(took))
             }
             Err(error) => {
-                self.target.was_not_read(&view.name, database, begun.elapsed(), &error);
-                // Time spent in vain is spent all the same.
-                Some(begun.elapsed())
+                self.target.was_not_read(&view.name, database, begun.elapsed(), &error.text);
+                error.busy
             }
         }
     }
 
     /// `None` where the server's version does not have the view.
-    async fn try_sql(&mut self, view: &Arc<View>, database: Option<&str>) -> Result<Option<(Snapshot, Duration)>, String> {
+    async fn try_sql(&mut self, view: &Arc<View>, database: Option<&str>) -> Result<Option<(Snapshot, Duration)>, Unread> {
         // Before the version is known nothing can be chosen.
         self.session(database).await.map_err(|error| error.to_string())?;
         if view.sql_for(self.major).is_none() {
@@ -56,27 +55,33 @@ impl Reader {
         if let Some((installed, None)) = self.probes.get(&view.name)
             && let Some(extension) = &view.extension
         {
-            return Err(format!(
+            let text = format!(
                 "extension {extension} {} is older than any that is read: run ALTER EXTENSION {extension} UPDATE where it is installed",
                 installed.version
-            ));
+            );
+            return Err(text.into());
         }
         // Taken out for the reading, since the session borrows the reader too.
         let Some((of, Some(mut probe))) = self.probes.remove(&view.name) else { return Ok(None) };
-        let outcome = match self.session(home.database.as_deref()).await {
-            Ok(session) => probe.read(session, view, now_us()).await,
+        let place = home.database.as_deref();
+        let begun = Instant::now();
+        let outcome = match self.take(place).await {
+            Ok(mut session) => {
+                let outcome = self.patiently(probe.read(&mut session, view, now_us())).await;
+                self.put(place, session, &outcome);
+                outcome
+            }
             Err(error) => Err(error),
         };
         self.probes.insert(view.name.clone(), (of, Some(probe)));
-        outcome.map(Some).map_err(|error| self.after(&error, view, home.database.as_deref()))
+        outcome.map(Some).map_err(|error| {
+            let busy = self.target.busy_in_vain(&error, begun.elapsed());
+            Unread { text: self.after(&error, view), busy }
+        })
     }
 
-    /// What an error means for the session and for what is known; its text.
-    pub(super) fn after(&mut self, error: &SessionError, view: &View, database: Option<&str>) -> String {
-        if !error.is_harmless() {
-            let database = database.filter(|name| self.own_database.as_deref() != Some(name));
-            self.sessions.forget(database);
-        }
+    /// What an error means for what is known; its text.
+    pub(super) fn after(&mut self, error: &SessionError, view: &View) -> String {
         if let Some(extension) = &view.extension
             && error.code().is_some_and(|code| MOVED.contains(&code))
         {
@@ -85,30 +90,71 @@ impl Reader {
         error.to_string()
     }
 
-    /// Where an extension is, searched for where that is not known.
+    /// Where an extension is read. All databases are searched every few minutes, and the best place is taken.
     pub(super) async fn home(&mut self, extension: &str) -> Result<Home, String> {
         if let Some(known) = self.extensions.get(extension, Instant::now()) {
             return known;
         }
         let mut places: Vec<Option<String>> = vec![None];
-        places.extend(self.databases().await.map_err(|error| error.to_string())?.into_iter().take(SEARCHED).map(Some));
+        let names = self.databases().await.map_err(|error| error.to_string())?;
+        places.extend(names.into_iter().take(self.target.options.max_databases).map(Some));
         let own = self.own_database.clone();
         places.retain(|place| place.is_none() || *place != own);
-        let mut searched = Vec::new();
+        let (mut best, mut searched, mut unknown): (Option<(Found, Home)>, Vec<String>, Option<String>) = (None, Vec::new(), None);
         for place in places {
-            let Ok(session) = self.session(place.as_deref()).await else { continue };
-            searched.push(session.facts.database.clone());
-            match installed(session, extension).await {
-                Ok(None) => {}
-                Ok(Some(installed)) => {
-                    let home = Home { database: place, installed };
-                    self.extensions.found(extension, home.clone());
-                    return Ok(home);
+            let mut session = match self.take(place.as_deref()).await {
+                Ok(session) => session,
+                Err(error) => {
+                    let is_closed = place.as_deref().is_some_and(|name| self.refusals.get(name, Instant::now()).is_some());
+                    if !is_closed {
+                        unknown = Some(error.to_string());
+                    }
+                    continue;
                 }
-                Err(error) if error.is_harmless() => {}
-                Err(_) => self.sessions.forget(place.as_deref()),
+            };
+            searched.push(session.facts.database.clone());
+            let outcome = self.patiently(find(&mut session, extension)).await;
+            self.put(place.as_deref(), session, &outcome);
+            match outcome {
+                Ok(Some(found)) => {
+                    let home = Home { database: place, installed: found.installed.clone() };
+                    // The own database comes first, and another one must be better.
+                    if best.as_ref().is_none_or(|(known, _)| known.rank() < found.rank()) {
+                        best = Some((found, home));
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => unknown = Some(error.to_string()),
             }
+            // A search through many databases takes long.
+            self.read_fast().await;
         }
-        Err(self.extensions.nowhere(extension, &searched, Instant::now()))
+        let now = Instant::now();
+        match (best, unknown) {
+            (Some((found, home)), _) if found.usable => {
+                self.extensions.found(extension, home.clone(), now);
+                Ok(home)
+            }
+            (Some((found, home)), _) => {
+                let database = home.database.or(self.own_database.clone()).unwrap_or_default();
+                Err(self.extensions.closed(extension, &found, &database, now))
+            }
+            // A place that could not be searched says nothing: the next reading searches again.
+            (None, Some(error)) => Err(format!("search extension {extension}: {error}")),
+            (None, None) => Err(self.extensions.nowhere(extension, &searched, now)),
+        }
+    }
+}
+
+/// Why a view was not read.
+struct Unread {
+    text: String,
+    /// The server's work, if it did any.
+    busy: Option<Duration>,
+}
+
+impl From<String> for Unread {
+    fn from(text: String) -> Self {
+        Self { text, busy: None }
     }
 }

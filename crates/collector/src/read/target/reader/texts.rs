@@ -23,8 +23,13 @@ impl Reader {
         // Where the extension is missing, the statements' own row says so.
         let Ok(home) = self.home(&extension).await else { return };
         let mut texts = std::mem::take(&mut self.texts);
-        let outcome = match self.session(home.database.as_deref()).await {
-            Ok(session) => texts.read(session, view, &home.installed.schema, now_us()).await,
+        let place = home.database.as_deref();
+        let outcome = match self.take(place).await {
+            Ok(mut session) => {
+                let outcome = self.patiently(texts.read(&mut session, view, &home.installed.schema, now_us())).await;
+                self.put(place, session, &outcome);
+                outcome
+            }
             Err(error) => Err(error),
         };
         self.texts = texts;
@@ -39,7 +44,7 @@ impl Reader {
                 Err(error) => self.target.was_not_read(&view.name, None, took, &error.to_string()),
             },
             Err(error) => {
-                let text = self.after(&error, view, home.database.as_deref());
+                let text = self.after(&error, view);
                 self.target.was_not_read(&view.name, None, begun.elapsed(), &text);
             }
         }

@@ -4,18 +4,18 @@
 //! Pure: the caller brings the time. Every view is due at once at the start; then its phase within its interval is the target's own,
 //! so that many targets spread out while one target's views of one interval stay together (they share a connection).
 //!
-//! A view that takes the server more than 1 % of its interval is read less often, until it is within that budget again, but at
-//! least every [`MAX_STRETCH`] intervals.
+//! A view that takes the server more than 1 % of its interval is read less often, until it is within that budget again ([`Budget`]).
+
+mod budget;
+mod round_trip;
+
+pub(crate) use budget::Budget;
+pub(crate) use round_trip::RoundTrip;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pganalytics_views::View;
-
-/// The interval is at least so many times what a reading takes: a server spends at most 1 % of one core on a view.
-const BUDGET: u32 = 100;
-/// A view is stretched so far and no farther: a table that is hourly at worst still tells something.
-const MAX_STRETCH: u32 = 60;
 
 /// The views of one target.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ struct Entry {
     next: Instant,
     /// Where the grid of the phase is; due times are this plus whole intervals.
     origin: Instant,
-    interval: Duration,
+    budget: Budget,
 }
 
 impl Schedule {
@@ -37,16 +37,22 @@ impl Schedule {
     #[must_use]
     pub(crate) fn new(views: impl IntoIterator<Item = Arc<View>>, now: Instant, phase: f64) -> Self {
         let phase = phase.clamp(0.0, 1.0);
-        let entry = |view: Arc<View>| Entry { next: now, origin: now + view.interval.mul_f64(phase), interval: view.interval, view };
+        let entry =
+            |view: Arc<View>| Entry { next: now, origin: now + view.interval.mul_f64(phase), budget: Budget::new(view.interval), view };
         Self { entries: views.into_iter().map(entry).collect() }
     }
 
     /// The views that are due, which are planned anew.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Arc<View>> {
+        self.due_among(now, |_| true)
+    }
+
+    /// The views that are due among some, which are planned anew.
+    pub(crate) fn due_among(&mut self, now: Instant, among: impl Fn(&View) -> bool) -> Vec<Arc<View>> {
         let mut due = Vec::new();
-        for entry in self.entries.iter_mut().filter(|entry| entry.next <= now) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.next <= now && among(&entry.view)) {
             due.push(Arc::clone(&entry.view));
-            entry.next = next_after(entry.origin, entry.interval, now);
+            entry.next = next_after(entry.origin, entry.budget.interval(), now);
         }
         due
     }
@@ -62,25 +68,13 @@ impl Schedule {
         self.entries.iter().map(|entry| entry.next).min()
     }
 
-    /// A view was read, which took the server `busy`. Returns the interval it now has where that changed.
+    /// A view was read, and the server worked for `busy`. Returns the view's new interval if it changed.
     pub(crate) fn read(&mut self, view: &str, busy: Duration, now: Instant) -> Option<Duration> {
         let entry = self.entries.iter_mut().find(|entry| entry.view.name == view)?;
-        let interval = stretched(entry.view.interval, busy);
-        // Small swings are not worth a new plan each time.
-        let swing = interval.abs_diff(entry.interval);
-        if swing == Duration::ZERO || (swing < entry.interval / 4 && interval > entry.view.interval) {
-            return None;
-        }
-        entry.interval = interval;
+        let interval = entry.budget.spent(busy)?;
         entry.next = next_after(entry.origin, interval, now);
         Some(interval)
     }
-}
-
-/// The interval within budget.
-#[must_use]
-pub(crate) fn stretched(interval: Duration, busy: Duration) -> Duration {
-    busy.saturating_mul(BUDGET).clamp(interval, interval * MAX_STRETCH)
 }
 
 fn next_after(origin: Instant, interval: Duration, now: Instant) -> Instant {
@@ -124,13 +118,17 @@ mod tests {
     #[test]
     fn a_view_over_its_budget_is_read_less_often_and_comes_back() {
         let start = Instant::now();
-        let mut schedule = Schedule::new([view("a", "10s")], start, 0.0);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut schedule = Schedule::new([view("a", "10s"), view("b", "10s")], start, 0.0);
+        let slow = Duration::from_millis(400);
         schedule.due(start);
-        assert_eq!(schedule.read("a", Duration::from_millis(50), start), None);
-        assert_eq!(schedule.read("a", Duration::from_millis(400), start), Some(Duration::from_secs(40)));
-        assert_eq!(schedule.next(), Some(start + Duration::from_secs(40)));
-        assert_eq!(schedule.read("a", Duration::from_millis(401), start), None);
-        assert_eq!(schedule.read("a", Duration::from_secs(60), start), Some(Duration::from_secs(600)));
-        assert_eq!(schedule.read("a", Duration::from_millis(1), start), Some(Duration::from_secs(10)));
+        assert_eq!(schedule.read("a", slow, start), None);
+        assert_eq!(schedule.read("a", slow, at(10)), None);
+        assert_eq!(schedule.read("a", slow, at(20)), Some(Duration::from_secs(20)));
+        assert_eq!(names(&schedule.due(at(20))), ["b"], "the other view keeps its time");
+        assert_eq!(names(&schedule.due(at(39))), ["b"]);
+        assert_eq!(names(&schedule.due(at(40))), ["a", "b"]);
+        assert_eq!(schedule.read("a", Duration::from_millis(1), at(40)), None);
+        assert_eq!(schedule.read("a", Duration::from_millis(1), at(60)), Some(Duration::from_secs(10)));
     }
 }

@@ -1,0 +1,157 @@
+//! How often a view may be read for what it costs the server.
+//!
+//! # Promise
+//! - A view within 1 % of its interval keeps its interval.
+//! - The median of the last [`KEPT`] readings decides. One outlier changes nothing: a stall, a lock, a hiccup of the network.
+//! - The interval grows at most twofold at a time, to at most [`MAX_STRETCH`] times the definition's. Two cheap readings in a row
+//!   end it.
+
+use std::time::Duration;
+
+/// The interval is at least this many times the work of a reading: a view takes at most 1 % of one core.
+const BUDGET: u32 = 100;
+/// A longer interval would leave a view dark during the very incident that makes it slow.
+const MAX_STRETCH: u32 = 6;
+/// Readings that the median is taken of. Two outliers among five change nothing.
+const KEPT: usize = 5;
+/// Readings that must be expensive before the interval grows.
+const ENOUGH: usize = 3;
+/// Cheap readings in a row after which the definition's interval holds again.
+const CHEAP: usize = 2;
+
+/// One view's budget.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    /// The definition's interval.
+    base: Duration,
+    interval: Duration,
+    /// The server's work in the last readings, newest last.
+    spent: Vec<Duration>,
+}
+
+impl Budget {
+    #[must_use]
+    pub(crate) fn new(base: Duration) -> Self {
+        Self { base, interval: base, spent: Vec::with_capacity(KEPT + 1) }
+    }
+
+    /// The interval now.
+    #[must_use]
+    pub(crate) fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Notes the server's work for one reading. Returns the new interval if it changed.
+    pub(crate) fn spent(&mut self, busy: Duration) -> Option<Duration> {
+        self.spent.push(busy);
+        if self.spent.len() > KEPT {
+            self.spent.remove(0);
+        }
+        let is_cheap = |busy: &Duration| busy.saturating_mul(BUDGET) <= self.base;
+        let interval = if self.spent.len() >= CHEAP && self.spent.iter().rev().take(CHEAP).all(is_cheap) {
+            if self.interval > self.base {
+                // The cause has ended: what was before counts no more.
+                self.spent.drain(..self.spent.len() - CHEAP);
+            }
+            self.base
+        } else if is_cheap(&busy) {
+            self.interval
+        } else {
+            self.affordable().min(self.interval.saturating_mul(2))
+        };
+        // A small change is not worth a new schedule.
+        let change = interval.abs_diff(self.interval);
+        if change == Duration::ZERO || (change < self.interval / 4 && interval > self.base) {
+            return None;
+        }
+        self.interval = interval;
+        Some(interval)
+    }
+
+    /// The interval that the last readings ask for.
+    fn affordable(&self) -> Duration {
+        if self.spent.len() < ENOUGH {
+            return self.base;
+        }
+        let mut sorted = self.spent.clone();
+        sorted.sort_unstable();
+        // Of an even number the lower middle: in doubt the view is read.
+        let median = sorted[(sorted.len() - 1) / 2];
+        median.saturating_mul(BUDGET).clamp(self.base, self.base.saturating_mul(MAX_STRETCH))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: Duration = Duration::from_secs(10);
+    const CHEAP_WORK: Duration = Duration::from_millis(5);
+
+    fn after(works: &[Duration]) -> Duration {
+        let mut budget = Budget::new(BASE);
+        for work in works {
+            budget.spent(*work);
+        }
+        budget.interval()
+    }
+
+    #[test]
+    fn an_outlier_changes_nothing_wherever_it_falls() {
+        for outlier in [1, 6, 600].map(Duration::from_secs) {
+            for at in 0..10 {
+                let mut works = [CHEAP_WORK; 10];
+                works[at] = outlier;
+                let mut budget = Budget::new(BASE);
+                for work in works {
+                    assert_eq!(budget.spent(work), None, "{outlier:?} at {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn two_outliers_among_five_change_nothing() {
+        let outlier = Duration::from_secs(6);
+        assert_eq!(after(&[CHEAP_WORK, outlier, outlier, CHEAP_WORK, CHEAP_WORK]), BASE);
+        assert_eq!(after(&[CHEAP_WORK, outlier, CHEAP_WORK, outlier, CHEAP_WORK, CHEAP_WORK]), BASE);
+        assert_eq!(after(&[outlier, outlier]), BASE);
+    }
+
+    #[test]
+    fn the_interval_grows_twofold_at_most_and_never_above_six_times() {
+        let mut budget = Budget::new(BASE);
+        let seconds: Vec<u64> = (0..10)
+            .map(|_| {
+                budget.spent(Duration::from_secs(60));
+                budget.interval().as_secs()
+            })
+            .collect();
+        assert_eq!(seconds, [10, 10, 20, 40, 60, 60, 60, 60, 60, 60]);
+    }
+
+    #[test]
+    fn two_cheap_readings_end_it() {
+        let mut budget = Budget::new(BASE);
+        for _ in 0..10 {
+            budget.spent(Duration::from_secs(60));
+        }
+        budget.spent(CHEAP_WORK);
+        assert_eq!(budget.spent(CHEAP_WORK), Some(BASE));
+        assert_eq!(budget.spent(Duration::from_secs(60)), None, "one more outlier does not bring it back");
+    }
+
+    #[test]
+    fn any_series_of_works_keeps_the_bounds() {
+        // A linear congruential generator: the same series on every run.
+        let mut seed = 1_u64;
+        let mut budget = Budget::new(BASE);
+        for _ in 0..10_000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let before = budget.interval();
+            budget.spent(Duration::from_millis((seed >> 33) % 1_000));
+            assert!(budget.interval() >= BASE && budget.interval() <= BASE * MAX_STRETCH);
+            assert!(budget.interval() <= before * 2);
+        }
+    }
+}
