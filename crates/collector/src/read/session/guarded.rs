@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Connection as _, Either};
+use sqlx::{AssertSqlSafe, Connection as _, Either, Row as _};
 
+use super::cell::text;
 use super::error::{SessionError, query_error};
 use super::facts::Facts;
+use super::guard;
 
-/// Statistics need no lock that is held for long; whoever holds one is more important.
-const LOCK_TIMEOUT: &str = "100ms";
 /// Beyond `statement_timeout`, for the server to notice and the answer to travel.
 const DEADLINE_SLACK: Duration = Duration::from_secs(2);
 /// SQLSTATEs of bytes that cannot be sent in the client's encoding.
@@ -48,34 +48,33 @@ impl Session {
     ) -> Result<Duration, SessionError> {
         let begun = Instant::now();
         self.message.clear();
-        // One statement, so that it is one entry in the server's pg_stat_statements.
-        let _ = write!(
-            self.message,
-            "select set_config('statement_timeout', '{}', true), set_config('lock_timeout', '{LOCK_TIMEOUT}', true), \
-             set_config('jit', 'off', true), set_config('search_path', 'pg_catalog', true), \
-             set_config('transaction_read_only', 'on', true){};\n{query}",
-            statement_timeout.as_millis(),
-            if self.raw { ", set_config('client_encoding', 'SQL_ASCII', true)" } else { "" }
-        );
+        let _ = write!(self.message, "{};\n{query}", guard::statement(statement_timeout, self.raw));
         let message: Arc<str> = self.message.as_str().into();
         let connection = &mut self.connection;
         let reading = async move {
             let mut answer = sqlx::raw_sql(AssertSqlSafe(message)).fetch_many(connection);
             let mut statement = 0_usize;
+            let mut guarded = false;
             while let Some(item) = answer.next().await {
                 match item? {
                     Either::Left(_) => statement += 1,
-                    // The guard's own row comes with the first statement.
-                    Either::Right(cells) if statement > 0 => row(&cells),
-                    Either::Right(_) => {}
+                    Either::Right(cells) if statement == 0 => {
+                        let reported: Vec<_> = (0..cells.len()).map(|column| text(&cells, column)).collect();
+                        guard::check(&reported, statement_timeout).map_err(ReadError::Guard)?;
+                        guarded = true;
+                    }
+                    // Without the guard's row, no row of the query counts.
+                    Either::Right(_) if !guarded => return Err(ReadError::Guard(guard::NO_ANSWER.into())),
+                    Either::Right(cells) => row(&cells),
                 }
             }
-            Ok::<_, sqlx::Error>(())
+            if guarded { Ok(()) } else { Err(ReadError::Guard(guard::NO_ANSWER.into())) }
         };
         let deadline = statement_timeout + DEADLINE_SLACK;
         match tokio::time::timeout(deadline, reading).await {
             Ok(Ok(())) => Ok(begun.elapsed()),
-            Ok(Err(error)) => {
+            Ok(Err(ReadError::Guard(message))) => Err(SessionError::Broken(message)),
+            Ok(Err(ReadError::Server(error))) => {
                 let error = query_error(&error);
                 // Something in another encoding than the database's (the names of databases and roles are shared by all).
                 self.raw |= error.code().is_some_and(|code| UNTRANSLATABLE.contains(&code));
@@ -88,5 +87,19 @@ impl Session {
     /// Ends the session politely, for as long as that takes no time.
     pub(crate) async fn close(self) {
         let _ = tokio::time::timeout(Duration::from_millis(100), self.connection.close()).await;
+    }
+}
+
+/// Why the rows of a query ended early.
+#[derive(Debug)]
+enum ReadError {
+    /// The server did not apply the guard; the session must be dropped.
+    Guard(String),
+    Server(sqlx::Error),
+}
+
+impl From<sqlx::Error> for ReadError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Server(error)
     }
 }

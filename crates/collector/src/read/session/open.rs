@@ -19,12 +19,15 @@ const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// In an SQL_ASCII database bytes have no encoding: asked for UTF-8, the server refuses to send those that are none, and a whole
 /// view goes unread. Sent as they are, they are replaced when the rows are read.
-const IDENTIFY: &str = "select current_setting('server_version_num'), current_setting('server_version'), current_database(), \
-     current_user, pg_is_in_recovery(), current_setting('default_transaction_read_only'), \
-     (extract(epoch from pg_postmaster_start_time()) * 1e6)::int8, host(inet_server_addr()), \
-     (select version || ' ' || cipher from pg_stat_ssl where pid = pg_backend_pid() and ssl), \
-     case when current_setting('server_encoding') = 'SQL_ASCII' then set_config('client_encoding', 'SQL_ASCII', false) end, \
-     current_setting('log_line_prefix'), current_setting('logging_collector')";
+const IDENTIFY: &str = "select pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_version'), \
+     pg_catalog.current_database(), \
+     current_user, pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only'), \
+     (extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1e6)::pg_catalog.int8, \
+     pg_catalog.host(pg_catalog.inet_server_addr()), \
+     (select version || ' ' || cipher from pg_catalog.pg_stat_ssl where pid = pg_catalog.pg_backend_pid() and ssl), \
+     case when pg_catalog.current_setting('server_encoding') = 'SQL_ASCII' \
+     then pg_catalog.set_config('client_encoding', 'SQL_ASCII', false) end, \
+     pg_catalog.current_setting('log_line_prefix'), pg_catalog.current_setting('logging_collector')";
 
 impl Session {
     /// Connects to the first host that answers and will do.

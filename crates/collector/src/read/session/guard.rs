@@ -1,0 +1,111 @@
+//! The statement in front of each query, and the check of its answer.
+//!
+//! # Promise
+//! - No object of the database takes part: the guard calls only `pg_catalog.set_config`, by its full name, and uses no operator, cast or type name. The
+//!   owner of a database may set `search_path` for all its sessions; her own `set_config` is not found.
+//! - The path comes first: `pg_catalog, pg_temp`. PostgreSQL searches `pg_temp` before all others for relations and types unless the path names it.
+//! - The server's answer is compared with what was asked for. If a setting differs, no row is used and the session is dropped.
+
+use std::time::Duration;
+
+/// Statistics need no lock that is held for long; whoever holds one is more important.
+const LOCK_TIMEOUT: &str = "100ms";
+/// The only schemas that names without a schema are looked up in.
+const SEARCH_PATH: &str = "pg_catalog, pg_temp";
+/// The error where the guard's row is missing.
+pub(super) const NO_ANSWER: &str = "the server did not answer the session's guard: the session was dropped";
+
+/// The guard, without a closing semicolon. One statement, so that it is one entry in the server's `pg_stat_statements`.
+pub(super) fn statement(statement_timeout: Duration, raw: bool) -> String {
+    let timeout = statement_timeout.as_millis().to_string();
+    let mut settings = settings(&timeout).to_vec();
+    if raw {
+        settings.push(("client_encoding", "SQL_ASCII"));
+    }
+    let calls: Vec<_> = settings.iter().map(|(name, value)| format!("pg_catalog.set_config('{name}', '{value}', true)")).collect();
+    format!("select {}", calls.join(", "))
+}
+
+/// Compares the guard's row with what was asked for.
+///
+/// # Errors
+/// Names the first setting that the server did not apply.
+pub(super) fn check(reported: &[Option<String>], statement_timeout: Duration) -> Result<(), String> {
+    let timeout = statement_timeout.as_millis().to_string();
+    for (column, (name, value)) in settings(&timeout).into_iter().enumerate() {
+        let reported = reported.get(column).and_then(Option::as_deref).unwrap_or("nothing");
+        let holds = reported == value
+            || name.ends_with("_timeout") && milliseconds(reported).is_some_and(|reported| milliseconds(value) == Some(reported));
+        if !holds {
+            return Err(format!("the server did not set {name} to {value} (it answered {reported}): the session was dropped"));
+        }
+    }
+    Ok(())
+}
+
+fn settings(timeout: &str) -> [(&'static str, &str); 5] {
+    [
+        ("search_path", SEARCH_PATH),
+        ("transaction_read_only", "on"),
+        ("statement_timeout", timeout),
+        ("lock_timeout", LOCK_TIMEOUT),
+        ("jit", "off"),
+    ]
+}
+
+/// A duration as PostgreSQL writes it: in the largest unit that divides it.
+fn milliseconds(text: &str) -> Option<u128> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit {
+        "" | "ms" => 1,
+        "s" => 1_000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.parse::<u128>().ok()?.checked_mul(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(values: [&str; 5]) -> Vec<Option<String>> {
+        values.map(|value| Some(value.to_owned())).to_vec()
+    }
+
+    #[test]
+    fn the_path_is_set_first_and_every_function_has_its_schema() {
+        let statement = statement(Duration::from_secs(5), true);
+        assert!(statement.starts_with("select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true), "), "{statement}");
+        assert_eq!(statement.matches("set_config(").count(), statement.matches("pg_catalog.set_config(").count());
+        assert_eq!(statement.matches("set_config(").count(), 6);
+        assert!(!statement.contains("::"), "{statement}");
+    }
+
+    #[test]
+    fn durations_are_compared_whatever_their_unit() {
+        for (timeout, reported) in [(250, "250ms"), (5_000, "5s"), (60_000, "1min"), (61_000, "61s"), (3_600_000, "1h"), (86_400_000, "1d")]
+        {
+            let reported = answer(["pg_catalog, pg_temp", "on", reported, "100ms", "off"]);
+            assert_eq!(check(&reported, Duration::from_millis(timeout)), Ok(()), "{timeout}");
+        }
+    }
+
+    #[test]
+    fn each_setting_that_does_not_hold_is_named() {
+        let right = ["pg_catalog, pg_temp", "on", "5s", "100ms", "off"];
+        for (column, name) in ["search_path", "transaction_read_only", "statement_timeout", "lock_timeout", "jit"].into_iter().enumerate() {
+            for wrong in ["0", "evil, pg_catalog", ""] {
+                let mut values = right;
+                values[column] = wrong;
+                let error = check(&answer(values), Duration::from_secs(5)).expect_err("the setting differs");
+                assert!(error.contains(name), "{error}");
+            }
+        }
+        assert!(check(&[], Duration::from_secs(5)).is_err());
+        assert!(check(&vec![None; 5], Duration::from_secs(5)).is_err());
+    }
+}
