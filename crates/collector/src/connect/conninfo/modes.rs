@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::error::ConninfoError;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// `sslmode` of libpq, from the weakest to the strictest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SslMode {
     Disable,
     Allow,

@@ -18,6 +18,11 @@ use crate::connect::secret::Secret;
 
 /// Mounted authorities; Kubernetes' own Secrets have at most 1 MiB.
 const FILE_CAP: u64 = 1 << 20;
+/// Where a login came from that is the same for all servers.
+const SHARED: &str = "configuration";
+/// Why such a login is not sent.
+const SHARED_ONLY_VERIFIED: &str = "the shared login of [kubernetes] is sent to a server in any namespace only if its certificate is checked: set \
+     sslmode = \"verify-ca\" with ca_file, or list namespaces, or name a Secret of the pod with the annotation pganalytics.io/secret-name";
 
 /// Why there is no way in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +58,9 @@ pub(super) async fn resolve(
 ) -> Result<Resolved, Missing> {
     let (user, password, from) = login(client, options, namespace, candidate).await?;
     let (sslmode, authority, caution) = encryption(client, options, namespace, candidate).await?;
+    if from == SHARED && password.is_some() && !may_have_shared_login(options.watched.namespaces.is_some(), sslmode) {
+        return Err(Missing::Credentials(SHARED_ONLY_VERIFIED.into()));
+    }
     let host = Host { at: Address::Tcp(address.to_string()), port: candidate.port, password };
     let database = candidate.database.clone().unwrap_or_else(|| options.database.clone());
     Ok(Resolved { conninfo: Conninfo::to_host(host, Some(user), database, sslmode, authority), from, caution })
@@ -86,7 +94,7 @@ async fn login(
     if let Some(user) = candidate.user.as_ref().or(options.user.as_ref()).filter(|_| !asked_for) {
         let password = options.password_file.as_deref().map(Secret::from_file).transpose();
         let password = password.map_err(|error| Missing::Credentials(format!("[kubernetes] password_file: {error}")))?;
-        return Ok((user.clone(), password.or_else(|| options.password.clone()), "configuration".into()));
+        return Ok((user.clone(), password.or_else(|| options.password.clone()), SHARED.into()));
     }
     if let Some(action) = forbidden.first() {
         return Err(Missing::Right(format!("no right to {action}: {READ_SECRETS}")));
@@ -115,6 +123,20 @@ fn take(secret: &ApiSecret, login: &Login) -> Result<(String, Secret), String> {
     Ok((user, Secret::new(value(&login.password_key)?)))
 }
 
+/// An annotation may make the mode stricter, never weaker: whoever may annotate a pod must not decide that a login travels in clear text.
+fn strictest(annotated: Option<SslMode>, configured: Option<SslMode>, usual: SslMode) -> SslMode {
+    match configured {
+        Some(configured) => annotated.map_or(configured, |annotated| annotated.max(configured)),
+        None => annotated.map_or(usual, |annotated| annotated.max(usual)),
+    }
+}
+
+/// Whether the login of the configuration, which is the same for all servers, may be sent: in namespaces that the configuration lists, or to a
+/// server whose certificate is checked. Elsewhere any pod with an annotation could ask for it.
+fn may_have_shared_login(listed_namespaces: bool, mode: SslMode) -> bool {
+    listed_namespaces || mode >= SslMode::VerifyCa
+}
+
 /// The mode, and who vouches for the server.
 async fn encryption(
     client: &Client,
@@ -122,8 +144,8 @@ async fn encryption(
     namespace: &str,
     candidate: &Candidate,
 ) -> Result<(SslMode, Option<RootCert>, Option<String>), Missing> {
-    let asked_for = candidate.sslmode.or(options.sslmode);
-    let mode = asked_for.unwrap_or(candidate.usual_sslmode);
+    let asked_for = candidate.sslmode.max(options.sslmode);
+    let mode = strictest(candidate.sslmode, options.sslmode, candidate.usual_sslmode);
     if !matches!(mode, SslMode::VerifyCa | SslMode::VerifyFull) {
         return Ok((mode, None, None));
     }
@@ -160,4 +182,39 @@ fn read(file: &Path) -> Result<String, String> {
     let mut text = String::new();
     let read = std::fs::File::open(file).and_then(|opened| opened.take(FILE_CAP).read_to_string(&mut text));
     read.map(|_| text).map_err(|error| format!("{} cannot be read ({error}): mount it for this user", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_annotation_makes_the_mode_stricter_and_never_weaker() {
+        use SslMode::{Disable, Prefer, Require, VerifyCa, VerifyFull};
+        for (annotated, configured, usual, mode) in [
+            (Some(Disable), Some(VerifyCa), Prefer, VerifyCa),
+            (Some(Disable), None, VerifyCa, VerifyCa),
+            (Some(Disable), None, Prefer, Prefer),
+            (Some(VerifyFull), Some(Require), Prefer, VerifyFull),
+            (Some(VerifyFull), None, Require, VerifyFull),
+            (None, Some(Disable), VerifyCa, Disable),
+            (None, None, VerifyCa, VerifyCa),
+        ] {
+            assert_eq!(strictest(annotated, configured, usual), mode, "{annotated:?} {configured:?} {usual:?}");
+        }
+    }
+
+    #[test]
+    fn the_shared_login_goes_to_listed_namespaces_or_verified_servers() {
+        for (listed, mode, may) in [
+            (false, SslMode::Disable, false),
+            (false, SslMode::Prefer, false),
+            (false, SslMode::Require, false),
+            (false, SslMode::VerifyCa, true),
+            (false, SslMode::VerifyFull, true),
+            (true, SslMode::Prefer, true),
+        ] {
+            assert_eq!(may_have_shared_login(listed, mode), may, "{listed} {mode:?}");
+        }
+    }
 }

@@ -22,7 +22,22 @@ const WORDS: [&str; 2] = ["IPv4", "IPv6"];
 /// A constraint was violated.
 const INTEGRITY: &str = "23";
 /// Opening and closing quotes of PostgreSQL's translations.
-const QUOTES: [(char, &[char]); 5] = [('"', &['"']), ('“', &['”']), ('„', &['“', '”']), ('«', &['»']), ('\'', &['\''])];
+const QUOTES: [(char, &[char]); 11] = [
+    ('"', &['"']),
+    ('“', &['”']),
+    ('”', &['”']),
+    ('„', &['“', '”']),
+    ('«', &['»']),
+    ('»', &['«', '»']),
+    ('‹', &['›']),
+    ('‘', &['’']),
+    ('「', &['」']),
+    ('『', &['』']),
+    ('\'', &['\'']),
+];
+/// Labels in front of a message that is no statement, in English. Labels are translated, so behind any other first word with a colon may
+/// stand a statement: `Anweisung: select …`.
+const LABELS: [&str; 2] = ["duration", "recovery"];
 
 /// The message without values.
 pub(crate) fn message(text: &str, sqlstate: Option<&str>) -> Redacted {
@@ -33,6 +48,10 @@ fn template(message: &str, sqlstate: Option<&str>) -> String {
     let line = without_position(message.lines().next().unwrap_or_default().trim_end());
     if let Some(mark) = STATEMENTS.iter().find(|mark| line.starts_with(*mark)) {
         return format!("{} {HIDDEN}", mark.trim_end());
+    }
+    if let Some(label) = label(line).filter(|label| !LABELS.contains(label)) {
+        // A label is a word; anything else may be a value itself.
+        return if label.chars().all(char::is_alphabetic) { format!("{label}: {HIDDEN}") } else { HIDDEN.to_owned() };
     }
     // "duration: 0.123 ms  statement: …": two spaces stand before what follows in every language.
     let (line, more) = line.split_once("  ").map_or((line, false), |(front, _)| (front, true));
@@ -88,6 +107,14 @@ fn template(message: &str, sqlstate: Option<&str>) -> String {
     cap(out)
 }
 
+/// The first word, if a colon stands behind it; in French with a blank between.
+fn label(line: &str) -> Option<&str> {
+    let mut words = line.split_whitespace();
+    let first = words.next()?;
+    let bare = first.trim_end_matches([':', '：']);
+    (bare.len() < first.len() || words.next() == Some(":")).then_some(bare)
+}
+
 /// The line without " at character 8", which the other formats have in a field of its own.
 fn without_position(line: &str) -> &str {
     match line.rsplit_once(" at character ") {
@@ -140,7 +167,12 @@ mod tests {
             ("ungültige Eingabe: „geheim“", "ungültige Eingabe: „…“"),
             ("syntaxe « secret » fausse", "syntaxe «…» fausse"),
             ("duration: 12.3 ms  statement: select secret", "duration: … ms …"),
-            ("Dauer: 12.3 ms  Anweisung: select geheim", "Dauer: … ms …"),
+            ("Dauer: 12.3 ms  Anweisung: select geheim", "Dauer: …"),
+            ("Anweisung: select geheim", "Anweisung: …"),
+            ("文: select 秘密", "文: …"),
+            ("instruction : select secret", "instruction: …"),
+            ("Relation »geheim« existiert nicht", "Relation »…« existiert nicht"),
+            ("リレーション「秘密」は存在しません", "リレーション「…」は存在しません"),
             ("statement: select secret", "statement: …"),
             ("execute <unnamed>: select secret", "execute …"),
             ("AUDIT: SESSION,1,1,READ,SELECT,,,select secret", "AUDIT: …"),

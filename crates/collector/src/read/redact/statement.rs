@@ -1,14 +1,14 @@
-//! Takes the literals out of a statement's text: what stood between quotes becomes `'…'`.
+//! Removes everything that may be a value from a statement's text: a string becomes `'…'`, a number and a comment `…`.
 //!
 //! # Promise
-//! - No character of a string literal comes through: `'…'`, `E'…'`, `U&'…'`, `B''`, `X''`, `N''`, `$$…$$`, `$tag$…$tag$`, and
-//!   quotes inside comments (`-- … ` and nested `/* … */`) as well. A literal that is not closed (a cut text) ends at the end.
-//! - What is no literal comes through unchanged: identifiers in double quotes, numbers, operators, `$1`.
+//! - No character of a string literal comes through: `'…'`, `E'…'`, `U&'…'`, `B''`, `X''`, `N''`, `$$…$$`, `$tag$…$tag$`. A literal that
+//!   is not closed (a cut text) ends at the end.
+//! - No number comes through. pg_stat_statements replaces numbers in queries itself, but not in CALL, SET, COPY and DDL.
+//! - No comment comes through: tools write addresses, users and requests into comments. Only [`MUTE`] stays, which is for us.
+//! - Everything else comes through unchanged: keywords, identifiers (with their digits), operators, parameters such as `$1`.
 //! - Redacting twice changes nothing more.
 //! - Where a text can be read in two ways, the careful one is taken: a backslash before the quote that ends a plain literal
 //!   ends it or not, by the session's `standard_conforming_strings`; from there on nothing comes through.
-
-use std::borrow::Cow;
 
 use super::lexer::{Quoted, block_comment, continues_word, dollar_quoted, identifier, quoted};
 use super::redacted::Redacted;
@@ -16,16 +16,18 @@ use super::redacted::Redacted;
 /// What stands for a literal.
 const HIDDEN: &str = "'…'";
 
+/// What stands for a number and for the content of a comment.
+const REMOVED: &str = "…";
+/// The comment that mutes checks of a statement.
+const MUTE: &str = "pganalytics:mute";
+
 /// The statement without its literals.
 #[must_use]
 pub(crate) fn statement(text: &str) -> Redacted {
-    Redacted::new(without_literals(text).into_owned())
+    Redacted::new(without_literals(text))
 }
 
-fn without_literals(text: &str) -> Cow<'_, str> {
-    if !text.contains(['\'', '$']) {
-        return Cow::Borrowed(text);
-    }
+fn without_literals(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = String::with_capacity(text.len());
     let (mut at, mut kept) = (0, 0);
@@ -45,7 +47,8 @@ fn without_literals(text: &str) -> Cow<'_, str> {
             b'-' if bytes[at..].starts_with(b"--") => {
                 let end = bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |length| at + length);
                 out.push_str(&text[kept..at]);
-                out.push_str(&comment(&text[at..end]));
+                out.push_str("--");
+                out.push_str(comment(&text[at + 2..end]));
                 kept = end;
                 (end, false)
             }
@@ -53,18 +56,17 @@ fn without_literals(text: &str) -> Cow<'_, str> {
                 let (end, closed) = block_comment(bytes, at);
                 out.push_str(&text[kept..at]);
                 let inner = &text[at + 2..if closed { end - 2 } else { end }];
-                match comment(inner) {
-                    Cow::Borrowed(_) => out.push_str(&text[at..end]),
-                    // The hidden part may have held one end of a comment inside: no comments inside are left.
-                    Cow::Owned(hidden) => {
-                        out.push_str("/*");
-                        out.push_str(&hidden.replace("/*", " ").replace("*/", " "));
-                        // A '/' before the end mark would begin another one.
-                        out.push_str(if hidden.ends_with('/') { " */" } else { "*/" });
-                    }
-                }
+                out.push_str("/*");
+                out.push_str(comment(inner));
+                out.push_str("*/");
                 kept = end;
                 (end, false)
+            }
+            byte if byte.is_ascii_digit() && !continues(at) => {
+                out.push_str(&text[kept..at]);
+                out.push_str(REMOVED);
+                kept = number(bytes, at);
+                (kept, false)
             }
             _ => (at + 1, false),
         };
@@ -79,17 +81,27 @@ fn without_literals(text: &str) -> Cow<'_, str> {
         at = end;
     }
     out.push_str(&text[kept..]);
-    Cow::Owned(out)
+    out
 }
 
-/// A comment's text with everything from its first quote to its last hidden: statements that were commented out have literals
-/// too. After a single quote the rest is hidden. Dollars count as quotes where there are two of them.
-fn comment(text: &str) -> Cow<'_, str> {
-    let dollars = text.matches('$').count() > 1;
-    let quote = |c: char| c == '\'' || (dollars && c == '$');
-    let (Some(first), Some(last)) = (text.find(quote), text.rfind(quote)) else { return Cow::Borrowed(text) };
-    let tail = if first == last { "" } else { &text[last + 1..] };
-    Cow::Owned(format!("{}{HIDDEN}{tail}", &text[..first]))
+/// What is left of a comment.
+fn comment(inner: &str) -> &'static str {
+    if inner.trim() == MUTE { MUTE } else { REMOVED }
+}
+
+/// The end of the number that begins at `at`, with its fraction, exponent, base prefix and separators (`1.5e-3`, `0xff`, `1_000`).
+fn number(bytes: &[u8], at: usize) -> usize {
+    let mut end = at;
+    while end < bytes.len() {
+        let signed = matches!(bytes[end], b'+' | b'-')
+            && matches!(bytes[end - 1], b'e' | b'E')
+            && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
+        if !(bytes[end].is_ascii_alphanumeric() || matches!(bytes[end], b'.' | b'_') || signed) {
+            break;
+        }
+        end += 1;
+    }
+    end
 }
 
 #[cfg(test)]
@@ -100,26 +112,32 @@ mod tests {
     #[test]
     fn literals_of_every_kind_are_hidden_and_the_rest_stays() {
         for (text, redacted) in [
-            ("select 1", "select 1"),
+            ("select 1", "select …"),
             ("select $1, $2", "select $1, $2"),
             ("alter role a password 'hunter2'", "alter role a password '…'"),
-            ("select 'it''s', 2", "select '…', 2"),
-            (r"select E'it\'s', e'\\', 2", r"select E'…', e'…', 2"),
-            (r"select 'C:\\dir', 2", r"select '…', 2"),
+            ("select 'it''s', 2", "select '…', …"),
+            (r"select E'it\'s', e'\\', 2", r"select E'…', e'…', …"),
+            (r"select 'C:\\dir', 2", r"select '…', …"),
             (r"select 'C:\', secret'", r"select '…'"),
             ("select U&'d\\0061t', B'01', X'ff', N'n'", "select U&'…', B'…', X'…', N'…'"),
             ("do $$ begin secret end $$ language x", "do '…' language x"),
-            ("select $a$ it's $$ $b$ $a$ || 1", "select '…' || 1"),
+            ("select $a$ it's $$ $b$ $a$ || 1", "select '…' || …"),
             ("select a$b$c, $1$2", "select a$b$c, $1$2"),
             ("select \"it's\", 'x' as \"q\"\"'\"", "select \"it's\", '…' as \"q\"\"'\""),
-            ("select 1 -- don't\n, 'x'", "select 1 -- don'…'\n, '…'"),
-            ("/*a='b',c='d'*/ select 'x'", "/*a='…'*/ select '…'"),
-            ("/* /* it's */ */ select 'x'", "/*   it'…'*/ select '…'"),
+            ("select 1 -- don't\n, 'x'", "select … --…\n, '…'"),
+            ("/*a='b',c='d'*/ select 'x'", "/*…*/ select '…'"),
+            ("/* /* it's */ */ select 'x'", "/*…*/ select '…'"),
+            ("/* from 10.0.0.7 */ select $1 -- alice", "/*…*/ select $1 --…"),
+            ("/* pganalytics:mute */ select 1", "/*pganalytics:mute*/ select …"),
+            ("call pay(4111, -1.5e-3, 0xff, 1_000)", "call pay(…, -…, …, …)"),
+            ("set work_mem to 4096", "set work_mem to …"),
+            ("select t1.c2, $12 from s3.t1 limit 10", "select t1.c2, $12 from s3.t1 limit …"),
+            ("copy t2 from stdin (header 1)", "copy t2 from stdin (header …)"),
             ("select 'cut off", "select '…'"),
             ("select $x$cut off", "select '…'"),
             ("select $$a$$$$secret$$", "select '…'"),
             ("select $$$$$$secret", "select '…'"),
-            (r"select $$a$$E'it\'s', 2", r"select '…'E'…', 2"),
+            (r"select $$a$$E'it\'s', 2", r"select '…'E'…', …"),
             ("select type'a', 'b'", "select type'…', '…'"),
             ("create user u password 'geheim😀' valid until 'x'", "create user u password '…' valid until '…'"),
         ] {
@@ -165,8 +183,8 @@ mod tests {
 
         #[test]
         fn anything_is_redacted_without_panic_and_twice_is_as_once(text in "[a-zE'$\\\\\"/* \n\\-1…é]{0,40}") {
-            let once = without_literals(&text).into_owned();
-            prop_assert_eq!(without_literals(&once).into_owned(), once);
+            let once = without_literals(&text);
+            prop_assert_eq!(without_literals(&once), once);
         }
     }
 }
