@@ -33,6 +33,12 @@ fn answer(cells: &[&str]) -> Vec<u8> {
     [message(b'T', &description), message(b'D', &row), message(b'C', b"SELECT 1\0")].concat()
 }
 
+/// The guard's answer: each value that it sets, as a server that sets them all.
+fn guard(message: &str) -> Vec<&str> {
+    let guard = message.split(';').next().unwrap_or_default();
+    guard.split("set_config(").skip(1).filter_map(|call| call.split('\'').nth(3)).collect()
+}
+
 async fn serve(mut client: TcpStream) -> Result<()> {
     let ready = message(b'Z', b"I");
     let length = client.read_i32().await?;
@@ -47,7 +53,7 @@ async fn serve(mut client: TcpStream) -> Result<()> {
         let mut body = vec![0; usize::try_from(length - 4)?];
         client.read_exact(&mut body).await?;
         if kind == b'Q' {
-            client.write_all(&[answer(&["guard"]), answer(&FACTS), ready.clone()].concat()).await?;
+            client.write_all(&[answer(&guard(&String::from_utf8_lossy(&body))), answer(&FACTS), ready.clone()].concat()).await?;
         }
     }
 }

@@ -136,7 +136,7 @@ impl Lease {
         if self.held.borrow().is_none() {
             return false;
         }
-        tracing::warn!("step aside: another replica may reach what this replica cannot");
+        tracing::warn!("steps aside: another replica may reach what this replica cannot");
         *aside = Some(Instant::now() + ASIDE);
         self.free(&LAID_DOWN.to_string()).await;
         true
@@ -184,7 +184,7 @@ impl Lease {
         let changed = self.held.send_if_modified(|held| std::mem::replace(held, fence) != fence);
         if changed {
             match fence {
-                Some(fence) => tracing::info!(lease.fence = fence, "this replica holds the lease and compacts"),
+                Some(fence) => tracing::info!(lease.fence = fence, "holds the lease: this replica compacts"),
                 None => tracing::info!("holds the lease no more"),
             }
         }
