@@ -1,14 +1,14 @@
-//! Following: keeps what this process shows in step with the store, which other replicas change too.
+//! Keeps this process's view of the history up to date with the meta store, which other replicas change too.
 //!
 //! # Promise
-//! What was committed before a question is asked, by whichever replica, is in its answer. Every change of the history (batches that came,
-//! files that replace batches or files) has a version, and versions become visible in their order, since each change holds the row of
-//! `history` until its commit. So a process that knows the history up to a version finds what came after it, and applies that whole.
+//! The answer of a query includes everything that any replica committed before the query. Every change of the history (new batches, files
+//! that replace batches or files) has a version. Versions become visible in order, because each change locks the row of `history` until its
+//! commit. A process that knows the history up to a version therefore finds all later changes, and applies them as a whole.
 //!
 //! # How
-//! Before a query the version is read, one row by its key, and what is missing is fetched. A process's own changes are applied without
-//! asking the store for them again. In between [`Follower::run`] looks several times a second, so that a query finds little to do: looking needs no
-//! session of its own as LISTEN does, works through any pooler, and misses nothing after a break.
+//! Before a query, the process reads the version (one row by its key) and fetches the missing changes. It applies its own changes without
+//! fetching them. Between queries, [`Follower::run`] polls several times a second, so that a query has little to fetch. Unlike LISTEN,
+//! polling needs no session of its own, works through any pooler, and misses nothing after a lost connection.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -25,26 +25,26 @@ use crate::meta::database::Transaction;
 use crate::meta::{Meta, explain};
 use crate::model::{Change, Hot, Shapes};
 
-/// How often a process looks for others' changes.
+/// How often a process polls for changes of other replicas.
 pub(crate) const LOOK: Duration = Duration::from_millis(200);
-/// Before any version: what an older version of this program wrote has version 0.
+/// The version before all others. Rows that an older version of this program wrote have version 0.
 const BEFORE: i64 = -1;
-/// Batches fetched at once: their bodies stand in memory until they are decoded.
+/// The number of batches fetched at once. Their bodies stay in memory until they are decoded.
 const AT_ONCE: i64 = 64;
 
-/// Where this process is.
+/// Follows the history in the meta store.
 #[derive(Debug)]
 pub(crate) struct Follower {
     meta: Meta,
     shapes: Arc<Shapes>,
     present: Arc<Present>,
-    /// Asks for compaction before its time: rows of all replicas fill the memory of each.
+    /// Triggers an early compaction. The hot rows of all replicas fill the memory of each replica.
     early: Arc<Notify>,
-    /// Bytes of hot rows at which it does.
+    /// The bytes of hot rows that trigger an early compaction.
     enough: u64,
-    /// The version that is shown; held while it moves.
+    /// The version that is visible. The lock is held while the version advances.
     shown: Mutex<i64>,
-    /// This process's own commits that are not shown yet, by version.
+    /// This process's own commits that are not visible yet, by version.
     own: std::sync::Mutex<BTreeMap<i64, Change>>,
 }
 
@@ -53,10 +53,10 @@ impl Follower {
         Self { meta, shapes, present, early, enough, shown: Mutex::new(BEFORE), own: std::sync::Mutex::default() }
     }
 
-    /// Shows a change that this process has committed as a version, and whatever others committed before it.
+    /// Makes a change that this process committed visible, and all changes that other replicas committed before it.
     ///
     /// # Errors
-    /// When others' changes cannot be read now: the change is shown as soon as they can.
+    /// If the changes of other replicas cannot be read now. The change becomes visible as soon as they can be read.
     pub(crate) async fn publish(&self, version: i64, change: Change) -> anyhow::Result<()> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner).insert(version, change);
         let mut shown = self.shown.lock().await;
@@ -64,10 +64,10 @@ impl Follower {
         if *shown < version { self.catch_up(&mut shown).await } else { Ok(()) }
     }
 
-    /// Shows everything that is committed by now.
+    /// Makes everything visible that is committed by now.
     ///
     /// # Errors
-    /// When the store does not answer, or a batch in it is damaged.
+    /// If the store does not answer, or a batch in it is damaged.
     pub(crate) async fn refresh(&self) -> anyhow::Result<()> {
         if !self.meta.database().is_shared() {
             return Ok(());
@@ -77,16 +77,16 @@ impl Follower {
         if *shown < version { self.catch_up(&mut shown).await } else { Ok(()) }
     }
 
-    /// Reads the history as the store has it: at the start.
+    /// Loads the history from the store, at the start of the process.
     ///
     /// # Errors
-    /// When the store does not answer, or a batch in it is damaged.
+    /// If the store does not answer, or a batch in it is damaged.
     pub(crate) async fn load(&self) -> anyhow::Result<()> {
         let mut shown = self.shown.lock().await;
         self.catch_up(&mut shown).await
     }
 
-    /// Looks for others' changes until stopped.
+    /// Polls for changes of other replicas until `stop` is cancelled.
     pub(crate) async fn run(&self, stop: &CancellationToken) {
         if !self.meta.database().is_shared() {
             return stop.cancelled().await;
@@ -109,7 +109,7 @@ impl Follower {
         }
     }
 
-    /// Own changes that come next.
+    /// Makes own changes visible whose versions come next.
     fn show_own(&self, shown: &mut i64) {
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         own.retain(|version, _| *version > *shown);
@@ -127,7 +127,7 @@ impl Follower {
         }
     }
 
-    /// Whether hot rows are to be written before their time.
+    /// Whether the hot rows are enough for an early compaction.
     pub(crate) fn is_enough(&self) -> bool {
         self.present.hot_bytes() >= self.enough
     }
@@ -148,7 +148,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Hot batches that came after a version, in order of their ids.
+    /// The hot batches committed after the version `since`, in the order of their ids.
     async fn batches(&self, transaction: &mut Transaction, since: i64, compacted: i64) -> anyhow::Result<Vec<Vec<(String, Hot)>>> {
         let mut batches = Vec::new();
         let mut after = compacted;

@@ -1,4 +1,4 @@
-//! What is readable at one moment: snapshots, how they follow the store, and the fleet's newest state.
+//! The rows that are readable now: snapshots, how a process follows the meta store, and the fleet's newest state.
 //! Uses: `catalog`, `parquet`, `decode`, `meta`, `model`.
 //! Used by: `query`, `maintain`, `write`, `lake`.
 

@@ -1,8 +1,8 @@
-//! What is readable at one moment: hot rows and live files, by table.
+//! The rows that are readable now: hot rows and live files, by table.
 //!
 //! # Promise
-//! A snapshot never changes and holds every acknowledged row once. A change is published after its commit, under one lock and whole,
-//! so no snapshot shows rows twice (hot and in a file) or not at all.
+//! A snapshot never changes and holds every acknowledged row once. A change is published after its commit, as a whole and under one lock.
+//! So no snapshot shows a row twice (hot and in a file) or misses a row.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,23 +13,23 @@ use tokio::sync::Notify;
 use super::fleet::{FLEET, Fleet, SnapshotSums};
 use crate::model::{Change, Hot, LiveFile, Shape, Stats, TableStats};
 
-/// One table's rows at one moment.
+/// The rows of one table in a snapshot.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Contents {
     pub(crate) hot: Arc<Vec<Arc<Hot>>>,
     pub(crate) files: Arc<Vec<Arc<LiveFile>>>,
 }
 
-/// All tables' rows at one moment; a table without rows may be absent.
+/// The rows of all tables at one point in time. A table without rows may be absent.
 pub(crate) type Snapshot = BTreeMap<String, Contents>;
 
-/// The present.
+/// The rows that are readable now.
 #[derive(Debug, Default)]
 pub(crate) struct Present {
     inner: Mutex<Inner>,
-    /// Apart, so that neither waits for the other.
+    /// Has its own lock, so that readers of the fleet and readers of snapshots do not wait for each other.
     fleet: Mutex<Fleet>,
-    /// There may be room again.
+    /// Notified when hot rows have left.
     freed: Notify,
 }
 
@@ -41,22 +41,22 @@ struct Inner {
 }
 
 impl Present {
-    /// The moment. The vectors are shared, not copied.
+    /// The current snapshot. The vectors are shared, not copied.
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.lock().tables.clone()
     }
 
-    /// The present rows of one table.
+    /// The current rows of one table.
     pub(crate) fn contents(&self, view: &str) -> Contents {
         self.lock().tables.get(view).cloned().unwrap_or_default()
     }
 
-    /// Notes rows of files for the fleet's tables; see [`Fleet::gather`].
+    /// Adds rows from files to the fleet's tables; see [`Fleet::gather`].
     pub(crate) fn gather(&self, view: &str, rows: &RecordBatch, sums: &mut SnapshotSums) {
         self.fleet_lock().gather(view, rows, sums);
     }
 
-    /// Counts what was gathered of servers whose rows are all read.
+    /// Counts the gathered sums of servers whose rows are all read; see [`Fleet::add`].
     pub(crate) fn add(&self, view: &str, sums: SnapshotSums) {
         self.fleet_lock().add(view, sums);
     }
@@ -67,7 +67,7 @@ impl Present {
         if shape.name() == FLEET { fleet.newest(&shape.stored) } else { fleet.minutes(&shape.stored) }
     }
 
-    /// Tells when hot rows have left, so that there may be room again.
+    /// Notifies its waiters when hot rows have left and there may be room again.
     pub(crate) fn freed(&self) -> &Notify {
         &self.freed
     }
@@ -82,7 +82,7 @@ impl Present {
         {
             let mut fleet = self.fleet_lock();
             if change.anew {
-                // What is in files already comes back as it is collected anew: an hour's sparkline at most.
+                // The states of rows in files return as new rows are collected. Until then, up to an hour of the sparklines is missing.
                 *fleet = Fleet::default();
             }
             for (view, hot) in change.batches.iter().flatten() {
@@ -122,7 +122,7 @@ impl Present {
             inner.hot_batches += 1;
             for (view, hot) in batch {
                 inner.hot_bytes += hot.bytes;
-                // Copied only while a snapshot holds it, so a busy ingest does not copy the list each time.
+                // `make_mut` copies the list only while a snapshot shares it, so a busy ingest does not copy the list each time.
                 Arc::make_mut(&mut inner.tables.entry(view).or_default().hot).push(Arc::new(hot));
             }
         }
@@ -132,7 +132,7 @@ impl Present {
         }
     }
 
-    /// The figures that the present holds.
+    /// The statistics of the current rows.
     pub(crate) fn stats(&self, views: impl Iterator<Item = String>) -> Stats {
         let (snapshot, hot_batches, hot_bytes) = {
             let inner = self.lock();
@@ -163,12 +163,12 @@ impl Present {
     }
 
     fn fleet_lock(&self) -> MutexGuard<'_, Fleet> {
-        // Noting rows leaves each server whole; what a panic cut short is some rows of one batch, not the state's shape.
+        // A panic while rows are noted may lose some rows of one batch, but leaves each server's state valid.
         self.fleet.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Every change leaves the state whole before anything can panic, so a poisoned lock still guards a good state.
+        // Every change leaves the state valid before anything can panic, so a poisoned lock still guards a valid state.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

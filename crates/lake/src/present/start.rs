@@ -1,4 +1,4 @@
-//! What the fleet's tables know at a start: the newest rows of files.
+//! Fills the fleet's tables at a start, from the newest rows in files.
 
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
@@ -8,7 +8,8 @@ use super::snapshot::Present;
 use crate::model::Shapes;
 use crate::parquet::Files;
 
-/// Fills the fleet's tables from the newest files. What cannot be read is missing there until it comes anew, and does not keep the lake closed.
+/// Fills the fleet's tables from the newest files. Rows that cannot be read do not stop the lake from opening. Such rows are missing in
+/// these tables until newer rows are collected.
 pub(crate) async fn note_fleet(shapes: &Shapes, present: &Present, files: &Files, now: DateTime<Utc>) {
     for (view, back) in NOTED {
         let Some(shape) = shapes.get(view) else { continue };
@@ -22,7 +23,7 @@ pub(crate) async fn note_fleet(shapes: &Shapes, present: &Present, files: &Files
             let mut sums = SnapshotSums::default();
             while let Some(batch) = rows.next().await {
                 present.gather(view, &batch?, &mut sums);
-                // Rows come by server, so all but the last server's are there.
+                // Rows are sorted by server, so the rows of all servers but the last are complete.
                 let last = sums.last_key_value().map(|(server, _)| server.clone());
                 let open = last.map(|last| sums.split_off(&last)).unwrap_or_default();
                 present.add(view, std::mem::replace(&mut sums, open));

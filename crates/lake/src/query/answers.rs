@@ -1,11 +1,12 @@
-//! Answers that are kept for whoever asks the same again.
+//! Cached answers of repeated queries.
 //!
 //! # Promise
-//! - A kept answer is the one that the query would give now. Its key holds the statement, its parameters, and each file and hot batch that
-//!   the query reads; files and batches never change and their ids are never used again. What depends on the moment, on chance or on this
-//!   process is not kept: `now()`, `random()`, the fleet's newest rows, `information_schema`.
-//! - An entry is believed only with the seal of the meta store's replicas, so that whoever can write to the cache cannot write answers.
-//! - The cache may be away, slow, or forget: then the query runs.
+//! - A cached answer is the answer that the query would give now. Its key covers the statement, its parameters, and each file and hot batch
+//!   that the query reads. Files and batches never change, and their ids are never reused. Answers that depend on the time, on chance or on
+//!   this process are not cached: `now()`, `random()`, the fleet's newest rows, `information_schema`.
+//! - An entry is used only if its seal comes from a replica on the same meta store. Write access to the cache is not enough to forge an
+//!   answer.
+//! - If the cache is down, slow or has lost the entry, the query runs.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,14 +25,14 @@ use super::question::Query;
 use super::reads::Reads;
 use crate::meta::Meta;
 
-/// What took less time is not worth a visit to the cache.
+/// The shortest run time of a query whose answer is cached. Faster queries do not pay for the cache.
 const WORTH_KEEPING: Duration = Duration::from_millis(20);
-/// The setting with the replicas' common secret.
+/// The setting that holds the common secret of all replicas.
 const SECRET: &str = "answers_secret";
-/// Bytes of an HMAC-SHA-256.
+/// The length of an HMAC-SHA-256 in bytes.
 const SEAL: usize = 32;
 
-/// The kept answers.
+/// The cached answers.
 pub(crate) struct Answers {
     cache: Arc<dyn AnswerCache>,
     secret: Vec<u8>,
@@ -43,26 +44,26 @@ impl fmt::Debug for Answers {
     }
 }
 
-/// The rows of an answer, and whether there were more.
+/// The rows of an answer, and whether the answer is truncated.
 pub(crate) type Rows = (SchemaRef, Vec<RecordBatch>, bool);
 
 impl Answers {
-    /// Answers in a cache, under the seal that all replicas on a meta store know.
+    /// Opens the answers in a cache. The secret for their seals is shared by all replicas on a meta store.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the meta store fails.
     pub(crate) async fn open(cache: Arc<dyn AnswerCache>, meta: &Meta) -> anyhow::Result<Self> {
-        // 244 bits of the system's randomness.
+        // 244 random bits from the operating system.
         let proposed = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()].map(|half| half.simple().to_string()).concat();
         let secret = meta.setting_or(SECRET, &proposed, meta.now().await?).await.context("read the secret of kept answers")?;
         Ok(Self { cache, secret: secret.into_bytes() })
     }
 
-    /// The name of the answer to a question; none where the moment or this process are part of the answer.
+    /// The cache key of a query's answer. `None` if the query reads no stored rows, or reads rows that have no id.
     pub(crate) fn name(&self, query: &Query, max_rows: usize, schema: &Schema, reads: &Reads) -> Option<String> {
         let read = reads.parts()?;
         let mut name = self.mac()?;
-        // Another version may answer otherwise. Each part's end is told, so that no two questions run into one.
+        // Another version may give another answer. Each part's length precedes the part, so that two queries never give the same bytes.
         let mut part = |bytes: &[u8]| {
             name.update(&(bytes.len() as u64).to_le_bytes());
             name.update(bytes);
@@ -79,7 +80,7 @@ impl Answers {
         Some(hex::encode(name.finalize().into_bytes()))
     }
 
-    /// The answer of a name, if one is kept.
+    /// The cached answer of a key, if there is a valid one.
     pub(crate) async fn get(&self, name: &str) -> Option<Rows> {
         let bytes = self.cache.get(name).await?;
         let (seal, content) = bytes.split_at_checked(SEAL)?;
@@ -97,7 +98,7 @@ impl Answers {
         Some((schema, batches, *truncated != 0))
     }
 
-    /// Keeps an answer that took so long, unless it is too long or was too quick. Does not wait for the cache.
+    /// Caches an answer, unless the query ran for less than [`WORTH_KEEPING`] or the answer is too large. Does not wait for the cache.
     pub(crate) fn put(&self, name: String, (schema, batches, truncated): &Rows, took: Duration) {
         if took < WORTH_KEEPING {
             return;

@@ -1,18 +1,18 @@
-//! The cache that replicas may share, as the lake sees it.
+//! The lake's interface to a cache that replicas may share.
 
 use std::fmt;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-/// Bytes of a kept answer at most; longer ones are asked anew. A chart has some 10 kB.
+/// The largest cached answer in bytes. Larger answers are not cached. A chart has about 10 kB.
 pub const MAX_KEPT: usize = 1 << 20;
 
-/// A cache that replicas share, of answers by name.
+/// A cache of answers by key, shared by replicas.
 #[async_trait]
 pub trait AnswerCache: fmt::Debug + Send + Sync {
-    /// What is kept under a name: at most [`MAX_KEPT`] bytes, and soon or not at all.
+    /// Returns the bytes stored under a key, at most [`MAX_KEPT`]. Returns `None` rather than wait long.
     async fn get(&self, name: &str) -> Option<Bytes>;
-    /// Keeps bytes under a name for a while, if it can.
+    /// Stores bytes under a key for a limited time. May fail silently.
     async fn put(&self, name: &str, bytes: Vec<u8>);
 }

@@ -1,4 +1,4 @@
-//! `pganalytics.columns` and `pganalytics.tables`: what the tables hold, in words, for whoever reads with SQL alone.
+//! `pganalytics.columns` and `pganalytics.tables`: descriptions of the tables and columns, readable with SQL.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use pganalytics_views::{INTERVAL_MS, Kind, SERVER, Scope, TS, Type};
 
 use crate::model::Shapes;
 
-/// Both tables.
+/// The schema with both tables.
 pub(crate) fn dictionary(shapes: &Shapes) -> Result<Arc<dyn SchemaProvider>> {
     let schema = MemorySchemaProvider::new();
     let tables = shapes.iter().map(|shape| {

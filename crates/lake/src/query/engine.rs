@@ -1,11 +1,11 @@
-//! SQL: one read-only statement over one moment of the history.
+//! Runs queries: one read-only statement over one snapshot of the history.
 //!
 //! # Promise
-//! - Only statements that read are planned: `SELECT`, `WITH`, `VALUES`, `EXPLAIN`, `SHOW`, `DESCRIBE`. There is no way from here to a file, a
-//!   URL or a setting.
-//! - All queries together take no more than their memory; what they sort and group beyond it goes to disk, no more than is set, and what
-//!   cannot go there is an error. A query ends at its deadline, wherever it is. It answers no more than its rows.
-//! - Queries run on threads of their own, so none delays ingest or an answer that needs no query.
+//! - Only statements that read are planned: `SELECT`, `WITH`, `VALUES`, `EXPLAIN`, `SHOW`, `DESCRIBE`. No statement can reach a file, a URL
+//!   or a setting.
+//! - All queries together use at most the query memory. Sorts and groups that need more spill to disk, up to the disk limit. Anything that
+//!   cannot spill fails. A query ends at its deadline, at any stage. An answer holds at most the allowed number of rows.
+//! - Queries run on their own threads, so a query never delays ingest or a request that runs no query.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,25 +29,25 @@ use crate::parquet::{Blame, Files};
 use crate::present::{Follower, Present, Snapshot};
 use crate::threads::Threads;
 
-/// What to do where the store gives no files.
+/// The remedy if the object store does not return files.
 const AWAY: &str = "see that the object store is up, and that its bucket and the credentials are right (the backend's log says what it answered); then try again";
-/// Queries that run at once; more wait for their turn within their deadline.
+/// The number of queries that run at once. Further queries wait for a turn; the wait counts toward their deadline.
 pub const QUERIES_AT_ONCE: usize = 4;
-/// Stack of a query's thread, for statements that nest as deep as [`super::guard::MAX_TOKENS`] allows; untouched pages cost nothing.
+/// The stack of a query thread, enough for the deepest nesting that [`super::guard::MAX_TOKENS`] allows. Unused pages cost nothing.
 const STACK: usize = 64 << 20;
 
-/// What queries may use.
+/// The limits of queries.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Bytes that all of them share.
+    /// Bytes of memory that all queries share.
     pub(crate) memory: usize,
-    /// The longest that one may run.
+    /// The longest time from a query's arrival to its answer.
     pub(crate) deadline: Duration,
-    /// Rows in one answer.
+    /// The most rows in one answer.
     pub(crate) max_rows: usize,
 }
 
-/// Answers queries.
+/// Runs queries.
 #[derive(Debug)]
 pub(crate) struct Engine {
     shapes: Arc<Shapes>,
@@ -88,12 +88,12 @@ impl Engine {
         })
     }
 
-    /// Answers that were kept, among [`Self::queries`].
+    /// The number of answers from the cache, included in [`Self::queries`].
     pub(crate) fn kept(&self) -> u64 {
         self.executor.kept.load(Ordering::Relaxed)
     }
 
-    /// Queries that run at this moment.
+    /// The number of queries that run now.
     pub(crate) fn running(&self) -> u64 {
         QUERIES_AT_ONCE.saturating_sub(self.turns.available_permits()) as u64
     }
@@ -110,7 +110,8 @@ impl Engine {
         answer
     }
 
-    /// Waits for a turn and runs on the query threads. Dropped, at the deadline or because the caller went away, it stops them.
+    /// Waits for a turn, then runs the query on the query threads. Dropping the future, at the deadline or when the caller leaves, stops the
+    /// query.
     async fn in_turn(self: &Arc<Self>, query: Query, began: Instant) -> Result<Answer, QueryError> {
         let broken = |what: &str| QueryError::new(QueryErrorKind::Execution, what);
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| broken("the lake is closing"))?;
@@ -127,7 +128,7 @@ impl Engine {
 
     async fn run(&self, query: Query, began: Instant) -> Result<Answer, QueryError> {
         let statement = one_statement(&query.sql, &self.shapes)?;
-        // What any replica acknowledged before this question is part of its answer.
+        // The answer includes every batch that any replica acknowledged before this query.
         if let Err(error) = self.follower.refresh().await {
             tracing::warn!(error = format!("{error:#}"), "follow the other replicas for a query");
             let hint = error.downcast_ref::<Remedy>().map_or_else(|| "try again".to_owned(), ToString::to_string);
@@ -141,13 +142,13 @@ impl Engine {
         }
     }
 
-    /// What an error means; of one from reading files, which file or store it comes from.
+    /// Converts an error. For an error from reading files, finds the damaged file, or the store that does not answer.
     async fn explained(&self, error: &DataFusionError, snapshot: &Snapshot, reads: &Reads) -> QueryError {
         let failure = failure(error, &self.shapes);
         if !is_reading(error) {
             return failure;
         }
-        // Only the files of this query: the checksums of a whole history would take as long as reading it.
+        // Checks only the files of this query. Checksums of the whole history would take as long as reading it.
         let read = reads.files();
         let files = snapshot.values().flat_map(|contents| contents.files.iter());
         let files: Vec<Arc<LiveFile>> = files.filter(|file| read.contains(&file.id)).cloned().collect();

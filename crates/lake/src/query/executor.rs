@@ -1,4 +1,4 @@
-//! One statement from its plan to its rows, or to an answer that was kept.
+//! Plans one statement, and runs the plan or takes the answer from the cache.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,14 +31,14 @@ use crate::model::Shapes;
 use crate::parquet::Files;
 use crate::present::{Present, Snapshot};
 
-/// Bytes of an answer's rows in memory, whatever their number: longer answers are cut like those of too many rows.
+/// The largest answer in bytes of memory. A larger answer is truncated, like an answer with too many rows.
 const MAX_ANSWER: usize = 64 << 20;
-/// Consumers of memory that are named when it does not suffice.
+/// How many memory consumers an error names if memory runs out.
 const NAMED_CONSUMERS: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN;
-/// Rows in an answer to a question that does not say how many: more than any person reads.
+/// The most rows of a query that sets no limit: more than a person reads.
 const UNASKED_ROWS: usize = 10_000;
 
-/// What statements are planned with and run on.
+/// Plans and runs statements.
 #[derive(Debug)]
 pub(crate) struct Executor {
     template: SessionState,
@@ -49,15 +49,15 @@ pub(crate) struct Executor {
     answers: Option<Answers>,
     /// The memory and disk of queries.
     runtime: Arc<RuntimeEnv>,
-    /// Held while a query may put something there.
+    /// Keeps the spill folder locked while queries may write to it.
     _spill: Spill,
     max_rows: usize,
-    /// Answers that were kept.
+    /// The number of answers from the cache.
     pub(crate) kept: AtomicU64,
 }
 
 impl Executor {
-    /// With so many bytes of memory for all statements, and so many rows in one answer.
+    /// Creates the executor. `memory` is in bytes, for all statements together; `max_rows` is the limit of one answer.
     pub(crate) fn new(
         (memory, max_rows): (usize, usize),
         shapes: Arc<Shapes>,
@@ -73,7 +73,7 @@ impl Executor {
         Ok(Self { template, dictionary, shapes, present, files, answers, runtime, _spill: spill, max_rows, kept: AtomicU64::new(0) })
     }
 
-    /// Plans a statement over one moment, and runs it unless its answer was kept. `reads` receives what the statement reads.
+    /// Plans a statement over a snapshot, and runs it unless its answer is cached. `reads` receives the files and hot rows that it reads.
     pub(crate) async fn execute(&self, statement: Statement, query: &Query, snapshot: Snapshot, reads: Arc<Reads>) -> Result<Rows> {
         let began = Instant::now();
         let max_rows = query.max_rows.unwrap_or(UNASKED_ROWS).min(self.max_rows);
@@ -87,11 +87,11 @@ impl Executor {
         let answers = self.answers.as_ref().filter(|_| is_settled(&plan).unwrap_or_default());
         let plan = match plan {
             LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) => plan,
-            // One row more than may be given, to know whether there are more.
+            // One row more than the limit shows whether there are more rows.
             plan => LogicalPlanBuilder::from(plan).limit(0, Some(max_rows.saturating_add(1)))?.build()?,
         };
         let plan = state.create_physical_plan(&plan).await?;
-        // What is read is known by now, and nothing of it was read yet.
+        // Planning has recorded what the statement reads; nothing is read yet.
         let kept = answers.and_then(|answers| Some((answers, answers.name(query, max_rows, &plan.schema(), &reads)?)));
         if let Some((answers, name)) = &kept
             && let Some(rows) = answers.get(name).await
@@ -106,7 +106,7 @@ impl Executor {
         Ok(rows)
     }
 
-    /// Runs a plan, up to so many rows.
+    /// Runs a plan and returns at most `max_rows` rows.
     async fn rows(&self, state: &SessionState, plan: Arc<dyn ExecutionPlan>, max_rows: usize) -> Result<Rows> {
         let context = TaskContext::from(state).with_runtime(Arc::clone(&self.runtime));
         let held = MemoryConsumer::new("the answer").register(&self.runtime.memory_pool);

@@ -1,4 +1,4 @@
-//! DataFusion's errors as a reader of SQL needs them: what kind, where, and what to do.
+//! Turns DataFusion's errors into errors for the author of the SQL: kind, position and remedy.
 
 use ::parquet::errors::ParquetError;
 use arrow::error::ArrowError;
@@ -8,14 +8,14 @@ use datafusion::error::DataFusionError;
 use super::question::{Position, QueryError, QueryErrorKind};
 use crate::model::Shapes;
 
-/// DataFusion's words where queries have put more on disk than they may: it has no kind of error for that.
+/// The text of DataFusion's error if queries exceed their disk limit. DataFusion has no error kind for that.
 const SPILLED_TOO_MUCH: &str = "during the spilling process has exceeded the allowable limit";
-/// Names less alike than this are no hint.
+/// The least similarity of a name that a hint suggests.
 const LIKENESS: f64 = 0.7;
-/// Names in a hint that lists what there is.
+/// The most names that a hint lists.
 const LISTED: usize = 12;
 
-/// What an error means.
+/// Converts an error of DataFusion.
 pub(crate) fn failure(error: &DataFusionError, shapes: &Shapes) -> QueryError {
     let root = root(error);
     let (message, hint) = match root {
@@ -42,13 +42,13 @@ pub(crate) fn failure(error: &DataFusionError, shapes: &Shapes) -> QueryError {
         }
         _ => (root.message().into_owned(), None),
     };
-    // DataFusion puts its call stack below where it was built with one.
+    // DataFusion appends its call stack if it was built with backtraces.
     let message = message.split("\n\nbacktrace:").next().unwrap_or_default().trim().to_owned();
     let position = diagnostic(error).or_else(|| written(&message));
     QueryError { kind: kind(root), message, position, hint }
 }
 
-/// The error that wrappers wrap.
+/// The innermost error inside wrapping errors.
 fn root(error: &DataFusionError) -> &DataFusionError {
     match error {
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => root(inner),
@@ -75,18 +75,18 @@ fn kind(root: &DataFusionError) -> QueryErrorKind {
     }
 }
 
-/// Whether memory or the disk beside it did not suffice.
+/// Whether the query ran out of memory or spill disk.
 fn is_exhausted(root: &DataFusionError) -> bool {
     matches!(root, DataFusionError::ResourcesExhausted(_)) || root.message().contains(SPILLED_TOO_MUCH)
 }
 
-/// What did not suffice, without the names of DataFusion's own settings.
+/// The message about the exhausted resource, without advice that names DataFusion's own settings.
 fn exhausted(root: &DataFusionError) -> String {
     let message = root.message();
     message.split(". Please try increasing").next().unwrap_or_default().to_owned()
 }
 
-/// Whether an error comes from reading files rather than from the question.
+/// Whether an error comes from reading files rather than from the query.
 pub(crate) fn is_reading(error: &DataFusionError) -> bool {
     match root(error) {
         root if is_exhausted(root) => false,
@@ -101,14 +101,14 @@ pub(crate) fn is_reading(error: &DataFusionError) -> bool {
     }
 }
 
-/// The table that DataFusion did not find, without the catalog it looked in.
+/// The name of the table that DataFusion did not find, without its catalog and schema.
 fn missing_table(message: &str) -> Option<&str> {
     let rest = message.strip_prefix("table '")?;
     let name = rest.split_once("' not found")?.0;
     Some(name.strip_prefix("pganalytics.public.").unwrap_or(name))
 }
 
-/// The known name most like the one that was written, or else what there is.
+/// A hint: the known name most similar to `written`, or a list of the known names.
 fn suggestion<'a>(written: &str, known: impl Iterator<Item = &'a str>, what: &str) -> String {
     let mut known: Vec<&str> = known.collect();
     known.sort_unstable();
@@ -125,14 +125,14 @@ fn suggestion<'a>(written: &str, known: impl Iterator<Item = &'a str>, what: &st
     }
 }
 
-/// The place that the planner noted.
+/// The position that the planner recorded.
 fn diagnostic(error: &DataFusionError) -> Option<Position> {
     let Diagnostic { span, notes, .. } = error.diagnostic()?;
     let span = span.or_else(|| notes.iter().find_map(|note| note.span))?;
     Some(Position { line: span.start.line, column: span.start.column }).filter(|position| position.line > 0)
 }
 
-/// The place that the parser wrote into its message: `… at Line: 1, Column: 8`.
+/// The position in the parser's message: `… at Line: 1, Column: 8`.
 fn written(message: &str) -> Option<Position> {
     let number = |after: &str| {
         let digits = message.rsplit_once(after)?.1;

@@ -1,7 +1,7 @@
-//! What may be asked: one statement of bounded size that reads.
+//! Checks a text before it is planned: one read-only statement of bounded size.
 //!
 //! # Promise
-//! Only statements that read are let through: `SELECT`, `WITH`, `VALUES`, `EXPLAIN`, `SHOW`, `DESCRIBE`. The engine checks once more when it plans.
+//! Only statements that read pass: `SELECT`, `WITH`, `VALUES`, `EXPLAIN`, `SHOW`, `DESCRIBE`. The executor checks the plan again.
 
 use std::collections::HashMap;
 
@@ -16,17 +16,18 @@ use super::failure::failure;
 use super::question::{Query, QueryError, QueryErrorKind};
 use crate::model::Shapes;
 
-/// Bytes of a statement: room for any that a person or a dashboard writes.
+/// The longest statement in bytes. Statements of people and dashboards are shorter.
 const MAX_SQL: usize = 256 << 10;
-/// Words and signs of a statement. A chain of operators nests as deep as it is long, and not all of DataFusion minds its stack.
+/// The most tokens in a statement. A chain of operators nests as deep as it is long, and parts of DataFusion recurse without a check of the
+/// stack.
 pub(crate) const MAX_TOKENS: usize = 5_000;
-/// How deep expressions and subqueries may nest: DataFusion's own default.
+/// The deepest nesting of expressions and subqueries: DataFusion's default.
 const NESTING: usize = 50;
 
-/// Sets of columns that one statement may group by: `cube` of 6 columns. Each set is computed from a copy of every row.
+/// The most sets of columns that one statement may group by, as many as `cube` of 6 columns has. Each set needs a copy of every row.
 const MAX_GROUPING_SETS: usize = 64;
 
-/// The one statement of a text, if it reads.
+/// Parses a text that must be one statement that reads.
 pub(crate) fn one_statement(sql: &str, shapes: &Shapes) -> Result<Statement, QueryError> {
     if sql.len() > MAX_SQL {
         let message = format!("the statement has {} bytes, at most {MAX_SQL} are read", sql.len());
@@ -64,7 +65,8 @@ pub(crate) fn one_statement(sql: &str, shapes: &Shapes) -> Result<Statement, Que
     Ok(statement)
 }
 
-/// How many sets of columns a statement groups by: the product over its `cube`, `rollup` and `grouping sets`, since they multiply in one clause.
+/// The number of sets of columns that a statement groups by. `cube`, `rollup` and `grouping sets` in one clause multiply, so this is their
+/// product.
 fn grouping_sets(statement: &Statement) -> usize {
     let statement = match statement {
         Statement::Statement(statement) => statement,
@@ -85,7 +87,7 @@ fn grouping_sets(statement: &Statement) -> usize {
     sets
 }
 
-/// Whether a statement's kind is one that reads; what is inside is checked again when it is planned.
+/// Whether a statement is of a kind that reads. The plan is checked again later.
 fn reads(statement: &Statement) -> bool {
     match statement {
         Statement::Statement(statement) => sql_reads(statement),
@@ -121,7 +123,7 @@ fn query_reads(query: &ast::Query) -> bool {
     body_reads(&query.body) && with.into_iter().all(|table| query_reads(&table.query))
 }
 
-/// The values of a question's placeholders.
+/// The values of a query's placeholders.
 pub(crate) fn parameters(query: &Query) -> Result<HashMap<String, ScalarValue>> {
     use serde_json::Value;
     let value = |name: &str, value: &Value| {

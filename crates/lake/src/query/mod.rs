@@ -1,5 +1,5 @@
-//! A question's way: what may be asked, the tables it reads, the plan that answers it, and answers that were kept.
-//! Uses: `present`, `parquet`, `rollup`, `meta`, `model`, `threads`. Never `maintain` or `write`: a question changes nothing.
+//! Queries in SQL: the checks of a statement, the tables, planning and execution, and cached answers.
+//! Uses: `present`, `parquet`, `rollup`, `meta`, `model`, `threads`. Never `maintain` or `write`: a query changes nothing.
 //! Used by: `options`, `lake`.
 
 mod answers;

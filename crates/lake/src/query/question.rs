@@ -1,4 +1,4 @@
-//! What a query is, what it answers, and how it fails.
+//! A query, its answer, and its errors.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,19 +6,19 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-/// A question in SQL.
+/// A query in SQL.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
-    /// One statement that reads.
+    /// One read-only statement.
     pub sql: String,
     /// The values of `$name` placeholders: strings, numbers, booleans and null.
     pub parameters: BTreeMap<String, serde_json::Value>,
-    /// Rows wanted at most, 10,000 where nothing is said; the lake's own cap holds as well.
+    /// The most rows to return; 10,000 if `None`. The lake's own limit applies too.
     pub max_rows: Option<usize>,
 }
 
 impl Query {
-    /// A question without parameters.
+    /// A query without parameters.
     #[must_use]
     pub fn new(sql: impl Into<String>) -> Self {
         Self { sql: sql.into(), ..Self::default() }
@@ -30,36 +30,36 @@ impl Query {
 pub struct Answer {
     pub schema: SchemaRef,
     pub batches: Vec<RecordBatch>,
-    /// There were more rows than may be given.
+    /// The query has more rows than the answer may hold.
     pub truncated: bool,
     pub elapsed: Duration,
 }
 
-/// Where in the SQL a mistake stands, counted from 1.
+/// The position of an error in the SQL, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     pub line: u64,
     pub column: u64,
 }
 
-/// What kind of failure it was: the reader's mistake in the first four, then a limit, then the lake's own trouble.
+/// The kind of an error: a mistake in the query, a limit that the query exceeds, or a fault of the lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueryErrorKind {
-    /// The text is no SQL.
+    /// The text is not valid SQL.
     Syntax,
-    /// It names what does not exist, or types do not fit.
+    /// The statement names something that does not exist, or its types do not match.
     Plan,
-    /// It does something other than read.
+    /// The statement does more than read.
     Forbidden,
-    /// It needed more memory than a query may take.
+    /// The query needed more memory or disk than queries may use.
     Memory,
-    /// It ran longer than a query may.
+    /// The query ran past its deadline.
     Deadline,
-    /// It failed while it ran.
+    /// The query failed while it ran.
     Execution,
-    /// A file of the history is damaged or missing: the same question fails until it is restored.
+    /// A file of the history is damaged or missing. The query fails until the file is restored.
     Damaged,
-    /// The meta store that replicas share does not answer: the same question may be answered later.
+    /// The meta store or the object store does not answer. The query may succeed later.
     Store,
 }
 
@@ -70,7 +70,7 @@ pub struct QueryError {
     pub kind: QueryErrorKind,
     pub message: String,
     pub position: Option<Position>,
-    /// What to do about it.
+    /// The remedy.
     pub hint: Option<String>,
 }
 

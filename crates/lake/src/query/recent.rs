@@ -1,15 +1,16 @@
-//! The part of a rollup's table that is not summed to its end yet.
+//! The part of a rollup's table that is not fully summed yet.
 //!
 //! # Promise
-//! The rows are what [`crate::rollup`] promises: one a key and bin, exactly the aggregate of the view's rows at the query's moment.
+//! The rows are as [`crate::rollup`] promises: one row per key and bin, which is the exact aggregate of the view's rows in the query's
+//! snapshot.
 //!
 //! # How
-//! Partial rows come from three places: several rollup files of one day, files of the view that are in no rollup yet, and hot rows.
-//! The latter two are summed as they are read. All meet in one merge by (server, labels…, ts), and a [`crate::rollup::Combiner`] leaves one row of each
-//! key and bin. Only the columns that the query needs are read, with those their sums need; filters on the key go down to the files,
-//! since a key's rows pass or fail together.
+//! Partial rows have three sources: several rollup files of one day, files of the view that are in no rollup yet, and hot rows. The latter
+//! two are summed as they are read. One merge by (server, labels…, ts) joins all sources, and a [`crate::rollup::Combiner`] leaves one row
+//! per key and bin. Only the columns that the query needs are read, and the columns that their sums need. Filters on the key are pushed down
+//! to the files, because all rows of a key pass or fail together.
 //!
-//! To DataFusion this is a leaf: its optimizer must not put a filter on a sum below the summing, nor take the merge apart.
+//! DataFusion sees this plan as a leaf. Its optimizer must not push a filter on a sum below the summing, or split the merge.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -37,7 +38,7 @@ use crate::parquet::{ASCENDING, Files, pruned};
 use crate::present::Contents;
 use crate::rollup::{Binning, Narrowed};
 
-/// Where a rollup's newest rows come from: what the view has that no rollup file holds.
+/// The source of a rollup's newest rows: the view's rows that no rollup file holds.
 #[derive(Debug)]
 pub(crate) struct Unsummed {
     pub(crate) shape: Arc<Shape>,
@@ -45,7 +46,7 @@ pub(crate) struct Unsummed {
     pub(crate) contents: Contents,
 }
 
-/// Rows of a view that may count for a query, and in which days' bins.
+/// Rows of a view that a query may need, and the days of their bins.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     pub(crate) files: Vec<Arc<LiveFile>>,
@@ -54,9 +55,9 @@ pub(crate) struct Pending {
 }
 
 impl Unsummed {
-    /// What of it a query needs.
+    /// The rows that may match a query's predicate.
     pub(crate) fn pending(&self, predicate: Option<&Arc<dyn PhysicalExpr>>, schema: &SchemaRef) -> Pending {
-        // The predicate speaks of bins, so extents are widened to theirs.
+        // The predicate is about bins, so the extents are widened to whole bins.
         let bin = self.binning.bin();
         let in_bins = |extent: &Extent| Extent {
             min_ts: extent.min_ts.div_euclid(bin) * bin,
@@ -77,7 +78,7 @@ impl Unsummed {
         }
     }
 
-    /// A plan for the rows of `summed` files and of what is pending, as one.
+    /// A plan that combines the rows of the rollup files `summed` and the rows of `pending`.
     pub(crate) fn plan(
         &self,
         state: &dyn Session,
@@ -97,7 +98,7 @@ impl Unsummed {
             let predicate = physical(state, filters.iter().filter(on_key), &rollup.stored)?;
             parts.push(files.each(rollup, summed, Some(&rollup_columns), predicate)?);
         }
-        // A moment is not before its bin's start, so a lower bound of bins is one of moments.
+        // A row's `ts` is never before the start of its bin, so a lower bound for bins is also a lower bound for rows.
         let of_moments = |filter: &&Expr| of_labels(filter) || is_lower_bound(filter);
         let predicate = || physical(state, filters.iter().filter(of_moments), &self.shape.stored);
         let summing = |input| -> Arc<dyn ExecutionPlan> { Arc::new(Summing::new(input, Arc::clone(&binning), Step::Partials)) };
@@ -123,7 +124,7 @@ fn physical<'a>(state: &dyn Session, filters: impl Iterator<Item = &'a Expr>, sc
     conjunction(filters.cloned()).map(|filter| state.create_physical_expr(filter, &DFSchema::try_from(Arc::clone(schema))?)).transpose()
 }
 
-/// `ts >= …`, `ts > …`.
+/// Whether a filter is `ts >= …` or `ts > …`.
 fn is_lower_bound(filter: &Expr) -> bool {
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = filter else { return false };
     match (left.as_ref(), op, right.as_ref()) {

@@ -1,8 +1,8 @@
-//! How the catalog of SQL and its schemas are called.
+//! The names of the SQL catalog and its schemas.
 
 /// The catalog.
 pub(crate) const CATALOG: &str = "pganalytics";
 /// The schema of the views' tables.
 pub(crate) const PUBLIC: &str = "public";
-/// The schema of the tables that say in words what the others hold.
+/// The schema of the tables that describe the other tables.
 pub(crate) const DICTIONARY: &str = "pganalytics";

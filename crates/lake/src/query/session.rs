@@ -1,4 +1,4 @@
-//! How the engine is set: what every query begins with.
+//! DataFusion's settings, with which every query begins.
 
 use datafusion::config::Dialect;
 use datafusion::error::Result;
@@ -8,17 +8,17 @@ use datafusion::prelude::SessionConfig;
 use super::functions;
 use super::schemas::{CATALOG, PUBLIC};
 
-/// The part of the memory that a sort keeps free to merge what it has put on disk, and the least and the most of it: DataFusion's own
-/// default of 10 MiB a core and query would leave nothing of a small memory.
+/// The share of the memory (one 64th) that a sort reserves to merge its spilled runs, with a lower and an upper bound. DataFusion's default
+/// of 10 MiB per core and query would use up a small memory.
 const MERGE_RESERVE: usize = 64;
 const LEAST_RESERVE: usize = 1 << 20;
 const MOST_RESERVE: usize = 10 << 20;
-/// A file smaller than this is not shared between cores: opening it twice costs more.
+/// Files smaller than this are not split between cores, because opening a file twice costs more.
 const SHARED_FILE: usize = 1 << 20;
-/// Rows in a batch between operators: DataFusion's own default, said here because the bounds of texts rest on it.
+/// Rows in a batch between operators. This is DataFusion's default, set here because the bounds of texts depend on it.
 const BATCH_ROWS: usize = 8_192;
 
-/// The state that each query's is made from; all queries share so many bytes of memory.
+/// The session state that each query's state is copied from. `memory` is the number of bytes that all queries share.
 pub(crate) fn session(memory: usize) -> Result<SessionState> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut config = SessionConfig::new()

@@ -1,4 +1,4 @@
-//! Whether a question has the same answer tomorrow.
+//! Whether a query's answer depends only on the rows it reads.
 
 use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
 use datafusion::error::Result;
@@ -6,10 +6,10 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 
 use super::schemas::PUBLIC;
 
-/// Whether a plan's answer depends on nothing but the rows it reads.
+/// Whether a plan's answer depends only on the rows it reads, not on the time, on chance or on this process.
 ///
 /// # Errors
-/// None of its own.
+/// Only errors of the traversal itself.
 pub(crate) fn is_settled(plan: &LogicalPlan) -> Result<bool> {
     let mut settled = true;
     plan.apply_with_subqueries(|node| {

@@ -1,10 +1,11 @@
-//! Where queries put what does not fit their memory.
+//! The disk space for query data that does not fit in memory.
 //!
 //! # Promise
-//! What is put there goes with its query; what a kill left goes at the next start. Several processes may share the folder.
+//! A query's files are removed when the query ends. Files of a killed process are removed at the next start. Several processes may share
+//! the folder.
 //!
 //! # How
-//! Each process has a folder of its own in it, with a lock that it holds. A folder whose lock is free belonged to a process that is gone.
+//! Each process creates its own subfolder and holds a lock in it. A subfolder whose lock is free belonged to a process that has ended.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,16 +13,16 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 
-/// In the data folder, where no other is named.
+/// The default folder, inside the data folder.
 const FOLDER: &str = "spill";
-/// Folders of processes begin with it; others in the same place are left alone.
+/// The prefix of the processes' subfolders. Other entries in the folder are left alone.
 const PREFIX: &str = "pganalytics-spill-";
 const LOCK: &str = "lock";
-/// Sorted runs that a sort merges at once. Without a bound the first core that comes to merge takes all memory there is, and the others'
-/// sorts fail.
+/// The most sorted runs that a sort merges at once. Without a bound, the first core that merges takes all memory, and the sorts of the other
+/// cores fail.
 const FAN_IN: usize = 8;
 
-/// This process's place.
+/// The spill folder of this process.
 #[derive(Debug)]
 pub(crate) struct Spill {
     folder: PathBuf,
@@ -30,7 +31,7 @@ pub(crate) struct Spill {
 }
 
 impl Spill {
-    /// Makes it, in a folder that is named or in the data folder, and removes what processes that are gone have left.
+    /// Creates the folder in `named`, or by default in the data folder. Removes the folders of processes that have ended.
     pub(crate) fn open(named: Option<&Path>, data: &Path, bytes: usize) -> anyhow::Result<Self> {
         let parent = named.map_or_else(|| data.join(FOLDER), Path::to_path_buf);
         let context = || format!("use {} for what queries spill; name a folder that this user may write", parent.display());
@@ -43,7 +44,7 @@ impl Spill {
         Ok(Self { folder, bytes: bytes as u64, _lock: lock })
     }
 
-    /// How DataFusion is told.
+    /// The settings for DataFusion's disk manager.
     pub(crate) fn disk(&self) -> DiskManagerBuilder {
         let mode = DiskManagerMode::Directories(vec![self.folder.clone()]);
         DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(self.bytes).with_max_spill_merge_fan_in(FAN_IN)
@@ -52,7 +53,7 @@ impl Spill {
 
 impl Drop for Spill {
     fn drop(&mut self) {
-        // What is left all the same is swept at the next start.
+        // If this fails, the next start removes the folder.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
@@ -63,7 +64,7 @@ fn sweep(parent: &Path) -> std::io::Result<()> {
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
             continue;
         }
-        // Another process may be removing it at this moment, or may be about to lock what it has just made.
+        // No lock file: another process is removing this folder, or has just created it.
         let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
         if lock.try_lock().is_ok() {
             let _ = std::fs::remove_dir_all(entry.path());

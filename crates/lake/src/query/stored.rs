@@ -1,4 +1,4 @@
-//! A table's rows as they are held: its files, its hot rows, and of a rollup what is not summed yet.
+//! A table's stored rows: its files, its hot rows and, for a rollup, the rows that are not summed yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,18 +23,18 @@ use crate::model::{LiveFile, Shape, day};
 use crate::parquet::{Files, pruned};
 use crate::present::Contents;
 
-/// Hot rows in a partition of a scan at least: fewer are not worth a second core.
+/// The least hot rows in a partition of a scan. Fewer rows are not worth a second core.
 const HOT_PARTITION_ROWS: usize = 64 << 10;
 
-/// A table's rows as they are held.
+/// A table's stored rows, as a table for DataFusion.
 #[derive(Debug)]
 pub(crate) struct StoredTable {
     pub(crate) shape: Arc<Shape>,
     pub(crate) contents: Contents,
-    /// Of a rollup, the rows that its files do not hold yet.
+    /// For a rollup: the rows that its files do not hold yet.
     pub(crate) unsummed: Option<Unsummed>,
     pub(crate) files: Files,
-    /// Where a scan tells what it reads.
+    /// A scan records here what it reads.
     pub(crate) reads: Arc<Reads>,
 }
 
@@ -48,7 +48,7 @@ impl TableProvider for StoredTable {
         TableType::Base
     }
 
-    /// Filters cut what is read; DataFusion then moves its own filter into the scan of the files and keeps it above the hot rows.
+    /// Filters choose the files and hot rows to read. DataFusion pushes its own filter into the file scan and applies it above the hot rows.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
@@ -99,7 +99,7 @@ impl TableProvider for StoredTable {
     }
 }
 
-/// A rollup's files that are their day's only rows, and the others.
+/// Splits a rollup's files: first the files that alone hold all rows of their day, then the others.
 fn by_settlement(files: Vec<Arc<LiveFile>>, pending: &BTreeSet<i64>) -> (Vec<Arc<LiveFile>>, Vec<Arc<LiveFile>>) {
     let mut in_day: BTreeMap<NaiveDate, usize> = BTreeMap::new();
     for file in &files {
@@ -109,7 +109,7 @@ fn by_settlement(files: Vec<Arc<LiveFile>>, pending: &BTreeSet<i64>) -> (Vec<Arc
     files.into_iter().partition(|file| in_day.get(&file.date) == Some(&1) && !pending.contains(&file.date))
 }
 
-/// Batches in runs of about as many rows each.
+/// Distributes batches over partitions with about the same number of rows.
 fn shared_out(batches: Vec<RecordBatch>, partitions: usize) -> Vec<Vec<RecordBatch>> {
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let each = rows.div_ceil(partitions.max(1)).max(HOT_PARTITION_ROWS);

@@ -1,4 +1,4 @@
-//! Summing as a step of a plan, which the optimizer does not see into: it must not put a filter on a sum below the summing.
+//! Summing as a plan step that is opaque to the optimizer, which must not push a filter on a sum below the summing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,18 +14,18 @@ use futures::StreamExt as _;
 
 use crate::rollup::{Binning, Combiner};
 
-/// What happens to the rows of a plan.
+/// The operation on the rows of a plan.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
-    /// These columns are kept.
+    /// Keeps only these columns.
     Narrow(Vec<usize>),
-    /// Rows of the view become partial rows.
+    /// Sums the view's rows into partial rows.
     Partials,
-    /// Sorted partial rows become the rollup's, of which these columns are shown.
+    /// Combines sorted partial rows into rows of the rollup, and keeps only these columns.
     Combine(Vec<usize>),
 }
 
-/// A step over a plan, which the optimizer does not see.
+/// A step over a plan that the optimizer does not see.
 #[derive(Debug)]
 pub(crate) struct Summing {
     input: Arc<dyn ExecutionPlan>,
@@ -38,7 +38,7 @@ impl Summing {
     pub(crate) fn new(input: Arc<dyn ExecutionPlan>, binning: Arc<Binning>, step: Step) -> Self {
         let partitions = input.properties().partitioning.partition_count();
         let schema = match &step {
-            // Columns of the schema that they come from, so there is no error to meet.
+            // The columns come from this schema, so `project` does not fail.
             Step::Narrow(columns) => input.schema().project(columns).map(Arc::new).unwrap_or_else(|_| input.schema()),
             Step::Partials => Arc::clone(binning.schema()),
             Step::Combine(columns) => binning.schema().project(columns).map(Arc::new).unwrap_or_else(|_| Arc::clone(binning.schema())),
@@ -106,7 +106,7 @@ impl ExecutionPlan for Summing {
     }
 }
 
-/// A sum's error as DataFusion carries it.
+/// Wraps an error of the summing for DataFusion.
 pub(crate) fn internal(error: anyhow::Error) -> DataFusionError {
     DataFusionError::External(error.into())
 }

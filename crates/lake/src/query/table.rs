@@ -1,8 +1,8 @@
-//! The tables of SQL: one for each view, over its hot rows and its files of one moment.
+//! The SQL tables: one per view, over the view's hot rows and files in one snapshot.
 //!
-//! A table is [`StoredTable`] rows under a projection that shows nanoseconds as milliseconds. The projection is a plain logical plan,
-//! so DataFusion's optimizer sees through it: filters, columns and limits reach the files, and a duration's sum divides once a row of
-//! the columns it needs and no others.
+//! A table is a [`StoredTable`] under a projection that converts nanoseconds to milliseconds. The projection is a plain logical plan, so
+//! DataFusion's optimizer sees through it: filters, columns and limits reach the files, and a query divides only the durations that it
+//! needs, once per row.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::model::{NANOSECONDS, Shape};
 use crate::parquet::Files;
 use crate::present::Contents;
 
-/// A view's table at one moment.
+/// A view's table in one snapshot.
 pub(crate) fn table(
     shape: &Arc<Shape>,
     contents: Contents,
@@ -49,7 +49,7 @@ pub(crate) fn table(
     Ok(Arc::new(ShownTable(ViewTable::new(plan, None))))
 }
 
-/// A table to whoever asks, and a plan to the optimizer.
+/// A table that reports itself as a base table but gives the optimizer its plan.
 #[derive(Debug)]
 struct ShownTable(ViewTable);
 

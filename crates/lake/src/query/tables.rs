@@ -1,4 +1,4 @@
-//! The catalog of SQL: the views' tables at one moment, and the dictionary.
+//! The SQL catalog: the views' tables in one snapshot, and the dictionary.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(crate) fn catalog(tables: Tables, dictionary: Arc<dyn SchemaProvider>) -> Re
     Ok(Arc::new(list))
 }
 
-/// The views' tables at one moment.
+/// The views' tables in one snapshot.
 #[derive(Debug)]
 pub(crate) struct Tables {
     pub(crate) shapes: Arc<Shapes>,

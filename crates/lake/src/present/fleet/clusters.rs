@@ -1,17 +1,17 @@
-//! Which PostgreSQL clusters report under one server's name.
+//! The PostgreSQL clusters that report under one server's name.
 //!
 //! # Promise
-//! A name whose cluster changes once (a new `initdb`, a restored backup) is no conflict. Two clusters that report at the same time under one name
-//! are: their rows form one history that fits neither.
+//! A name whose cluster changes once (a new `initdb`, a restored backup) has no conflict. Two clusters that report under one name at the same
+//! time are a conflict, because their rows mix in one history that is right for neither.
 
 use std::collections::BTreeMap;
 
-/// A conflict is over when one of the clusters was silent for so long, in microseconds.
+/// How long a cluster must be silent until its conflict is over, in microseconds.
 const WINDOW: i64 = 5 * 60_000_000;
-/// Clusters that are remembered for a name. Two make a conflict.
+/// The most clusters that are remembered for a name. Two are enough for a conflict.
 const REMEMBERED: usize = 4;
 
-/// Clusters that reported lately, by system identifier.
+/// The clusters that reported recently, by system identifier.
 #[derive(Debug, Default)]
 pub(crate) struct Clusters(BTreeMap<String, Reports>);
 
@@ -79,7 +79,7 @@ mod tests {
         clusters.note(41 * SECOND, "2", "b");
         let conflict = clusters.conflict().expect("a conflict");
         assert!(conflict.contains("1 (read by collector a), 2 (read by collector b); give each its own [[target]] name"), "{conflict}");
-        // One of them has its own name now.
+        // Cluster 1 has its own name now.
         for ts in [60, 200, 345] {
             clusters.note(ts * SECOND, "2", "b");
         }

@@ -1,4 +1,4 @@
-//! Rows as the fleet's state reads them.
+//! Access to the columns of rows for the fleet's states.
 
 use arrow::array::cast::AsArray as _;
 use arrow::array::types::{Int64Type, TimestampMicrosecondType};
@@ -6,14 +6,14 @@ use arrow::array::{Array as _, Int64Array, RecordBatch, StringViewArray};
 
 use crate::model::{SERVER_AT, TS_AT};
 
-/// The rows with when and whose they are.
+/// The index, time and server of each row.
 pub(crate) fn keys(rows: &RecordBatch) -> impl Iterator<Item = (usize, i64, &str)> {
     let ts = rows.column(TS_AT).as_primitive::<TimestampMicrosecondType>().values();
     let servers = rows.column(SERVER_AT).as_string_view();
     ts.iter().enumerate().map(|(row, ts)| (row, *ts, servers.value(row)))
 }
 
-/// A column of texts; a definition of the user's may lack it.
+/// A column of texts. `None` if a user's own definition of the view lacks the column.
 pub(crate) struct Texts<'a>(Option<&'a StringViewArray>);
 
 impl<'a> Texts<'a> {
@@ -26,7 +26,7 @@ impl<'a> Texts<'a> {
     }
 }
 
-/// A column of numbers, as [`Texts`].
+/// A column of numbers; see [`Texts`].
 pub(crate) struct Numbers<'a>(Option<&'a Int64Array>);
 
 impl<'a> Numbers<'a> {

@@ -1,4 +1,4 @@
-//! All servers' states: rows are noted here as they become visible.
+//! The newest states of all servers, updated with rows as they become visible.
 
 use std::collections::BTreeMap;
 
@@ -9,28 +9,29 @@ use super::columns::{Numbers, Texts, keys};
 use super::state::{Database, FACTS, HOUR, ServerState};
 use super::sums::{SnapshotSums, sum_snapshots};
 
-/// The views that are noted, and how far back a start reads them, in microseconds.
+/// The views that update the states, and how far back a start reads each view, in microseconds.
 pub(crate) const NOTED: [(&str, i64); 4] = [(SERVERS_VIEW, HOUR), (ACTIVITY_VIEW, HOUR), (WORK_VIEW, HOUR), (DATABASES_VIEW, FACTS)];
 const SERVERS_VIEW: &str = "pganalytics_server";
 const ACTIVITY_VIEW: &str = "pg_stat_activity";
 const WORK_VIEW: &str = "pg_stat_database";
 const DATABASES_VIEW: &str = "pg_database";
-/// Servers that are kept; the ones that were silent longest make room. Ten times the fleet one backend is measured with.
+/// The most servers with a state: ten times the fleet that one backend is measured with. A new server replaces the server that has been
+/// silent for longest.
 const SERVERS: usize = 100_000;
 
-/// The newest state.
+/// The newest states, by server.
 #[derive(Debug, Default)]
 pub(crate) struct Fleet(BTreeMap<String, ServerState>);
 
 impl Fleet {
-    /// Notes rows that have become visible, and with them each snapshot whole. Views other than [`NOTED`] say nothing here.
+    /// Notes rows that have become visible; they hold each of their snapshots completely. Ignores views that are not in [`NOTED`].
     pub(crate) fn note(&mut self, view: &str, rows: &RecordBatch) {
         let mut sums = SnapshotSums::default();
         self.gather(view, rows, &mut sums);
         self.add(view, sums);
     }
 
-    /// Notes rows of which other batches may hold more of the same snapshots; what they sum to is for [`Fleet::add`].
+    /// Notes rows whose snapshots may continue in other batches. Their sums are collected in `sums`, for [`Fleet::add`].
     pub(crate) fn gather(&mut self, view: &str, rows: &RecordBatch, sums: &mut SnapshotSums) {
         match view {
             SERVERS_VIEW => self.note_servers(rows),
@@ -57,13 +58,13 @@ impl Fleet {
         }
     }
 
-    /// Counts whole snapshots that are not counted yet.
+    /// Counts complete snapshots that are not counted yet.
     pub(crate) fn add(&mut self, view: &str, sums: SnapshotSums) {
         for (server, snapshots) in sums {
             for (ts, sum) in snapshots {
                 let state = self.state(&server, ts);
                 let moments = if view == ACTIVITY_VIEW { &mut state.sampled } else { &mut state.worked };
-                // A moment that is taken and then too old for a slot is not asked for again.
+                // `take` also remembers a snapshot that turns out to be too old for a slot.
                 if !moments.take(ts) {
                     continue;
                 }
@@ -118,7 +119,7 @@ impl Fleet {
             if databases.get(name).is_none_or(|known| known.ts <= ts) {
                 databases.insert(name.to_owned(), Database { ts, size: size.at(row), age: age.at(row) });
             }
-            // One that was dropped is shipped no more.
+            // A dropped database is no longer shipped, so its entry expires.
             databases.retain(|_, known| known.ts > ts - FACTS);
         }
     }

@@ -1,4 +1,4 @@
-//! One server's newest state: its databases, and a slot for each minute.
+//! The newest state of one server: its databases, and a slot per minute.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,18 +6,18 @@ use super::clusters::Clusters;
 
 const MINUTE: i64 = 60_000_000;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
-/// Sizes and ages are shipped when they change and at least once a day.
+/// How long sizes and ages stay valid. They are shipped when they change, and at least once a day.
 pub(crate) const FACTS: i64 = 25 * HOUR;
-/// Minutes that are kept: an hour, the one that runs, and the way here.
+/// The minutes that are kept: an hour, the current minute, and some for the delay of batches.
 const SLOTS: i64 = 65;
-/// Snapshots whose moments are remembered: one each second of the slots would be a collector gone wild.
+/// The most snapshots whose times are remembered: one per second of all slots. No sane collector takes so many.
 const MOMENTS: usize = 65 * 60;
 
 #[derive(Debug, Default)]
 pub(crate) struct ServerState {
-    /// The newest snapshot of any noted view.
+    /// The time of the newest snapshot of any noted view.
     pub(crate) newest: i64,
-    /// When the server was last tried, and whether it answered.
+    /// The time of the last attempt to read the server, and whether the server answered.
     pub(crate) up: Option<(i64, bool)>,
     pub(crate) clusters: Clusters,
     pub(crate) databases: BTreeMap<String, Database>,
@@ -27,7 +27,7 @@ pub(crate) struct ServerState {
 }
 
 impl ServerState {
-    /// The slot of a moment; none if it is older than what is kept.
+    /// The slot of a time; `None` if the time is before the oldest slot.
     pub(crate) fn minute(&mut self, ts: i64) -> Option<&mut Minute> {
         let start = ts.div_euclid(MINUTE) * MINUTE;
         let newest = self.minutes.back().map_or(start, |newest| newest.start.max(start));
@@ -49,7 +49,7 @@ impl ServerState {
     }
 }
 
-/// When a database was read, and what was found.
+/// The size and age of a database, and the time they were read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Database {
     pub(crate) ts: i64,
@@ -68,12 +68,12 @@ pub(crate) struct Minute {
     pub(crate) blks_read: i64,
 }
 
-/// The moments of the snapshots that are counted.
+/// The times of the snapshots that are counted.
 #[derive(Debug, Default)]
 pub(crate) struct CountedSnapshots(VecDeque<i64>);
 
 impl CountedSnapshots {
-    /// Whether a snapshot is new, and then it is remembered.
+    /// Remembers a snapshot. Returns whether the snapshot is new.
     pub(crate) fn take(&mut self, ts: i64) -> bool {
         match self.0.binary_search(&ts) {
             Ok(_) => false,

@@ -1,4 +1,4 @@
-//! Snapshots' sums, gathered before a snapshot is counted whole.
+//! Sums of snapshots, collected until a snapshot is complete and can be counted.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use pganalytics_views::INTERVAL_MS;
 
 use super::columns::{Numbers, keys};
 
-/// What one snapshot of one server adds.
+/// The sums of one snapshot of one server.
 #[derive(Debug, Default)]
 pub(crate) struct SnapshotSum {
     pub(crate) ms: i64,
@@ -16,7 +16,7 @@ pub(crate) struct SnapshotSum {
     pub(crate) read: i64,
 }
 
-/// Snapshots' sums, by server and moment.
+/// Sums of snapshots, by server and time.
 pub(crate) type SnapshotSums = BTreeMap<String, BTreeMap<i64, SnapshotSum>>;
 
 /// Adds rows to the sums of their snapshots.

@@ -1,4 +1,4 @@
-//! The fleet's tables, made of the servers' states as they are asked for.
+//! The fleet's tables, built from the servers' states for each query.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 use super::newest::Fleet;
 use super::state::{Database, Minute};
 
-/// The table of the newest states; the other one is of the minutes.
+/// The table of the newest states. The other table holds the minutes.
 pub(crate) const FLEET: &str = "pganalytics_fleet";
 
 impl Fleet {
@@ -51,7 +51,7 @@ impl Fleet {
     }
 }
 
-/// Columns in the order of a schema; what it has beside is null.
+/// Puts the columns in the order of a schema. Other columns of the schema are null.
 fn batch(schema: &SchemaRef, rows: usize, columns: &[(&str, ArrayRef)]) -> anyhow::Result<RecordBatch> {
     let column = |name: &str| columns.iter().find(|(known, _)| *known == name).map(|(_, column)| Arc::clone(column));
     let fields = schema.fields().iter();

@@ -1,12 +1,13 @@
-//! The functions that may be called: a list, so that a new version of the engine adds none unseen.
+//! The functions that may be called. The list is explicit, so that a new version of DataFusion adds no function unnoticed.
 //!
-//! Not on the list, with the reason:
+//! Functions that are left out, and why:
 //!
-//! - `arrow_cast`, `arrow_try_cast`, `cast_to_type`, `try_cast_to_type`: make types of any size, such as `FixedSizeBinary(2147483647)`.
-//! - `levenshtein`, `find_in_set`: take time in the product or the sum of the lengths of two texts without a pause, past any deadline.
+//! - `arrow_cast`, `arrow_try_cast`, `cast_to_type`, `try_cast_to_type`: can make types of any size, such as `FixedSizeBinary(2147483647)`.
+//! - `levenshtein`, `find_in_set`: run for a time that grows with the product or the sum of two texts' lengths. They never yield, so no
+//!   deadline stops them.
 //! - `median`, `approx_median`: not in PostgreSQL; `percentile_cont(0.5)` is.
-//! - `to_local_time`, `from_unixtime`, `today`, `version`, `date_format`: not in PostgreSQL, or with another meaning there.
-//! - `arrow_field`, `arrow_metadata`, `with_metadata`, `file_row_index`, `input_file_name`, `union_extract`, `union_tag`: say nothing about
+//! - `to_local_time`, `from_unixtime`, `today`, `version`, `date_format`: not in PostgreSQL, or different there.
+//! - `arrow_field`, `arrow_metadata`, `with_metadata`, `file_row_index`, `input_file_name`, `union_extract`, `union_tag`: of no use for
 //!   statistics.
 
 use datafusion::common::ScalarValue;
@@ -188,9 +189,9 @@ const WINDOW: &[&str] =
 
 const TABLE: &[&str] = &["generate_series", "range"];
 
-/// Aggregates with a size among their arguments, and its place.
+/// Aggregates that have a size among their arguments, and the position of that argument.
 const SIZED: &[(&str, usize)] = &[("approx_percentile_cont", 2), ("approx_percentile_cont_with_weight", 3)];
-/// Centroids of an approximate percentile. The engine's default is 100; memory grows with the number, whatever the rows are.
+/// The most centroids of an approximate percentile. DataFusion's default is 100. Memory grows with this number, regardless of the rows.
 const MAX_CENTROIDS: i64 = 1_000;
 
 /// Removes every function that is not on the list.
@@ -212,10 +213,10 @@ pub(crate) fn restrict(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a plan whose aggregates ask for more memory than is sensible.
+/// Rejects a plan whose aggregates ask for too much memory.
 ///
 /// # Errors
-/// Names the function, its argument and the bound.
+/// If an aggregate's size is not a literal within the bounds. The error names the function, the argument and the bounds.
 pub(crate) fn bounded(plan: &LogicalPlan) -> Result<()> {
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {

@@ -1,4 +1,4 @@
-//! The most text that a call can make, reckoned before it is made.
+//! Bounds the text that a function call can make, before the call.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
-/// Bytes of text that one call may make of one batch of rows: 8,192 texts of 16 kB.
+/// The most bytes of text that one call may make from one batch of rows: 8,192 texts of 16 kB.
 const MAX_TEXT: usize = 128 << 20;
-/// Bytes of a constant text: DataFusion writes constants into the names of columns, again and again.
+/// The most bytes of a constant text. DataFusion copies constants into column names many times.
 const MAX_CONSTANT: usize = 64 << 10;
-/// Bytes of the longest UTF-8 character.
+/// The bytes of the longest UTF-8 character.
 const CHARACTER: usize = 4;
-/// What one character of a `to_char` format becomes at most: `%c` is a whole date.
+/// The most bytes that one character of a `to_char` format can become; `%c` is a whole date.
 const FORMATTED: usize = 32;
 
-/// Refuses a call that could make too much.
+/// Rejects a call that could make too much text.
 pub(crate) fn within(function: &str, args: &ScalarFunctionArgs) -> Result<()> {
     let bytes = most(function, args)?;
     let (what, limit) = if is_constant(args) { ("a constant", MAX_CONSTANT) } else { ("one batch of rows", MAX_TEXT) };
@@ -32,12 +32,12 @@ pub(crate) fn within(function: &str, args: &ScalarFunctionArgs) -> Result<()> {
     )))
 }
 
-/// Whether a call is made once for all rows.
+/// Whether all arguments are constants, so that one call serves all rows.
 pub(crate) fn is_constant(args: &ScalarFunctionArgs) -> bool {
     args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
 }
 
-/// The most bytes that a call can make.
+/// The most bytes of text that a call can make.
 fn most(function: &str, args: &ScalarFunctionArgs) -> Result<usize> {
     let rows = if is_constant(args) { 1 } else { args.number_rows };
     let texts = args.args.iter().map(|arg| Text::of(arg, rows)).collect::<Result<Vec<_>>>()?;
@@ -59,7 +59,7 @@ fn most(function: &str, args: &ScalarFunctionArgs) -> Result<usize> {
     })
 }
 
-/// Sizes of one argument's texts; of another type's, nothing.
+/// The byte lengths of one argument's texts. All are zero if the argument is of another type.
 #[derive(Debug, Clone, Copy, Default)]
 struct Text {
     total: usize,
@@ -100,7 +100,7 @@ impl Text {
     }
 }
 
-/// The largest of an argument's numbers.
+/// The largest number in an argument.
 fn largest(arg: &ColumnarValue) -> Result<usize> {
     let array = match arg {
         ColumnarValue::Scalar(value) => value.to_array()?,

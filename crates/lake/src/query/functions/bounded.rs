@@ -1,4 +1,4 @@
-//! A function of DataFusion's with a bound in front.
+//! A function of DataFusion with a bounded result.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 
 use super::bound::within;
 
-/// The functions that are bounded, beside `||`.
+/// The bounded functions, in addition to `||`.
 pub(crate) const BOUNDED: &[&str] = &["concat", "concat_ws", "encode", "lpad", "overlay", "regexp_replace", "repeat", "replace", "rpad"];
 
-/// A function of DataFusion's with a bound in front. It is not simplified, since that would put the unbounded one back.
+/// A function of DataFusion with a bounded result. It has no `simplify`, because simplifying would bring back the unbounded function.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Bounded {
     pub(crate) inner: Arc<ScalarUDF>,

@@ -1,4 +1,4 @@
-//! `a || b`, bounded like the functions.
+//! `a || b` with a bounded result.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
 
 use super::bound::{is_constant, within};
 
-/// `a || b`, which is an operator and so cannot be replaced by name.
+/// Replaces `a || b` with [`Concatenation`]. An operator cannot be replaced by name, as functions are.
 #[derive(Debug)]
 pub(crate) struct BoundedConcatenation {
     function: Arc<ScalarUDF>,
@@ -44,7 +44,7 @@ impl FunctionRewrite for BoundedConcatenation {
     }
 }
 
-/// Two texts, one after the other; null if either is.
+/// Concatenates two texts. The result is null if either text is null.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Concatenation {
     signature: Signature,

@@ -1,10 +1,10 @@
 //! SQL functions that differ from DataFusion's own.
 //!
-//! - Functions that can make much text of little (`repeat`, `lpad`, `||`, …) are bounded: their results are not in DataFusion's account of
-//!   memory, and `repeat('x', 10000000000)` would take the process with it. The most a call can make is reckoned before it is made.
-//! - Only functions on a list may be called ([`allowed`]), and sizes among their arguments are bounded.
+//! - Functions that can make long texts from short ones (`repeat`, `lpad`, `||`, …) are bounded. DataFusion does not count their results as
+//!   query memory, so `repeat('x', 10000000000)` would kill the process. The largest possible result is computed before the call.
+//! - Only functions on a list may be called ([`allowed`]). Arguments that are sizes are bounded.
 //! - `to_char()` takes PostgreSQL's template patterns.
-//! - `now()` is to the microsecond, as in PostgreSQL and as `ts` is. DataFusion's nanoseconds would cast `ts` in every comparison.
+//! - `now()` has microseconds, as in PostgreSQL and as `ts` has. With DataFusion's nanoseconds, every comparison would cast `ts`.
 
 mod allowed;
 mod bound;

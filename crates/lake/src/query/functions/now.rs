@@ -1,4 +1,4 @@
-//! `now()`, to the microsecond.
+//! `now()` in microseconds.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
@@ -6,7 +6,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-/// The moment the query began.
+/// The time at which the query began.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Now {
     signature: Signature,

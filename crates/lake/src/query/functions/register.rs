@@ -1,4 +1,4 @@
-//! The functions, in the place of DataFusion's.
+//! Replaces functions of DataFusion with these.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::concatenation::BoundedConcatenation;
 use super::now::Now;
 use super::to_char::ToChar;
 
-/// Puts these functions in the place of DataFusion's.
+/// Replaces functions of DataFusion with these, and removes functions that are not allowed.
 pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     let inner_to_char = state.scalar_functions().get("to_char").map(Arc::clone);
     state.register_udf(Arc::new(ScalarUDF::from(Now::new())))?;

@@ -1,7 +1,7 @@
 //! `to_char(timestamp, text)` with the template patterns of PostgreSQL ("Data Type Formatting Functions").
 //!
-//! DataFusion's function takes strftime patterns and answers a PostgreSQL template with the template itself. This one translates the
-//! template, and refuses patterns that it does not know: a wrong text would be believed.
+//! DataFusion's function takes strftime patterns, and returns a PostgreSQL template unchanged. This function translates the template. It
+//! rejects unknown patterns, because readers would trust a wrong text.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl,
 
 use super::bounded::Bounded;
 
-/// Patterns and their strftime form, longer ones before their beginnings.
+/// Patterns and their strftime forms. A pattern precedes all of its prefixes.
 const PATTERNS: &[(&str, &str)] = &[
     ("FMMonth", "%B"),
     ("FMDay", "%A"),
@@ -43,7 +43,7 @@ const PATTERNS: &[(&str, &str)] = &[
     ("OF", "+00"),
 ];
 
-/// The function, over DataFusion's.
+/// PostgreSQL's `to_char`, which calls DataFusion's.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ToChar {
     pub(crate) inner: Bounded,
@@ -87,7 +87,7 @@ fn each(templates: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(translated))
 }
 
-/// The strftime form of a template.
+/// Translates a template to strftime.
 fn strftime(template: &str) -> Result<String> {
     let (mut made, mut rest) = (String::new(), template);
     while let Some(first) = rest.chars().next() {
