@@ -1,15 +1,15 @@
-//! Where an extension is installed: in the target's own database, or in another one of the server.
+//! Where an extension is installed: in the target's own database, or in another database of the server.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::read::probe::extension::{Found, Installed};
 
-/// A search is made again after this: somebody may have run CREATE, ALTER or DROP EXTENSION. With the interval of a view on top a
-/// change is seen within five minutes.
+/// An extension is searched again after this time, since CREATE, ALTER or DROP EXTENSION may have been run. Together with the interval of
+/// a view, a change is seen within five minutes.
 const SEARCH_AGAIN: Duration = Duration::from_secs(235);
 
-/// An extension's home.
+/// The database where an extension is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Home {
     /// `None` for the target's own database.
@@ -17,7 +17,7 @@ pub(super) struct Home {
     pub(super) installed: Installed,
 }
 
-/// What is known of extensions' homes.
+/// The known homes of extensions.
 #[derive(Debug, Default)]
 pub(super) struct Extensions {
     known: HashMap<String, Known>,
@@ -30,7 +30,7 @@ enum Known {
 }
 
 impl Extensions {
-    /// What is known: a home, or why there is none. `None` says: search.
+    /// The home of an extension, or why there is none. `None` means that a search is due.
     pub(super) fn get(&self, extension: &str, now: Instant) -> Option<Result<Home, String>> {
         match self.known.get(extension)? {
             Known::At { since, home } => (now.duration_since(*since) < SEARCH_AGAIN).then(|| Ok(home.clone())),
@@ -51,7 +51,7 @@ impl Extensions {
         why
     }
 
-    /// The role may not use the extension's schema, in any of the databases.
+    /// Records that the role may not use the extension's schema in any database. Returns the error text.
     pub(super) fn closed(&mut self, extension: &str, found: &Found, database: &str, now: Instant) -> String {
         let (schema, role) = (&found.installed.schema, &found.role);
         let why = format!(
@@ -62,7 +62,7 @@ impl Extensions {
         why
     }
 
-    /// A query said that it is not where it was.
+    /// Forgets an extension, after a query did not find it in its home.
     pub(super) fn forget(&mut self, extension: &str) {
         self.known.remove(extension);
     }

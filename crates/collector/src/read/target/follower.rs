@@ -1,9 +1,9 @@
-//! `postgres_log`: what the server wrote to its log, read where it can be, summed over ten seconds.
+//! `postgres_log`: the entries of the server's log, if the log can be read, summed over ten seconds.
 //!
 //! # Promise
-//! It needs no connection: a server that is down still tells why. What was read is handed on before the place in the log moves on to the next
-//! piece; at the end one more piece is read, since nobody else would. The log is asked for at intervals, as every view is: to be told of each
-//! line, a connection to the API would have to be held open for each server.
+//! The loop needs no connection to the server, so the log of a server that is down still shows the cause. The lines of one piece are gathered
+//! for shipping before the next piece is read. At the end one last piece is read, so that the last lines are not lost. The log is polled at
+//! intervals like every view: streaming would keep one connection to the API open for each server.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,17 +20,17 @@ use crate::read::cost::Reading;
 use crate::read::log::{Window, parse};
 
 pub(super) const VIEW: &str = "postgres_log";
-/// The last piece may take so long.
+/// The time limit for the last piece.
 const LAST: Duration = Duration::from_secs(1);
-/// Said where the log is not where it is looked for.
+/// The error if the server writes its log to files and the log that is read lacks them.
 const TO_FILES: &str = "the server writes its log to files of its own, so its pod's log has none of it: \
      set logging_collector = off, or log_destination = stderr with a sidecar that shows the files";
 
-/// Reads until told to stop.
+/// Reads the log until `stop` is cancelled.
 pub(super) async fn run(target: Arc<Target>, stop: CancellationToken) {
     let (Some(view), Some(log)) = (target.view(VIEW), target.link.log()) else { return };
     let mut follower = Follower { target, view, log, last_us: now_us() };
-    // Servers are not all read at the same moment.
+    // A random phase spreads the readings of many servers.
     let first = tokio::time::Instant::now() + follower.view.interval.mul_f64(rand::random());
     let mut ticks = tokio::time::interval_at(first, follower.view.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

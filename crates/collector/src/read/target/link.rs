@@ -1,7 +1,7 @@
-//! What may change under a target that runs: the way in.
+//! The login of a running target, which may change.
 //!
-//! A password that was rotated, or an authority, is no reason to begin anew: sessions that are open stay so, counters keep their baseline,
-//! and the next session takes the new login.
+//! A rotated password or certificate authority does not restart the target: open sessions stay open, counters keep their baseline, and the
+//! next session uses the new login.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,34 +10,34 @@ use tokio::sync::Notify;
 use super::needs::{Host, LogSource};
 use crate::connect::conninfo::Conninfo;
 
-/// Shared by a target and whoever found it.
+/// The connection between a target and its discovery.
 #[derive(Debug)]
 pub(crate) struct Link {
     state: Mutex<State>,
-    /// Rung where the server did not take the login, or is not who it should be.
+    /// Notified when the server refuses the login, or its certificate is not the expected one.
     bell: Option<Arc<Notify>>,
-    /// Where the server runs, if that is known.
+    /// The host of the server, if it is known.
     host: Option<Arc<dyn Host>>,
-    /// Where the server's log is read, if it is.
+    /// The source of the server's log, if the log is read.
     log: Option<Arc<dyn LogSource>>,
 }
 
 #[derive(Debug)]
 struct State {
     conninfo: Arc<Conninfo>,
-    /// Counts the changes of it.
+    /// Counts the changes of `conninfo`.
     login: u64,
     refused: bool,
     has_answered: bool,
 }
 
 impl Link {
-    /// Of a target that the configuration names: nothing changes.
+    /// The link of a configured target, which never changes.
     pub(crate) fn fixed(conninfo: Conninfo) -> Arc<Self> {
         Arc::new(Self { state: Mutex::new(State::new(conninfo)), bell: None, host: None, log: None })
     }
 
-    /// Of a target that was found; the bell is rung where its way in may have changed.
+    /// The link of a discovered target. The bell is notified when the login may have changed.
     pub(crate) fn found(conninfo: Conninfo, bell: Arc<Notify>, host: Arc<dyn Host>, log: Option<Arc<dyn LogSource>>) -> Arc<Self> {
         Arc::new(Self { state: Mutex::new(State::new(conninfo)), bell: Some(bell), host: Some(host), log })
     }
@@ -46,7 +46,7 @@ impl Link {
         Arc::clone(&self.state().conninfo)
     }
 
-    /// Takes another way in; whether it is another.
+    /// Sets the login. Returns true if the login differs from the previous one.
     pub(crate) fn replace(&self, conninfo: Conninfo) -> bool {
         let mut state = self.state();
         if *state.conninfo == conninfo {
@@ -57,13 +57,13 @@ impl Link {
         true
     }
 
-    /// Whether the way in has changed since `seen`, which is brought up to date.
+    /// Whether the login has changed since `seen`. Updates `seen`.
     pub(crate) fn is_new_to(&self, seen: &mut u64) -> bool {
         let now = self.state().login;
         std::mem::replace(seen, now) != now
     }
 
-    /// The server does not take the login, or is not who it should be.
+    /// Records that the server refused the login, or that its certificate is not the expected one.
     pub(crate) fn refused(&self) {
         if let Some(bell) = &self.bell {
             self.state().refused = true;
@@ -71,17 +71,17 @@ impl Link {
         }
     }
 
-    /// Whether the login was refused since this was asked last.
+    /// Whether the login was refused since the last call.
     pub(crate) fn was_refused(&self) -> bool {
         std::mem::take(&mut self.state().refused)
     }
 
-    /// The server has let us in.
+    /// Records that the server accepted the login.
     pub(crate) fn answered(&self) {
         self.state().has_answered = true;
     }
 
-    /// Whether it ever has.
+    /// Whether the server has ever accepted a login.
     pub(crate) fn has_answered(&self) -> bool {
         self.state().has_answered
     }

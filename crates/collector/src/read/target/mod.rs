@@ -1,17 +1,17 @@
 //! One target: everything that is read from one server, in one task that no other target can delay.
 //!
 //! # How
-//! Two loops share the target: the sampler of sessions with a connection of its own, and the reader of everything else, which
-//! keeps a few connections (`sessions`), the least recently used of which gives way to another database's. The reader does one
-//! thing at a time: views of the server when they are due, else the next database of the round under way.
+//! Two loops share the target. The sampler samples sessions on its own connection. The reader reads everything else. The reader keeps
+//! a few connections (`sessions`) and closes the least recently used one when it needs another database. The reader does one thing
+//! at a time: first the views of the server that are due, then the next database of the current round.
 //!
-//! A third one, where the log can be read, needs no connection and goes on while the server is down.
+//! If the log can be read, a third loop (`follower`) reads it. This loop needs no connection and continues while the server is down.
 //!
-//! A failure to connect opens the breaker; while it is open nothing is tried, and `pganalytics_server` says every interval that
-//! the server is down and why.
+//! A failure to connect opens the breaker. While the breaker is open, no connection is tried, and each row of `pganalytics_server` says
+//! that the server is down and why.
 //!
-//! May use every other room of `read`, and what `read` may use.
-//! Used by `operate` for the targets of the configuration, and by `find` for the others.
+//! May use every other module of `read`, and the modules that `read` may use.
+//! Used by `operate` for configured targets, and by `find` for discovered targets.
 
 mod extensions;
 mod follower;

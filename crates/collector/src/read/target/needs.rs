@@ -1,4 +1,4 @@
-//! What a target asks of whoever found it, where somebody did.
+//! The traits through which a discovered target reads its host and its log.
 
 use std::fmt::Debug;
 
@@ -8,35 +8,36 @@ use pganalytics_views::View;
 
 use crate::delta::rows::Snapshot;
 
-/// The view that [`Host`] answers.
+/// The view whose rows [`Host`] supplies.
 pub(crate) const HOST_VIEW: &str = "kubernetes_pod";
 
-/// The host that a server runs in: what it may use, and what it uses.
+/// The host of a server: its limits and its use of resources.
 pub(crate) trait Host: Debug + Send + Sync {
-    /// What is said of the server there and contradicts the server for too long; to be told, once.
+    /// A warning, if the role that the host states for the server has differed from `in_recovery` for too long. Each contradiction is
+    /// returned once.
     fn contradicts(&self, in_recovery: Option<bool>) -> Option<String>;
 
     /// Reads [`HOST_VIEW`].
     ///
     /// # Errors
-    /// Where figures that should be there cannot be read.
+    /// If figures that the host should have cannot be read.
     fn read(&self, view: &View, in_recovery: Option<bool>, ts_us: i64) -> anyhow::Result<Snapshot>;
 }
 
 /// The log of a server.
 pub(crate) trait LogSource: Debug + Send + Sync {
-    /// What was written since the last reading; the error says what helps, and the next reading begins where this one did.
+    /// Reads the lines written since the last reading. An error says what helps; the next reading then starts at the same place.
     fn read(&self) -> BoxFuture<'_, Result<Piece, String>>;
 
-    /// Whether it shows what the server writes to files of its own, too.
+    /// Whether the log includes the lines that the server writes to files.
     fn shows_files(&self) -> bool;
 }
 
-/// What one reading of a log brought.
+/// The result of one reading of a log.
 #[derive(Debug, Default)]
 pub(crate) struct Piece {
-    /// Time and text.
+    /// The time and the text of each line.
     pub lines: Vec<(DateTime<Utc>, String)>,
-    /// Seconds of the log that were skipped.
+    /// How many seconds of the log were skipped.
     pub skipped_s: i64,
 }

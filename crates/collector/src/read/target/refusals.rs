@@ -1,21 +1,22 @@
-//! Databases that refuse connections, so that a refusal is one line in the server's log every few hours, not one a round.
+//! Remembers databases that refuse connections. Each refusal adds a line to the server's log; these databases are tried every few hours and
+//! not in every round.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::read::session::SessionError;
 
-/// A closed database is tried again after this. Somebody may have opened it.
+/// A closed database is tried again after this time, since it may have been opened.
 const CLOSED_FOR: Duration = Duration::from_secs(6 * 3_600);
-/// A database at its connection limit is tried again after this.
+/// A database at its connection limit is tried again after this time.
 const FULL_FOR: Duration = Duration::from_secs(300);
-/// SQLSTATEs of a database that stays closed until somebody acts: no line in `pg_hba.conf`, a login that is not taken, no CONNECT
+/// SQLSTATEs of a database that stays closed until an administrator acts: no line in `pg_hba.conf`, a refused login, no CONNECT
 /// privilege, no connections allowed or an interrupted DROP DATABASE, and no such database.
 const CLOSED: [&str; 5] = ["28000", "28P01", "42501", "55000", "3D000"];
-/// SQLSTATE of a connection limit.
+/// SQLSTATE of a reached connection limit.
 const FULL: &str = "53300";
 
-/// The refusals of one server's databases.
+/// The refusals of one server's databases, with the time until which each holds.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     refused: HashMap<String, (Instant, SessionError)>,
@@ -27,7 +28,7 @@ impl Refusals {
         self.refused.get(database).filter(|(until, _)| now < *until).map(|(_, error)| error)
     }
 
-    /// Notes why a connection failed. Errors that say nothing about the database are not kept.
+    /// Records why a connection failed. Errors that do not concern the database are ignored.
     pub(super) fn failed(&mut self, database: &str, error: &SessionError, now: Instant) {
         let keep = match error.code() {
             Some(FULL) => FULL_FOR,
@@ -37,12 +38,12 @@ impl Refusals {
         self.refused.insert(database.into(), (now + keep, error.clone()));
     }
 
-    /// Forgets databases that are gone.
+    /// Forgets the databases that no longer exist.
     pub(super) fn retain(&mut self, databases: &[String]) {
         self.refused.retain(|name, _| databases.contains(name));
     }
 
-    /// Another server answers, or with another login.
+    /// Forgets all refusals, since another server may accept.
     pub(super) fn clear(&mut self) {
         self.refused.clear();
     }

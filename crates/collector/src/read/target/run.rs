@@ -1,4 +1,4 @@
-//! One task a target, begun anew where it ends in a defect.
+//! One task per target, restarted after a panic.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use super::state::{Common, Target};
 use super::{follower, reader, sampler};
 use crate::config::TargetOptions;
 
-/// After a panic in a target's task; its other targets never notice.
+/// The wait before a panicked task restarts. Other targets are not affected.
 const RESTART_AFTER: Duration = Duration::from_secs(10);
 
-/// Reads a target until told to stop.
+/// Reads a target until `stop` is cancelled.
 pub(crate) async fn run(options: TargetOptions, link: Arc<Link>, common: Arc<Common>, stop: CancellationToken) {
     loop {
         let target = Arc::new(Target::new(options.clone(), Arc::clone(&link), Arc::clone(&common)));
@@ -27,7 +27,7 @@ pub(crate) async fn run(options: TargetOptions, link: Arc<Link>, common: Arc<Com
         match all.await {
             Ok(()) => return,
             Err(error) => {
-                // The panic's own message is on stderr already.
+                // The panic handler has already printed the message to stderr.
                 tracing::error!(server = options.name, %error, "reading a target ended in a defect; it begins anew");
                 tokio::select! {
                     () = stop.cancelled() => return,

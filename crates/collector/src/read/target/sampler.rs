@@ -1,6 +1,6 @@
-//! The loop that samples sessions: a connection of its own, so that no slow view holds a sample up.
+//! The loop that samples sessions. It has its own connection, so that no slow view delays a sample.
 //!
-//! Where a sample takes the server long it is taken less often.
+//! If samples take the server long, they are taken less often.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,10 +18,10 @@ use crate::read::session::Session;
 
 /// How often sessions are sampled.
 const SAMPLE: Duration = Duration::from_secs(1);
-/// After a failure to connect: the reader finds out whether the server is there; this is only a second connection.
+/// The wait after a failed sample. The reader finds out whether the server is up; the sampler's connection is only the second one.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Samples until told to stop.
+/// Takes samples until `stop` is cancelled.
 pub(super) async fn run(target: Arc<Target>, stop: CancellationToken) {
     let Some(view) = target.view(activity::VIEW) else { return };
     let mut sampler = Sampler {
@@ -55,7 +55,7 @@ impl Sampler {
         let mut window_ends = Instant::now() + self.view.interval;
         loop {
             tokio::time::sleep_until(next).await;
-            // A session that works goes on, even if a second one cannot be opened: the connection limit may be reached.
+            // An open session is used even while the target counts as down: the server may only be at its connection limit.
             let has_session = self.target.second.lock().await.is_some();
             let wait = if has_session || self.target.is_up() {
                 self.sample_once().await
@@ -72,7 +72,7 @@ impl Sampler {
         }
     }
 
-    /// Takes one sample; how long to wait for the next.
+    /// Takes one sample. Returns the wait until the next one.
     async fn sample_once(&mut self) -> Duration {
         let Self { target, view, query, budget, window, last } = self;
         let (name, begun) = (view.name.as_str(), Instant::now());
@@ -88,7 +88,7 @@ impl Sampler {
                 }
             },
         };
-        // A sample stands for the time since the one before; the first for its usual second.
+        // A sample counts for the time since the previous sample. The first sample counts for `SAMPLE`.
         let weight = last.map_or(SAMPLE, |last| begun.duration_since(last)).min(view.interval);
         match window.sample(open, view, query, weight).await {
             Ok((rows, took)) => {

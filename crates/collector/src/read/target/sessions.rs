@@ -1,11 +1,11 @@
-//! The reader's connections: few, one a database, the least recently used gives way.
+//! The reader's connections: a few, one per database. At the limit, the least recently used connection is closed.
 
 use crate::read::session::Session;
 
 #[derive(Debug)]
 pub(super) struct Sessions {
     capacity: usize,
-    /// Most recently used last. The database is `None` for the target's own.
+    /// The most recently used session is last. `None` is the target's own database.
     open: Vec<(Option<String>, Session)>,
 }
 
@@ -14,7 +14,7 @@ impl Sessions {
         Self { capacity: capacity.max(1), open: Vec::new() }
     }
 
-    /// The session on a database, if one is open; it is now the most recently used.
+    /// Returns the open session on a database, if there is one, and marks the session as the most recently used.
     pub(super) fn get(&mut self, database: Option<&str>) -> Option<&mut Session> {
         let at = self.open.iter().position(|(name, _)| name.as_deref() == database)?;
         let entry = self.open.remove(at);
@@ -22,7 +22,7 @@ impl Sessions {
         self.open.last_mut().map(|(_, session)| session)
     }
 
-    /// Closes what must give way before another connection is opened.
+    /// Closes the least recently used sessions, until one more connection may be opened.
     pub(super) async fn make_room(&mut self) {
         while self.open.len() >= self.capacity {
             let (_, session) = self.open.remove(0);
@@ -30,14 +30,14 @@ impl Sessions {
         }
     }
 
-    /// Takes a session out for a reading. `add` puts it back.
+    /// Takes a session out for a reading. `add` puts the session back.
     pub(super) fn take(&mut self, database: Option<&str>) -> Option<Session> {
         let at = self.open.iter().position(|(name, _)| name.as_deref() == database)?;
         Some(self.open.remove(at).1)
     }
 
-    /// Closes the sessions on other databases than the target's own: an idle session is in the way of DROP DATABASE and of
-    /// CREATE DATABASE … TEMPLATE.
+    /// Closes the sessions on all databases but the target's own. An idle session would block DROP DATABASE and CREATE DATABASE …
+    /// TEMPLATE.
     pub(super) async fn leave_others(&mut self) {
         while let Some(at) = self.open.iter().position(|(name, _)| name.is_some()) {
             self.open.remove(at).1.close().await;
@@ -50,7 +50,7 @@ impl Sessions {
         &mut self.open[last].1
     }
 
-    /// Drops a session that broke.
+    /// Drops the broken session on a database.
     pub(super) fn forget(&mut self, database: Option<&str>) {
         self.open.retain(|(name, _)| name.as_deref() != database);
     }

@@ -1,4 +1,4 @@
-//! What the loops of a target share.
+//! The state that the loops of a target share.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use crate::read::schedule::RoundTrip;
 use crate::read::session::Session;
 use crate::ship::gather::Gather;
 
-/// What all targets of a collector share.
+/// The state that all targets of a collector share.
 #[derive(Debug)]
 pub(crate) struct Common {
     pub collector: String,
@@ -25,13 +25,14 @@ pub(crate) struct Common {
     pub metrics: Arc<Metrics>,
 }
 
-/// What the loops of a target share.
+/// The state that the loops of a target share.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub options: TargetOptions,
     pub link: Arc<Link>,
     pub common: Arc<Common>,
-    /// The sampler's session, on the target's own database. The reader borrows it for fast views while a slow view holds its own.
+    /// The sampler's session on the target's own database. While a slow view occupies the reader's session, the reader borrows this one for
+    /// fast views.
     pub second: tokio::sync::Mutex<Option<Session>>,
     state: Mutex<State>,
 }
@@ -39,19 +40,19 @@ pub(crate) struct Target {
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) breaker: Breaker,
-    /// Which of the link's logins was tried last.
+    /// The number of the link's login that was tried last.
     pub(super) login: u64,
-    /// `None` before anybody has tried.
+    /// Whether the server answers. `None` before the first try.
     pub(super) up: Option<bool>,
-    /// The server is back, and nobody has taken note yet.
+    /// Whether the server is up again and the reader has not noticed yet.
     pub(super) is_back: bool,
-    /// What was said about views that cannot be read.
+    /// The last error that was logged for each view that cannot be read.
     pub(super) said: HashMap<String, String>,
-    /// When the postmaster that answers was started: another one means other counters.
+    /// The start time of the postmaster. Another postmaster has other counters.
     pub(super) postmaster_start_us: Option<i64>,
     pub(super) cost: Cost,
     pub(super) round_trip: RoundTrip,
-    /// When the server last answered a query of any loop, on a session that still stands.
+    /// When the server last answered a query of any loop. `None` after a session broke.
     pub(super) answered: Option<Instant>,
     pub(super) writes: Option<Arc<Writes>>,
 }
@@ -60,7 +61,7 @@ pub(super) struct State {
 #[derive(Debug, Default)]
 pub(super) struct Writes {
     pub prefix: Prefix,
-    /// To files of its own (`logging_collector`), not to its output.
+    /// Whether the server writes its log to files (`logging_collector`) and not to its standard error.
     pub to_files: bool,
 }
 
@@ -69,14 +70,14 @@ impl Target {
         Self { options, link, common, second: tokio::sync::Mutex::default(), state: Mutex::default() }
     }
 
-    /// The server itself says how it writes its log.
+    /// Records how the server writes its log, as its settings say.
     pub(super) fn tells_log(&self, line_prefix: &str, to_files: bool) {
         if self.link.log().is_some() {
             self.state().writes = Some(Arc::new(Writes { prefix: Prefix::new(line_prefix), to_files }));
         }
     }
 
-    /// How it does; as nobody knows it where it has not said.
+    /// How the server writes its log. The default, if the server has not been asked yet.
     pub(super) fn writes(&self) -> Arc<Writes> {
         self.state().writes.clone().unwrap_or_default()
     }
@@ -85,7 +86,7 @@ impl Target {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The view's name among those that are collected.
+    /// The collected view with this name.
     #[must_use]
     pub(super) fn view(&self, name: &str) -> Option<Arc<View>> {
         self.common.views.iter().find(|view| view.name == name).cloned()

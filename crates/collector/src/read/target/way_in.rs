@@ -1,4 +1,4 @@
-//! Whether a target's server answers, and the way in to it.
+//! Whether a target's server answers, and how the target connects.
 
 use std::time::{Duration, Instant};
 
@@ -6,12 +6,12 @@ use super::state::Target;
 use crate::read::breaker::Breaker;
 use crate::read::session::{Session, SessionError};
 
-/// While another loop of the target was answered this recently, a time-out is the trouble of one session, not of the server.
+/// If the server answered any loop of the target within this time, a time-out concerns one session and not the server.
 const ANSWERED: Duration = Duration::from_secs(15);
-/// SQLSTATE of a connection limit: the server's, a database's or the role's.
+/// SQLSTATE of a reached connection limit: of the server, a database or the role.
 const TOO_MANY_CONNECTIONS: &str = "53300";
 
-/// Whether the server was only too slow: for a connection, or for the queries that identify it.
+/// Whether the error is a time-out: of a connection, or of the query that identifies the server.
 fn is_time_out(error: &SessionError) -> bool {
     match error {
         SessionError::Deadline { .. } => true,
@@ -21,7 +21,7 @@ fn is_time_out(error: &SessionError) -> bool {
     }
 }
 
-/// The error as the history shows it. A connection limit has its SQLSTATE: the message itself may be in any language.
+/// The error's text in the history. A reached connection limit includes its SQLSTATE, since the message may be in any language.
 pub(super) fn reason(error: &SessionError) -> String {
     match error {
         SessionError::Connect { code: Some(code), .. } if code == TOO_MANY_CONNECTIONS => format!("{error} (SQLSTATE {code})"),
@@ -30,13 +30,13 @@ pub(super) fn reason(error: &SessionError) -> String {
 }
 
 impl Target {
-    /// Whether the server answered last time.
+    /// Whether the server answered the last try.
     #[must_use]
     pub(super) fn is_up(&self) -> bool {
         self.state().up == Some(true)
     }
 
-    /// Takes note that the server answered, or why not; said once for each change. Whether it is back after it was down.
+    /// Records that the server answered, or the error. Logs each change once. Returns true if the server is up again after it was down.
     pub(super) fn set_up(&self, error: Option<&SessionError>) -> bool {
         let server = self.options.name.as_str();
         if error.is_none() {
@@ -60,11 +60,11 @@ impl Target {
         before == Some(false) && error.is_none()
     }
 
-    /// Whether a try to connect may be made now; else why the last one failed.
+    /// Whether a connection may be tried now. If not, returns the error of the last try.
     pub(super) fn may_connect(&self) -> Result<(), SessionError> {
         let mut state = self.state();
         if self.link.is_new_to(&mut state.login) {
-            // Another way in is worth a try at once.
+            // A new login is tried at once.
             state.breaker = Breaker::default();
         }
         match state.breaker.error() {
@@ -73,7 +73,7 @@ impl Target {
         }
     }
 
-    /// A session on the target's own database. Its failure opens the breaker.
+    /// Opens a session on the target's own database. A failure opens the breaker.
     pub(super) async fn open(&self) -> Result<Session, SessionError> {
         let opened = Session::open(&self.link.conninfo(), None).await;
         if opened.as_ref().is_err_and(SessionError::is_wrong_way_in) {
@@ -92,12 +92,12 @@ impl Target {
         opened
     }
 
-    /// Whether the server came back since this was asked last.
+    /// Whether the server came up again since the last call.
     pub(super) fn is_back(&self) -> bool {
         std::mem::take(&mut self.state().is_back)
     }
 
-    /// Notes which postmaster answers; whether it is another one than before.
+    /// Records the start time of the postmaster. Returns true if another postmaster answered before.
     pub(super) fn is_another_postmaster(&self, start_us: i64) -> bool {
         self.state().postmaster_start_us.replace(start_us).is_some_and(|before| before != start_us)
     }
