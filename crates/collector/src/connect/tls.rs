@@ -5,10 +5,10 @@
 //! could then impersonate the server. libpq trusts only the given file, and so does the collector.
 //!
 //! # How
-//! If `sslrootcert` is a file, this room makes the connection: PostgreSQL's SSLRequest, then the handshake, then a relay. sqlx sends plain
-//! bytes to the relay's loopback port, which accepts one connection and then closes. The relay copies bytes until one side ends. If another
-//! process on this machine connects to that port first, it gets a connection to the server that is not logged in, and the collector's
-//! attempt fails.
+//! If certificates are named, as a file or as PEM text, this room makes the connection: PostgreSQL's SSLRequest, then the handshake, then a
+//! relay. sqlx sends plain bytes to the relay's loopback port, which accepts one connection and then closes. The relay copies bytes until
+//! one side ends. If another process on this machine connects to that port first, it gets a connection to the server that is not logged in,
+//! and the collector's attempt fails.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

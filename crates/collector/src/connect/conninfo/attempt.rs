@@ -19,7 +19,7 @@ pub struct Attempt {
     pub host: Host,
     /// The options for sqlx. Their own `Debug` would show the password, so [`Options`] hides it.
     pub options: Options,
-    /// The only certificates to trust, if the connection string names any. The connection then does not use sqlx's TLS.
+    /// The only certificates to trust, if the mode verifies against named certificates. The connection then does not use sqlx's TLS.
     pub trust: Option<Trust>,
 }
 

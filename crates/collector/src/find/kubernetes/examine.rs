@@ -2,7 +2,7 @@
 
 //!
 //! The API itself is asked (`SelfSubjectAccessReview`, which everybody may create). Nothing is guessed from Roles, and the check needs no
-//! right.
+//! further right.
 
 use std::collections::BTreeSet;
 

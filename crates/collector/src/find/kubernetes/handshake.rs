@@ -1,4 +1,4 @@
-//! Checks whether something at an address speaks PostgreSQL.
+//! Checks whether the peer at an address speaks PostgreSQL.
 //!
 //! The check is the first message of most clients: the request for TLS. PostgreSQL answers with one byte, `S` or `N`, before it knows who
 //! connects. Only PostgreSQL answers `S` or `N`. No answer means that the server is not up yet.

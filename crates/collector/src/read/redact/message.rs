@@ -1,4 +1,4 @@
-//! Redacts a log message: words stay; values, which may be personal data, become `…`.
+//! Redacts a log message: words stay; values, which may be private data, become `…`.
 //!
 //! # Promise
 //! - No text between quotes stays, from the first quote to the last quote of the same kind, because a value may contain quotes itself. The

@@ -31,7 +31,7 @@ pub(crate) struct Facts {
     pub memory_request: Option<i64>,
     pub memory_limit: Option<i64>,
     pub claim: Option<String>,
-    /// The folders with the figures, if they are mounted.
+    /// The folder of the node's cgroups, if it is mounted.
     pub cgroups: Option<PathBuf>,
     pub volumes: Option<PathBuf>,
 }
