@@ -1,4 +1,4 @@
-//! How to reach a server: connection strings, secrets, TLS with exactly the given authorities.
+//! How to reach a server: connection strings, secrets, and TLS that trusts exactly the given authorities.
 //!
 //! Uses no other room.
 //! Used by every room but `delta`.

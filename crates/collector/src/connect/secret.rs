@@ -1,14 +1,14 @@
-//! A text that never shows itself: passwords and tokens are held in it from the moment they are read.
+//! A text that is never shown. Passwords and tokens are held in it from the moment they are read.
 
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-/// Passwords have a line, tokens of a cloud a few kB; Kubernetes' own Secrets may have 1 MiB.
+/// The most bytes of a file. A password is one line, a cloud's token has a few kB; a Kubernetes Secret may have 1 MiB.
 const FILE_CAP: u64 = 64 << 10;
 
-/// Shown as `***` by `Debug` and `Display`; [`Secret::reveal`] is the only way in.
+/// `Debug` and `Display` show `***`. Only [`Secret::reveal`] returns the text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -18,13 +18,13 @@ impl Secret {
         Self(text.into())
     }
 
-    /// What a file holds, without the end of its line.
+    /// Reads a file, without the line end at its end.
     ///
     /// # Errors
-    /// What is wrong with the file, and what helps; never what it holds.
+    /// The problem and the remedy, never the content of the file.
     pub fn from_file(file: &Path) -> Result<Self, String> {
         let (at, mut text) = (file.display(), String::new());
-        // Whoever opens a pipe waits for somebody to write.
+        // Opening a pipe would wait for a writer.
         if file.metadata().is_ok_and(|metadata| !metadata.is_file()) {
             return Err(format!("{at} is no file: name a file with that value alone"));
         }
@@ -41,7 +41,7 @@ impl Secret {
         }
     }
 
-    /// The text itself, for the one place that sends it.
+    /// Returns the text, for the code that sends it.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0

@@ -1,13 +1,14 @@
-//! TLS with exactly the certificates that `sslrootcert` names.
+//! TLS that trusts exactly the certificates in `sslrootcert`.
 //!
 //! # Why
-//! sqlx trusts the system's certificates beside the given ones. With `verify-ca`, where no name is compared, any holder of a public
-//! certificate could then pass for the server. libpq trusts the named file alone, and so do we.
+//! sqlx trusts the system's certificates in addition to the given ones. `verify-ca` compares no name, so any holder of a public certificate
+//! could then impersonate the server. libpq trusts only the given file, and so does the collector.
 //!
 //! # How
-//! Where `sslrootcert` is a file, the connection is made here: PostgreSQL's SSLRequest, then the handshake, then a relay. sqlx speaks
-//! plain to the relay's loopback port, which takes one connection and is closed; bytes are copied until one side ends. Whoever else
-//! on this machine came first to that port would hold an unauthenticated connection to the server, and ours would fail.
+//! If certificates are named, as a file or as PEM text, this room makes the connection: PostgreSQL's SSLRequest, then the handshake, then a
+//! relay. sqlx sends plain bytes to the relay's loopback port, which accepts one connection and then closes. The relay copies bytes until
+//! one side ends. If another process on this machine connects to that port first, it gets a connection to the server that is not logged in,
+//! and the collector's attempt fails.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -25,13 +26,13 @@ use tokio_rustls::TlsConnector;
 
 use crate::connect::conninfo::{Roots, Trust};
 
-/// What asks a PostgreSQL server for TLS.
+/// The request for TLS to a PostgreSQL server.
 pub(crate) const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
-/// Connects to a server over TLS; plain bytes go in and out of the returned address, once.
+/// Connects to a server over TLS. The returned address accepts one connection, on which bytes are sent and received in plain text.
 ///
 /// # Errors
-/// Where nobody answers, the server speaks no TLS, or is not who it should be.
+/// If the server does not answer, does not support TLS, or has a certificate that is not trusted.
 pub(crate) async fn relay(host: &str, port: u16, trust: &Trust) -> anyhow::Result<SocketAddr> {
     let config = config(trust)?;
     let name = ServerName::try_from(host.to_owned()).with_context(|| format!("'{host}' is no name for a certificate"))?;
@@ -48,7 +49,7 @@ pub(crate) async fn relay(host: &str, port: u16, trust: &Trust) -> anyhow::Resul
         let Ok((mut client, _)) = listener.accept().await else { return };
         drop(listener);
         let _ = client.set_nodelay(true);
-        // Either side's end is the end; who was speaking notices.
+        // The relay ends when either side ends; the client then sees a closed connection.
         let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
     });
     Ok(address)
@@ -87,8 +88,8 @@ fn config(trust: &Trust) -> anyhow::Result<ClientConfig> {
     })
 }
 
-/// The usual checks, but for the name where `verify-ca` does not ask for it. A server's own certificate among the trusted ones is
-/// trusted, as OpenSSL has it.
+/// Makes the usual checks, but ignores the name if `verify-ca` does not ask for it. If the server's own certificate is among the trusted
+/// ones, it is accepted, as in OpenSSL.
 #[derive(Debug)]
 struct Verifier {
     verifier: Arc<WebPkiServerVerifier>,

@@ -1,4 +1,4 @@
-//! What /metrics tells of discovery.
+//! The metrics of discovery in /metrics.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;

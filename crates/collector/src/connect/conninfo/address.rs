@@ -7,7 +7,7 @@ use super::error::ConninfoError;
 use crate::connect::secret::Secret;
 
 const DEFAULT_PORT: u16 = 5432;
-/// Where Debian and most distributions put the socket, and where PostgreSQL's own default is.
+/// The folders of the socket: that of Debian and most distributions, and PostgreSQL's own default.
 pub(super) const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
 /// One of the hosts of a connection string.
@@ -15,7 +15,7 @@ pub(super) const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 pub struct Host {
     pub at: Address,
     pub port: u16,
-    /// From the string, `PGPASSWORD` or the password file, which has one a host.
+    /// The password from the string, from `PGPASSWORD` or from the password file, which has one password per host.
     pub password: Option<Secret>,
 }
 
@@ -28,7 +28,7 @@ pub enum Address {
 }
 
 impl Host {
-    /// Whether the address is this machine on every machine: a socket, or a loopback address.
+    /// Whether the address means the local machine on every machine: a socket, or a loopback address.
     #[must_use]
     pub fn is_here(&self) -> bool {
         match &self.at {
@@ -56,7 +56,7 @@ impl fmt::Debug for Host {
     }
 }
 
-/// The hosts and ports, paired as libpq pairs them.
+/// Pairs the hosts and ports as libpq does.
 pub(super) fn addresses(host: Option<&str>, hostaddr: Option<&str>, port: Option<&str>) -> Result<Vec<(Address, u16)>, ConninfoError> {
     let list = |text: Option<&str>| text.map(|text| text.split(',').map(|part| part.trim().to_owned()).collect::<Vec<_>>());
     let (hosts, addresses, ports) = (list(host), list(hostaddr), list(port).unwrap_or_default());
@@ -64,7 +64,7 @@ pub(super) fn addresses(host: Option<&str>, hostaddr: Option<&str>, port: Option
         (Some(hosts), Some(addresses)) if hosts.len() != addresses.len() => {
             return Err(ConninfoError::new("host and hostaddr name different numbers of hosts", "give one hostaddr a host"));
         }
-        // The address saves the look-up of the name; where it is empty the name is looked up.
+        // An address replaces the look-up of the name. If the address is empty, the name is looked up.
         (Some(hosts), Some(addresses)) => {
             hosts.into_iter().zip(addresses).map(|(host, address)| if address.is_empty() { host } else { address }).collect()
         }
@@ -100,7 +100,7 @@ pub(super) fn addresses(host: Option<&str>, hostaddr: Option<&str>, port: Option
         .collect()
 }
 
-/// The local server's socket where there is one, else localhost.
+/// The local server's socket if it exists, else localhost.
 fn default_address(port: u16) -> Address {
     let there = |folder: &&str| PathBuf::from(folder).join(format!(".s.PGSQL.{port}")).exists();
     SOCKET_FOLDERS

@@ -1,4 +1,4 @@
-//! The attempts a connection string stands for, in order, as sqlx's options.
+//! The connection attempts that a connection string stands for, in order, as sqlx's options.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,36 +10,36 @@ use super::address::{Address, Host};
 use super::info::Conninfo;
 use super::modes::{RootCert, SslMode};
 
-/// What we call ourselves in `pg_stat_activity`; our own sessions are left out of the sampled ones by it.
+/// The collector's `application_name` in `pg_stat_activity`. The collector excludes its own sessions from the samples by this name.
 pub(crate) const APPLICATION_NAME: &str = "pganalytics";
 
-/// One try to connect.
+/// One attempt to connect.
 #[derive(Debug, Clone)]
 pub struct Attempt {
     pub host: Host,
-    /// What sqlx is given. Its `Debug` would show the password, so [`Options`] has none.
+    /// The options for sqlx. Their own `Debug` would show the password, so [`Options`] hides it.
     pub options: Options,
-    /// The certificates that alone vouch for the server, where the string names them: then TLS is not left to sqlx.
+    /// The only certificates to trust, if the mode verifies against named certificates. The connection then does not use sqlx's TLS.
     pub trust: Option<Trust>,
 }
 
-/// What a server must show, and what we show.
+/// How the server's certificate is verified, and the client's own certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
     pub roots: Roots,
-    /// Whether the certificate must be of the host's name too.
+    /// Whether the certificate must also be for the host's name.
     pub name: bool,
     pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
-/// Certificates of authorities.
+/// The certificates of the trusted authorities.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Roots {
     File(PathBuf),
     Pem(Arc<str>),
 }
 
-/// sqlx's options, whose `Debug` shows nothing.
+/// sqlx's options. Their `Debug` shows nothing.
 #[derive(Clone)]
 pub struct Options(pub PgConnectOptions);
 
@@ -50,10 +50,10 @@ impl std::fmt::Debug for Options {
 }
 
 impl Conninfo {
-    /// What to try on one host, in order: the second attempt is made only where the first was refused, not where nobody answered.
+    /// The attempts on one host, in order. The second attempt is made only if the server refused the first, not if nothing answered.
     #[must_use]
     pub fn attempts(&self, host: &Host, database: Option<&str>) -> Vec<Attempt> {
-        // sqlx's own `prefer` falls back only where the server knows no TLS; libpq's also where it refuses the session.
+        // sqlx's `prefer` falls back only if the server does not support TLS. libpq's also falls back if the server refuses the session.
         let modes: &[PgSslMode] = match (&host.at, self.sslmode) {
             // libpq ignores sslmode on a Unix socket.
             (Address::Socket(_), _) | (_, SslMode::Disable) => &[PgSslMode::Disable],
@@ -83,7 +83,7 @@ impl Conninfo {
             .port(host.port)
             .ssl_mode(mode)
             .application_name(APPLICATION_NAME)
-            // Poolers refuse startup parameters they do not know; this one is only for floats' last digits.
+            // Poolers refuse startup parameters that they do not know. This one only affects the last digits of floats.
             .extra_float_digits(None)
             .statement_cache_capacity(0)
             .disable_statement_logging();
@@ -107,7 +107,7 @@ impl Conninfo {
             options = options.ssl_client_cert(cert).ssl_client_key(key);
         }
         if let Some(given) = &self.options {
-            // `-c key=value -c key=value`: sqlx writes the same form again.
+            // `-c key=value -c key=value`: sqlx writes the pairs in the same form again.
             let pairs = given.split_whitespace().filter_map(|word| word.trim_start_matches("-c").trim_start_matches("--").split_once('='));
             options = options.options(pairs);
         }

@@ -1,17 +1,17 @@
-//! Where the rest of a connection comes from.
+//! The environment variables that complete a connection string.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Where the rest of a connection comes from.
+/// The environment variables that complete a connection string.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
-    /// `PG*` variables and `HOME`.
+    /// The `PG*` variables, `HOME`, `USER` and `LOGNAME`.
     variables: BTreeMap<String, String>,
 }
 
 impl Environment {
-    /// The process's own.
+    /// The variables of this process.
     #[must_use]
     pub fn of_process() -> Self {
         std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))).collect()

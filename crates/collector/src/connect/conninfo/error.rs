@@ -1,6 +1,6 @@
-//! Why a text is no connection string.
+//! Why a text is not a valid connection string.
 
-/// Why a text is no connection string. Never holds a value from it but names of keys, files and services.
+/// Why a text is not a valid connection string. Contains no value from the text except the names of keys, files and services.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("connection string: {problem}; {remedy}")]
 pub struct ConninfoError {

@@ -1,4 +1,4 @@
-//! How to reach a server.
+//! The parsed and completed connection string.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,15 +9,15 @@ use super::address::Host;
 use super::login_files::LoginFiles;
 use super::modes::{RootCert, SessionAttrs, SslMode};
 
-/// libpq waits for ever by default; a collector must not.
+/// libpq waits without limit by default, but a collector must not.
 pub(super) const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How to reach a server: complete, nothing left to look up but what its login files hold.
+/// How to reach a server. The info is complete, except for the contents of its login files.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Conninfo {
     pub hosts: Vec<Host>,
     pub user: Option<String>,
-    /// The database; the user's name where none is given, as libpq has it.
+    /// The database. If none is given, the database has the user's name, as in libpq.
     pub database: Option<String>,
     pub sslmode: SslMode,
     pub sslrootcert: Option<RootCert>,
@@ -31,7 +31,8 @@ pub struct Conninfo {
 }
 
 impl Conninfo {
-    /// How to reach one host, all of it given: nothing is taken from the environment. With `authority` that alone vouches for the server.
+    /// Makes the info for one host from the arguments alone, without the environment. If `authority` is given, no other authority is
+    /// trusted.
     #[must_use]
     pub fn to_host(host: Host, user: Option<String>, database: String, sslmode: SslMode, authority: Option<RootCert>) -> Self {
         Self {
@@ -49,7 +50,7 @@ impl Conninfo {
         }
     }
 
-    /// What the server is called where nobody gave it a name: `host:port` of the first host.
+    /// The server's default name: `host:port` of the first host.
     #[must_use]
     pub fn server_name(&self) -> String {
         self.hosts.first().map_or_else(String::new, ToString::to_string)
@@ -61,10 +62,10 @@ impl Conninfo {
         self.database.as_deref().or(self.user.as_deref())
     }
 
-    /// The same with the login that its files hold now.
+    /// Returns the info with the login that its files hold now.
     ///
     /// # Errors
-    /// The file, what is wrong with it, and what helps.
+    /// The file, the problem and the remedy.
     pub(crate) async fn with_login(&self) -> Result<Cow<'_, Self>, String> {
         let Some(files) = self.login_files.clone() else { return Ok(Cow::Borrowed(self)) };
         let reading = tokio::task::spawn_blocking(move || files.read());
@@ -81,7 +82,7 @@ impl Conninfo {
     }
 }
 
-/// Where it leads, without the secret.
+/// Shows the address without the password.
 impl fmt::Display for Conninfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("postgresql://")?;

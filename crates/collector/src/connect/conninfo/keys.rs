@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::error::ConninfoError;
 
-/// Settings by libpq's key.
+/// Settings by libpq's keys.
 pub(super) type Settings = BTreeMap<String, String>;
 
-/// Keys and the variables that stand in for them.
+/// Keys and the environment variables that replace missing keys.
 pub(super) const VARIABLES: &[(&str, &str)] = &[
     ("host", "PGHOST"),
     ("hostaddr", "PGHOSTADDR"),
@@ -30,7 +30,7 @@ pub(super) const VARIABLES: &[(&str, &str)] = &[
     ("load_balance_hosts", "PGLOADBALANCEHOSTS"),
 ];
 
-/// Keys without a variable that matters here.
+/// Other keys, whose variables are not read.
 const OTHER_KEYS: &[&str] = &[
     "service",
     "servicefile",
@@ -67,7 +67,7 @@ const OTHER_KEYS: &[&str] = &[
     "oauth_scope",
 ];
 
-/// Values that ask for a protection this client does not have: refusing is the only honest answer.
+/// Refuses values that ask for a protection that this client does not have. Ignoring them would be less safe.
 pub(super) fn refuse_what_is_not_done(settings: &Settings) -> Result<(), ConninfoError> {
     let harmless: &[(&str, &[&str])] = &[
         ("channel_binding", &["disable", "prefer"]),
@@ -94,10 +94,10 @@ pub(super) fn refuse_what_is_not_done(settings: &Settings) -> Result<(), Conninf
     }
 }
 
-/// The key as libpq knows it.
+/// Returns the key as libpq knows it.
 ///
-/// `place` says where it stands; the key itself is told only where it is like a known one, since a password with a space in it
-/// looks like a key too.
+/// `place` names the key's position for errors. An error quotes the key only if it is similar to a known key, because a part of a password
+/// with a space also looks like a key.
 pub(super) fn known_key(key: &str, place: &str) -> Result<String, ConninfoError> {
     let keys = || VARIABLES.iter().map(|(key, _)| *key).chain(OTHER_KEYS.iter().copied());
     if key == "ssl" {

@@ -1,19 +1,19 @@
-//! A login in files of its own, as a Kubernetes Secret is mounted. They are read at each connection, so that a rotation needs no restart.
+//! A login in its own files, as a mounted Kubernetes Secret. The files are read for each connection, so a rotation needs no restart.
 
 use std::path::PathBuf;
 
 use crate::connect::secret::Secret;
 
-/// Where the login is; what they hold stands above `PGUSER`, `PGPASSWORD` and the password file.
+/// The files of a login. Their contents override `PGUSER`, `PGPASSWORD` and the password file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginFiles {
-    /// The user's name, where it is not in the connection string.
+    /// The file with the user's name, if the connection string does not contain the name.
     pub user: Option<PathBuf>,
     pub password: PathBuf,
 }
 
 impl LoginFiles {
-    /// Whether they say what this key of a connection string would say.
+    /// Whether the files replace this key of a connection string.
     pub(super) fn say(&self, key: &str) -> bool {
         key == "password" || (key == "user" && self.user.is_some())
     }

@@ -1,14 +1,14 @@
-//! Connection strings as libpq takes them: a URL or `key=value` words, completed from a service file, `PG*` variables,
-//! `~/.pgpass` and libpq's defaults, in libpq's order of precedence.
+//! Reads connection strings as libpq does: a URL or `key=value` words, completed from a service file, `PG*` variables, `~/.pgpass` and
+//! libpq's defaults, in libpq's order of precedence.
 //!
 //! # Promise
-//! - What works with `psql` works here with the same meaning, or is refused with the reason; nothing is silently ignored that
-//!   would make a connection less safe.
-//! - `Debug`, `Display` and every error leave the password out, whatever the string looked like.
+//! - A string that works with `psql` works here with the same meaning, or is refused with the reason. A setting that makes a connection
+//!   safer is never silently ignored.
+//! - `Debug`, `Display` and all errors omit the password, whatever the string looks like.
 //!
 //! # sslmode
-//! `disable` plain · `allow` plain, then TLS · `prefer` TLS, then plain · `require` TLS (and the server's certificate checked as
-//! with `verify-ca` where a root certificate is there, as libpq does) · `verify-ca` · `verify-full`. Unix sockets use no TLS.
+//! `disable` plain · `allow` plain, then TLS · `prefer` TLS, then plain · `require` TLS (if there is a root certificate, the server's
+//! certificate is verified as with `verify-ca`, as in libpq) · `verify-ca` · `verify-full`. Unix sockets use no TLS.
 //!
 //! May use `secret`.
 //! Used by every room but `delta`.

@@ -1,4 +1,4 @@
-//! Words with a fixed set of values: how a server is trusted, and which of several will do.
+//! Settings with a fixed set of values: how a server is trusted, and which of several servers is accepted.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::error::ConninfoError;
 
-/// `sslmode` of libpq, from the weakest to the strictest.
+/// libpq's `sslmode`, from the weakest to the strictest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SslMode {
     Disable,
@@ -17,17 +17,17 @@ pub enum SslMode {
     VerifyFull,
 }
 
-/// Which certificates vouch for the server.
+/// The authorities that are trusted to sign the server's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RootCert {
-    /// Those the operating system trusts (`sslrootcert=system`).
+    /// The authorities that the operating system trusts (`sslrootcert=system`).
     System,
     File(PathBuf),
-    /// Certificates that came from elsewhere, as PEM: a Kubernetes Secret holds them, no file.
+    /// PEM certificates that are not in a file, for example from a Kubernetes Secret.
     Pem(Arc<str>),
 }
 
-/// Which of several servers will do.
+/// Which of several servers is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionAttrs {
     Any,

@@ -1,4 +1,4 @@
-//! The password file: `host:port:database:user:password` lines, `*` for anything, `\` before a `:` or `\`.
+//! Reads the password file: `host:port:database:user:password` lines, `*` for anything, `\` before a `:` or `\`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,7 +15,7 @@ pub(super) struct Entry {
     password: Secret,
 }
 
-/// The file's lines; none where it is not there or others may read it, which libpq ignores too.
+/// Returns the file's entries. There are none if the file does not exist or if others may read it; libpq ignores such files too.
 pub(super) fn read(file: &Path) -> Vec<Entry> {
     let Ok(metadata) = fs::metadata(file) else { return Vec::new() };
     if !metadata.is_file() || metadata.permissions().mode() & 0o077 != 0 {
@@ -26,9 +26,9 @@ pub(super) fn read(file: &Path) -> Vec<Entry> {
     text.lines().filter(|line| !line.starts_with('#')).filter_map(entry).collect()
 }
 
-/// The first line that fits.
+/// Returns the password of the first line that matches.
 pub(super) fn find(entries: &[Entry], at: &Address, port: u16, database: &str, user: &str) -> Option<Secret> {
-    // libpq asks for "localhost" on the default socket, and for the folder on any other.
+    // For the default socket, libpq looks for "localhost"; for any other socket, for the folder.
     let host = match at {
         Address::Tcp(host) => host.as_str(),
         Address::Socket(folder) if SOCKET_FOLDERS.iter().any(|default| folder == Path::new(default)) => "localhost",
@@ -48,7 +48,7 @@ fn entry(line: &str) -> Option<Entry> {
     while let Some(c) = chars.next() {
         match c {
             '\\' => fields.last_mut()?.extend(chars.next()),
-            // The password is the rest of the line; a ':' in it is itself.
+            // The password is the rest of the line, and may contain ':'.
             ':' if fields.len() < 5 => fields.push(String::new()),
             c => fields.last_mut()?.push(c),
         }

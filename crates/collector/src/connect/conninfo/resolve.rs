@@ -1,4 +1,4 @@
-//! From a text to how to reach a server, in libpq's order of precedence.
+//! Turns a connection string into a complete [`Conninfo`], in libpq's order of precedence.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -26,15 +26,15 @@ impl Conninfo {
     /// Parses a connection string and completes it.
     ///
     /// # Errors
-    /// The first thing that is wrong or cannot be found.
+    /// The first problem: a setting is invalid, or a file or service is not found.
     pub fn resolve(text: &str, environment: &Environment) -> Result<Self, ConninfoError> {
         Self::resolve_with(text, None, environment)
     }
 
-    /// The same, with a login that is in files.
+    /// Like [`Self::resolve`], with a login in files.
     ///
     /// # Errors
-    /// See [`Self::resolve`]; that the string, or its service, has a login too is wrong.
+    /// See [`Self::resolve`]. Also if the string, or its service, contains a login too.
     pub fn resolve_with(text: &str, files: Option<LoginFiles>, environment: &Environment) -> Result<Self, ConninfoError> {
         let in_file = |key: &str| files.as_ref().is_some_and(|files| files.say(key));
         let mut settings = settings(text)?;
@@ -56,7 +56,7 @@ impl Conninfo {
     }
 }
 
-/// Reads either spelling.
+/// Parses either form of a connection string.
 fn settings(text: &str) -> Result<Settings, ConninfoError> {
     let text = text.trim();
     match text.strip_prefix("postgresql://").or_else(|| text.strip_prefix("postgres://")) {
@@ -65,10 +65,10 @@ fn settings(text: &str) -> Result<Settings, ConninfoError> {
     }
 }
 
-/// Turns the settings into what they mean, with libpq's defaults.
+/// Makes the connection info from the settings, with libpq's defaults.
 fn complete(mut settings: Settings, login_files: Option<LoginFiles>, environment: &Environment) -> Result<Conninfo, ConninfoError> {
     let given = |key: &str| settings.get(key).is_some_and(|value| !value.is_empty());
-    // The name of the certificate would be compared with the address.
+    // With `hostaddr`, the name in the certificate would be compared with the address.
     let by_address = given("host") && given("hostaddr");
     let mut take = |key: &str| settings.remove(key).filter(|value| !value.is_empty());
     let user = match &login_files {
@@ -103,7 +103,7 @@ fn complete(mut settings: Settings, login_files: Option<LoginFiles>, environment
                 "give sslrootcert=FILE, put it in ~/.postgresql/root.crt, or use sslmode=verify-full with the system's certificates",
             ));
         }
-        // Any certificate of the public authorities would pass without a look at the name: libpq refuses it too.
+        // Any certificate of a public authority would pass without a check of its name. libpq refuses this too.
         (SslMode::Allow | SslMode::Prefer | SslMode::Require | SslMode::VerifyCa, Some(RootCert::System)) if tcp => {
             return Err(ConninfoError::new("sslrootcert=system is too weak for this sslmode", "use sslmode=verify-full"));
         }

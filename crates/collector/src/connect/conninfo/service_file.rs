@@ -1,7 +1,7 @@
 //! Service files: named groups of settings, in `~/.pg_service.conf` and the system's `pg_service.conf`.
 //!
-//! The user's file (`servicefile=`, `PGSERVICEFILE`, or `~/.pg_service.conf`) is looked at first, then the system's
-//! (`PGSYSCONFDIR`, or where PostgreSQL is usually built to look). The first that has the service wins, as with libpq.
+//! The user's file (`servicefile=`, `PGSERVICEFILE`, or `~/.pg_service.conf`) is read first, then the system's (in `PGSYSCONFDIR`, or in
+//! the folders where PostgreSQL is usually built to look). The first file that contains the service wins, as in libpq.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use super::environment::Environment;
 use super::error::ConninfoError;
 use super::keys::{Settings, known_key};
 
-/// `pg_config --sysconfdir` of Debian's packages, of the RPMs and of a build from source.
+/// `pg_config --sysconfdir` of Debian's packages, of the RPMs, and of a build from source.
 const SYSTEM_FOLDERS: [&str; 3] = ["/etc/postgresql-common", "/etc/sysconfig/pgsql", "/usr/local/pgsql/etc"];
 
-/// The settings of a service.
+/// Reads the settings of a service.
 pub(super) fn settings(service: &str, file: Option<&str>, environment: &Environment) -> Result<Settings, ConninfoError> {
     let own = match file.or_else(|| environment.get("PGSERVICEFILE")) {
         Some(file) => {
@@ -41,7 +41,7 @@ pub(super) fn settings(service: &str, file: Option<&str>, environment: &Environm
     Err(ConninfoError::new(format!("service '{service}' is not defined"), format!("add [{service}] to one of: {places}")))
 }
 
-/// The settings of one section, if the file has it.
+/// Reads the settings of one section. `None`: the file has no such section.
 fn parse(text: &str, service: &str, file: &Path) -> Result<Option<Settings>, ConninfoError> {
     let mut found: Option<Settings> = None;
     for (number, line) in text.lines().enumerate() {

@@ -1,4 +1,4 @@
-//! Connection strings as libpq reads them.
+//! Connection strings are read as libpq reads them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -144,7 +144,7 @@ fn the_password_file_is_asked_for_each_host_and_only_where_it_is_private() {
     assert_eq!(passwords("host=a user=u dbname=d password=own"), [Some("own".into())]);
 }
 
-/// The login that these files make of a connection string, with variables and a password file that would say another.
+/// The login of a connection string with these files, while variables and a password file name another login.
 async fn login(text: &str, files: &LoginFiles) -> Result<(Option<String>, Vec<Option<String>>), String> {
     let variables = [("USER", "os"), ("PGUSER", "variable"), ("PGPASSWORD", "variable")];
     let conninfo = Conninfo::resolve_with(text, Some(files.clone()), &environment(&variables)).map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! The spelling as a URL: `postgresql://[user[:password]@][host[:port]][,…][/database][?key=value&…]`.
+//! Parses a connection string in the form of a URL: `postgresql://[user[:password]@][host[:port]][,…][/database][?key=value&…]`.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use super::error::ConninfoError;
 use super::keys::{Settings, known_key};
 
-/// What follows `postgresql://`: `[user[:password]@][host[:port]][,…][/database][?key=value&…]`.
+/// Parses the text after `postgresql://`: `[user[:password]@][host[:port]][,…][/database][?key=value&…]`.
 pub(super) fn settings(rest: &str) -> Result<Settings, ConninfoError> {
     let mut settings = Settings::new();
     let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
@@ -50,7 +50,7 @@ pub(super) fn settings(rest: &str) -> Result<Settings, ConninfoError> {
         };
         let key = known_key(&decode(key, &place)?, &place)?;
         let value = decode(value, &place)?;
-        // What JDBC taught people to write; libpq takes it too.
+        // JDBC's spelling, which libpq accepts too.
         if key == "ssl" {
             if value == "true" {
                 settings.insert("sslmode".into(), "require".into());
@@ -62,8 +62,8 @@ pub(super) fn settings(rest: &str) -> Result<Settings, ConninfoError> {
     Ok(settings)
 }
 
-/// Refuses a user or password with a character that ends it: the rest of a password would be taken for a host, a database or a parameter, and
-/// the login would go to another server than the one that was meant. libpq takes some of these texts silently.
+/// Refuses a user or a password that contains an unencoded delimiter. The rest of the password would be read as a host, a database or a
+/// parameter, and the login would go to another server than intended. libpq silently accepts some of these texts.
 fn encoded(credentials: Option<&str>, path: Option<&str>, query: Option<&str>) -> Result<(), ConninfoError> {
     let refuse = |character: char, code: &str| {
         let message = format!("the user or the password has a '{character}' that is not encoded");
@@ -80,7 +80,7 @@ fn encoded(credentials: Option<&str>, path: Option<&str>, query: Option<&str>) -
 
 fn decode(text: &str, place: &str) -> Result<String, ConninfoError> {
     let bad = || ConninfoError::new(format!("{place} is not well escaped"), "write a '%' as %25");
-    // The decoder leaves a lone '%' as it is, which libpq refuses.
+    // The decoder keeps a single '%' as it is, but libpq refuses it.
     let escaped = |rest: &str| rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
     if !text.split('%').skip(1).all(escaped) {
         return Err(bad());

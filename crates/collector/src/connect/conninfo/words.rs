@@ -1,4 +1,4 @@
-//! The spelling as words: `key=value key = 'a value' …`
+//! Parses a connection string in the form of words: `key=value key = 'a value' …`
 
 use super::error::ConninfoError;
 use super::keys::{Settings, known_key};
@@ -35,7 +35,7 @@ pub(super) fn settings(text: &str) -> Result<Settings, ConninfoError> {
                 }
                 None => break,
                 Some('\'') if quoted => break,
-                // A backslash at the very end is dropped, as libpq does.
+                // A backslash at the very end is dropped, as in libpq.
                 Some('\\') => value.extend(chars.next()),
                 Some(c) => value.push(c),
             }

@@ -1,14 +1,14 @@
-//! The Kubernetes API as the configuration names it, and the collections that are watched there.
+//! The Kubernetes API that the configuration names, and the collections that are watched in it.
 
 use anyhow::Context as _;
 use pganalytics_kubernetes::{Access, Client, Scope};
 
 use crate::config::KubernetesOptions;
 
-/// The API's client.
+/// Makes the client of the API.
 ///
 /// # Errors
-/// Where this is no pod and nothing else names the API, or its files cannot be read.
+/// If the process is in no pod and the configuration names no API, or if a file of the API's credentials cannot be read.
 pub(crate) fn client(options: &KubernetesOptions) -> anyhow::Result<Client> {
     let access = match &options.access {
         Some(access) => access.clone(),
@@ -17,7 +17,7 @@ pub(crate) fn client(options: &KubernetesOptions) -> anyhow::Result<Client> {
     Client::new(access).context("[kubernetes]")
 }
 
-/// The collections that are watched.
+/// The collections to watch.
 pub(crate) fn scopes(options: &KubernetesOptions) -> Vec<Scope> {
     let fields = options.watched.node.as_ref().map(|node| format!("spec.nodeName={node}"));
     match &options.watched.namespaces {
@@ -26,7 +26,7 @@ pub(crate) fn scopes(options: &KubernetesOptions) -> Vec<Scope> {
     }
 }
 
-/// What a watched collection is called in logs and metrics.
+/// The name of a watched collection in logs and metrics.
 pub(super) fn place(scope: &Scope) -> String {
     scope.namespace.clone().or_else(|| scope.fields.clone()).unwrap_or_else(|| "all".into())
 }

@@ -1,7 +1,7 @@
-//! How to log in to a server that was found: from the Secrets its operator or its annotations name, or from mounted files.
+//! Finds the login to a discovered server: in the Secrets that its operator or its annotations name, or in mounted files.
 //!
 //! # Promise
-//! Secrets are read one by one, by name. Their values become a [`Secret`] at once; errors hold names of Secrets and keys alone.
+//! Secrets are read one by one, by name. Their values become a [`Secret`] at once. Errors contain only the names of Secrets and keys.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -16,39 +16,39 @@ use crate::config::KubernetesOptions;
 use crate::connect::conninfo::{Address, Conninfo, Host, RootCert, SslMode};
 use crate::connect::secret::Secret;
 
-/// Mounted authorities; Kubernetes' own Secrets have at most 1 MiB.
+/// The most bytes of a mounted file of authorities. A Kubernetes Secret has at most 1 MiB.
 const FILE_CAP: u64 = 1 << 20;
-/// Where a login came from that is the same for all servers.
+/// The source of the login in the configuration, which is the same for all servers.
 const SHARED: &str = "configuration";
-/// Why such a login is not sent.
+/// The error if that login is not sent.
 const SHARED_ONLY_VERIFIED: &str = "the shared login of [kubernetes] is sent to a server in any namespace only if its certificate is checked: set \
      sslmode = \"verify-ca\" with ca_file, or list namespaces, or name a Secret of the pod with the annotation pganalytics.io/secret-name";
 
-/// Why there is no way in.
+/// Why no login was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Missing {
-    /// Nothing tells a login.
+    /// No source has a login.
     Credentials(String),
-    /// Something would, and may not be read.
+    /// A Secret may hold a login, but may not be read.
     Right(String),
-    /// The API did not answer; it is worth another try soon.
+    /// The API did not answer. The attempt should be repeated soon.
     Answer(String),
 }
 
-/// A way in.
+/// A login and the way to the server.
 #[derive(Debug, Clone)]
 pub(super) struct Resolved {
     pub conninfo: Conninfo,
-    /// Where the login came from, for people.
+    /// The source of the login, for people.
     pub from: String,
-    /// What is less safe than it could be, and what would help.
+    /// What is less safe than possible, and the remedy.
     pub caution: Option<String>,
 }
 
-/// Finds the way in to a server.
+/// Finds the login to a server.
 ///
 /// # Errors
-/// Why there is none.
+/// Why there is no login.
 pub(super) async fn resolve(
     client: &Client,
     options: &KubernetesOptions,
@@ -89,7 +89,7 @@ async fn login(
         let names = candidate.logins.iter().map(|login| login.secret.as_str()).collect::<Vec<_>>().join(", ");
         return Err(Missing::Credentials(format!("its annotation names Secret {names}, and [kubernetes] secrets is off: {READ_SECRETS}")));
     }
-    // A Secret that was asked for and is not there must not be replaced by another login without a word.
+    // If a named Secret does not exist, no other login may silently replace it.
     let asked_for = options.secrets && candidate.login_is_asked_for;
     if let Some(user) = candidate.user.as_ref().or(options.user.as_ref()).filter(|_| !asked_for) {
         let password = options.password_file.as_deref().map(Secret::from_file).transpose();
@@ -109,7 +109,7 @@ async fn login(
     )))
 }
 
-/// The login in a Secret.
+/// Reads the login in a Secret.
 fn take(secret: &ApiSecret, login: &Login) -> Result<(String, Secret), String> {
     let value = |key: &str| {
         let bytes = secret.data.as_ref().and_then(|data| data.get(key)).map(|bytes| bytes.0.as_slice());
@@ -123,7 +123,8 @@ fn take(secret: &ApiSecret, login: &Login) -> Result<(String, Secret), String> {
     Ok((user, Secret::new(value(&login.password_key)?)))
 }
 
-/// An annotation may make the mode stricter, never weaker: whoever may annotate a pod must not decide that a login travels in clear text.
+/// Chooses the mode. An annotation may make the mode stricter, never weaker: a user who may annotate a pod must not decide that a login is
+/// sent in clear text.
 fn strictest(annotated: Option<SslMode>, configured: Option<SslMode>, usual: SslMode) -> SslMode {
     match configured {
         Some(configured) => annotated.map_or(configured, |annotated| annotated.max(configured)),
@@ -131,13 +132,13 @@ fn strictest(annotated: Option<SslMode>, configured: Option<SslMode>, usual: Ssl
     }
 }
 
-/// Whether the login of the configuration, which is the same for all servers, may be sent: in namespaces that the configuration lists, or to a
-/// server whose certificate is checked. Elsewhere any pod with an annotation could ask for it.
+/// Whether the login in the configuration, which is the same for all servers, may be sent: to servers in namespaces that the configuration
+/// lists, or to a server whose certificate is verified. Otherwise any pod with an annotation could ask for this login.
 fn may_have_shared_login(listed_namespaces: bool, mode: SslMode) -> bool {
     listed_namespaces || mode >= SslMode::VerifyCa
 }
 
-/// The mode, and who vouches for the server.
+/// Chooses the mode and the authority that signs the server's certificate.
 async fn encryption(
     client: &Client,
     options: &KubernetesOptions,
@@ -170,7 +171,7 @@ async fn encryption(
         },
     };
     match asked_for {
-        // The system's authorities can vouch for a name.
+        // The system's authorities can sign for a host name.
         Some(SslMode::VerifyFull) => Ok((mode, None, None)),
         Some(_) => Err(Missing::Credentials(format!("sslmode=verify-ca is asked for, and {why}"))),
         None => Ok((SslMode::Require, None, Some(format!("its connection is encrypted and its certificate is not checked: {why}")))),

@@ -1,7 +1,8 @@
-//! For `doctor`: what this process may do in Kubernetes, and the Helm values that would change it.
+//! For `doctor`: reports which rights this process has in Kubernetes, and the Helm values that would change them.
 
 //!
-//! The API itself is asked (`SelfSubjectAccessReview`, which everybody may create): no guess from Roles, no right needed to look.
+//! The API itself is asked (`SelfSubjectAccessReview`, which everybody may create). Nothing is guessed from Roles, and the check needs no
+//! further right.
 
 use std::collections::BTreeSet;
 
@@ -14,21 +15,21 @@ use super::recognise::{Candidate, Recognised, address, recognise, server_name};
 use super::rights::{READ_LOGS, READ_PODS, READ_SECRETS};
 use crate::config::{KubernetesOptions, TargetOptions};
 
-/// Names in one report: a person reads it.
+/// The most names of each kind in one report, which a person reads.
 const NAMED: usize = 200;
 
-/// What `doctor` found.
+/// The findings for `doctor`.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    /// Text and remedy; no remedy where all is well.
+    /// Text and remedy of each finding. No remedy: nothing is wrong.
     pub said: Vec<(String, Option<String>)>,
-    /// Nothing can be found.
+    /// The problem because of which discovery cannot work at all.
     pub broken: Option<(String, Option<String>)>,
-    /// Servers that can be looked at like any other target.
+    /// Servers that can be examined like any other target.
     pub targets: Vec<TargetOptions>,
 }
 
-/// Looks at everything discovery would do.
+/// Checks everything that discovery would do.
 pub(crate) async fn examine(options: &KubernetesOptions, client: &Client) -> Findings {
     let mut findings = Findings::default();
     let scopes = scopes(options);
@@ -57,7 +58,7 @@ pub(crate) async fn examine(options: &KubernetesOptions, client: &Client) -> Fin
     for scope in &scopes {
         match client.list::<Pod>(scope).await {
             Ok((pods, _)) => servers.extend(pods.into_iter().filter_map(|pod| sort(pod, &mut findings))),
-            // Said above already.
+            // The missing right is already reported above.
             Err(error) => findings.said.push((error.to_string(), Some(READ_PODS.into()))),
         }
     }
@@ -91,7 +92,7 @@ pub(crate) async fn examine(options: &KubernetesOptions, client: &Client) -> Fin
     findings
 }
 
-/// A server, or what keeps the pod from being one.
+/// Returns a pod that is a server. Reports a pod whose annotations are invalid.
 fn sort(pod: Pod, findings: &mut Findings) -> Option<(Pod, Candidate)> {
     match recognise(&pod) {
         Recognised::Server(candidate) => Some((pod, *candidate)),
@@ -103,10 +104,10 @@ fn sort(pod: Pod, findings: &mut Findings) -> Option<(Pod, Candidate)> {
     }
 }
 
-/// The way in to one pod's server, as discovery would find it.
+/// Finds the login to one pod's server, as discovery would.
 ///
 /// # Errors
-/// Why there is none.
+/// Why there is no login.
 async fn login_of(
     client: &Client,
     options: &KubernetesOptions,
@@ -121,7 +122,7 @@ async fn login_of(
     }
 }
 
-/// Whether each Secret that servers may keep their login in can be read.
+/// Reports whether each Secret that may hold a server's login can be read.
 async fn secrets(client: &Client, servers: &[(Pod, Candidate)], findings: &mut Findings) {
     let of = |(pod, candidate): &(Pod, Candidate)| {
         let namespace = pod.metadata.namespace.clone().unwrap_or_default();
@@ -138,7 +139,7 @@ async fn secrets(client: &Client, servers: &[(Pod, Candidate)], findings: &mut F
             Err(error) => return findings.said.push((error.to_string(), Some("try again".into()))),
         }
     }
-    // More than is needed is worth a word, too.
+    // A right that is not needed is reported too.
     let all = Right { verb: "list", group: "", resource: "secrets", namespace: None, name: None };
     if client.may(&all).await.is_ok_and(|verdict| verdict.allowed) {
         let remedy = "take this right away: the collector reads Secrets by name and never lists them";

@@ -1,7 +1,7 @@
-//! Whether something at an address speaks PostgreSQL.
+//! Checks whether the peer at an address speaks PostgreSQL.
 //!
-//! The question is the one every client begins with: the request for TLS, which PostgreSQL answers with one byte, `S` or `N`, before it
-//! knows who asks. Nothing that is no PostgreSQL says either. A server that is not there yet is none that speaks something else.
+//! The check is the first message of most clients: the request for TLS. PostgreSQL answers with one byte, `S` or `N`, before it knows who
+//! connects. Only PostgreSQL answers `S` or `N`. No answer means that the server is not up yet.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use tokio::net::TcpStream;
 
 use crate::connect::tls::SSL_REQUEST;
 
-/// A server on the same node answers in microseconds; one that is overloaded, in seconds.
+/// A server on the same node answers in microseconds, an overloaded server in seconds.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
     PostgreSql,
-    /// It took the connection and said something else.
+    /// The peer accepted the connection and answered something else.
     Other,
-    /// It took the connection and closed it without a word.
+    /// The peer accepted the connection and closed it without an answer.
     Closed,
-    /// Nobody took the connection, or nothing was said in time: it may be starting.
+    /// The connection was not accepted, or no answer came in time: the server may be starting.
     Nobody,
 }
 
@@ -32,7 +32,7 @@ pub(super) async fn ask(address: SocketAddr) -> Answer {
             return Answer::Closed;
         }
         match stream.read_u8().await {
-            // `E`: an error message before any login, as of a server that has no connection left.
+            // `E` is an error message before any login, for example of a server that has no free connection.
             Ok(b'S' | b'N' | b'E') => Answer::PostgreSql,
             Ok(_) => Answer::Other,
             Err(_) => Answer::Closed,

@@ -1,4 +1,4 @@
-//! PostgreSQL in Kubernetes, found without being named.
+//! Discovers PostgreSQL servers in Kubernetes.
 //!
 //! ```text
 //! API ─▶ watch ─▶ recognise ─▶ credentials ─▶ handshake ─▶ target (as any other)
@@ -6,18 +6,20 @@
 //!                                name, files    PostgreSQL?
 //! ```
 //! # Promise
-//! - A server keeps its name over restarts, moves and new addresses: `namespace/pod`, or `namespace/deployment` where pods have no name of
-//!   their own. What its counters are worth, the server says (its postmaster's start), not the pod.
-//! - A pod that is added, changed or deleted is a target that is started, moved or stopped; a pod that only becomes ready, or changes
-//!   its role, disturbs nothing.
-//! - What nobody listens at yet is shown as down; what then speaks something else is a target no more, and is told with its remedy.
-//! - Secrets are read by name, never listed; a new password is taken when the server refuses the old one, and every few minutes. No value
-//!   leaves this room but as the login of a session.
-//! - The role is what `pg_is_in_recovery()` says; that a label disagrees is told.
-//! - No right is needed but to read pods (and Secrets, where logins come from them). What is missing is named in a Role's words, with
-//!   the Helm values that give it (`rights`).
-//! - While the API does not answer, what was found is read on.
-//! - A server's log is its container's, where that is asked for: by the API, a right of its own, and no hostPath (`log`).
+//! - A server keeps its name over restarts, moves and new addresses: `namespace/pod`, or `namespace/deployment` if the pods of a Deployment
+//!   have changing names. Whether counters continue depends on the start time of the postmaster, not on the pod.
+//! - A pod that is added, changed or deleted starts, moves or stops a target. A pod that only becomes ready, or changes its role, disturbs
+//!   nothing.
+//! - A pod where nothing listens yet is shown as down. If it later answers as something other than PostgreSQL, its target ends, and a
+//!   warning names the remedy.
+//! - Secrets are read by name, never listed. A new password is read when the server refuses the old one, and every few minutes. A Secret's
+//!   value leaves this room only as the login of a session.
+//! - The role is the result of `pg_is_in_recovery()`. A label that disagrees is reported.
+//! - Discovery needs only the right to read pods, and the right to read Secrets if logins come from them. An error names the missing right
+//!   in a Role's words, with the Helm values that grant it (`rights`).
+//! - While the API does not answer, the known servers are still read.
+//! - A server's log is the log of its container, if logs are enabled. It is read through the API, with a right of its own and without a
+//!   hostPath (`log`).
 //!
 //! # Rooms
 //! From top to bottom: `discovery` and `examine` (for `doctor`), `log`, `credentials`, `pod`, `recognise`, `handshake`, `access`, `rights`.

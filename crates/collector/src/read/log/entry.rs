@@ -1,14 +1,14 @@
-//! One entry of a log, without what stays on the server.
+//! One entry of a log, without the parts that must stay on the server.
 
 use crate::read::redact::{self, Redacted};
 
-/// Severities as PostgreSQL writes them in English (`elog.c`).
+/// The severities that PostgreSQL writes in English (`elog.c`).
 pub(super) const SEVERITIES: [&str; 13] =
     ["DEBUG", "DEBUG1", "DEBUG2", "DEBUG3", "DEBUG4", "DEBUG5", "LOG", "INFO", "NOTICE", "WARNING", "ERROR", "FATAL", "PANIC"];
-/// What stands in their place on lines that belong to the entry above them.
+/// The words in place of a severity on lines that belong to the entry above them.
 const PARTS: [&str; 7] = ["DETAIL", "HINT", "QUERY", "CONTEXT", "STATEMENT", "LOCATION", "BACKTRACE"];
 
-/// One entry, without what stays on the server.
+/// One entry, without the parts that must stay on the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Entry {
     pub database: Option<String>,
@@ -21,7 +21,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Takes severity and message as the log has them; `None` where this is a part of another entry.
+    /// Sets the severity and the message from the log. `None`: the line is a part of another entry.
     pub(super) fn says(mut self, severity: &str, message: &str) -> Option<Self> {
         if PARTS.contains(&severity) {
             return None;
@@ -32,9 +32,9 @@ impl Entry {
     }
 }
 
-/// A value of the log; nothing where it has none.
+/// Returns a value from the log. `None`: the log has no value.
 pub(super) fn known(value: &str) -> Option<String> {
     let value = value.trim();
-    // `[unknown]` is what PostgreSQL writes before it knows.
+    // PostgreSQL writes `[unknown]` as long as it does not know the value.
     (!value.is_empty() && value != "[unknown]").then(|| value.into())
 }

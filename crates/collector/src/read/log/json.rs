@@ -1,4 +1,5 @@
-//! Entries as JSON: PostgreSQL's own `jsonlog` (15 and later), and what CloudNativePG's instance manager makes of `csvlog`.
+//! Parses entries in JSON: PostgreSQL's own `jsonlog` (15 and later), and the form into which CloudNativePG's instance manager converts
+//! `csvlog`.
 
 use std::borrow::Cow;
 
@@ -6,7 +7,7 @@ use serde::Deserialize;
 
 use super::entry::{Entry, known};
 
-/// A line: the keys of `jsonlog`, or an envelope around those of `csvlog`.
+/// A line: either the keys of `jsonlog`, or an envelope around the keys of `csvlog`.
 #[derive(Deserialize)]
 struct Line<'a> {
     #[serde(borrow, default)]
@@ -17,7 +18,7 @@ struct Line<'a> {
     own: Record<'a>,
 }
 
-/// An entry; the names are those of `jsonlog`, beside them those of the documentation's table for `csvlog`.
+/// An entry. The names are those of `jsonlog`; the aliases are those in the documentation's table for `csvlog`.
 #[derive(Deserialize)]
 struct Record<'a> {
     #[serde(borrow, default, alias = "database_name")]
@@ -40,7 +41,7 @@ pub(super) fn parse(line: &str) -> Option<Entry> {
     let line: Line<'_> = serde_json::from_str(line).ok()?;
     let record = match line.record {
         Some(record) if line.logger == "postgres" => record,
-        // Of the instance manager itself, or of an extension that writes for itself.
+        // A line of the instance manager itself, or of an extension with its own log.
         Some(_) => return None,
         None => line.own,
     };

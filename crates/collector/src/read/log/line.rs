@@ -1,10 +1,10 @@
-//! A line, whichever format it has.
+//! Parses a line in either format.
 
 use super::entry::Entry;
 use super::json;
 use super::prefix::Prefix;
 
-/// Reads a line; `None` where it begins no entry of PostgreSQL's.
+/// Parses a line. `None`: the line does not begin an entry of PostgreSQL.
 pub(crate) fn parse(line: &str, prefix: &Prefix) -> Option<Entry> {
     if line.starts_with('{') { json::parse(line) } else { prefix.parse(line) }
 }

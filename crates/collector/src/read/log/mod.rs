@@ -1,15 +1,16 @@
-//! PostgreSQL's log, line by line: who it is about, how severe it is, and what is said, without what must stay on the server.
+//! Reads PostgreSQL's log line by line: the database and user, the severity, and the message without the parts that must stay on the
+//! server.
 //!
 //! ```text
 //! line ─▶ json (jsonlog, CloudNativePG) ─┬─▶ entry ─▶ message ─▶ window
 //!       ─▶ prefix (stderr)              ─┘            hides       sums
 //! ```
 //! # Promise
-//! - Formats are told apart by the line itself: JSON of `log_destination = jsonlog` and of CloudNativePG's instance manager; everything
-//!   else is `stderr`, with the server's own `log_line_prefix` where that is known. Lines of other programs in the same container are none.
-//! - DETAIL, HINT, CONTEXT, STATEMENT and further lines of a message never leave here; of the message itself only what
-//!   [`redact`](crate::read::redact) lets through.
-//! - Where a severity is none that PostgreSQL writes in English, the entry is counted and its message hidden: it may be a translated
+//! - The line itself shows its format: JSON of `log_destination = jsonlog` or of CloudNativePG's instance manager. Every other line is
+//!   `stderr`, with the server's own `log_line_prefix` if that is known. Lines of other programs in the same container are skipped.
+//! - DETAIL, HINT, CONTEXT, STATEMENT and the continuation lines of a message never leave this room. Of the message itself, only the text
+//!   that [`redact`](crate::read::redact) lets through leaves it.
+//! - If PostgreSQL does not write a severity in English, the entry is counted and its message is hidden: the word may be a translated
 //!   "STATEMENT".
 //!
 //! May use `redact` and `delta::rows`.

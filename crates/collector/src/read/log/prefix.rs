@@ -1,10 +1,10 @@
-//! `log_line_prefix`: what the server writes in front of a line of `stderr`.
+//! Parses `log_line_prefix`: the text that the server writes before each line of `stderr`.
 
-/// A `log_line_prefix`.
+/// A parsed `log_line_prefix`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Prefix {
     pub(super) parts: Vec<Part>,
-    /// Where a process that serves no session ends it (`%q`).
+    /// The number of parts before `%q`. The prefix of a process without a session ends there.
     pub(super) until: Option<usize>,
 }
 
@@ -23,7 +23,7 @@ pub(super) enum Field {
     SqlState,
     /// Digits only.
     Number,
-    /// A date, a time, perhaps milliseconds, and a zone.
+    /// A date, a time, optional milliseconds, and a time zone.
     Time,
     /// A host with its port in parentheses.
     Remote,
@@ -31,7 +31,7 @@ pub(super) enum Field {
 }
 
 impl Prefix {
-    /// Of the setting's value.
+    /// Parses the setting's value.
     pub(crate) fn new(setting: &str) -> Self {
         let mut prefix = Self::default();
         let mut text = String::new();
@@ -41,7 +41,7 @@ impl Prefix {
                 text.push(c);
                 continue;
             }
-            // `%-10u`: spaces fill it up.
+            // `%-10u`: the value is padded with spaces.
             let escape = chars.find(|c| !(c.is_ascii_digit() || *c == '-'));
             let field = match escape {
                 None => break,

@@ -1,19 +1,19 @@
-//! A line of `stderr`: its prefix read backwards, then severity and message.
+//! Parses a line of `stderr`: the fields of its prefix, then severity and message.
 
 use super::entry::{Entry, SEVERITIES, known};
 use super::prefix::{Field, Part, Prefix};
 
-/// A line that could be read in a great many ways is not worth more steps than this; then only severity and message are taken of it.
+/// The most steps of a match. If a line can be read in too many ways, only its severity and message are taken.
 const STEPS: usize = 2_000;
-/// Characters of a severity, in any language.
+/// The most bytes of a severity, in any language.
 const LONGEST_SEVERITY: usize = 24;
-/// Stands behind a severity.
+/// The text after a severity.
 const MARK: &str = ":  ";
 
 impl Prefix {
-    /// Reads a line; `None` where it begins no entry.
+    /// Parses a line. `None`: the line does not begin an entry.
     pub(super) fn parse(&self, line: &str) -> Option<Entry> {
-        // A tab begins the further lines of a message.
+        // The continuation lines of a message begin with a tab.
         if line.starts_with('\t') {
             return None;
         }
@@ -46,7 +46,7 @@ impl Prefix {
     }
 }
 
-/// Whether the parts and then a severity stand in front of `rest`; severity and message.
+/// Matches the parts and then a severity at the start of `rest`. Returns severity and message.
 fn follow<'a>(parts: &[Part], rest: &'a str, values: &mut Vec<(Field, &'a str)>, steps: &mut usize) -> Option<(&'a str, &'a str)> {
     *steps = steps.checked_sub(1)?;
     match parts {
@@ -54,10 +54,10 @@ fn follow<'a>(parts: &[Part], rest: &'a str, values: &mut Vec<(Field, &'a str)>,
         [Part::Text(text), parts @ ..] => follow(parts, rest.strip_prefix(text.as_str())?, values, steps),
         [Part::Field(field), parts @ ..] => {
             let kept = values.len();
-            // The shortest value after which everything else fits.
+            // Takes the shortest value after which all other parts match.
             for (end, _) in rest.char_indices().chain([(rest.len(), ' ')]) {
                 if !fits(*field, &rest[..end]) {
-                    // Longer ones fit no better.
+                    // Longer values cannot match either.
                     return None;
                 }
                 if !is_whole(*field, &rest[..end]) || matches!(parts, [Part::Text(text), ..] if !rest[end..].starts_with(text.as_str())) {
@@ -74,7 +74,7 @@ fn follow<'a>(parts: &[Part], rest: &'a str, values: &mut Vec<(Field, &'a str)>,
     }
 }
 
-/// Whether a value, or the beginning of one, may be of this field.
+/// Whether a value, or the beginning of one, is possible for this field.
 fn fits(field: Field, value: &str) -> bool {
     match field {
         Field::Number => value.trim().bytes().all(|byte| byte.is_ascii_digit()),
@@ -83,7 +83,7 @@ fn fits(field: Field, value: &str) -> bool {
     }
 }
 
-/// Whether nothing is missing of a value: times and hosts hold what stands between fields as well.
+/// Whether a value is complete. Times and hosts may contain the same characters that stand between fields.
 fn is_whole(field: Field, value: &str) -> bool {
     match field {
         Field::Time => value.is_empty() || (value.len() > "2026-11-29 01:02:03".len() && value.matches(':').count() >= 2),
@@ -92,14 +92,14 @@ fn is_whole(field: Field, value: &str) -> bool {
     }
 }
 
-/// A severity and the message behind it.
+/// Parses a severity and the message after it.
 fn severity(rest: &str) -> Option<(&str, &str)> {
     let (word, message) = rest.split_once(MARK)?;
     let is_word = !word.is_empty() && word.len() <= LONGEST_SEVERITY && word.chars().all(char::is_alphanumeric);
     is_word.then_some((word, message))
 }
 
-/// A severity in English somewhere in the line, where its prefix is not known.
+/// Finds an English severity anywhere in the line. Used if the prefix does not match.
 fn anywhere(line: &str) -> Option<(&str, &str)> {
     line.match_indices(MARK).find_map(|(at, _)| {
         let word = line[..at].rsplit(|c: char| !c.is_ascii_alphanumeric()).next()?;

@@ -1,4 +1,4 @@
-//! Entries summed over an interval: one row for each thing that was said, however often.
+//! Sums the entries of an interval: one row for each distinct entry, however often it occurs.
 
 use std::collections::HashMap;
 
@@ -13,12 +13,12 @@ use crate::read::redact::Redacted;
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     said: HashMap<Entry, Occurrences>,
-    /// Entries whose messages have no row of their own.
+    /// The sum of the entries that have no row of their own.
     other: Option<Occurrences>,
     cut: u64,
 }
 
-/// Messages that are held for each row that is shipped.
+/// How many distinct entries are held for each row that is shipped.
 const HELD_PER_ROW: usize = 10;
 
 #[derive(Debug)]
@@ -29,7 +29,8 @@ struct Occurrences {
 }
 
 impl Window {
-    /// Counts an entry of this time. More messages are held than rows are shipped: which of them matter is known at the end.
+    /// Counts an entry with its time. More distinct entries are held than rows are shipped, because only the end of the interval shows
+    /// which of them matter.
     pub(crate) fn add(&mut self, entry: Entry, at_us: i64, max_rows: usize) {
         if let Some(said) = self.said.get_mut(&entry) {
             said.entries += 1;
@@ -47,7 +48,7 @@ impl Window {
         self.said.is_empty()
     }
 
-    /// The view's rows.
+    /// Makes the view's rows.
     pub(crate) fn finish(mut self, view: &View, ts_us: i64) -> Snapshot {
         self.keep(view.max_rows);
         let mut rows = Rows::new(view, self.said.len() + 1);
@@ -82,7 +83,7 @@ impl Window {
         rows.finish(ts_us, self.cut)
     }
 
-    /// Keeps the severest messages, and of those the most frequent; the entries of the others are summed.
+    /// Keeps the most severe entries, and of these the most frequent. The other entries are summed.
     fn keep(&mut self, max_rows: usize) {
         if self.said.len() <= max_rows {
             return;
@@ -104,7 +105,7 @@ impl Window {
     }
 }
 
-/// The severest first. Severities in other languages stand between errors and warnings.
+/// The rank of an entry's severity, most severe first. Severities in other languages rank between errors and warnings.
 fn severity(entry: &Entry) -> u8 {
     match entry.severity.as_str() {
         "PANIC" => 0,

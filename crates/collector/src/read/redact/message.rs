@@ -1,27 +1,28 @@
-//! What of a message may leave: its words. Values, which may be anybody's data, become `…`.
+//! Redacts a log message: words stay; values, which may be private data, become `…`.
 //!
 //! # Promise
-//! - Nothing between quotes comes through, from the first quote to the last of its kind: a value may hold quotes itself. Names of constraints,
-//!   tables and columns do where the SQLSTATE says that a constraint was violated (class 23), since that is all that tells which.
-//! - No word that holds a digit or an `@` comes through: numbers, times, addresses, identifiers.
-//! - No statement comes through (`log_statement`, `log_min_duration_statement`, `auto_explain`, `pgaudit`): what follows its mark is hidden.
-//! - Of several lines only the first, and of it [`CAP`] bytes; without the place in the statement that stderr has at its end.
+//! - No text between quotes stays, from the first quote to the last quote of the same kind, because a value may contain quotes itself. The
+//!   exception are the names of constraints, tables and columns if the SQLSTATE reports a violated constraint (class 23): only these names
+//!   tell which constraint it is.
+//! - No word with a digit or an `@` stays: numbers, times, addresses, identifiers.
+//! - No statement stays (`log_statement`, `log_min_duration_statement`, `auto_explain`, `pgaudit`): the text after its mark is hidden.
+//! - Only the first line stays, and of it at most [`CAP`] bytes. The position in the statement, which stderr appends, is removed.
 //!
-//! Words outside of quotes are let through: what a function's author writes into a `RAISE` without quotes is shown.
+//! Words outside of quotes stay: if a function's author writes a value into a `RAISE` without quotes, the value is shown.
 
 use super::redacted::Redacted;
 
-/// Stands for what is hidden.
+/// The placeholder for hidden text.
 const HIDDEN: &str = "…";
-/// PostgreSQL's own messages are shorter.
+/// The most bytes of a message. PostgreSQL's own messages are shorter.
 const CAP: usize = 200;
-/// What follows these at the beginning is a statement, a plan, or its parameters.
+/// The first words of a message that are followed by a statement, a plan, or their parameters.
 const STATEMENTS: [&str; 7] = ["statement:", "execute ", "parse ", "bind ", "fastpath function call:", "plan:", "AUDIT:"];
-/// Words with a digit that are no values.
+/// Words with a digit that are not values.
 const WORDS: [&str; 2] = ["IPv4", "IPv6"];
-/// A constraint was violated.
+/// The SQLSTATE class of violated constraints.
 const INTEGRITY: &str = "23";
-/// Opening and closing quotes of PostgreSQL's translations.
+/// The opening and closing quotes in PostgreSQL's translations.
 const QUOTES: [(char, &[char]); 11] = [
     ('"', &['"']),
     ('“', &['”']),
@@ -35,11 +36,11 @@ const QUOTES: [(char, &[char]); 11] = [
     ('『', &['』']),
     ('\'', &['\'']),
 ];
-/// Labels in front of a message that is no statement, in English. Labels are translated, so behind any other first word with a colon may
-/// stand a statement: `Anweisung: select …`.
+/// The English labels that are not followed by a statement. Labels are translated, so any other first word with a colon may be followed by
+/// a statement: `Anweisung: select …`.
 const LABELS: [&str; 2] = ["duration", "recovery"];
 
-/// The message without values.
+/// Redacts a message.
 pub(crate) fn message(text: &str, sqlstate: Option<&str>) -> Redacted {
     Redacted::new(template(text, sqlstate))
 }
@@ -50,10 +51,10 @@ fn template(message: &str, sqlstate: Option<&str>) -> String {
         return format!("{} {HIDDEN}", mark.trim_end());
     }
     if let Some(label) = label(line).filter(|label| !LABELS.contains(label)) {
-        // A label is a word; anything else may be a value itself.
+        // A label consists of letters. Anything else may be a value itself.
         return if label.chars().all(char::is_alphabetic) { format!("{label}: {HIDDEN}") } else { HIDDEN.to_owned() };
     }
-    // "duration: 0.123 ms  statement: …": two spaces stand before what follows in every language.
+    // "duration: 0.123 ms  statement: …": in every language, two spaces precede the second part.
     let (line, more) = line.split_once("  ").map_or((line, false), |(front, _)| (front, true));
     let names = sqlstate.is_some_and(|code| code.starts_with(INTEGRITY));
     let mut out = String::with_capacity(line.len().min(CAP));
@@ -62,7 +63,7 @@ fn template(message: &str, sqlstate: Option<&str>) -> String {
     while let Some(c) = rest.chars().next() {
         let opens = QUOTES.iter().find(|(open, _)| *open == c);
         if let Some((_, closing)) = opens
-            // An apostrophe is no quote.
+            // An apostrophe is not a quote.
             && !(c == '\'' && before.is_alphanumeric())
         {
             let inside = &rest[c.len_utf8()..];
@@ -74,7 +75,7 @@ fn template(message: &str, sqlstate: Option<&str>) -> String {
             } else {
                 out.push(c);
                 out.push_str(HIDDEN);
-                // One that is not closed goes on to the end.
+                // An unclosed quote extends to the end.
                 rest = inside.rmatch_indices(*closing).next().map_or("", |(end, close)| {
                     out.push_str(close);
                     &inside[end + close.len()..]
@@ -84,7 +85,7 @@ fn template(message: &str, sqlstate: Option<&str>) -> String {
         } else if is_of_word(c) {
             let length = rest.find(|c| !is_of_word(c)).unwrap_or(rest.len());
             let word = &rest[..length];
-            // A full stop or colon behind a word is the sentence's.
+            // A full stop or colon after a word belongs to the sentence.
             let bare = word.trim_end_matches(['.', ':', '-', '/']);
             if bare.contains(|c: char| c.is_numeric() || c == '@') && !WORDS.contains(&bare) {
                 out.push_str(HIDDEN);
@@ -107,7 +108,7 @@ fn template(message: &str, sqlstate: Option<&str>) -> String {
     cap(out)
 }
 
-/// The first word, if a colon stands behind it; in French with a blank between.
+/// Returns the first word if a colon follows it. In French, a space is between them.
 fn label(line: &str) -> Option<&str> {
     let mut words = line.split_whitespace();
     let first = words.next()?;
@@ -115,7 +116,7 @@ fn label(line: &str) -> Option<&str> {
     (bare.len() < first.len() || words.next() == Some(":")).then_some(bare)
 }
 
-/// The line without " at character 8", which the other formats have in a field of its own.
+/// Removes " at character 8" from the line. The other formats have the position in its own field.
 fn without_position(line: &str) -> &str {
     match line.rsplit_once(" at character ") {
         Some((said, at)) if !at.is_empty() && at.bytes().all(|byte| byte.is_ascii_digit()) => said,
@@ -127,7 +128,7 @@ fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | ':' | '/' | '%' | '+' | '@' | '$')
 }
 
-/// An identifier that needs no quotes, of at most the length PostgreSQL keeps.
+/// Whether the text is an identifier that needs no quotes, of at most the length that PostgreSQL keeps.
 fn is_name(text: &str) -> bool {
     text.len() <= 63
         && text.starts_with(|c: char| c.is_alphabetic() || c == '_')

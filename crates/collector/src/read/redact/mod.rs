@@ -1,6 +1,6 @@
-//! Takes values out of texts before they leave.
+//! Removes values from texts before the texts leave this machine.
 //!
-//! [`Redacted`] can be made here alone, so that no other text can be shipped where one is asked for.
+//! Only this room can make a [`Redacted`], so no other text can be shipped where a [`Redacted`] is expected.
 //!
 //! Uses no other room.
 //! Used by `probe` and `log`.

@@ -1,6 +1,6 @@
 //! The type of a text without values.
 
-/// A text without values; only this room makes one.
+/// A text without values. Only this room can make one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Redacted(String);
 

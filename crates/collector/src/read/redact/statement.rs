@@ -1,27 +1,28 @@
-//! Removes everything that may be a value from a statement's text: a string becomes `'…'`, a number and a comment `…`.
+//! Removes everything that may be a value from a statement: a string becomes `'…'`, a number or a comment becomes `…`.
 //!
 //! # Promise
-//! - No character of a string literal comes through: `'…'`, `E'…'`, `U&'…'`, `B''`, `X''`, `N''`, `$$…$$`, `$tag$…$tag$`. A literal that
-//!   is not closed (a cut text) ends at the end.
-//! - No number comes through. pg_stat_statements replaces numbers in queries itself, but not in CALL, SET, COPY and DDL.
-//! - No comment comes through: tools write addresses, users and requests into comments. Only [`MUTE`] stays, which is for us.
-//! - Everything else comes through unchanged: keywords, identifiers (with their digits), operators, parameters such as `$1`.
-//! - Redacting twice changes nothing more.
-//! - Where a text can be read in two ways, the careful one is taken: a backslash before the quote that ends a plain literal
-//!   ends it or not, by the session's `standard_conforming_strings`; from there on nothing comes through.
+//! - No character of a string literal stays: `'…'`, `E'…'`, `U&'…'`, `B''`, `X''`, `N''`, `$$…$$`, `$tag$…$tag$`. An unclosed literal (in a
+//!   cut text) extends to the end of the text.
+//! - No number stays. pg_stat_statements itself replaces numbers in queries, but not in CALL, SET, COPY and DDL.
+//! - No comment stays, because tools write addresses, users and requests into comments. Only [`MUTE`] stays, which is meant for
+//!   pganalytics.
+//! - Everything else stays unchanged: keywords, identifiers (with their digits), operators, parameters such as `$1`.
+//! - Redacting a redacted text changes nothing.
+//! - If a text can be read in two ways, the safer one is taken. A backslash before the closing quote of a plain literal may escape the
+//!   quote or not, depending on the session's `standard_conforming_strings`: everything after it is removed.
 
 use super::lexer::{Quoted, block_comment, continues_word, dollar_quoted, identifier, quoted};
 use super::redacted::Redacted;
 
-/// What stands for a literal.
+/// The placeholder for a literal.
 const HIDDEN: &str = "'…'";
 
-/// What stands for a number and for the content of a comment.
+/// The placeholder for a number and for the content of a comment.
 const REMOVED: &str = "…";
-/// The comment that mutes checks of a statement.
+/// The comment that mutes the checks of a statement.
 const MUTE: &str = "pganalytics:mute";
 
-/// The statement without its literals.
+/// Returns the statement without its literals.
 #[must_use]
 pub(crate) fn statement(text: &str) -> Redacted {
     Redacted::new(without_literals(text))
@@ -32,7 +33,7 @@ fn without_literals(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut at, mut kept) = (0, 0);
     while at < bytes.len() {
-        // Right behind a literal nothing goes on, though a closing `$` looks as if.
+        // No word continues directly after a literal, although a closing `$` looks like part of a word.
         let continues = |at: usize| at != kept && continues_word(bytes, at);
         let (end, literal) = match bytes[at] {
             b'\'' => match quoted(bytes, at, at > 0 && matches!(bytes[at - 1], b'e' | b'E') && !continues(at - 1)) {
@@ -71,7 +72,7 @@ fn without_literals(text: &str) -> String {
             _ => (at + 1, false),
         };
         if literal {
-            // Two that touch are one: otherwise what stands for them would be read as one with a quote inside.
+            // Two adjacent literals become one placeholder. Two placeholders would be read as one literal with a quote inside.
             if kept < at || !out.ends_with(HIDDEN) {
                 out.push_str(&text[kept..at]);
                 out.push_str(HIDDEN);
@@ -84,12 +85,12 @@ fn without_literals(text: &str) -> String {
     out
 }
 
-/// What is left of a comment.
+/// Returns the part of a comment that stays.
 fn comment(inner: &str) -> &'static str {
     if inner.trim() == MUTE { MUTE } else { REMOVED }
 }
 
-/// The end of the number that begins at `at`, with its fraction, exponent, base prefix and separators (`1.5e-3`, `0xff`, `1_000`).
+/// The end of the number that begins at `at`, including fraction, exponent, base prefix and separators (`1.5e-3`, `0xff`, `1_000`).
 fn number(bytes: &[u8], at: usize) -> usize {
     let mut end = at;
     while end < bytes.len() {
@@ -145,7 +146,7 @@ mod tests {
         }
     }
 
-    /// Pieces of SQL between which a secret literal is put.
+    /// Pieces of SQL that surround a secret literal.
     fn surroundings() -> impl Strategy<Value = String> {
         proptest::collection::vec(
             prop_oneof![

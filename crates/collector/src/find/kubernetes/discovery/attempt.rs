@@ -1,4 +1,4 @@
-//! One try to reach a pod's server: is it PostgreSQL, and is there a way in?
+//! One attempt to reach a pod's server: does the server speak PostgreSQL, and is there a login?
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,17 +10,17 @@ use crate::config::KubernetesOptions;
 use crate::find::kubernetes::credentials::{self, Missing, Resolved};
 use crate::find::kubernetes::handshake::{self, Answer};
 
-/// What an attempt came to.
+/// The result of an attempt.
 #[derive(Debug)]
 pub(super) enum Outcome {
     Login(Box<Resolved>),
     Missing(Missing),
     NotPostgresql(Answer),
-    /// Nobody answers, and another look at the login is of no use until somebody does.
+    /// Nothing answers at the address. The login need not be read again until something does.
     Nobody,
 }
 
-/// A try that came back.
+/// A finished attempt.
 pub(super) struct Attempt {
     pub(super) key: String,
     pub(super) uid: String,
@@ -29,10 +29,11 @@ pub(super) struct Attempt {
     pub(super) outcome: Outcome,
 }
 
-/// Asks what the pod speaks where that is not known, and finds the way in; yields what is known of both.
+/// Asks what the pod speaks, unless that is known, and finds the login. Returns both.
 ///
-/// Where nobody answers, a server may be starting: the first time it is worth a target, in which it is seen as down. What has said something
-/// else is worth none until it says that it is PostgreSQL: a web server that is restarted is still a web server.
+/// If nothing answers, the server may be starting. The first time, the pod becomes a target all the same, so that the server is shown as
+/// down. A pod that answered with another protocol becomes a target only after it answers as PostgreSQL: a web server that restarts is
+/// still a web server.
 pub(super) async fn attempt(
     client: &Client,
     options: &KubernetesOptions,

@@ -1,4 +1,4 @@
-//! The loop that alone knows the pods and owns the targets.
+//! The loop that holds the pods and owns the targets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,17 +13,17 @@ use tokio_util::sync::CancellationToken;
 use super::known::{Discovery, Known};
 use crate::read::target::Common;
 
-/// Events that wait while the loop is busy; the watches wait with them.
+/// The most events that wait while the loop is busy. If the queue is full, the watches wait.
 pub(super) const QUEUE: usize = 64;
-/// A server that refuses the login over and over does not make us ask the API over and over.
+/// The shortest time between two attempts after refused logins, so that repeated refusals do not flood the API.
 const REREAD_REFUSED: Duration = Duration::from_secs(5);
-/// Where nothing is planned.
+/// The wait if no attempt is planned.
 const IDLE: Duration = Duration::from_secs(3_600);
 
-/// What a watch told, and which watch it was.
+/// An event and the index of the watch that reported it.
 type Heard = (usize, Result<Event<Pod>, ApiError>);
 
-/// Finds servers and keeps them as targets until told to stop.
+/// Discovers servers and runs a target for each until `stop`.
 pub(crate) async fn run(discovery: Discovery, common: Arc<Common>, stop: CancellationToken) {
     let known = Known::new(discovery, common, stop);
     let (events, heard) = mpsc::channel(QUEUE);
@@ -35,7 +35,7 @@ pub(crate) async fn run(discovery: Discovery, common: Arc<Common>, stop: Cancell
     Box::pin(known.follow(heard)).await;
 }
 
-/// Hands on what a watch tells.
+/// Forwards the events of a watch to the loop.
 async fn listen(at: usize, mut watch: Watch<Pod>, events: mpsc::Sender<Heard>) {
     loop {
         let event = watch.next().await;
@@ -67,11 +67,11 @@ impl Known {
             self.begin_attempts();
             self.count();
         }
-        // Targets end by the same token; each hands on what it has.
+        // The same token stops the targets. Each hands over its remaining rows before it ends.
         while self.targets.join_next().await.is_some() {}
     }
 
-    /// Some server does not take its login: it is looked at again.
+    /// A server has refused its login: plans an attempt that reads the login again.
     fn login_refused(&mut self) {
         for found in self.pods.values_mut() {
             if found.running.as_ref().is_some_and(|running| running.link.was_refused()) {
@@ -81,7 +81,7 @@ impl Known {
         }
     }
 
-    /// A target's task has ended.
+    /// A target's task has ended: removes the server's metrics, unless the server has another target.
     fn ended(&mut self, ended: Result<String, tokio::task::JoinError>) {
         if let Ok(server) = ended
             && !self.pods.values().any(|found| found.server == server && found.running.is_some())

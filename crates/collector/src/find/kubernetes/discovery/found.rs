@@ -1,4 +1,4 @@
-//! One pod that is about PostgreSQL: what is known of it, and when it is looked at again.
+//! One pod that has to do with PostgreSQL: its state, and the time of its next attempt.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,34 +14,34 @@ use crate::find::kubernetes::pod::{Facts, PodHost};
 use crate::find::kubernetes::recognise::Candidate;
 use crate::read::target::Link;
 
-/// The wait after an attempt that failed; it doubles with each.
+/// The wait after the first failed attempt. The wait doubles with each failure.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// One pod that is about PostgreSQL.
+/// One pod that has to do with PostgreSQL.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) scope: usize,
     pub(super) uid: String,
     pub(super) server: String,
     pub(super) created: Option<String>,
-    /// `None` where it is only counted.
+    /// The server to reach. `None`: the pod is only counted.
     pub(super) intended: Option<Intended>,
     pub(super) state: State,
-    /// What was said about it last.
+    /// The last message about the pod in the log.
     pub(super) said: String,
     pub(super) attempt_under_way: bool,
-    /// What it said last; see [`Self::speaks`].
+    /// The last answer of the pod; see [`Self::speaks`].
     pub(super) speaks: Speaks,
     pub(super) failures: u32,
     pub(super) next: Option<Instant>,
     pub(super) last_attempt: Option<Instant>,
-    /// Its target.
+    /// The target, if one runs.
     pub(super) running: Option<Running>,
-    /// How far its log was read, whatever target reads on.
+    /// How far the log was read. The position survives a change of the target.
     pub(super) log: Option<Arc<PodLog>>,
 }
 
-/// What is to be reached.
+/// A server that discovery wants to reach.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Intended {
     pub(super) candidate: Candidate,
@@ -57,9 +57,9 @@ pub(super) struct Running {
 }
 
 impl Intended {
-    /// Whether another is reached in the same way.
+    /// Whether both servers are reached in the same way.
     pub(super) fn reaches_as(&self, other: &Self) -> bool {
-        // A failover changes the role, and nothing about the way in.
+        // A failover changes the role only, not the way in.
         let way = |candidate: &Candidate| Candidate { role: None, ..candidate.clone() };
         self.address == other.address && way(&self.candidate) == way(&other.candidate)
     }
@@ -85,27 +85,27 @@ impl Found {
         }
     }
 
-    /// What it speaks: what its target was once let in to is PostgreSQL, whoever was asked before.
+    /// What the pod speaks. A pod whose target has connected speaks PostgreSQL, whatever it answered before.
     pub(super) fn speaks(&self) -> Speaks {
         let has_answered = self.running.as_ref().is_some_and(|running| running.link.has_answered());
         if has_answered { Speaks::Postgresql } else { self.speaks }
     }
 
-    /// It is looked at again later: longer with each time in a row, up to the cap.
+    /// Plans the next attempt. The wait grows with each failure in a row, up to the cap.
     pub(super) fn wait(&mut self, cap: Duration) {
         let wait = RETRY.saturating_mul(2_u32.saturating_pow(self.failures)).min(cap);
         self.failures = self.failures.saturating_add(1);
         self.next = Some(Instant::now() + wait.mul_f64(0.75 + rand::random::<f64>() / 4.0));
     }
 
-    /// Stops its target, if one runs.
+    /// Stops the target, if one runs.
     pub(super) fn halt(&mut self) {
         if let Some(running) = self.running.take() {
             running.stop.cancel();
         }
     }
 
-    /// What it is now, said once.
+    /// Sets the state, and logs the reason once.
     pub(super) fn tell(&mut self, key: &str, state: State, why: String) {
         self.state = state;
         if self.said == why {
@@ -119,7 +119,7 @@ impl Found {
         self.said = why;
     }
 
-    /// An attempt failed. A target that runs goes on with what it has.
+    /// Records a failed attempt. A running target goes on with its last login.
     pub(super) fn fail(&mut self, key: &str, state: State, why: String, cap: Duration) {
         self.wait(cap);
         match self.running {

@@ -1,4 +1,4 @@
-//! What a watch tells: pods that are there, pods that changed, pods that are gone.
+//! Handles the events of a watch: pods that exist, pods that changed, pods that are gone.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -50,11 +50,11 @@ impl Known {
         }
     }
 
-    /// A pod as it is now.
+    /// Handles the current state of a pod.
     fn look(&mut self, at: usize, pod: &Pod) {
         let (key, uid) = (key(pod), pod.metadata.uid.clone().unwrap_or_default());
         if self.pods.get(&key).is_some_and(|found| found.uid != uid) {
-            // Another pod of the same name: its end was missed.
+            // Another pod has the same name: the deletion of the first was missed.
             self.forget(&key, None);
         }
         let ended =
@@ -73,7 +73,7 @@ impl Known {
         let server = server_name(pod);
         let created = pod.metadata.creation_timestamp.clone();
         let found = self.pods.entry(key.clone()).or_insert_with(|| {
-            // Lines of before this collector have been read by another, or by nobody.
+            // Lines from before this collector's start are not read: another collector has read them, or none has.
             let log = self.options.logs.then(|| Arc::new(PodLog::new(Arc::clone(&self.client), self.began)));
             Found::new(at, uid, server, created, log)
         });
@@ -90,7 +90,7 @@ impl Known {
         }
         found.intended = Some(intended);
         if !same_way {
-            // Another address is another way in; whoever listened at the old one is gone.
+            // The way in has changed, for example to a new address. Earlier answers no longer count.
             found.halt();
             found.failures = 0;
             found.speaks = Speaks::Nothing;
@@ -101,7 +101,7 @@ impl Known {
         }
     }
 
-    /// A pod is gone; of this uid, if one is named.
+    /// Forgets a pod that is gone. If `uid` is given, only a pod with this uid.
     fn forget(&mut self, key: &str, uid: Option<&str>) {
         if self.pods.get(key).is_none_or(|found| uid.is_some_and(|uid| found.uid != uid)) {
             return;
@@ -111,7 +111,7 @@ impl Known {
             tracing::info!(server = found.server, "the server's pod is gone; it is read no more");
         }
         found.halt();
-        // Whoever waited for the name may have it.
+        // A pod that waits for this server name may now use the name.
         let waiting = self.pods.values_mut().filter(|other| other.server == found.server && other.state == State::Duplicate);
         waiting.for_each(|other| other.next = Some(Instant::now()));
     }

@@ -1,4 +1,4 @@
-//! What discovery knows: the pods, their attempts under way, and the targets it runs.
+//! The state of discovery: the pods, the attempts under way, and the running targets.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -17,19 +17,19 @@ use crate::find::kubernetes::access::scopes;
 use crate::find::metrics::Metrics;
 use crate::read::target::Common;
 
-/// What discovery works with.
+/// What discovery needs to start.
 #[derive(Debug)]
 pub(crate) struct Discovery {
     pub options: KubernetesOptions,
     pub client: Client,
-    /// Names of the configuration's own targets.
+    /// The names of the targets in the configuration.
     pub taken: HashSet<String>,
     pub metrics: Arc<Metrics>,
 }
 
 pub(super) struct Known {
     pub(super) scopes: Vec<Scope>,
-    /// What each watch that fails said last.
+    /// The last error of each watch that fails.
     pub(super) failing: HashMap<usize, String>,
     pub(super) options: Arc<KubernetesOptions>,
     pub(super) client: Arc<Client>,
@@ -37,11 +37,11 @@ pub(super) struct Known {
     pub(super) common: Arc<Common>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) stop: CancellationToken,
-    /// Rung by a target whose login was refused.
+    /// Notified by a target whose login was refused.
     pub(super) bell: Arc<Notify>,
     pub(super) pods: BTreeMap<String, Found>,
     pub(super) attempts: JoinSet<Attempt>,
-    /// Each ends with its server's name.
+    /// Each task returns its server's name.
     pub(super) targets: JoinSet<String>,
     pub(super) began: DateTime<Utc>,
 }
@@ -71,7 +71,7 @@ impl Known {
             let count = self.pods.values().filter(|found| found.state == state).count();
             self.metrics.kubernetes_pods(state.name(), count);
         }
-        // What should be read and is not, is a server that does not answer.
+        // A server that should be read but is not counts as a server that does not answer.
         let intended = self.pods.values().filter(|found| found.state != State::LeftOut).count();
         self.common.metrics.expect(self.taken.len() + intended);
     }

@@ -1,15 +1,15 @@
 //! Keeps the targets in step with the pods.
 //!
 //! # How
-//! One task a watched collection hands what it hears to a single loop, which alone knows the pods and owns the targets. What takes time
-//! (Secrets, the handshake) is done beside it, one attempt a pod at a time; when it comes back, the loop looks whether the pod is still the
-//! one that was intended.
+//! One task per watched collection forwards events to a single loop, which alone holds the pods and owns the targets. Slow work (Secrets,
+//! the handshake) runs in separate tasks, one attempt per pod at a time. When an attempt ends, the loop checks whether the pod is still the
+//! one that the attempt was for.
 //!
-//! A pod's attempt that failed is made again later, longer each time; one that succeeded is made again every few minutes where its login
-//! can change, and at once where the server refuses it. A pod where nobody listened yet is a target too, since a server that is down is to be
-//! seen; it is asked again what it speaks until it has said so, and one that is no PostgreSQL is a target no more (`attempt`).
+//! A failed attempt is repeated after a wait that grows each time. A successful attempt is repeated every few minutes, and at once if the
+//! server refuses the login. A pod where nothing listens yet becomes a target too, so that a server that is down is visible. Such a pod is
+//! asked again until it answers; if it is not PostgreSQL, its target ends (`attempt`).
 //!
-//! What is known of one pod is in `found`.
+//! `found` holds the state of one pod.
 //!
 //! May use every other room of `find/kubernetes` but `examine`, and starts targets of `read`.
 //! Used by `operate`, which starts it once.

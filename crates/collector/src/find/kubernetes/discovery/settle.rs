@@ -1,4 +1,4 @@
-//! Attempts to reach pods: begun when they are due, settled when they come back.
+//! Starts attempts to reach pods when they are due, and handles their results.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,17 +15,17 @@ use crate::find::kubernetes::log::LogOfPod;
 use crate::find::kubernetes::pod::PodHost;
 use crate::read::target::{self, Link};
 
-/// More servers than this are not one collector's work: each has two connections and its own baselines.
+/// The most servers of one collector. Each server has two connections and its own baselines.
 const MAX_SERVERS: usize = 500;
-/// A Secret that is made later is found within a minute.
+/// The longest wait between attempts: a Secret that is created later is found within a minute.
 pub(super) const RETRY_CAP: Duration = Duration::from_secs(60);
-/// What speaks something else than PostgreSQL seldom changes its mind.
+/// The longest wait for a pod that does not answer as PostgreSQL, which rarely changes.
 const RETRY_OTHER_CAP: Duration = Duration::from_secs(600);
-/// How often a login is looked at again that nobody has refused.
+/// How often a login is read again although no server has refused it.
 const REREAD: Duration = Duration::from_secs(300);
 
 impl Known {
-    /// Begins what is due.
+    /// Starts the attempts that are due.
     pub(super) fn begin_attempts(&mut self) {
         let now = Instant::now();
         let due: Vec<String> = self
@@ -58,7 +58,7 @@ impl Known {
         }
     }
 
-    /// Why a pod may not be a target at all.
+    /// Returns why a pod may not be a target at all.
     fn refusal(&self, key: &str) -> Option<(State, String)> {
         let found = self.pods.get(key)?;
         if found.running.is_some() {
@@ -67,7 +67,7 @@ impl Known {
         if self.taken.contains(&found.server) {
             return Some((State::Duplicate, format!("a target of the configuration is called {} already: rename that one", found.server)));
         }
-        // Of several the one that runs, else the oldest.
+        // Of several pods with one server name, the pod with a running target wins, else the oldest.
         let rank = |key: &str, found: &Found| (found.running.is_none(), found.created.clone(), key.to_owned());
         let rivals = self.pods.iter().filter(|(_, other)| other.server == found.server && other.intended.is_some());
         let first = rivals.min_by_key(|(key, other)| rank(key, other));
@@ -81,13 +81,13 @@ impl Known {
             .then(|| (State::TooMany, format!("{MAX_SERVERS} servers are read already: let another collector watch some")))
     }
 
-    /// An attempt came back.
+    /// Handles a finished attempt.
     pub(super) fn settle(&mut self, attempt: Attempt) {
         let Attempt { key, uid, intended, speaks, outcome } = attempt;
         let Some(found) = self.pods.get_mut(&key).filter(|found| found.uid == uid) else { return };
         found.attempt_under_way = false;
         if found.intended.as_ref().is_none_or(|now| !now.reaches_as(&intended)) {
-            // It was about what no longer is; what is has a plan already, or is only counted.
+            // The pod has changed since the attempt began. If the pod is still a server, it is tried again at once.
             if found.intended.is_some() {
                 found.next = Some(Instant::now());
             }
@@ -111,14 +111,14 @@ impl Known {
                     "what listens on port {} is no PostgreSQL (it {what}): correct the pod's labels, or the port in pganalytics.io/port",
                     intended.candidate.port
                 );
-                // Where nobody listened before, it was taken for a server that is down.
+                // The pod may have a target, because nothing answered at first and the server was taken to be down.
                 found.halt();
                 found.fail(&key, State::NotPostgresql, why, RETRY_OTHER_CAP);
             }
         }
     }
 
-    /// There is a way in: a target takes it, or begins with it.
+    /// A login was found: the running target takes it, or a new target starts with it.
     fn take(&mut self, key: &str, resolved: Resolved) {
         let Some(found) = self.pods.get_mut(key) else { return };
         let Some(facts) = found.intended.as_ref().map(|intended| Arc::clone(&intended.facts)) else { return };

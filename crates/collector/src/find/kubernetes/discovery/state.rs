@@ -1,20 +1,20 @@
-//! What became of a pod, and what it speaks.
+//! The state of a pod, and what the pod speaks.
 
-/// What became of a pod, as /metrics counts it.
+/// The state of a pod, as /metrics counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum State {
-    /// It is a target.
+    /// The pod has a target.
     Watched,
-    /// It has no address yet, or its first attempt is under way, or the API did not answer.
+    /// The pod has no address yet, or its first attempt is under way, or the API did not answer.
     Waiting,
     NoCredentials,
     NoRight,
     NotPostgresql,
-    /// Its annotations cannot be followed.
+    /// The pod's annotations are invalid.
     Wrong,
-    /// A pooler, or one that asked for it.
+    /// The pod is a pooler, or its annotation excludes it.
     LeftOut,
-    /// Another pod, or a target of the configuration, has its name.
+    /// Another pod, or a target in the configuration, has the same server name.
     Duplicate,
     TooMany,
 }
@@ -47,10 +47,10 @@ impl State {
     }
 }
 
-/// What a pod has said when it was asked whether it is PostgreSQL.
+/// The pod's answer to the question whether it speaks PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Speaks {
-    /// Nobody has answered yet.
+    /// Nothing has answered yet.
     Nothing,
     Postgresql,
     Other,

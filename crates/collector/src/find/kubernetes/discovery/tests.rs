@@ -1,4 +1,4 @@
-//! A pod that nobody answers for yet: how long it is taken for a server, and by what it is found to be none.
+//! A pod where nothing answers yet: how long it counts as a server, and which answers show that it is not PostgreSQL.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -31,10 +31,10 @@ use crate::read::target::Common;
 use crate::ship::gather::Gather;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// Two of the first waits and what a busy machine adds.
+/// The first two waits, plus the delay of a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Discovery that asks its API nothing: the login is in the configuration.
+/// Discovery that never asks the API: the login is in the configuration.
 fn discovery(registry: &mut Registry) -> Discovery {
     let mut options = KubernetesOptions::new(Watched::default());
     options.secrets = false;
@@ -57,13 +57,13 @@ fn pod(port: u16) -> Pod {
     serde_json::from_value(pod).expect("a pod")
 }
 
-/// A port that nobody listens at.
+/// A port where nothing listens.
 async fn free() -> u16 {
     let listener = TcpListener::bind((LOOPBACK, 0)).await.expect("a port");
     listener.local_addr().expect("its address").port()
 }
 
-/// Listens at a port and answers everybody with these words, or closes without one, until it is aborted.
+/// Listens on a port and answers every connection with `words`, or closes it if `words` is empty, until the task is aborted.
 async fn listen_and_say(port: u16, words: &'static [u8]) -> (u16, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind((LOOPBACK, port)).await.expect("listening");
     let port = listener.local_addr().expect("its address").port();
@@ -77,7 +77,7 @@ async fn listen_and_say(port: u16, words: &'static [u8]) -> (u16, tokio::task::J
     (port, listening)
 }
 
-/// Waits until /metrics has, or has not, this text.
+/// Waits until the text of /metrics contains, or does not contain, a text.
 async fn says(metrics: &Registry, text: &str, is_there: bool) {
     let shown = || {
         let mut shown = String::new();
@@ -109,7 +109,7 @@ async fn who_does_not_answer_yet_is_worth_a_target_and_who_said_something_else_i
         (web, Speaks::Nothing, false, Speaks::Other, "NotPostgresql(Other)"),
         (web, Speaks::Nothing, true, Speaks::Other, "NotPostgresql(Other)"),
         (silent, Speaks::Nothing, true, Speaks::Other, "NotPostgresql(Closed)"),
-        // One that was PostgreSQL is not asked any more: only its login is read.
+        // A pod that has answered as PostgreSQL is not asked again: only its login is read.
         (web, Speaks::Postgresql, true, Speaks::Postgresql, "Login"),
     ] {
         let pod = pod(port);

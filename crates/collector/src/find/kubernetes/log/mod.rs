@@ -1,11 +1,11 @@
-//! A container's log, piece by piece, by the API.
+//! Reads a container's log piece by piece through the API.
 //!
 //! # Promise
-//! - No line twice, and none left out from the moment this collector was started: the place is kept by the lines' own times, also where the
-//!   server's address changes or its container is started again; then the log of the one before is read to its end.
-//! - No connection is held open between two pieces, and a piece is bounded. A log that grows faster than it is read is read later; where it
-//!   is more than five minutes behind, what is between is skipped, and told.
-//! - No hostPath: the right to `pods/log` is all it takes.
+//! - From the start of this collector on, each line is read exactly once. The position is the time of the last line read, so it survives a
+//!   new address of the server and a restart of its container. After a restart, the previous container's log is read to its end.
+//! - No connection stays open between two pieces, and the size of a piece is limited. A log that grows faster than it is read is read
+//!   later. If the log is more than five minutes behind, the lines in between are skipped, and the skipped time is reported.
+//! - No hostPath is needed, only the right to `pods/log`.
 //!
 //! May use `pod`, `recognise` and `rights`; answers `LogSource` of `read/target`.
 //! Used by `discovery`.

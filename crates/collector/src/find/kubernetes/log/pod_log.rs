@@ -1,4 +1,4 @@
-//! How far a container's log was read, and the next piece of it.
+//! Remembers how far a container's log was read, and reads the next piece.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use tokio::sync::Mutex;
 use crate::find::kubernetes::pod::Facts;
 use crate::read::target::Piece;
 
-/// What one request may bring.
+/// The most bytes of one request.
 const PIECE_BYTES: usize = 1 << 20;
-/// Requests in one reading: a server that writes more than 400 kB a second writes too much to be read by anybody.
+/// The most requests in one reading. A server that writes more than 400 kB a second writes more than anybody can read.
 const PIECES: usize = 4;
-/// Who is farther behind than this will not catch up.
+/// A log that is further behind than this will not catch up.
 const BEHIND: TimeDelta = TimeDelta::minutes(5);
 
 /// A pod's log, and how far it was read.
@@ -26,28 +26,28 @@ pub(crate) struct PodLog {
 
 #[derive(Debug)]
 struct Place {
-    /// Lines up to here have been read.
+    /// The time of the last line that was read.
     until: DateTime<Utc>,
     container_id: Option<String>,
 }
 
 impl PodLog {
-    /// The log from `since` on.
+    /// A log that is read from `since` on.
     pub(crate) fn new(client: Arc<Client>, since: DateTime<Utc>) -> Self {
         Self { client, place: Mutex::new(Place { until: since, container_id: None }) }
     }
 
-    /// What was written since the last reading.
+    /// Reads the lines that were written since the last reading.
     ///
     /// # Errors
-    /// See [`ApiError`]. The place is kept: the next reading begins where this one did.
+    /// See [`ApiError`]. After an error, the next reading begins where this one began.
     pub(crate) async fn read(&self, facts: &Facts) -> Result<Piece, ApiError> {
         // A container that was never started has no log.
         let Some(container_id) = &facts.container_id else { return Ok(Piece::default()) };
         let mut place = self.place.lock().await;
         let (mut piece, mut until) = (Piece::default(), place.until);
         if place.container_id.as_ref().is_some_and(|before| before != container_id) {
-            // Its last words, among which is why it ended.
+            // Reads the previous container's last lines, which show why the container ended.
             if self.take(facts, true, &mut until, &mut piece).await? {
                 place.until = until;
                 return Ok(piece);
@@ -63,20 +63,21 @@ impl PodLog {
         Ok(piece)
     }
 
-    /// Reads on from `until` as far as the bounds let it; whether there is more.
+    /// Reads on from `until`, up to the limits. Returns whether there is more.
     async fn take(&self, facts: &Facts, previous: bool, until: &mut DateTime<Utc>, piece: &mut Piece) -> Result<bool, ApiError> {
         for _ in 0..PIECES {
             let since = until.to_rfc3339_opts(SecondsFormat::Secs, true);
             let which = LogPiece { container: facts.container.as_deref(), since: &since, limit_bytes: PIECE_BYTES, previous };
             let bytes = match self.client.logs(&facts.namespace, &facts.pod, &which).await {
                 Ok(bytes) => bytes,
-                // Not started yet; nothing kept of the one before; gone by now.
+                // The container has not started yet, or no previous log is kept, or the pod is gone.
                 Err(ApiError::Refused { .. } | ApiError::NotFound(_)) => return Ok(false),
                 Err(error) => return Err(error),
             };
             let full = bytes.len() >= PIECE_BYTES;
             if !append(&bytes, full, until, &mut piece.lines) && full {
-                // One second of it is more than a piece: its rest cannot be asked for.
+                // One second of the log is larger than a piece. The request counts whole seconds, so the rest of this second cannot be
+                // read.
                 *until = until.trunc_subsecs(0) + TimeDelta::seconds(1);
                 piece.skipped_s += 1;
             }
@@ -88,9 +89,9 @@ impl PodLog {
     }
 }
 
-/// Takes the lines after `until`, which goes along; whether there was any.
+/// Takes the lines after `until`, and advances `until`. Returns whether there were any.
 fn append(bytes: &Bytes, full: bool, until: &mut DateTime<Utc>, lines: &mut Vec<(DateTime<Utc>, String)>) -> bool {
-    // The last line of a piece that was cut is no whole one.
+    // The last line of a piece that was cut is incomplete.
     let whole = if full { bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1) } else { bytes.len() };
     let (text, before) = (String::from_utf8_lossy(&bytes[..whole]), lines.len());
     let since = *until;

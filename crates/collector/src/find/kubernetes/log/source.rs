@@ -1,4 +1,4 @@
-//! A target's log where it is a pod's.
+//! The log of a target that runs in a pod.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::find::kubernetes::recognise::Operator;
 use crate::find::kubernetes::rights::READ_LOGS;
 use crate::read::target::{LogSource, Piece};
 
-/// The log of the pod as the API told it last.
+/// The log of a pod, with the pod's facts as the API last reported them.
 #[derive(Debug)]
 pub(crate) struct LogOfPod {
     log: Arc<PodLog>,
@@ -36,7 +36,7 @@ impl LogSource for LogOfPod {
         .boxed()
     }
 
-    /// CloudNativePG shows the files' entries in the container's log.
+    /// CloudNativePG writes the entries of the log files to the container's log.
     fn shows_files(&self) -> bool {
         self.pod.facts().operator == Operator::CloudNativePg.name()
     }

@@ -1,4 +1,4 @@
-//! A log read in pieces: no line twice, none left out.
+//! Reads a log in pieces: no line twice, and none left out.
 
 use std::collections::HashMap;
 use std::sync::Mutex as Shared;
@@ -9,10 +9,10 @@ use pganalytics_kubernetes::Access;
 
 use super::*;
 
-/// A container's lines: when, in microseconds of an hour, and what.
+/// The lines of a container: the time in microseconds since the start of an hour, and the text.
 type Lines = Vec<(i64, String)>;
 
-/// A pod as its kubelet has it.
+/// A pod's log as the kubelet holds it.
 #[derive(Default)]
 struct Kubelet {
     current: Lines,
@@ -28,7 +28,7 @@ fn time(text: &str) -> DateTime<Utc> {
     text.parse().expect("a time")
 }
 
-/// Answers as a kubelet does: by whole seconds, from the oldest, cut where it is told to.
+/// Answers as a kubelet does: from whole seconds, oldest line first, cut at the requested limit.
 async fn answer(State(kubelet): State<Arc<Shared<Kubelet>>>, Query(query): Query<HashMap<String, String>>) -> (StatusCode, Vec<u8>) {
     let kubelet = kubelet.lock().expect("no panic");
     if kubelet.forbids {
@@ -111,14 +111,14 @@ async fn lines_are_read_once_and_in_order_also_across_a_restart() -> anyhow::Res
 async fn what_is_more_than_one_reading_takes_is_read_by_the_next() -> anyhow::Result<()> {
     let pod = Pod::new().await?;
     let padding = "x".repeat(1_000);
-    // Nine pieces: more than two readings take.
+    // Nine pieces: more than two readings can take.
     let lines: Vec<String> = (0..9_000).map(|number| format!("{number} {padding}")).collect();
     lines.iter().zip(1..).for_each(|(line, at)| pod.writes(at * 10_000, line));
     let mut read = Vec::new();
     while read.len() < lines.len() {
         let piece = pod.log.read(&pod.facts).await?;
         assert!(!piece.lines.is_empty(), "it stands still at {}", read.len());
-        // The test's hour is long ago, which counts as far behind.
+        // The test's hour is long ago, so the log counts as far behind.
         pod.log.place.lock().await.until = piece.lines.last().expect("one").0;
         read.extend(piece.lines.into_iter().map(|(_, text)| text));
     }

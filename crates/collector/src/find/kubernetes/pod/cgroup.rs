@@ -1,22 +1,22 @@
-//! What a container uses, from the node's cgroups; read where an operator of the cluster has mounted them (a hostPath, off by default).
+//! Reads a container's usage from the node's cgroups, if the cluster's operator has mounted them (a hostPath, off by default).
 //!
 //! # Where
-//! The kubelet makes one group a pod and one a container in it. With the systemd driver it is
-//! `kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod<uid>.slice/cri-containerd-<id>.scope` (dashes of the uid as underscores), with
-//! cgroupfs `kubepods/burstable/pod<uid>/<id>`; guaranteed pods lack the level of their class; kind puts `kubelet.slice` in front. Version 2
-//! has one tree, version 1 one a controller.
+//! The kubelet creates one group per pod, and in it one group per container. With the systemd driver, the path is
+//! `kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod<uid>.slice/cri-containerd-<id>.scope` (the dashes of the uid become
+//! underscores). With the cgroupfs driver, the path is `kubepods/burstable/pod<uid>/<id>`. Guaranteed pods have no folder for their class.
+//! kind adds `kubelet.slice` in front. Version 2 has one tree, version 1 has one tree per controller.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// These files have a few hundred bytes.
+/// The most bytes of a file. These files have a few hundred bytes.
 const FILE_CAP: u64 = 64 * 1024;
-/// Above the pods' groups.
+/// The folders that hold the groups of pods.
 const ROOTS: [&str; 4] = ["kubepods.slice", "kubepods", "kubelet.slice/kubelet-kubepods.slice", "kubelet/kubepods"];
 const CLASSES: [&str; 3] = ["", "burstable", "besteffort"];
 const NS_PER_US: u64 = 1_000;
 
-/// Counters since the container was started, and gauges. What a kernel does not tell is `None`.
+/// Counters since the start of the container, and gauges. `None`: the kernel does not report the figure.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Usage {
     pub cpu_ns: Option<u64>,
@@ -24,13 +24,13 @@ pub(super) struct Usage {
     pub throttled_periods: Option<u64>,
     pub throttled_ns: Option<u64>,
     pub memory: Option<u64>,
-    /// Without the page cache that can be dropped at once: what the kubelet looks at.
+    /// Memory without the page cache that can be dropped at once. The kubelet uses this figure.
     pub working_set: Option<u64>,
     pub anonymous: Option<u64>,
     pub oom_kills: Option<u64>,
 }
 
-/// Reads a container's group; `None` where it is not found.
+/// Reads a container's group. `None`: the group is not found.
 pub(super) fn read(root: &Path, uid: &str, container_id: &str) -> Option<Usage> {
     if root.join("cgroup.controllers").exists() {
         return Some(version_2(&group(root, uid, container_id)?));
@@ -46,7 +46,7 @@ pub(super) fn read(root: &Path, uid: &str, container_id: &str) -> Option<Usage> 
 }
 
 fn group(tree: &Path, uid: &str, container_id: &str) -> Option<PathBuf> {
-    // Both go into a path: only what they are made of may stand in them.
+    // Both become parts of a path, so only the characters of ids are allowed.
     let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     if !plain(uid) || !plain(container_id) {
         return None;
@@ -67,7 +67,7 @@ fn group(tree: &Path, uid: &str, container_id: &str) -> Option<PathBuf> {
                 (false, class) => root_path.join(class).join(format!("pod{uid}")),
             };
             let Ok(entries) = std::fs::read_dir(&pod) else { continue };
-            // The runtime's name stands before the id: `cri-containerd-<id>.scope`, `crio-<id>.scope`.
+            // The runtime's name is in front of the id: `cri-containerd-<id>.scope`, `crio-<id>.scope`.
             let found = entries.flatten().find(|entry| {
                 let name = entry.file_name();
                 let name = name.to_string_lossy();
@@ -124,7 +124,7 @@ fn number(file: &Path) -> Option<u64> {
     text(file)?.trim().parse().ok()
 }
 
-/// Lines of a word and a number.
+/// Reads lines of a word and a number.
 fn pairs(file: &Path) -> HashMap<String, u64> {
     let text = text(file).unwrap_or_default();
     text.lines().filter_map(|line| line.split_once(' ')).filter_map(|(key, value)| Some((key.into(), value.trim().parse().ok()?))).collect()

@@ -1,17 +1,17 @@
-//! A label that contradicts the server.
+//! Detects a label that contradicts the server.
 
 use crate::find::kubernetes::recognise::Role;
 
-/// Readings in a row that must disagree before it is told: a label follows a failover some seconds later.
+/// How many readings in a row must disagree before a warning. After a failover, the label follows some seconds later.
 const DISAGREEMENTS: u32 = 3;
-/// Whether a label contradicts the server for so long that it is no failover under way.
+/// Detects that a label contradicts the server for longer than a failover takes.
 #[derive(Debug, Default)]
 pub(crate) struct Disagreement {
     seen: u32,
 }
 
 impl Disagreement {
-    /// What to tell, once.
+    /// Returns the warning, once.
     pub(crate) fn look(&mut self, label: Option<Role>, in_recovery: Option<bool>) -> Option<String> {
         let (Some(label), Some(standby)) = (label, in_recovery) else { return None };
         let is = if standby { Role::Standby } else { Role::Primary };

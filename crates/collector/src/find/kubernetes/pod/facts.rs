@@ -1,4 +1,4 @@
-//! What the API tells of a server's pod.
+//! What the API reports about a server's pod.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use pganalytics_kubernetes::api::{Pod, Quantity};
 use super::quantity;
 use crate::find::kubernetes::recognise::{Candidate, Role, containers, status_of, workload};
 
-/// What the API told.
+/// What the API reports about a server's pod.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Facts {
     pub namespace: String,
@@ -31,7 +31,7 @@ pub(crate) struct Facts {
     pub memory_request: Option<i64>,
     pub memory_limit: Option<i64>,
     pub claim: Option<String>,
-    /// Where figures are read, if anywhere.
+    /// The folder of the node's cgroups, if it is mounted.
     pub cgroups: Option<PathBuf>,
     pub volumes: Option<PathBuf>,
 }
@@ -77,7 +77,7 @@ impl Facts {
     }
 }
 
-/// The claim whose volume the container has its data on: of several the one whose volume is named after data.
+/// Finds the claim of the container's data volume. If there are several, the claim of a volume with `data` in its name is preferred.
 fn claim(pod: &Pod, container: Option<&str>) -> Option<String> {
     let volumes = pod.spec.as_ref()?.volumes.as_deref()?;
     let claims =

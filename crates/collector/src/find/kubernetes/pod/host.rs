@@ -1,4 +1,4 @@
-//! A target's host where it is a pod: answers what the target asks of it.
+//! The host of a target that runs in a pod. Implements the target's trait for host figures.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +10,7 @@ use super::view;
 use crate::delta::rows::Snapshot;
 use crate::read::target::Host;
 
-/// The pod of one target, as the API told it last.
+/// The pod of one target, as the API last reported it.
 #[derive(Debug)]
 pub(crate) struct PodHost {
     state: Mutex<State>,

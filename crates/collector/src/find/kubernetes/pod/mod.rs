@@ -1,8 +1,8 @@
-//! `kubernetes_pod`: the pod a server runs in, with what it may use and what it uses.
+//! `kubernetes_pod`: the pod in which a server runs, with its limits and its usage.
 //!
-//! Everything but the figures comes from the pod as the API told it, for no more rights than finding it takes. Figures come from the node's
-//! own files, where they are mounted: CPU, throttling and memory from its cgroups, the data volume's use from the file system under the
-//! kubelet's folder. Nobody is asked for them over the network: what the kubelet tells of one pod, it tells only who may read all of the node.
+//! Everything except the figures comes from the pod in the API, with no more rights than discovery needs. The figures come from the node's
+//! own files, if these are mounted: CPU, throttling and memory from the cgroups, the usage of the data volume from the file system in the
+//! kubelet's folder. No figure is requested over the network: the kubelet reports one pod only to clients that may read the whole node.
 //!
 //! May use `recognise` and `delta::rows`; answers `Host` of `read/target`.
 //! Used by `discovery` and `log`.

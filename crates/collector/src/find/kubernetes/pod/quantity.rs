@@ -1,13 +1,13 @@
-//! Kubernetes' numbers.
+//! Quantities of Kubernetes.
 
 use pganalytics_kubernetes::api::Quantity;
 
-/// Kubernetes' numbers: "500m", "2", "1Gi", "1e3".
+/// Parses a quantity of Kubernetes: "500m", "2", "1Gi", "1e3".
 #[must_use]
 pub(super) fn parse(quantity: &Quantity) -> Option<f64> {
     let text = quantity.0.trim();
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    // `1e3` ends in a digit, so that an exponent is never taken for a suffix; `1E` is exa.
+    // `1e3` ends in a digit, so an exponent is never taken for a suffix. `1E` is one exa.
     let factor = match &text[number.len()..] {
         "" => 1.0,
         "n" => 1e-9,
@@ -27,7 +27,7 @@ pub(super) fn parse(quantity: &Quantity) -> Option<f64> {
         "Ei" => 1024_f64.powi(6),
         _ => return None,
     };
-    // Fractions of a thousandth are divided, not multiplied: 500m is exactly a half.
+    // For suffixes below one, the number is divided, not multiplied: 500m is then exactly a half.
     let number: f64 = number.parse().ok()?;
     Some(if factor < 1.0 { number / (1.0 / factor).round() } else { number * factor })
 }

@@ -1,4 +1,4 @@
-//! The row of `kubernetes_pod`.
+//! Makes the row of `kubernetes_pod`.
 
 use pganalytics_views::View;
 
@@ -7,10 +7,10 @@ use super::{cgroup, volume};
 use crate::delta::rows::{Rows, Snapshot};
 use crate::find::kubernetes::recognise::Role;
 
-/// Reads the view's one row.
+/// Makes the view's one row.
 ///
 /// # Errors
-/// Where the volumes' folder is mounted and cannot be read.
+/// If the folder of volumes is mounted but cannot be read.
 pub(crate) fn read(view: &View, facts: &Facts, in_recovery: Option<bool>, ts_us: i64) -> anyhow::Result<Snapshot> {
     let usage = facts.cgroups.as_deref().zip(facts.container_id.as_deref());
     let usage = usage.and_then(|(root, id)| cgroup::read(root, &facts.uid, id)).unwrap_or_default();

@@ -1,19 +1,19 @@
-//! The use of a pod's data volume, from the file system under the kubelet's folder.
+//! Reads the usage of a pod's data volume from the file system in the kubelet's folder.
 
 use std::path::Path;
 
-/// Volumes that hold no data of a server.
+/// Kinds of volumes that hold no data of a server.
 const NO_DATA: [&str; 5] =
     ["kubernetes.io~projected", "kubernetes.io~secret", "kubernetes.io~configmap", "kubernetes.io~empty-dir", "kubernetes.io~downward-api"];
 
-/// Size and free bytes of a pod's persistent volume. Which of several is the data's, only the API's volumes would tell, and they are
-/// cluster-wide: then nothing is told.
+/// Returns the size and the free bytes of a pod's persistent volume. `None` if the pod has several: only the API's volumes would show which
+/// of them holds the data, and reading those needs a cluster-wide right.
 pub(super) fn read(pod: &Path) -> Option<(u64, u64)> {
     let plugins = std::fs::read_dir(pod.join("volumes")).ok()?.flatten();
     let plugins = plugins.filter(|plugin| !NO_DATA.iter().any(|name| plugin.file_name() == *name));
     let mut volumes = plugins.flat_map(|plugin| std::fs::read_dir(plugin.path()).into_iter().flatten().flatten());
     let (one, None) = (volumes.next()?, volumes.next()) else { return None };
-    // CSI volumes are mounted one level below, beside a file about them.
+    // A CSI volume is mounted one level below, next to a file that describes it.
     let mount = Some(one.path().join("mount")).filter(|path| path.is_dir()).unwrap_or_else(|| one.path());
     let stat = rustix::fs::statvfs(&mount).ok()?;
     Some((stat.f_blocks.saturating_mul(stat.f_frsize), stat.f_bavail.saturating_mul(stat.f_frsize)))

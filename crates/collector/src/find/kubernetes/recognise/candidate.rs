@@ -1,11 +1,11 @@
-//! A pod that is a server, as far as its labels and annotations tell: the nouns that everything here speaks in.
+//! A pod that is a server according to its labels and annotations, and the types that describe it.
 
 use crate::connect::conninfo::SslMode;
 
-/// PostgreSQL's own.
+/// PostgreSQL's default port.
 pub(super) const DEFAULT_PORT: u16 = 5432;
 
-/// Who runs the server.
+/// The operator that runs the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Operator {
     CloudNativePg,
@@ -14,7 +14,7 @@ pub(crate) enum Operator {
     Percona,
     StackGres,
     Bitnami,
-    /// Nobody we know: the pod's annotations say it.
+    /// No known operator: the pod's annotations mark it as a server.
     Annotated,
 }
 
@@ -33,7 +33,7 @@ impl Operator {
     }
 }
 
-/// What a label calls a server. Only `pg_is_in_recovery()` decides.
+/// The role in a server's label. The actual role is the result of `pg_is_in_recovery()`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Primary,
@@ -49,7 +49,7 @@ impl Role {
         }
     }
 
-    /// From any operator's word for it.
+    /// Parses any operator's word for a role.
     #[must_use]
     pub(super) fn of(word: &str) -> Option<Self> {
         match word {
@@ -60,7 +60,7 @@ impl Role {
     }
 }
 
-/// Who logs in.
+/// The user of a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum User {
     Named(String),
@@ -68,7 +68,7 @@ pub(crate) enum User {
     Key(String),
 }
 
-/// A Secret that may hold a login. The names alone are known here.
+/// A Secret that may hold a login. Only the names are known here, not the values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Login {
     pub secret: String,
@@ -82,14 +82,14 @@ impl Login {
     }
 }
 
-/// A Secret's key with the authority that signs for the server.
+/// The Secret and the key of the authority that signs the server's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Authority {
     pub secret: String,
     pub key: String,
 }
 
-/// A pod that is a server, as far as its labels and annotations tell.
+/// A pod that is a server according to its labels and annotations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub operator: Operator,
@@ -98,15 +98,15 @@ pub(crate) struct Candidate {
     pub port: u16,
     pub database: Option<String>,
     pub role: Option<Role>,
-    /// As asked for; what the operator's servers want where it is not.
+    /// The mode that an annotation asks for, if any.
     pub sslmode: Option<SslMode>,
-    /// What is used where nobody asked.
+    /// The default mode of the operator's servers.
     pub usual_sslmode: SslMode,
-    /// Where logins are looked for, in this order.
+    /// The Secrets with logins, in the order in which they are tried.
     pub logins: Vec<Login>,
-    /// Whether an annotation named the login: then nothing else will do.
+    /// Whether an annotation names the login. Then no login of another Secret is used.
     pub login_is_asked_for: bool,
-    /// Who logs in where the password comes from elsewhere.
+    /// The user, if the password does not come from a Secret.
     pub user: Option<String>,
     pub authority: Option<Authority>,
 }

@@ -1,4 +1,4 @@
-//! What is asked of a pod's object: its name, labels, containers and ports.
+//! Reads a pod's object: its name, labels, containers and ports.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,10 +7,10 @@ use pganalytics_kubernetes::api::{Container, ContainerStatus, Pod};
 
 use super::candidate::Candidate;
 
-/// What a pod's server is called in every table, over restarts, moves and new addresses.
+/// Returns the server's name in every table. The name stays the same over restarts, moves and new addresses.
 ///
-/// A StatefulSet's pod and an operator's instance keep their names; a Deployment's pod gets a new one each time, so the Deployment's own
-/// stands for it.
+/// The pods of a StatefulSet and the instances of an operator keep their names. Each new pod of a Deployment has a new name, so the
+/// Deployment's name is used.
 #[must_use]
 pub(crate) fn server_name(pod: &Pod) -> String {
     let namespace = pod.metadata.namespace.as_deref().unwrap_or("default");
@@ -21,7 +21,7 @@ pub(crate) fn server_name(pod: &Pod) -> String {
     format!("{namespace}/{name}")
 }
 
-/// The kind and name of what made the pod.
+/// Returns the kind and the name of the pod's owner.
 #[must_use]
 pub(crate) fn workload(pod: &Pod) -> (Option<&str>, Option<String>) {
     let owners = pod.metadata.owner_references.as_deref().unwrap_or_default();
@@ -47,7 +47,7 @@ pub(crate) fn containers(pod: &Pod) -> &[Container] {
     pod.spec.as_ref().map_or(&[], |spec| spec.containers.as_slice())
 }
 
-/// The status of a container, if the kubelet has told it.
+/// Returns the status of a container, if the kubelet has reported it.
 #[must_use]
 pub(crate) fn status_of<'a>(pod: &'a Pod, container: Option<&str>) -> Option<&'a ContainerStatus> {
     let statuses = pod.status.as_ref()?.container_statuses.as_deref()?;
@@ -61,7 +61,7 @@ pub(super) fn only_container(pod: &Pod) -> Option<String> {
     containers(pod).first().map(|container| container.name.clone())
 }
 
-/// The port a container declares: by one of these names in any container, or else the first of the named container.
+/// Returns a port that a container declares: a port with one of these names in any container, else the first port of the named container.
 pub(super) fn declared_port(pod: &Pod, container: Option<&str>, names: &[&str]) -> Option<u16> {
     let all = || containers(pod).iter().flat_map(|container| container.ports.as_deref().unwrap_or_default());
     let named = names.iter().find_map(|name| all().find(|port| port.name.as_deref() == Some(name)));
@@ -69,7 +69,7 @@ pub(super) fn declared_port(pod: &Pod, container: Option<&str>, names: &[&str]) 
     u16::try_from(named.or_else(own)?.container_port).ok().filter(|port| *port > 0)
 }
 
-/// The pod's key among all pods.
+/// Returns the pod's key among all pods.
 pub(crate) fn key(pod: &Pod) -> String {
     format!("{}/{}", pod.metadata.namespace.as_deref().unwrap_or_default(), pod.metadata.name.as_deref().unwrap_or_default())
 }
@@ -78,7 +78,7 @@ pub(crate) fn address(pod: &Pod) -> Option<IpAddr> {
     pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()
 }
 
-/// Whether the server's container runs.
+/// Whether the server's container has started.
 pub(crate) fn started(pod: &Pod, candidate: &Candidate) -> bool {
     status_of(pod, candidate.container.as_deref()).is_some_and(|status| status.started == Some(true) || status.ready)
 }

@@ -1,11 +1,11 @@
-//! Whether a pod is a PostgreSQL server, and how it is reached: pure functions of the pod as the API tells it.
+//! Decides whether a pod is a PostgreSQL server, and how to reach it. Pure functions of the pod as the API reports it.
 //!
 //! # How
-//! The six operators mark their pods with labels (`operators`), everybody else writes annotations
-//! (`annotations`). An operator's pod may carry annotations too, ours without a word that it is a server; what they say
-//! stands above what the operator's labels mean, and the labels say the rest. Poolers are left out, and so is a pod that says `pganalytics.io/scrape: "false"`.
+//! The six operators mark their pods with labels (`operators`); all other pods need annotations (`annotations`). An operator's pod may have
+//! annotations too; our own then need no `scrape`. Annotations override the values that follow from the labels, and the labels give the
+//! rest. Poolers are left out, and so is a pod with `pganalytics.io/scrape: "false"`.
 //!
-//! What is found here is a hint. Whether something speaks PostgreSQL there, and whether it is a primary, only the server itself says.
+//! The result is a hint. Only the server itself shows whether it speaks PostgreSQL and whether it is a primary.
 //!
 //! May use `connect::conninfo` for `sslmode`.
 //! Used by `discovery`, `examine`, `log`, `pod` and `credentials`.

@@ -1,7 +1,7 @@
-//! The pods of six operators: the labels they put on them, where they keep logins, and what encryption their servers want.
+//! The pods of six operators: their labels, the Secrets with their logins, and the encryption that their servers need.
 //!
-//! A role of our own comes first where an operator's naming allows it: a Secret for the user `pganalytics`, which the owner of the
-//! cluster makes with the operator's own means. Superusers are the last resort.
+//! If the operator's naming allows it, the first login is a role of our own: a Secret for the user `pganalytics`, which the owner of the
+//! cluster creates with the operator's own means. Superusers are the last resort.
 
 use pganalytics_kubernetes::api::Pod as ApiPod;
 
@@ -9,14 +9,14 @@ use super::candidate::{Authority, Candidate, Login, Operator, Role, User};
 use super::manifest::{declared_port, label, workload};
 use crate::connect::conninfo::SslMode;
 
-/// The role that is made for us.
+/// The role that is created for the collector.
 const OWN_ROLE: &str = "pganalytics";
 const CRUNCHY: &str = "postgres-operator.crunchydata.com";
 
-/// What the labels say.
+/// What the labels of a pod mean.
 pub(super) enum Pod {
     Unknown,
-    /// It stands before a server and has no statistics of its own.
+    /// The pod is a pooler in front of a server and has no statistics of its own.
     Pooler,
     Server(Box<Candidate>),
 }
@@ -39,7 +39,7 @@ fn cloudnative_pg(pod: &ApiPod) -> Option<Pod> {
         return Some(Pod::Pooler);
     }
     let cluster = label(pod, "cnpg.io/cluster")?;
-    // Jobs of the cluster (initdb, join, …) carry its label too.
+    // The cluster's jobs (initdb, join, …) have this label too.
     if label(pod, "cnpg.io/podRole") != Some("instance") {
         return None;
     }
@@ -75,7 +75,7 @@ fn zalando(pod: &ApiPod) -> Option<Pod> {
     })
 }
 
-/// Percona's second operator grew out of Crunchy's and kept its labels.
+/// Percona's second operator is derived from Crunchy's and kept its labels.
 fn crunchy_or_percona(pod: &ApiPod) -> Option<Pod> {
     let of = |key: &str| label(pod, &format!("{CRUNCHY}/{key}"));
     let cluster = of("cluster")?;
@@ -83,7 +83,7 @@ fn crunchy_or_percona(pod: &ApiPod) -> Option<Pod> {
     if role == Some("pgbouncer") {
         return Some(Pod::Pooler);
     }
-    // Backup jobs and the repository's host belong to a cluster and to no instance.
+    // Backup jobs and the repository's host belong to a cluster, but to no instance.
     of("instance")?;
     let operator = if label(pod, "app.kubernetes.io/managed-by") == Some("percona-postgresql-operator") {
         Operator::Percona
@@ -124,7 +124,7 @@ fn stackgres(pod: &ApiPod) -> Option<Pod> {
     });
     server(Candidate {
         container: Some("patroni".into()),
-        // The port for replication leads to PostgreSQL itself, `pgport` to its pooler where there is one.
+        // The port for replication leads directly to PostgreSQL; `pgport` leads to the pooler, if there is one.
         port: declared_port(pod, None, &["pgreplication", "pgport"]).unwrap_or(5432),
         role: label(pod, "role").and_then(Role::of),
         logins: logins.collect(),
@@ -141,7 +141,7 @@ fn bitnami(pod: &ApiPod) -> Option<Pod> {
     if !matches!(component, "primary" | "read") {
         return None;
     }
-    // With replication its StatefulSets are `<fullname>-primary` and `<fullname>-read`; alone it is `<fullname>`.
+    // With replication, the StatefulSets are `<fullname>-primary` and `<fullname>-read`; without, there is only `<fullname>`.
     let fullname = workload(pod).1.map(|name| name.strip_suffix(&format!("-{component}")).map(Into::into).unwrap_or(name));
     let login = |secret: String| Login { secret, user: User::Named("postgres".into()), password_key: "postgres-password".into() };
     server(Candidate {

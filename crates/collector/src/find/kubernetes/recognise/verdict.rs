@@ -1,4 +1,4 @@
-//! What a pod is: a server, something that is left out, or nothing of ours.
+//! Decides what a pod is: a server, a pod that is left out, or a pod without PostgreSQL.
 
 use pganalytics_kubernetes::api::Pod;
 
@@ -6,19 +6,19 @@ use super::candidate::{Candidate, DEFAULT_PORT, Operator};
 use super::manifest::{declared_port, only_container};
 use super::{annotations, operators};
 
-/// What a pod is to us.
+/// The kind of a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Recognised {
-    /// Nothing says that it is PostgreSQL.
+    /// Nothing shows that the pod runs PostgreSQL.
     No,
-    /// It is about PostgreSQL and is not read; why.
+    /// The pod has to do with PostgreSQL, but is not read. Holds the reason.
     LeftOut(&'static str),
-    /// It is meant to be read, and what it says cannot be followed: what, and the remedy.
+    /// The pod should be read, but its annotations are invalid. Holds the problem and the remedy.
     Wrong(String),
     Server(Box<Candidate>),
 }
 
-/// What a pod is.
+/// Decides what a pod is.
 #[must_use]
 pub(crate) fn recognise(pod: &Pod) -> Recognised {
     let labelled = operators::recognise(pod);

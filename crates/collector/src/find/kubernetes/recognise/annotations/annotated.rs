@@ -1,9 +1,9 @@
-//! What was asked for, in any family's words.
+//! The settings that annotations ask for, from any family.
 
 use crate::connect::conninfo::SslMode;
 use crate::find::kubernetes::recognise::candidate::{Candidate, Login, User};
 
-/// What was asked for.
+/// The settings that annotations ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Annotated {
     pub scrape: Option<bool>,
@@ -16,7 +16,7 @@ pub(crate) struct Annotated {
 }
 
 impl Annotated {
-    /// What is asked for stands above what is usual.
+    /// Overrides the candidate's defaults with the annotated settings.
     pub(crate) fn lay_over(self, candidate: &mut Candidate) {
         candidate.port = self.port.unwrap_or(candidate.port);
         candidate.sslmode = self.sslmode.or(candidate.sslmode);
@@ -29,7 +29,7 @@ impl Annotated {
     }
 }
 
-/// A Secret with a login, under the keys that are usual where none is named.
+/// A Secret with a login. If no keys are named, the usual keys apply.
 pub(super) fn login(secret: Option<&str>, user: Option<&str>, user_key: Option<&str>, password_key: Option<&str>) -> Option<Login> {
     let user = match (user_key, user) {
         (None, Some(user)) => User::Named(user.into()),

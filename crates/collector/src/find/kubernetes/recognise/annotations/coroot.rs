@@ -1,4 +1,4 @@
-//! Coroot's: `coroot.com/postgres-scrape…`.
+//! Coroot's annotations: `coroot.com/postgres-scrape…`.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::find::kubernetes::recognise::manifest::get;
 const COROOT: &str = "coroot.com/postgres-scrape";
 
 pub(super) fn read(annotations: &BTreeMap<String, String>) -> Result<Annotated, String> {
-    // They take nothing but this word for yes.
+    // Coroot accepts only this word for yes.
     if get(Some(annotations), COROOT) != Some("true") {
         return Ok(Annotated::default());
     }

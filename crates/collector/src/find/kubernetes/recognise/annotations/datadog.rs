@@ -1,4 +1,4 @@
-//! Datadog's: `ad.datadoghq.com/<container>.checks`, and the older `check_names` with `instances`.
+//! Datadog's annotations: `ad.datadoghq.com/<container>.checks`, and the older `check_names` with `instances`.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use crate::find::kubernetes::recognise::candidate::{Login, User};
 use crate::find::kubernetes::recognise::manifest::containers;
 
 const DATADOG: &str = "ad.datadoghq.com/";
-/// The API takes annotations of 256 kB in all; a check's JSON has a few hundred bytes.
+/// The most bytes of a check. The API allows 256 kB for all annotations; a check's JSON has a few hundred bytes.
 const JSON_CAP: usize = 64 * 1024;
 
-/// The newer form is one object of checks; the older has their names and their instances in two lists.
+/// Reads both forms. The newer form is one object of checks; the older form has names and instances in two lists.
 pub(super) fn read(pod: &Pod, annotations: &BTreeMap<String, String>) -> Result<Annotated, String> {
     for (key, text) in annotations {
         let Some(rest) = key.strip_prefix(DATADOG) else { continue };
@@ -32,7 +32,7 @@ pub(super) fn read(pod: &Pod, annotations: &BTreeMap<String, String>) -> Result<
                     let key = format!("{DATADOG}{container}.instances");
                     let text = annotations.get(&key).ok_or_else(|| format!("annotation {key} is missing beside check_names: add it"))?;
                     let instances = json(&key, text)?;
-                    // One instance a name, or a list of them.
+                    // For each name, either one instance or a list of instances.
                     Some(match instances.get(at) {
                         Some(Value::Array(list)) => Value::Array(list.clone()),
                         Some(one) => Value::Array(vec![one.clone()]),
@@ -52,7 +52,7 @@ pub(super) fn read(pod: &Pod, annotations: &BTreeMap<String, String>) -> Result<
     Ok(Annotated::default())
 }
 
-/// One instance of a check; `None` where it is about another host than the pod.
+/// Reads one instance of a check. `None`: the instance is about a host other than the pod.
 fn instance(pod: &Pod, key: &str, container: &str, instance: &Value) -> Result<Option<Annotated>, String> {
     let of = |name: &str| instance.get(name).and_then(text).filter(|text| !text.is_empty());
     if of("host").is_some_and(|host| !host.starts_with("%%host")) {
@@ -60,7 +60,7 @@ fn instance(pod: &Pod, key: &str, container: &str, instance: &Value) -> Result<O
     }
     let port = match of("port") {
         None => None,
-        // `%%port%%` is the last of the container's ports, `%%port_name%%` and `%%port_0%%` one of them.
+        // `%%port%%` is the last port of the container; `%%port_name%%` and `%%port_0%%` are one port of them.
         Some(template) if template.starts_with("%%port") => {
             let which = template.trim_matches('%').trim_start_matches("port").trim_start_matches('_');
             let container = containers(pod).iter().find(|is| is.name == container);
@@ -102,7 +102,7 @@ fn instance(pod: &Pod, key: &str, container: &str, instance: &Value) -> Result<O
     Ok(Some(Annotated { scrape: Some(true), container: Some(container.into()), port, database: of("dbname"), sslmode, user, login }))
 }
 
-/// serde's errors cite what they stumble over, which may be a password; the place is enough.
+/// Parses JSON. An error shows only line and column, because serde's own errors quote the text, which may be a password.
 fn json(key: &str, text: &str) -> Result<Value, String> {
     if text.len() > JSON_CAP {
         return Err(format!("annotation {key} is larger than {JSON_CAP} bytes and is not read: shorten it"));

@@ -1,4 +1,4 @@
-//! What a pod's annotations ask for: ours, and those that users of coroot and Datadog have written already.
+//! Reads a pod's annotations: our own, and those that users already have for Coroot and Datadog.
 //!
 //! | ours | coroot's | Datadog's `ad.datadoghq.com/<container>.checks` |
 //! |---|---|---|
@@ -11,9 +11,9 @@
 //! | `/secret-password-key` | `-credentials-secret-password-key` | |
 //! | | `-credentials-username` | `username` |
 //!
-//! On a pod that an operator's labels mark as a server, ours need no `scrape`.
+//! On a pod that an operator's labels mark as a server, our annotations need no `scrape`.
 //!
-//! A password in an annotation is never read: who may see pods would see it.
+//! A password in an annotation is never read: everybody who may read pods would see it.
 //!
 //! May use `candidate` and `manifest`.
 //! Used by `verdict`.

@@ -1,4 +1,4 @@
-//! Our own: `pganalytics.io/…`.
+//! Our own annotations: `pganalytics.io/…`.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use super::value::{flag, number, secret_name, ssl};
 use crate::find::kubernetes::recognise::manifest::get;
 
 const OURS: &str = "pganalytics.io/";
-/// Our keys; another one beside `scrape` is a slip of the pen.
+/// The known keys. Any other key is taken to be misspelt.
 const OUR_KEYS: [&str; 7] = ["scrape", "port", "database", "sslmode", "secret-name", "secret-username-key", "secret-password-key"];
 
-/// Only where nothing else says that the pod is a server must `scrape` say it. Operators put annotations on the pods of their jobs too, so
-/// what stands without it on a pod that is no server is no mistake.
+/// Reads our annotations. Without `scrape` they count only on a pod that the operator's labels mark as a server. Operators copy annotations
+/// to the pods of their jobs too, so annotations without `scrape` on any other pod are no error.
 pub(super) fn read(annotations: &BTreeMap<String, String>, operated: bool) -> Result<Annotated, String> {
     let of = |key: &str| get(Some(annotations), &format!("{OURS}{key}"));
     let scrape = of("scrape");

@@ -1,4 +1,4 @@
-//! One value of an annotation; its error names the annotation and what may stand there.
+//! Parses one value of an annotation. An error names the annotation and the allowed values.
 
 use crate::connect::conninfo::SslMode;
 
@@ -10,7 +10,7 @@ pub(super) fn flag(text: &str, name: &str) -> Result<bool, String> {
     }
 }
 
-/// A Secret of the pod's own namespace: whoever may annotate a pod must not open those of others.
+/// The name of a Secret in the pod's own namespace. A user who may annotate a pod must not reach the Secrets of other namespaces.
 pub(super) fn secret_name<'a>(text: &'a str, name: &str) -> Result<&'a str, String> {
     let fits = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.'));
     if fits && text.starts_with(|first: char| first != '-' && first != '.') {

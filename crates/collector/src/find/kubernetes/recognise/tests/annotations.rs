@@ -1,4 +1,4 @@
-//! Everything a person may write into an annotation.
+//! Annotations as people write them, valid and invalid.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ fn an_operators_pod_needs_no_scrape_and_keeps_what_the_annotations_do_not_say() 
     assert_eq!(secrets(&candidate), ["hippo-pguser-pganalytics", "hippo-monitoring", "hippo-pguser-hippo"]);
     assert!(!candidate.login_is_asked_for);
 
-    // The first family that says anything is taken, here as on any pod.
+    // The first family that asks for anything is taken, as on any other pod.
     let coroots = json!({"coroot.com/postgres-scrape": "true", "coroot.com/postgres-scrape-credentials-secret-name": "theirs"});
     value["metadata"]["annotations"] = coroots.clone();
     assert_eq!(secrets(&server(value.clone())), ["theirs"]);
@@ -73,7 +73,7 @@ fn a_wrong_annotation_on_an_operators_pod_is_told() {
                 other => panic!("{annotations}: {other:?}"),
             }
         }
-        // Operators put the same annotations on pods of their jobs, and other pods are none of ours.
+        // Operators copy the annotations to the pods of their jobs, and other pods do not concern us.
         let job = json!({"cnpg.io/cluster": "orders", "cnpg.io/jobRole": "join"});
         for labels in [job, json!({"app": "shop"})] {
             let mut value = labelled("p", &labels, ("Job", "p"), &[("c", &[])]);
@@ -149,7 +149,7 @@ fn an_annotation_that_cannot_be_followed_says_what_helps_and_no_password() {
     }
 }
 
-/// JSON of any shape, with the words a check may have.
+/// JSON of any shape, with the words that a check may contain.
 fn any_json() -> impl Strategy<Value = Value> {
     let word = prop_oneof![
         "postgres|instances|host|port|username|password|ssl|dbname|%%host%%|%%port_[a-z0-9]{0,4}%%",
@@ -171,7 +171,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    /// Whatever stands in an annotation: an answer, never a panic, and no value in an error.
+    /// Any text in an annotation gets an answer: never a panic, and never a value in an error.
     #[test]
     fn any_text_in_any_annotation_is_answered(
         key in "(pganalytics\\.io/(scrape|port|sslmode|database|secret-name|[a-z-]{0,12}))|(coroot\\.com/postgres-scrape(-port|-param-sslmode|)?)|(ad\\.datadoghq\\.com/[a-z]{0,5}\\.(checks|check_names|instances))",

@@ -1,4 +1,4 @@
-//! What pods are taken for: one fixture an operator, as its pods look.
+//! How pods are recognised: one fixture per operator, shaped as its pods are.
 
 mod annotations;
 mod operators;
@@ -19,7 +19,7 @@ fn server(value: Value) -> Candidate {
     }
 }
 
-/// A pod of these labels, owned by this, with these containers and their ports.
+/// A pod with these labels, this owner, and these containers with their ports.
 fn labelled(name: &str, labels: &Value, owner: (&str, &str), containers: &[(&str, &[(&str, u16)])]) -> Value {
     let containers: Vec<Value> = containers
         .iter()

@@ -1,4 +1,4 @@
-//! Each operator's pods.
+//! The pods of each operator.
 
 use serde_json::{Value, json};
 
