@@ -1,15 +1,15 @@
-//! Damaged files that merging leaves alone, so that it goes on with all other files.
+//! Damaged files, which merging skips so that it can continue with all other files.
 //!
 //! # Promise
-//! A damaged file is reported, counted, and set aside by itself: other files of its day, other days and other tables are merged, and the file
-//! expires like any other. It is tried again every [`RETRY`], so a file that was restored from a backup is taken back without a restart.
-//! The list is in memory: another replica that takes the lease finds the damage anew.
+//! A damaged file is reported, counted and set aside. The other files of its day, other days and other tables are still merged, and the
+//! damaged file expires like any other file. It is tried again every [`RETRY`], so a file that was restored from a backup is used again
+//! without a restart. The list is in memory: a replica that takes over the lease detects the damage again.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a damaged file is left alone. Each attempt reads the files of a merge and their checksums.
+/// How long a damaged file is skipped. Each attempt reads the files of a merge and their checksums.
 const RETRY: Duration = Duration::from_secs(600);
 
 /// The damaged files, by id, with the time of the last attempt.
@@ -22,7 +22,7 @@ impl Aside {
         self.files().insert(id, now);
     }
 
-    /// The files to leave alone for now.
+    /// The files to skip for now.
     pub(super) fn resting(&self, now: Instant) -> HashSet<i64> {
         self.files().iter().filter(|(_, tried)| now.duration_since(**tried) < RETRY).map(|(id, _)| *id).collect()
     }
@@ -32,7 +32,7 @@ impl Aside {
         self.files().contains_key(&id)
     }
 
-    /// Forgets files that were read again without an error, or that left the history.
+    /// Removes files that were read again without an error, or that left the history.
     pub(super) fn remove(&self, ids: impl IntoIterator<Item = i64>) {
         let mut files = self.files();
         for id in ids {

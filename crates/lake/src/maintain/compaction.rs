@@ -1,19 +1,22 @@
-//! Compaction: hot rows become Parquet, and small files become larger ones.
+//! Compaction: writes hot rows to Parquet files, and merges small files into larger ones.
 //!
 //! # Promise
-//! Files are complete and durable before one transaction makes them live and removes what they replace; a crash at any moment leaves
-//! either the old or the new, and orphans that the next start removes. A query that began before goes on with the old.
+//! Files are complete and durable before one transaction makes them live and removes the batches and files that they replace. A crash at
+//! any moment leaves either the old or the new state, and orphans, which the next start removes. A query that began before the transaction
+//! continues with the old state.
 //!
 //! # How
-//! All hot batches up to an id are cut by table and by the date of `ts`, sorted, and written. Beside that, so that rows never wait in
-//! memory for a long merge, files of one table and day are merged by size: as soon as [`super::due::FAN_IN`] files are within the same power of [`super::due::FAN_IN`] in rows, they become one, so a row is rewritten a
-//! few times a day however small the batches are. When the day is over, its files become one. The merge streams: its
-//! memory is a row group and a few batches of each input.
+//! The rows of all hot batches up to an id are split by table and by the date of `ts`, sorted, and written. Files are merged in a separate
+//! task, so that hot rows never wait in memory for a long merge. Files of one table and day are merged by size: when [`super::due::FAN_IN`]
+//! files have row counts within the same power of [`super::due::FAN_IN`], they become one file. So a row is rewritten only a few times a
+//! day, however small the batches are. When the day is over, its files become one. A merge is a stream: its memory is a row group and a few
+//! batches of each input.
 //!
-//! New files gather until there are [`super::due::FAN_IN`] of a day or the first is [`super::due::SETTLE`] old. Their merge is where rollups are made: as the rows
-//! pass, they are summed into a file of each rollup (see [`crate::rollup`]), and the same transaction makes all of them live and retires
-//! the new ones. So a row is in the rollups exactly once, however late it came and wherever a crash fell; what is not in them yet
-//! is what lies in new files and hot rows, which a query sums itself. Files of a rollup are merged like others, and equal keys with them.
+//! New files wait until a day has [`super::due::FAN_IN`] of them or the oldest is [`super::due::SETTLE`] old. Their merge creates the
+//! rollups: the rows are summed into one file of each rollup (see [`crate::rollup`]), and one transaction makes all these files live and
+//! retires the new files. So each row is in the rollups exactly once, however late it arrives and whenever a crash happens. Rows that are
+//! not in the rollups yet are in new files or hot; a query sums these itself. Files of a rollup are merged like other files, and their rows
+//! with equal keys are combined.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -32,15 +35,15 @@ use crate::model::{Change, Compaction, Hot, LiveFile, Shape, TS_AT};
 use crate::parquet::{Draft, Sorted};
 use crate::present::LOOK;
 
-/// From the moment that rows are seen until they are in files, at least: by then each replica has seen them too. The fleet's newest rows are noted
-/// of batches as they come, and replicas look for those every [`LOOK`].
+/// The least time between taking the snapshot of hot rows and committing their files, so that each replica has seen the rows as hot rows.
+/// The fleet's newest rows are read from new batches only, and replicas look for new batches every [`LOOK`].
 const SEEN: Duration = LOOK.saturating_mul(3);
 
 impl Compactor {
-    /// Hot rows to files.
+    /// Writes hot rows to files.
     pub(crate) async fn write(&self, fence: Fence, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
         let _turn = self.writing.lock().await;
-        // What the holder before has done is known before anything is begun.
+        // Learns the changes of the previous holder of the lease before any work starts.
         self.follower.refresh().await?;
         let began = Instant::now();
         let snapshot = self.present.snapshot();
@@ -76,12 +79,12 @@ impl Compactor {
             merged: 0,
         };
         self.follower.publish(version, Change { compacted: Some(up_to), added: written, ..Change::default() }).await?;
-        // The rows' last holder: giving back a million buffers would keep this thread's other tasks waiting.
+        // This may be the last reference to the rows. Freeing a million buffers here would block other tasks of this thread.
         tokio::task::spawn_blocking(move || drop(snapshot));
         Ok(done)
     }
 
-    /// One file a day of a table's hot rows, on a thread of its own.
+    /// Writes the hot rows of a table, one file per day, on a thread of its own.
     async fn write_table(&self, shape: &Arc<Shape>, hot: Arc<Vec<Arc<Hot>>>, now: DateTime<Utc>) -> anyhow::Result<Vec<LiveFile>> {
         let (store, shape) = (self.store.clone(), Arc::clone(shape));
         let mut ids = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Who compacts: what it works with, and the one transaction in which the history changes its form.
+//! The compactor's state, and the transaction in which files are added to the history and retired from it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -15,7 +15,7 @@ use crate::present::{Follower, Present};
 use crate::store::Store;
 use crate::threads::Threads;
 
-/// Does the work: one writer of hot rows and one merge at a time.
+/// Writes hot rows and merges files. At most one write and one merge run at a time.
 #[derive(Debug)]
 pub(crate) struct Compactor {
     pub(crate) store: Store,
@@ -24,30 +24,31 @@ pub(crate) struct Compactor {
     pub(crate) shapes: Arc<Shapes>,
     pub(crate) present: Arc<Present>,
     pub(crate) files: Files,
-    /// The last id given to a file, where the store is this process's own. Ids are not used again within a process, and after a crash only
-    /// once the orphans are gone; a shared store counts them itself.
+    /// The last id given to a file, if the store belongs to this process alone. Ids are not reused within a process; after a crash they are
+    /// reused only after the orphans were deleted. A shared store counts the ids itself.
     pub(crate) last_id: AtomicI64,
-    /// Damaged files, which merging leaves alone.
+    /// Damaged files, which merging skips.
     pub(crate) aside: Aside,
-    /// Where all of it is computed.
+    /// The threads that compaction runs on.
     pub(crate) threads: Threads,
-    /// Held by whoever writes hot rows.
+    /// Held while hot rows are written.
     pub(crate) writing: Mutex<()>,
-    /// Held by whoever takes files out of the history: a merge, retention.
+    /// Held while files are retired from the history, by a merge or by retention.
     pub(crate) tending: Mutex<()>,
 }
 
-/// The hot batches that new files hold.
+/// The batches whose rows new files hold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Compacted {
     pub(crate) up_to: i64,
-    /// How many they are.
+    /// The number of batches.
     pub(crate) batches: u64,
 }
 
 impl Compactor {
-    /// The one transaction in which the history changes its form; its version. Where it failed, the files that were added are deleted; but where
-    /// only the answer to the commit is missing, they may be the history by now, and stay: they are live, or orphans.
+    /// Adds files, retires files and removes compacted batches in one transaction, and returns its version. If the transaction fails, the
+    /// added files are deleted. If only the answer to the commit is missing, the transaction may have been committed, so the added files
+    /// stay: they are either live or orphans.
     pub(crate) async fn commit(
         &self,
         fence: Fence,
@@ -81,7 +82,7 @@ impl Compactor {
             }
         };
         if let Err(error) = transaction.commit().await {
-            // A file's own database says what it did; another process may have committed and died, or its answer is lost.
+            // An error from SQLite means that nothing was committed. A shared server may have committed before its answer was lost.
             if !self.meta.database().is_shared() && matches!(error, sqlx::Error::Database(_)) {
                 self.discard(added).await;
             }
@@ -90,7 +91,7 @@ impl Compactor {
         Ok(version)
     }
 
-    /// Removes files that will not be live after all; what is left is removed as an orphan.
+    /// Deletes files that will not become live. A file that cannot be deleted is removed later as an orphan.
     pub(crate) async fn discard(&self, files: &[LiveFile]) {
         for file in files {
             if let Err(error) = self.store.delete(&file.path()).await {

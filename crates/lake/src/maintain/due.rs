@@ -1,4 +1,4 @@
-//! Which files are to be merged next.
+//! Selects the files to merge next.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::model::LiveFile;
 
-/// Files of like size that become one.
+/// The number of files of similar size that are merged into one.
 pub(super) const FAN_IN: usize = 8;
-/// Files in one merge at most: each is open with a row group as it is stored and two batches of its rows in memory.
+/// The most files in one merge. Each open file keeps one stored row group and two batches of rows in memory.
 const MERGE_AT_ONCE: usize = FAN_IN;
-/// A day is left alone this long after its end, and a new file this long after its creation, for late batches to gather.
+/// How long merging waits after the end of a day, and after the creation of a new file, so that late batches can arrive.
 pub(super) const SETTLE: TimeDelta = TimeDelta::hours(1);
 
-/// The next files to merge, all of one day: new ones, once enough have gathered or the first has waited; else all of a past day's; else
-/// those of like size.
+/// The next files to merge, all of one day: new files, if there are enough or the oldest has waited [`SETTLE`]; else the files of a past
+/// day; else files of similar size.
 pub(crate) fn due(files: &[Arc<LiveFile>], now: DateTime<Utc>) -> Option<Vec<Arc<LiveFile>>> {
     let mut by_day: BTreeMap<NaiveDate, Vec<&Arc<LiveFile>>> = BTreeMap::new();
     for file in files {

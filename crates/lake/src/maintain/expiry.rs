@@ -1,4 +1,4 @@
-//! How days leave the history: whole, and once no rollup needs them.
+//! Removes days from the history: whole days only, and only if no rollup still needs their rows.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::catalog::{Fence, files, next_version};
 use crate::meta::explain;
 use crate::model::{Change, Expiry, LiveFile};
 
-/// Retires the files of days that ended before their table's retention began.
+/// Retires the files of days that are older than their table's retention.
 pub(crate) async fn expire(compactor: &Compactor, fence: Fence, raw: Duration, now: DateTime<Utc>) -> anyhow::Result<Expiry> {
     let _turn = compactor.tending.lock().await;
     let retention = retention(&compactor.meta, raw).await?;
@@ -21,7 +21,7 @@ pub(crate) async fn expire(compactor: &Compactor, fence: Fence, raw: Duration, n
     let mut expired: Vec<Arc<LiveFile>> = Vec::new();
     for (table, contents) in compactor.present.snapshot() {
         let Some(first_kept) = first_kept(retention.of(&table, shapes), now) else { continue };
-        // Rows of a damaged file cannot be rolled up any more, so the file need not wait for that.
+        // The rows of a damaged file cannot be rolled up, so the file does not wait for its rollup.
         let waits = |file: &LiveFile| {
             !file.rolled_up && !compactor.aside.holds(file.id) && shapes.get(&table).is_some_and(|shape| shapes.has_rollups(shape))
         };
@@ -52,7 +52,7 @@ pub(crate) async fn expire(compactor: &Compactor, fence: Fence, raw: Duration, n
     Ok(done)
 }
 
-/// The first day of which something is not too old; none where the calendar does not reach that far back.
+/// The first day that is not completely older than the retention. `None` if the calendar does not reach that far back.
 fn first_kept(days: u32, now: DateTime<Utc>) -> Option<NaiveDate> {
     now.checked_sub_signed(TimeDelta::days(i64::from(days))).map(|moment| moment.date_naive())
 }

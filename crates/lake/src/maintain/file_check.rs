@@ -1,4 +1,4 @@
-//! One file, held against what the catalog says of it.
+//! Compares one file with its entry in the catalog.
 
 use ::parquet::file::FOOTER_SIZE;
 use ::parquet::file::metadata::{FooterTail, ParquetMetaData, ParquetMetaDataReader};
@@ -9,16 +9,16 @@ use object_store::path::Path as ObjectPath;
 use crate::model::{LiveFile, Shapes};
 use crate::store::{Listed, Store};
 
-/// How much of a file is looked at.
+/// How much of a file is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Its name and size, by listing the store.
+    /// Name and size, from the listing of the store.
     Names,
-    /// All of it: its sum and its footer too.
+    /// Name, size, checksum and footer.
     Contents,
 }
 
-/// One file, as the catalog has it.
+/// Checks one file against its entry in the catalog.
 pub(crate) async fn look(store: &Store, file: &LiveFile, listed: Option<&Listed>, shapes: &Shapes, depth: Depth) -> anyhow::Result<()> {
     let listed = listed.context("it is not there")?;
     anyhow::ensure!(listed.bytes == file.bytes, "it has {} bytes, and was written with {}", listed.bytes, file.bytes);
@@ -41,7 +41,7 @@ async fn footer(store: &Store, file: &LiveFile) -> anyhow::Result<ParquetMetaDat
     Ok(ParquetMetaDataReader::decode_metadata(&objects.get_range(&path, start..end).await?)?)
 }
 
-/// Whether a footer says what the catalog does.
+/// Checks that a footer agrees with the catalog.
 fn agrees(footer: &ParquetMetaData, file: &LiveFile, shapes: &Shapes) -> anyhow::Result<()> {
     let metadata = footer.file_metadata();
     let rows = metadata.num_rows();
@@ -49,7 +49,7 @@ fn agrees(footer: &ParquetMetaData, file: &LiveFile, shapes: &Shapes) -> anyhow:
     let of = metadata.key_value_metadata().into_iter().flatten().find(|pair| pair.key == "pganalytics.view");
     let of = of.and_then(|pair| pair.value.as_deref()).unwrap_or_default();
     anyhow::ensure!(of == file.view, "it is a file of table '{of}', and the catalog says {}", file.view);
-    // A file may lack columns that its table got later; it has none that its table has not.
+    // A file may lack columns that were added to its table later. A column that its table lacks is an error.
     if let Some(shape) = shapes.get(&file.view) {
         for column in metadata.schema_descr().columns() {
             let name = column.path().parts().first().map_or("", String::as_str);

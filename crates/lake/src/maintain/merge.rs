@@ -1,4 +1,4 @@
-//! Small files become larger ones; as new files are first merged, their rows are summed into the rollups.
+//! Merges small files into larger ones. The first merge of new files also computes the rollups of their rows.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +17,7 @@ use crate::rollup::{Binning, Combiner};
 /// Why files could not be merged.
 #[derive(Debug)]
 enum MergeError {
-    /// One of them is damaged.
+    /// One of the files is damaged.
     Damaged {
         id: i64,
         file: String,
@@ -33,12 +33,12 @@ impl<E: Into<anyhow::Error>> From<E> for MergeError {
 }
 
 impl Compactor {
-    /// Small files to larger ones.
+    /// Merges small files into larger ones.
     pub(crate) async fn merge(&self, fence: Fence, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
         let _turn = self.tending.lock().await;
         self.follower.refresh().await?;
         let mut done = Compaction::default();
-        // A view before its rollups, whose names come after its own: what it adds to them is merged in the same turn.
+        // A view comes before its rollups in the order of names, so the files that it adds to its rollups are merged in the same run.
         for shape in self.shapes.iter() {
             loop {
                 let resting = self.aside.resting(Instant::now());
@@ -70,13 +70,13 @@ impl Compactor {
         Ok(done)
     }
 
-    /// One file of several, streamed in their order; of new files, a file of each rollup beside.
+    /// Merges files into one, as a stream in their sort order. If the files are new, also writes one file of each rollup.
     async fn merge_files(&self, shape: &Arc<Shape>, inputs: &[Arc<LiveFile>], now: DateTime<Utc>) -> Result<Vec<LiveFile>, MergeError> {
         let day = inputs.first().context("nothing to merge")?.date;
         let expected: u64 = inputs.iter().map(|file| file.rows).sum();
         let are_new = inputs.iter().all(|file| !file.rolled_up);
         let mut rows = {
-            // Reading begins here already, on the threads of whoever begins it.
+            // Reading starts here, on the current runtime. Entering makes these threads the current runtime.
             let _here = self.threads.handle().enter();
             self.files.merged(shape, inputs)?
         };
@@ -106,7 +106,7 @@ impl Compactor {
                 let batch = batch?;
                 read += batch.num_rows() as u64;
                 for (at, (draft, combiner)) in drafts.iter_mut().enumerate() {
-                    // The first is the table's own; those after it are its rollups.
+                    // The first draft is the table itself; the drafts after it are its rollups.
                     let partials = match at.checked_sub(1).and_then(|at| binnings.get(at)) {
                         Some(binning) => &binning.partials(&batch)?,
                         None => &batch,

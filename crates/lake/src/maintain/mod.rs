@@ -1,4 +1,4 @@
-//! The work in the background: hot rows become files, small files become larger ones, old days leave, and the whole is verified.
+//! The work in the background: writes hot rows to files, merges small files, removes old days. Also verifies the history.
 //! Uses: `write`, `present`, `catalog`, `parquet`, `store`, `decode`, `rollup`, `meta`, `model`, `threads`. Never `query`.
 //! Used by: `lake`.
 

@@ -1,16 +1,16 @@
-//! Retention: how long each table's days are kept, and how they leave the history, whole.
+//! Retention: how many days of each table are kept. Days leave the history as a whole.
 //!
 //! # Promise
-//! A day goes when all of it is older, so no query sees half of one. Its files are retired like replaced ones, and deleted once no query
-//! can be reading them. Rows that the rollups do not hold yet stay until they do. The setting is read at each run, so a change acts
-//! at the next one, in every backend, without a restart.
+//! A day is removed when all of it is older than the retention, so no query sees part of a day. Its files are retired like replaced files,
+//! and deleted when no query can still read them. Rows that are not in the rollups yet stay until they are. The setting is read at each
+//! run, so a change takes effect at the next run, in every backend, without a restart.
 //!
 //! # The defaults
-//! Measured, a sample takes a third of a byte. A busy server, with 500 statements active each minute and some 40 columns, so writes
-//! 500 × 1,440 × 40 × 0.334 B = 9.6 MB of statements a day. Raw rows for 30 days are 290 MB; rows of five minutes, at a fifth of that,
-//! 770 MB for 400 days (a year and a month, to compare with the same month of last year); rows of an hour, at a twelfth of
-//! those, 290 MB for five years. Raw rows for 400 days would be 3.8 GB. Tables without a rollup hold facts that rows of any age refer to
-//! (texts of statements, settings) and grow with change only, so they stay as long as the coarsest rows.
+//! In measurements, a sample takes a third of a byte. A busy server has 500 active statements each minute and about 40 columns, so it
+//! writes 500 × 1,440 × 40 × 0.334 B = 9.6 MB of statements a day. Raw rows take 290 MB for 30 days. Five-minute rows take a fifth of that
+//! per day: 770 MB for 400 days (a year and a month, to compare with the same month of the year before). One-hour rows take a twelfth of
+//! the five-minute rows: 290 MB for five years. Raw rows for 400 days would take 3.8 GB. Tables without a rollup hold facts that rows of
+//! any age refer to (texts of statements, settings). They grow only with changes, so they are kept as long as the coarsest rows.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,24 +25,24 @@ use crate::model::Shapes;
 
 /// The setting's name in the meta store.
 const SETTING: &str = "retention";
-/// Days that rows of five minutes are kept: a year and a month.
+/// Days that five-minute rows are kept: a year and a month.
 const DEFAULT_5M_DAYS: u32 = 400;
-/// Days that rows of an hour are kept, and facts: five years.
+/// Days that one-hour rows and facts are kept: five years.
 const DEFAULT_1H_DAYS: u32 = 5 * 365 + 2;
-/// The longest retention, a century: beyond is a slip of the finger.
+/// The longest retention, a century. A larger number is a typing error.
 pub const MAX_RETENTION_DAYS: u32 = 36_525;
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// How long history is kept, as it was set. What is not set has its default.
+/// The retention as it was set. A value that is not set has its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetentionSetting {
-    /// Days of rows as they were collected; without it, `--retention`.
+    /// Days of raw rows. Default: `--retention`.
     pub raw: Option<u32>,
-    /// Days of the rollups of five minutes.
+    /// Days of the five-minute rollups.
     #[serde(rename = "5m")]
     pub five_minutes: Option<u32>,
-    /// Days of the rollups of an hour.
+    /// Days of the one-hour rollups.
     #[serde(rename = "1h")]
     pub hour: Option<u32>,
     /// Days of tables that have no rollups.
@@ -51,7 +51,7 @@ pub struct RetentionSetting {
     pub tables: BTreeMap<String, u32>,
 }
 
-/// How long history is kept, in days.
+/// The retention of each kind of table, in days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct RetentionDays {
     pub raw: u32,
@@ -62,14 +62,14 @@ pub struct RetentionDays {
     pub facts: u32,
 }
 
-/// What holds: the setting over the defaults.
+/// The retention in effect: the setting, and the defaults for values that are not set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Retention {
     pub setting: RetentionSetting,
     pub days: RetentionDays,
 }
 
-/// Why a retention was not taken.
+/// Why a retention was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum RetentionError {
     #[error("{what}: {days} days cannot be a retention; give 1 to {MAX_RETENTION_DAYS}")]
@@ -81,7 +81,7 @@ pub enum RetentionError {
 }
 
 impl Retention {
-    /// What holds where this is set, and raw rows are kept so long unless it says otherwise.
+    /// The retention in effect for a setting. `raw` is the default for raw rows.
     fn new(setting: RetentionSetting, raw: Duration) -> Self {
         let raw = u32::try_from(raw.as_secs() / DAY.as_secs()).unwrap_or(MAX_RETENTION_DAYS).clamp(1, MAX_RETENTION_DAYS);
         let days = RetentionDays {
@@ -93,7 +93,7 @@ impl Retention {
         Self { setting, days }
     }
 
-    /// The days a table is kept.
+    /// The number of days that a table is kept.
     pub(crate) fn of(&self, table: &str, shapes: &Shapes) -> u32 {
         if let Some(days) = self.setting.tables.get(table) {
             return *days;
@@ -102,13 +102,13 @@ impl Retention {
             Some((_, Some(origin))) if origin.tier == Tier::FiveMinutes => self.days.five_minutes,
             Some((_, Some(_))) => self.days.hour,
             Some((shape, None)) if !shapes.has_rollups(shape) => self.days.facts,
-            // A table whose definition is gone is kept like any.
+            // A table whose definition is gone is kept like any other.
             _ => self.days.raw,
         }
     }
 }
 
-/// What holds at this moment.
+/// Reads the retention in effect. `raw` is the default for raw rows.
 pub(crate) async fn retention(meta: &Meta, raw: Duration) -> anyhow::Result<Retention> {
     let setting = match meta.setting(SETTING).await? {
         Some(json) => serde_json::from_str(&json).with_context(|| format!("the setting '{SETTING}' in the meta store"))?,
@@ -117,7 +117,7 @@ pub(crate) async fn retention(meta: &Meta, raw: Duration) -> anyhow::Result<Rete
     Ok(Retention::new(setting, raw))
 }
 
-/// Sets it, once it is checked whole.
+/// Checks a retention setting and stores it.
 pub(crate) async fn set(meta: &Meta, shapes: &Shapes, setting: &RetentionSetting, now: DateTime<Utc>) -> Result<(), RetentionError> {
     let tiers = [("raw", setting.raw), ("5m", setting.five_minutes), ("1h", setting.hour), ("facts", setting.facts)];
     let tiers = tiers.iter().filter_map(|(what, days)| Some((*what, (*days)?)));

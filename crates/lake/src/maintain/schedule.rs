@@ -1,4 +1,4 @@
-//! When the work behind is done: what comes is written as often as is set and whenever it fills its memory, the rest follows.
+//! The schedule of background work: hot rows are written every `compact_every` and whenever they fill their memory. The other steps follow.
 
 use std::time::{Duration, Instant};
 
@@ -9,25 +9,25 @@ use tokio_util::sync::CancellationToken;
 use super::upkeep::Upkeep;
 use crate::model::{Compaction, Expiry};
 
-/// How often a shared store is searched for orphans: listing it costs, and they do no harm.
+/// How often a shared store is searched for orphans. Listing the store is expensive, and orphans do no harm.
 const ORPHANS_EVERY: Duration = Duration::from_secs(6 * 3600);
 
 impl Upkeep {
-    /// Follows the other replicas; and, while it holds the lease, compaction, retention and the removal of replaced files; until stopped.
-    /// A step that fails is logged and tried again next time.
+    /// Runs until stopped: follows the other replicas and, while this replica holds the lease, compacts, applies the retention and deletes
+    /// replaced files. A failed step is logged and tried again at its next turn.
     pub(crate) async fn run(&self, stop: &CancellationToken) {
-        // On the heap: together they are too large for a caller's future.
+        // On the heap: together the futures are too large for a caller's future.
         Box::pin(async {
             tokio::join!(self.compactor.follower.run(stop), self.lease.keep(stop), self.write_until(stop), self.tend_until(stop))
         })
         .await;
     }
 
-    /// Writes hot rows, as often as is set and whenever they fill their memory.
+    /// Writes hot rows every `compact_every` and whenever they fill their memory.
     async fn write_until(&self, stop: &CancellationToken) {
         let mut tick = self.tick().await;
         while let Some(turn) = self.turn(&mut tick, &self.early, stop).await {
-            // A call may have come while the rows that it was for were being written.
+            // A call may have arrived while its rows were already being written.
             let is_due = turn == Turn::Due || self.compactor.follower.is_enough() || self.hot_memory.is_full();
             if is_due {
                 self.write().await;
@@ -36,7 +36,7 @@ impl Upkeep {
         }
     }
 
-    /// Merges files, as new ones come; and removes what is to go.
+    /// Merges files when new files were written, and deletes expired and replaced data.
     async fn tend_until(&self, stop: &CancellationToken) {
         let mut tick = self.tick().await;
         let mut orphans = Instant::now();
@@ -60,11 +60,11 @@ impl Upkeep {
         tick
     }
 
-    /// Waits for the next turn; none at the end. The caller does its work outside of this: a step that has begun is finished, and the
-    /// next start need not clean up.
+    /// Waits for the next turn. Returns `None` when stopped. The caller works outside of this wait, so a stop does not interrupt a step and
+    /// the next start has nothing to clean up.
     async fn turn(&self, tick: &mut tokio::time::Interval, called: &Notify, stop: &CancellationToken) -> Option<Turn> {
         if self.lease.fence().is_none() {
-            // A new holder begins at once: the one before may have left something undone.
+            // A new holder of the lease starts at once: the previous holder may have left work undone.
             return tokio::select! {
                 () = stop.cancelled() => None,
                 () = self.lease.until_held() => Some(Turn::Due),
@@ -100,7 +100,7 @@ impl Upkeep {
             Ok(done) => log(began, done, "merged"),
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "merge");
-                // Expiry goes on where this is the only process: it may be what frees the room that is missing.
+                // If this is the only process, expiry continues: it may free the disk space that the merge lacks.
                 if self.lease.step_aside().await {
                     return;
                 }
@@ -123,15 +123,15 @@ impl Upkeep {
     }
 }
 
-/// Why it is a step's turn.
+/// Why a step runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
-    /// Its time has come.
+    /// The interval has elapsed, or this replica has just taken the lease.
     Due,
     Called,
 }
 
-/// What a step of compaction did, where it did anything.
+/// Logs the result of a compaction step, unless the step did nothing.
 fn log(began: Instant, done: Compaction, what: &str) {
     if done != Compaction::default() {
         tracing::info!(

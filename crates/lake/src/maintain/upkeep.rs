@@ -1,4 +1,4 @@
-//! The work behind, step by step, each under the lease.
+//! The steps of background work. Each needs the lease.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,56 +15,56 @@ use crate::meta::explain;
 use crate::model::{Compaction, Expiry};
 use crate::write::HotMemory;
 
-/// How much longer than a query's deadline a replaced file is kept.
+/// A replaced file is kept for this many query deadlines.
 const GRACE_FACTOR: u32 = 2;
 
-/// How often, and how long.
+/// The intervals of background work.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
-    /// How often hot rows become Parquet.
+    /// How often hot rows are written to Parquet files.
     pub(crate) compact_every: Duration,
-    /// How long rows are kept as they were collected, unless the retention is set.
+    /// How long raw rows are kept, if the retention setting names no other number.
     pub(crate) retention: Duration,
-    /// The longest a query may run.
+    /// The longest time that a query may run.
     pub(crate) query_deadline: Duration,
 }
 
-/// One replica's part in the work behind.
+/// The background work of one replica.
 #[derive(Debug)]
 pub(crate) struct Upkeep {
     pub(crate) compactor: Compactor,
     pub(crate) lease: Lease,
     pub(crate) hot_memory: Arc<HotMemory>,
     pub(crate) times: Times,
-    /// Hot rows are to be written before their time.
+    /// Notified when hot rows must be written before their next turn.
     pub(crate) early: Arc<Notify>,
-    /// There are new files.
+    /// Notified when there are new files.
     pub(crate) written: Notify,
 }
 
 impl Upkeep {
-    /// Turns hot rows into Parquet, and small files into larger ones.
+    /// Writes hot rows to Parquet files, and merges small files into larger ones.
     pub(crate) async fn compact(&self, now: DateTime<Utc>) -> anyhow::Result<Compaction> {
         let written = self.compactor.write(self.fence().await?, now).await?;
         Ok(written.and(self.compactor.merge(self.fence().await?, now).await?))
     }
 
-    /// How long each table's history is kept.
+    /// The retention in effect.
     pub(crate) async fn retention(&self) -> anyhow::Result<Retention> {
         retention::retention(&self.compactor.meta, self.times.retention).await
     }
 
-    /// Changes how long history is kept.
+    /// Changes the retention.
     pub(crate) async fn set_retention(&self, setting: &RetentionSetting, now: DateTime<Utc>) -> Result<(), RetentionError> {
         retention::set(&self.compactor.meta, &self.compactor.shapes, setting, now).await
     }
 
-    /// Removes the days that are older than the retention.
+    /// Retires the files of days that are older than the retention.
     pub(crate) async fn expire(&self, now: DateTime<Utc>) -> anyhow::Result<Expiry> {
         expiry::expire(&self.compactor, self.fence().await?, self.times.retention, now).await
     }
 
-    /// Deletes files that were replaced so long ago that no query reads them.
+    /// Deletes files that were replaced so long ago that no query can still read them.
     pub(crate) async fn remove_replaced(&self, now: DateTime<Utc>) -> anyhow::Result<u64> {
         let grace = TimeDelta::from_std(self.times.query_deadline * GRACE_FACTOR).unwrap_or(TimeDelta::MAX);
         let Some(before) = now.checked_sub_signed(grace) else { return Ok(0) };
@@ -73,7 +73,7 @@ impl Upkeep {
         Ok(files.len() as u64)
     }
 
-    /// Deletes what crashes left in a shared store. In a folder of one process the next start does it.
+    /// Deletes the orphans in a shared store. In the folder of a single process, the next start deletes them.
     pub(crate) async fn remove_orphans(&self, now: DateTime<Utc>) -> anyhow::Result<u64> {
         match self.compactor.meta.database().is_shared() {
             true => removal::delete_orphans(&self.compactor.meta, &self.compactor.store, now).await,
@@ -81,7 +81,7 @@ impl Upkeep {
         }
     }
 
-    /// The lease, taken for this moment where nobody has it.
+    /// The fence of the lease. Takes the lease if no replica holds it.
     pub(crate) async fn fence(&self) -> anyhow::Result<Fence> {
         if self.lease.fence().is_none() {
             self.lease.renew().await.map_err(explain)?;
@@ -89,7 +89,7 @@ impl Upkeep {
         self.lease.fence().context("another replica holds the lease: it does this work")
     }
 
-    /// Waits for what has begun, and lets nothing begin while `last` is done.
+    /// Waits for running steps, then runs `last` while no step can start.
     pub(crate) async fn finish_and(&self, last: impl Future<Output = ()>) {
         let (_writing, _tending) = (self.compactor.writing.lock().await, self.compactor.tending.lock().await);
         last.await;

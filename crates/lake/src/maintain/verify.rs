@@ -1,4 +1,5 @@
-//! Whether the history is whole: the catalog, the files, their sums, and the hot batches. It changes nothing, and may run beside backends.
+//! Verifies that the history is complete: the catalog, the files, their checksums and the hot batches. Verification changes nothing and may
+//! run while backends are running.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,32 +16,33 @@ use crate::meta::Meta;
 use crate::model::Shapes;
 use crate::store::{Listed, Store};
 
-/// Files read at once: enough to keep a disk or an object store busy, and few megabytes of memory.
+/// Files read at once: enough to keep a disk or an object store busy, within a few megabytes of memory.
 const AT_ONCE: usize = 4;
 /// Hot batches read at once.
 const BATCHES_AT_ONCE: i64 = 64;
 
-/// What a look at a lake found.
+/// The result of verifying a lake.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Verified {
-    /// Live files.
+    /// The number of live files.
     pub files: u64,
-    /// Their rows, by the catalog.
+    /// The rows of the live files, as recorded in the catalog.
     pub rows: u64,
-    /// Their bytes, by the catalog.
+    /// The bytes of the live files, as recorded in the catalog.
     pub bytes: u64,
-    /// Batches that are not in files yet.
+    /// The number of batches whose rows are in no file yet.
     pub hot_batches: u64,
-    /// Files that no catalog names: what a crash or a running compaction leaves. They do no harm, and are deleted after a day.
+    /// The number of Parquet files that the catalog does not name. A crash or a running compaction leaves them. They do no harm and are
+    /// deleted after a day.
     pub orphans: u64,
-    /// What is wrong, each with the place and what to do. Empty where all is well.
+    /// The problems, each with its place and its remedy. Empty if there are none.
     pub problems: Vec<String>,
 }
 
-/// Looks through a lake. `looked_at` is told the number of files done and of all, now and then.
+/// Verifies a lake. Calls `looked_at` after each file with the number of files done and the number of all files.
 ///
 /// # Errors
-/// When the meta store or the list of files cannot be read: then nothing is known. What is wrong with a file is no error but a problem.
+/// If the meta store or the list of files cannot be read. A damaged file is not an error: it is listed in [`Verified::problems`].
 pub(crate) async fn verify(
     meta: &Meta,
     store: &Store,
@@ -49,7 +51,7 @@ pub(crate) async fn verify(
     looked_at: impl Fn(u64, u64),
 ) -> anyhow::Result<Verified> {
     let shapes = Arc::new(Shapes::new(views));
-    // Listed first: what is registered meanwhile is in neither, and what is retired meanwhile is looked up again.
+    // The store is listed before the catalog is read. Files that leave the catalog meanwhile are looked up again below.
     let listed: HashMap<String, Listed> = store.list().await?.into_iter().map(|file| (file.path.clone(), file)).collect();
     let live = files::live(meta).await?;
     let mut verified = Verified { files: live.len() as u64, ..Verified::default() };
@@ -72,7 +74,7 @@ pub(crate) async fn verify(
         done += 1;
         looked_at(done, verified.files);
         if let Err(problem) = looked
-            // Compaction may have replaced it, and deleted it, since the catalog was read.
+            // Compaction may have replaced and deleted the file since the catalog was read.
             && files::is_live(meta, file.id).await?
         {
             verified.problems.push(format!(
@@ -89,7 +91,7 @@ pub(crate) async fn verify(
     Ok(verified)
 }
 
-/// The batches that are not in files yet.
+/// Verifies the batches that are in no file yet.
 async fn hot_batches(meta: &Meta, shapes: &Arc<Shapes>, verified: &mut Verified) -> anyhow::Result<()> {
     let mut after = batches::compacted(meta).await?;
     loop {

@@ -1,10 +1,10 @@
-//! Where the shared meta store is: a PostgreSQL URL, with several hosts where a failover may move the primary.
+//! The address of the shared meta store: a PostgreSQL URL, with several hosts if a failover may move the primary.
 //!
-//! `postgresql://user:password@host1:5432,host2/database?sslmode=verify-full&target_session_attrs=read-write`, as libpq has it. The first
-//! host that takes writes is used; when it no longer does, connections that are made anew go to the one that does.
+//! The form is that of libpq: `postgresql://user:password@host1:5432,host2/database?sslmode=verify-full&target_session_attrs=read-write`.
+//! The first host that accepts writes is used. When it no longer accepts writes, new connections go to the host that does.
 //!
-//! URL and password may come from files, as a Secret is mounted. They are read again while the backend runs: a password that was changed is
-//! that of every connection made from then on, without a restart, and connections that are there stay.
+//! The URL and the password may come from files, such as a mounted Secret. The files are read again while the backend runs. After a change
+//! of the password, new connections use the new password without a restart, and existing connections stay open.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -13,15 +13,16 @@ use anyhow::Context as _;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 
-/// What the sessions say they are, in `pg_stat_activity`.
+/// The `application_name` of the sessions, shown in `pg_stat_activity`.
 const APPLICATION: &str = "pganalytics-backend";
-/// Limits that the server itself keeps. Synchronous commits, whatever the server's default: an acknowledgement rests on them.
+/// Settings of each session: timeouts that the server enforces, and synchronous commits, whatever the server's default. Acknowledgements
+/// depend on synchronous commits.
 const SETTINGS: [(&str, &str); 4] =
     [("statement_timeout", "30s"), ("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "30s"), ("synchronous_commit", "on")];
-/// What may stand behind the `?`.
+/// The parameters that are allowed after the `?`.
 const PARAMETERS: [&str; 9] = ["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port", "user", "dbname", "password"];
 
-/// Hosts, user, password, database; shown without the password.
+/// The hosts, user, password and database. Displayed without the password.
 #[derive(Clone)]
 pub struct DatabaseUrl {
     pub(super) hosts: Vec<PgConnectOptions>,
@@ -29,7 +30,7 @@ pub struct DatabaseUrl {
     pub(super) files: AddressFiles,
 }
 
-/// The files that an address was read from, and what was in them.
+/// The files that an address was read from, and their contents.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct AddressFiles {
     url: Option<PathBuf>,
@@ -37,7 +38,7 @@ pub(super) struct AddressFiles {
     contents: Vec<String>,
 }
 
-/// Why a text is no address of a PostgreSQL. It never quotes the password.
+/// Why a text is not the address of a PostgreSQL server. The error never quotes the password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseUrlError {
     #[error("a database URL begins with postgresql:// (or postgres://), as in postgresql://pganalytics@db.example.com/pganalytics")]
@@ -88,7 +89,7 @@ impl FromStr for DatabaseUrl {
     }
 }
 
-/// Refuses a user or password with a character that ends it: the rest of the password would be taken for a host, a database or a parameter.
+/// Refuses a user or password with an unencoded delimiter: the rest of the password would be read as a host, a database or a parameter.
 fn encoded(rest: &str, account: &str) -> Result<(), DatabaseUrlError> {
     if account.trim_end_matches('@').contains('@') {
         return Err(DatabaseUrlError::Unencoded('@', "%40"));
@@ -106,7 +107,7 @@ fn encoded(rest: &str, account: &str) -> Result<(), DatabaseUrlError> {
     Ok(())
 }
 
-/// What is wrong, without the text that it is wrong with.
+/// The cause of a parse error, without the parsed text.
 fn cause(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Configuration(inner) => inner.to_string(),
@@ -126,17 +127,17 @@ impl std::fmt::Debug for DatabaseUrl {
     }
 }
 
-/// A small file, without the end of its line.
+/// Reads a small file, without the line break at its end.
 fn read(file: &Path) -> anyhow::Result<String> {
     let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 impl DatabaseUrl {
-    /// The address in a file, which is read again while the backend runs.
+    /// Reads the address from a file. The file is read again while the backend runs.
     ///
     /// # Errors
-    /// When it cannot be read, or holds no address.
+    /// If the file cannot be read, or does not hold an address.
     pub fn from_file(file: &Path) -> anyhow::Result<Self> {
         let text = read(file)?;
         let mut url: Self = text.parse().with_context(|| format!("read {}", file.display()))?;
@@ -144,10 +145,10 @@ impl DatabaseUrl {
         Ok(url)
     }
 
-    /// The same with the password in a file, as a Secret that is mounted gives it; read again while the backend runs.
+    /// The same address with the password from a file, such as a mounted Secret. The file is read again while the backend runs.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If the file cannot be read.
     pub fn with_password_file(mut self, file: &Path) -> anyhow::Result<Self> {
         let password = read(file)?;
         self.hosts = self.hosts.into_iter().map(|host| host.password(&password)).collect();
@@ -156,7 +157,7 @@ impl DatabaseUrl {
         Ok(self)
     }
 
-    /// What the files say now.
+    /// The address with the current contents of its files.
     pub(super) fn renewed(&self) -> anyhow::Result<Self> {
         let url = match &self.files.url {
             Some(file) => Self::from_file(file)?,
@@ -168,7 +169,7 @@ impl DatabaseUrl {
         }
     }
 
-    /// Whether any of it was read from a file.
+    /// Whether the URL or the password was read from a file.
     pub(super) fn is_from_files(&self) -> bool {
         self.files != AddressFiles::default()
     }

@@ -1,5 +1,5 @@
-//! Attempts to do what may be tried so often only, as replicas share them. What is too often, and for how long it is remembered, the one
-//! who counts decides; here a key is bytes, and a change holds only if nobody else made one in between.
+//! Counts of attempts for rate limits, shared by all replicas. The caller decides how many attempts are too many and how long they are
+//! stored. Here a key is bytes, and a change succeeds only if the entry was not changed in between.
 
 use chrono::{DateTime, Utc};
 
@@ -8,22 +8,22 @@ use super::error::MetaError;
 use super::handle::Meta;
 use super::time::{micros, time};
 
-/// What is remembered under one key.
+/// The attempts stored under one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempts {
-    /// How many.
+    /// The number of attempts.
     pub count: u32,
-    /// When the last one was.
+    /// The time of the last attempt.
     pub last: DateTime<Utc>,
-    /// When one was right.
+    /// The time of a successful attempt.
     pub succeeded: Option<DateTime<Utc>>,
 }
 
 impl Meta {
-    /// What is remembered under a key at a moment.
+    /// The attempts stored under a key, unless they have expired at `now`.
     ///
     /// # Errors
-    /// When the store fails; so with every method here.
+    /// If the store fails. This holds for every method here.
     pub async fn attempts(&self, key: &[u8], now: DateTime<Utc>) -> Result<Option<Attempts>, MetaError> {
         let select = statement("select count, last, succeeded from attempts where key = $1 and expires > $2");
         let found: Option<(i64, i64, Option<i64>)> = self.database().optional(select.bind(key).bind(micros(now))).await?;
@@ -34,10 +34,11 @@ impl Meta {
         }))
     }
 
-    /// Remembers, until `expires`, in the place of what was read at a moment. False when somebody else did so first.
+    /// Replaces the attempts that were read at `now` by `new`, which expire at `expires`. Returns false if another caller changed them
+    /// first.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn swap_attempts(
         &self,
         key: &[u8],
@@ -66,10 +67,10 @@ impl Meta {
         Ok(self.database().execute(swap).await? > 0)
     }
 
-    /// Forgets what is over; the background task does it too.
+    /// Deletes expired attempts. The background task also does this.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn delete_expired_attempts(&self, now: DateTime<Utc>) -> Result<u64, MetaError> {
         Ok(self.database().execute(statement("delete from attempts where expires <= $1").bind(micros(now))).await?)
     }

@@ -1,4 +1,4 @@
-//! Collectors: who ships, how far each has come, how each is, and what it had to drop.
+//! Collectors: their names, progress, status and dropped rows.
 
 use chrono::{DateTime, Utc};
 use pganalytics_views::wire::Status;
@@ -10,7 +10,7 @@ use super::error::MetaError;
 use super::handle::Meta;
 use super::time::{micros, time};
 
-/// A collector, as its batches describe it.
+/// A collector, as described by its batches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Collector {
     pub id: Uuid,
@@ -18,43 +18,43 @@ pub struct Collector {
     pub version: String,
     pub first_seen: DateTime<Utc>,
     pub last_seen: DateTime<Utc>,
-    /// Every batch up to this one is committed.
+    /// The mark: every batch up to this number counts as committed.
     pub sequence: u64,
-    /// Rows committed, of all time.
+    /// The number of rows ever committed.
     pub rows: u64,
-    /// Rows the collector says it had to drop, of all time.
+    /// The number of rows that the collector has ever dropped, by its own report.
     pub dropped_rows: u64,
-    /// When it last said so.
+    /// When the collector last reported dropped rows.
     pub last_dropped: Option<DateTime<Utc>>,
-    /// How it was when it closed its newest batch; none of a collector that does not tell.
+    /// The collector's status when it closed its newest batch. `None` if the collector does not report a status.
     pub status: Option<Status>,
-    /// How long its newest batch had waited when it came, by the collector's clock.
+    /// How long the newest batch had waited before it was sent, by the collector's clock.
     pub lag_ms: Option<u64>,
-    /// How far its clock is ahead of ours, microseconds; negative where it is behind.
+    /// How far the collector's clock is ahead of the backend's, in microseconds. Negative if it is behind.
     pub skew_us: Option<i64>,
     pub credential: CredentialState,
 }
 
-/// What a collector ships with.
+/// The credential that a collector ships with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase", tag = "state", content = "since")]
 pub enum CredentialState {
-    /// A collector's token, which others may have too.
+    /// A `collector` token, which other collectors may use too.
     Token,
-    /// A credential of its own, in use since.
+    /// The collector's own credential, in use since this time.
     Own(DateTime<Utc>),
-    /// Nothing: an administrator shut it out.
+    /// None: an administrator revoked the collector at this time.
     Revoked(DateTime<Utc>),
 }
 
-/// What the store says of a collector before one of its batches is accepted.
+/// The state of a collector that decides whether one of its batches is accepted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// An administrator shut the collector out.
+    /// An administrator has revoked the collector.
     pub(crate) is_revoked: bool,
-    /// The collector has a credential of its own, or had one since it was last forgotten.
+    /// The collector has its own credential, or has had one since it was last forgotten.
     pub(crate) is_enrolled: bool,
-    /// Every batch up to this one is committed; 0 for none.
+    /// The mark: every batch up to this number counts as committed. 0 if there is no batch.
     pub(crate) mark: u64,
 }
 
@@ -62,14 +62,14 @@ impl Meta {
     /// All collectors that are not forgotten, by name.
     ///
     /// # Errors
-    /// When the store fails; so with every method here.
+    /// If the store fails. This holds for every method here.
     pub async fn collectors(&self) -> Result<Vec<Collector>, MetaError> {
         let mut all = self.all_collectors().await?;
         all.retain(|(_, forgotten)| !forgotten);
         Ok(all.into_iter().map(|(collector, _)| collector).collect())
     }
 
-    /// Forgotten ones too, each with whether it is: their marks count for ever.
+    /// All collectors, including forgotten ones, whose marks stay in force. The flag tells whether a collector is forgotten.
     pub(crate) async fn all_collectors(&self) -> Result<Vec<(Collector, bool)>, MetaError> {
         let sql = "select id, name, version, first_seen, last_seen, sequence, rows, dropped_rows, started, spool_batches, spool_bytes,
                  targets, targets_up, last_error, last_error_at, lag_ms, skew, dropped_at, revoked, forgotten,
@@ -82,7 +82,7 @@ impl Meta {
         rows.into_iter().map(Row::collector).collect()
     }
 
-    /// What the store says of a collector before one of its batches is accepted. An unknown collector has committed nothing.
+    /// The state of a collector that decides whether one of its batches is accepted. An unknown collector has the mark 0.
     pub(crate) async fn standing(&self, collector: Uuid) -> Result<Standing, MetaError> {
         let select = statement(
             "select revoked, sequence, (select count(*) from credentials where credentials.collector = collectors.id) as credentials
@@ -96,16 +96,16 @@ impl Meta {
         }))
     }
 
-    /// Sets a collector's mark: every batch above the mark is new, every other batch is a duplicate. Returns the mark before; `None` when there
-    /// is no such collector.
+    /// Sets a collector's mark: every batch above the mark is new, every other batch is a duplicate. Returns the previous mark, or `None`
+    /// if there is no such collector.
     ///
     /// # Errors
-    /// When the store fails, or when the mark is larger than the store's integers.
+    /// If the store fails, or if the mark is larger than the store's integers.
     pub async fn reset_mark(&self, collector: Uuid, mark: u64) -> Result<Option<u64>, MetaError> {
         let id = collector.as_bytes().as_slice();
         let mark = i64::try_from(mark).map_err(|error| MetaError::Store(error.into()))?;
         let mut transaction = self.database().begin().await?;
-        // Changes nothing, and takes the row's lock: no batch is committed in between.
+        // Changes nothing, but locks the row, so that no batch is committed in between.
         let lock = statement("update collectors set sequence = sequence where id = $1 returning sequence").bind(id);
         let Some((before,)) = transaction.optional::<(i64,)>(lock).await? else { return Ok(None) };
         transaction.execute(statement("update collectors set sequence = $2 where id = $1").bind(id).bind(mark)).await?;
@@ -113,20 +113,21 @@ impl Meta {
         Ok(Some(before.unsigned_abs()))
     }
 
-    /// Shuts a collector out, whatever it ships with, until it is forgotten. False when there is none, or it is shut out.
+    /// Revokes a collector: its batches are refused, whatever credential it uses, until it is forgotten. Returns false if there is no such
+    /// collector, or if it is already revoked.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn revoke_collector(&self, collector: Uuid, now: DateTime<Utc>) -> Result<bool, MetaError> {
         let revoke = statement("update collectors set revoked = $2 where id = $1 and revoked is null");
         Ok(self.database().execute(revoke.bind(collector.as_bytes().as_slice()).bind(micros(now))).await? > 0)
     }
 
-    /// Forgets a collector's credentials and that it was revoked, and shows it no more until it is seen again. Its rows stay, and so does its
-    /// mark: what it has shipped is not taken twice. False when there is none.
+    /// Forgets a collector: deletes its credentials and its revocation, and hides it until it is seen again. Its rows and its mark stay, so
+    /// batches that it has shipped are not accepted twice. Returns false if there is no such collector.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn forget_collector(&self, collector: Uuid, now: DateTime<Utc>) -> Result<bool, MetaError> {
         let id = collector.as_bytes().as_slice();
         let mut transaction = self.database().begin().await?;
@@ -138,7 +139,7 @@ impl Meta {
     }
 }
 
-/// A collector as the store has it.
+/// A row of a collector in the store.
 #[derive(sqlx::FromRow)]
 struct Row {
     id: Vec<u8>,
@@ -166,7 +167,7 @@ struct Row {
 }
 
 impl Row {
-    /// The collector, and whether it is forgotten.
+    /// Converts the row to a collector, and whether it is forgotten.
     fn collector(self) -> Result<(Collector, bool), MetaError> {
         let number = |number: Option<i64>| number.unwrap_or_default().unsigned_abs();
         let status = self.started.map(|started_us| Status {

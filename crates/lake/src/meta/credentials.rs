@@ -1,14 +1,15 @@
-//! Credentials: what an enrolled collector ships with, each bound to that collector's id. Only hashes come here.
+//! Credentials of enrolled collectors. Each is bound to the id of its collector. Only hashes are stored.
 //!
 //! # Promise
-//! - Enrolling is idempotent by the credential's hash: an answer that was lost is asked for again, and costs the token no second use.
-//! - A collector has one credential, and beside it at most one that it has not used yet. The first use of the new one replaces the other, so
-//!   that at every moment of a rotation what the collector has on disk is good.
-//! - Who is shut out ([`Meta::revoke_collector`]) neither ships, rotates nor enrols until it is forgotten.
+//! - Enrolment is idempotent by the credential's hash. If an answer was lost, the collector asks again, and this does not use the token
+//! twice.
+//! - A collector has one credential in use, and at most one new credential that it has not used yet. The first use of the new credential
+//!   replaces the old one. So the credential on the collector's disk is valid at every moment of a rotation.
+//! - A revoked collector ([`Meta::revoke_collector`]) can neither ship, rotate nor enrol until it is forgotten.
 //!
 //! # How
-//! Each change locks the token's row (enrolling) and then the collector's, so that replicas wait for each other here and no two grant what
-//! one may.
+//! Each change locks the row of the token (for enrolment) and then the row of the collector. Replicas wait for each other at these locks,
+//! so no two replicas can grant what may be granted only once.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -18,20 +19,21 @@ use super::error::MetaError;
 use super::handle::Meta;
 use super::time::micros;
 
-/// Replaced credentials that are kept of a collector, so that one of them is told what it is.
+/// The number of replaced credentials that are kept per collector, so that a request with one of them gets the error
+/// [`CredentialError::Replaced`].
 const REPLACED_KEPT: i64 = 4;
 
-/// A credential that is good.
+/// A valid credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credential {
     pub collector: Uuid,
     /// The collector's name.
     pub name: String,
-    /// As stored, to be compared with what was shown in constant time.
+    /// The stored hash. The caller compares it in constant time with the hash of the request.
     pub hash: Vec<u8>,
 }
 
-/// Why a credential is not taken, or not given.
+/// Why a credential is refused, or not issued.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
     #[error("no such credential")]
@@ -63,10 +65,10 @@ impl From<sqlx::Error> for CredentialError {
 }
 
 impl Meta {
-    /// Gives the collector of a good credential a fresh one beside it. Asked again with the same one it says yes again.
+    /// Adds a new credential for the collector of a valid one. A repeated request with the same new credential succeeds again.
     ///
     /// # Errors
-    /// When the current one is not good, or the fresh one is somebody's.
+    /// If the current credential is not valid, or if the new one exists already and is replaced or belongs to another collector.
     pub async fn rotate_credential(&self, current: &Credential, fresh: &[u8], now: DateTime<Utc>) -> Result<(), CredentialError> {
         let id = current.collector.as_bytes().as_slice();
         let mut transaction = self.database().begin().await?;
@@ -92,10 +94,10 @@ impl Meta {
         Ok(())
     }
 
-    /// The credential of this hash. Its first use replaces the one before.
+    /// Finds the valid credential with this hash. Its first use replaces the previous credential.
     ///
     /// # Errors
-    /// When it is not good. That a first use cannot be written (a full disk) is no reason to refuse it.
+    /// If the credential is not valid. A first use that cannot be written (a full disk) is not an error.
     pub async fn credential(&self, hash: &[u8], now: DateTime<Utc>) -> Result<Credential, CredentialError> {
         let select = statement(
             "select credentials.hash, credentials.collector, credentials.used, credentials.replaced, collectors.name, collectors.revoked
@@ -133,7 +135,7 @@ impl Meta {
     }
 }
 
-/// The credential of a hash, whoever has it.
+/// Finds the credential with this hash, of any collector.
 pub(super) async fn find(transaction: &mut Transaction, hash: &[u8]) -> Result<Option<StoredCredential>, sqlx::Error> {
     transaction.optional(statement("select collector, replaced from credentials where hash = $1").bind(hash)).await
 }
@@ -162,7 +164,7 @@ pub(super) struct StoredCredential {
 }
 
 impl StoredCredential {
-    /// Whether it is this collector's, and the newest.
+    /// Checks that the credential belongs to this collector and is not replaced.
     pub(super) fn is_of(&self, collector: Uuid) -> Result<(), CredentialError> {
         match self.replaced {
             _ if uuid(&self.collector)? != collector => Err(CredentialError::Taken),

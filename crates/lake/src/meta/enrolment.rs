@@ -1,4 +1,4 @@
-//! Enrolling: a collector shows a token, or somebody vouches for it, and its own credential is good from then on.
+//! Enrolment: a collector presents a token, or another system vouches for it. From then on its own credential is valid.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -9,25 +9,25 @@ use super::handle::Meta;
 use super::time::micros;
 use super::tokens::{COLUMNS, Row as TokenRow};
 
-/// What shows that a collector may be enrolled. Each way of showing it is a variant here and a check in the server.
+/// The proof that a collector may be enrolled. Each kind of proof is a variant here and a check in the server.
 #[derive(Debug, Clone, Copy)]
 pub enum Enrolment<'a> {
-    /// An enrolment token, by its hash; it counts as used.
+    /// The hash of an enrolment token. An enrolment uses the token once.
     Token(&'a [u8]),
-    /// What somebody else vouches for, and the server has asked: a Kubernetes ServiceAccount, by what it is called. Nothing is used up.
+    /// The name of an identity that another system has confirmed to the server, such as a Kubernetes ServiceAccount. No use is counted.
     Vouched(&'a str),
 }
 
-/// A collector is enrolled.
+/// The result of an enrolment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enrolled {
-    /// It was before, with the same credential; nothing changed.
+    /// Whether the collector was already enrolled with the same credential, so that nothing changed.
     pub again: bool,
-    /// What it was enrolled by, for the log.
+    /// The name of the token or identity, for the log.
     pub by: String,
 }
 
-/// A collector that asks to be enrolled: its id, its name, its version, the hash of the credential it made.
+/// A collector that asks to be enrolled: its id, its name, its version, and the hash of the credential that it created.
 #[derive(Debug, Clone, Copy)]
 pub struct Applicant<'a> {
     pub collector: Uuid,
@@ -37,10 +37,10 @@ pub struct Applicant<'a> {
 }
 
 impl Meta {
-    /// Enrols a collector; with `dry_run` only says whether it would.
+    /// Enrols a collector. With `dry_run`, only checks whether it could be enrolled.
     ///
     /// # Errors
-    /// What stands against it: the token, the collector's id, the store.
+    /// If the token, the collector's id or the credential's hash cannot be used, or if the store fails.
     pub async fn enrol(
         &self,
         by: Enrolment<'_>,
@@ -51,7 +51,7 @@ impl Meta {
         let mut transaction = self.database().begin().await?;
         let (token, by) = match by {
             Enrolment::Token(hash) => {
-                // Changes nothing but takes the row's lock.
+                // Changes nothing, but locks the row.
                 let lock = statement(sqlx::AssertSqlSafe(format!(
                     "update tokens set uses = uses where hash = $1 and uses is not null returning {COLUMNS}"
                 )));

@@ -8,7 +8,7 @@ pub enum MetaError {
     /// A name is taken.
     #[error("a {what} '{name}' exists already; choose another name")]
     Exists { what: &'static str, name: String },
-    /// The change would leave nobody who may administrate.
+    /// The change would leave no enabled admin.
     #[error("'{0}' is the last enabled admin; make another user an admin first")]
     LastAdmin(String),
     /// The store itself failed.

@@ -1,4 +1,4 @@
-//! The meta store as its users hold it: clones share one.
+//! The handle of the meta store. Clones share one store.
 
 use chrono::{DateTime, Utc};
 
@@ -19,18 +19,18 @@ impl Meta {
         Self { database }
     }
 
-    /// How the schema of the store stands beside what this version knows.
+    /// The schema of the store, compared with this version.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// If the store does not answer.
     pub(crate) async fn schema(&self) -> anyhow::Result<SchemaState> {
         migrations::state(&self.database).await
     }
 
-    /// Brings the schema of a shared store to this version. Several may ask at once: one works, the others wait for it.
+    /// Migrates the schema of a shared store to this version. If several processes migrate at once, one works and the others wait.
     ///
     /// # Errors
-    /// When the store refuses, or is newer than this version.
+    /// If the store refuses, or is newer than this version.
     pub(crate) async fn migrate(&self) -> anyhow::Result<()> {
         migrations::run(&self.database).await
     }
@@ -39,10 +39,11 @@ impl Meta {
         &self.database
     }
 
-    /// The moment by the store's own clock where replicas share it, so that their clocks need not agree; else by this process's.
+    /// The current time. A shared store's clock is used, so that the clocks of replicas need not agree; otherwise the clock of this
+    /// process.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// If the store does not answer.
     pub async fn now(&self) -> Result<DateTime<Utc>, MetaError> {
         if !self.database.is_shared() {
             return Ok(Utc::now());
@@ -52,7 +53,7 @@ impl Meta {
         Ok(time(now))
     }
 
-    /// Readiness: the store answers.
+    /// Checks that the store answers, for readiness.
     pub(crate) async fn check(&self) -> anyhow::Result<()> {
         let (_,): (i64,) = self.database.one(statement("select version from history")).await.map_err(explain)?;
         Ok(())

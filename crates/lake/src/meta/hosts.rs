@@ -1,4 +1,4 @@
-//! Which of the hosts takes writes, and how connections follow it there.
+//! Finds the host that accepts writes, and moves new connections to it.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use super::address::DatabaseUrl;
 use super::remedy::explain;
 
-/// One host gets this long to answer before the next is tried.
+/// How long a host may take to answer before the next host is tried.
 const CONNECT: Duration = Duration::from_secs(3);
-/// How often the hosts are asked which of them takes writes, where there are several, and files with URL or password are read again.
+/// How often several hosts are checked for the one that accepts writes, and files with the URL or password are read again.
 const LOOK: Duration = Duration::from_secs(1);
-/// The oldest server: 14 brought what the collector needs anyway, and is the oldest that is maintained.
+/// The oldest supported server version: 14 has what the collector needs, and is the oldest maintained version.
 const OLDEST: i32 = 140_000;
 
 impl DatabaseUrl {
-    /// The first host that takes writes.
+    /// The first host that accepts writes.
     pub(super) async fn writable(&self) -> anyhow::Result<PgConnectOptions> {
         let mut last = None;
         for host in &self.hosts {
@@ -32,7 +32,7 @@ impl DatabaseUrl {
         Err(last.unwrap_or_else(|| anyhow::anyhow!("no host is named"))).with_context(|| format!("connect to the meta store {self}"))
     }
 
-    /// Keeps a pool at the host that takes writes, with what the files say, until the pool is closed.
+    /// Until the pool is closed, directs its new connections to the host that accepts writes, with the URL and password from the files.
     pub(super) fn follow(&self, pool: &PgPool) {
         let from_files = self.is_from_files();
         if self.hosts.len() < 2 && !from_files {
@@ -48,7 +48,7 @@ impl DatabaseUrl {
                     _ = tick.tick() => {}
                 }
                 let current = pool.connect_options();
-                // A file that cannot be read just now, or holds nonsense, changes nothing.
+                // A file that cannot be read, or is invalid, is ignored.
                 if from_files
                     && let Ok(renewed) = url.renewed()
                     && renewed.files != url.files
@@ -73,7 +73,7 @@ impl DatabaseUrl {
     }
 }
 
-/// The version of a server that takes writes.
+/// Checks that a server accepts writes, and returns its version.
 async fn look(host: &PgConnectOptions) -> anyhow::Result<i32> {
     let asked = async {
         let mut connection = host.connect().await?;
@@ -91,7 +91,7 @@ async fn look(host: &PgConnectOptions) -> anyhow::Result<i32> {
     }
 }
 
-/// Whether a server takes writes: a standby does not, and neither does one set to read-only.
+/// Whether a server accepts writes. A standby does not, and neither does a server that is set to read-only.
 pub(super) async fn takes_writes(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let read_only: bool = sqlx::query_scalar("select pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool")
         .fetch_one(connection)

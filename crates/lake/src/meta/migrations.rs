@@ -1,7 +1,8 @@
-//! Migrations: append-only, the same numbers on both databases where both need one, and each works while the version before still runs.
+//! Migrations. They are append-only. A migration that both databases need has the same number on both. Each migration is compatible with
+//! the previous version, which may still be running.
 //!
-//! A folder's store is migrated when it is opened. A shared one is migrated by `pganalytics migrate`, under an advisory lock, and a
-//! backend that meets another schema than it knows refuses to serve.
+//! The store in a folder is migrated when it is opened. A shared store is migrated by `pganalytics migrate`, under an advisory lock. A
+//! backend refuses to serve on a schema of another version.
 
 use anyhow::{Context as _, bail};
 use sqlx::SqlStr;
@@ -26,24 +27,24 @@ const POSTGRES: Migrations = &[
     (4, "enrolment", include_str!("../../migrations/postgres/0004_enrolment.sql")),
 ];
 
-/// How a store's schema stands beside this version.
+/// The schema of a store, compared with this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SchemaState {
-    /// As this version knows it.
+    /// The schema is the one of this version.
     Current,
-    /// Migrations are to be run: from, to.
+    /// Migrations are missing: the store's version, this program's version.
     Behind(i64, i64),
-    /// A newer version has migrated it: this one knows, the store has.
+    /// A newer program has migrated the store: this program's version, the store's version.
     Ahead(i64, i64),
-    /// A migration began and did not end.
+    /// A migration started and did not finish.
     Half(i64),
 }
 
 impl SchemaState {
-    /// Whether a backend may serve on it.
+    /// Checks whether a backend may serve on this schema.
     ///
     /// # Errors
-    /// What stands against it, and what to run.
+    /// If it may not: the reason, and the command to run.
     pub fn check(self) -> anyhow::Result<()> {
         match self {
             Self::Current => Ok(()),
@@ -81,7 +82,7 @@ fn newest(known: Migrations) -> i64 {
     known.last().map_or(0, |(version, _, _)| *version)
 }
 
-/// How a database stands; one without the table of migrations has had none.
+/// The state of a database's schema. Without the table of migrations, none has been applied.
 pub(super) async fn state(database: &Database) -> anyhow::Result<SchemaState> {
     let (known, exists) = match database {
         Database::Postgres(_) => (POSTGRES, "select to_regclass('_sqlx_migrations') is not null"),
@@ -110,7 +111,7 @@ pub(super) async fn run(database: &Database) -> anyhow::Result<()> {
     if let ahead @ SchemaState::Ahead(..) = state(database).await? {
         return ahead.check();
     }
-    // Not on a connection of the pool: waiting for another's migration may take longer than a statement may.
+    // Not on a connection of the pool: waiting for another process's migration may take longer than the statement timeout.
     let mut connection = {
         use sqlx::ConnectOptions as _;
         let options = pool.connect_options().as_ref().clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);

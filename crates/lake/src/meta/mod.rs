@@ -1,8 +1,8 @@
 //! The meta store: users, sessions, tokens, collectors, servers, hot batches and the catalog of files.
 //!
 //! # Promise
-//! What a method has returned is durable. The store is one SQLite file in the data folder, or a PostgreSQL that replicas share; the
-//! statements are the same ([`database`]). Nothing here knows HTTP or how a hash is made.
+//! A change is durable when its method returns. The store is one SQLite file in the data folder, or a PostgreSQL server that replicas
+//! share. The statements are the same for both ([`database`]). This module does not depend on HTTP, and does not compute hashes.
 //!
 //! Uses: no other room. Used by: every room above it but `decode`, `rollup` and `parquet`.
 

@@ -1,4 +1,4 @@
-//! How the meta store is opened: a SQLite file, or the connections to a PostgreSQL.
+//! Opens the meta store: a SQLite file, or connections to a PostgreSQL server.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,24 +17,24 @@ use super::remedy::explain;
 
 /// The name of the SQLite file in the data folder.
 pub(crate) const FILE: &str = "meta.db";
-/// Readers beside SQLite's one writer: reads are short, and SQLite serves them from the page cache.
+/// Reading connections beside SQLite's one writer. Reads are short, and SQLite serves them from the page cache.
 const READERS: u32 = 4;
-/// What the write-ahead log shrinks to after a large commit, in bytes.
+/// The size to which the write-ahead log is truncated after a large commit, in bytes.
 const WAL_BYTES: &str = "67108864";
-/// How long a statement on SQLite waits for another process (a backup, a person with sqlite3) to let go.
+/// How long a statement on SQLite waits for a lock of another process, such as a backup or a person with sqlite3.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections of one replica to PostgreSQL: three replicas then take 30 of the 100 that a server has by default.
+/// Connections of one replica to PostgreSQL. Three replicas use 30 of the 100 connections that a server allows by default.
 const CONNECTIONS: u32 = 10;
-/// How long a request waits for a connection: a collector or a browser tries again sooner than it would wait longer.
+/// How long a request waits for a connection. After that the request fails, and the collector or browser tries again.
 const ACQUIRE: Duration = Duration::from_secs(5);
-/// A connection that rested so long is looked at before it is used: its server may have become a standby meanwhile.
+/// A connection that was idle this long is checked for writes before it is used: its server may have become a standby meanwhile.
 const RESTED: Duration = Duration::from_secs(1);
-/// How long a connection may take to show that somebody is at its other end. Shorter than [`ACQUIRE`], so that a request outlives a look at a
-/// dead one.
+/// How long the check of a connection may take. Shorter than [`ACQUIRE`], so that a request can still get another connection after one dead
+/// connection.
 const LOOK: Duration = Duration::from_secs(2);
 
 impl Meta {
-    /// Opens or creates the SQLite file in a folder and migrates it.
+    /// Opens or creates the SQLite file in a folder, and migrates its schema.
     pub(crate) async fn open_folder(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(FILE);
         let options = SqliteConnectOptions::new()
@@ -61,16 +61,16 @@ impl Meta {
         Ok(Self::of(Database::Sqlite { writer, readers }))
     }
 
-    /// Connects to a PostgreSQL, whatever its schema.
+    /// Connects to a PostgreSQL server. Does not check the schema.
     ///
     /// # Errors
-    /// When none of its hosts answers and takes writes, or it is older than 14; with what to do about it.
+    /// If none of its hosts answers and accepts writes, or the server is older than 14. The error contains a remedy.
     pub(crate) async fn connect(url: &DatabaseUrl) -> anyhow::Result<Self> {
         let first = url.writable().await?;
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE)
-            // Looked at here, and in time: the pool's own look waits for as long as TCP does.
+            // The check below has a timeout. The pool's own check waits as long as TCP does.
             .test_before_acquire(false)
             .before_acquire(|connection, meta| {
                 Box::pin(in_time(async move {
@@ -80,7 +80,7 @@ impl Meta {
                     takes_writes(connection).await
                 }))
             })
-            // A connection is also looked at when it is given back, and keeps its place in the pool until it has answered.
+            // A connection is also checked when it is released. It keeps its place in the pool until it has answered.
             .after_release(|connection, _| Box::pin(in_time(async move { connection.ping().await.map(|()| true) })))
             .connect_with(first)
             .await
@@ -90,10 +90,10 @@ impl Meta {
         Ok(Self::of(Database::Postgres(pool)))
     }
 
-    /// Opens the SQLite file in a folder for reading, as it is; a backend may have it open.
+    /// Opens the SQLite file in a folder for reading, without a migration. A backend may have it open at the same time.
     ///
     /// # Errors
-    /// When there is none.
+    /// If there is no such file.
     pub(crate) async fn read_folder(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(FILE);
         let options = SqliteConnectOptions::new().filename(&path).read_only(true).busy_timeout(BUSY_TIMEOUT);
@@ -102,10 +102,10 @@ impl Meta {
         Ok(Self::of(Database::Sqlite { writer: pool.clone(), readers: pool }))
     }
 
-    /// How the schema of a folder's store stands, without changing or making anything.
+    /// The state of the schema of a folder's store. Changes and creates nothing.
     ///
     /// # Errors
-    /// When the file is there and is no store.
+    /// If the file exists and is not a meta store.
     pub(crate) async fn schema_of_folder(folder: &Path) -> anyhow::Result<SchemaState> {
         if !folder.join(FILE).exists() {
             return Ok(migrations::nothing_yet());
@@ -117,7 +117,7 @@ impl Meta {
     }
 }
 
-/// Gives a look at a connection up where its other end says nothing: packets to it are lost, or its machine is gone.
+/// Ends the check of a connection after [`LOOK`] if the server does not answer: packets are lost, or its machine is gone.
 async fn in_time(look: impl Future<Output = Result<bool, sqlx::Error>>) -> Result<bool, sqlx::Error> {
     tokio::time::timeout(LOOK, look).await.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
 }

@@ -1,4 +1,4 @@
-//! How far a collector has come, as each of its batches moves it.
+//! The progress of a collector, updated by each of its batches.
 
 use chrono::{DateTime, Utc};
 use pganalytics_views::wire::Status;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::database::{Transaction, statement};
 use super::time::micros;
 
-/// What one batch adds to its collector.
+/// The values by which one batch updates its collector.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
     pub(crate) id: Uuid,
@@ -22,7 +22,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Moves the high-water mark, within the transaction that stores the batch. False, and nothing changed, for a batch at or below it.
+    /// Raises the high-water mark, within the transaction that stores the batch. Returns false and changes nothing if the batch is at or
+    /// below the mark.
     pub(crate) async fn record(&self, transaction: &mut Transaction, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
         let upsert = statement(
             "insert into collectors (id, name, version, first_seen, last_seen, sequence, rows, dropped_rows,
@@ -37,7 +38,7 @@ impl Progress {
                  dropped_at = coalesce(excluded.dropped_at, collectors.dropped_at)
              where collectors.sequence < excluded.sequence",
         );
-        // Shown to people and nothing else: what is beyond the store's integers may be the largest of them.
+        // These numbers are only displayed, so a number that exceeds the store's integers is stored as the largest integer.
         let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let status = self.status.as_ref();
         let upsert = upsert.bind(self.id.as_bytes().as_slice()).bind(self.name.as_str()).bind(self.version.as_str());

@@ -1,6 +1,6 @@
-//! What to do about trouble with the store.
+//! Remedies for errors of the store.
 
-/// What to do about trouble with the store. It names no host, user or value, so whoever asked the backend may read it.
+/// A remedy for an error of the store. It names no host, user or value, so it may be shown to any client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Remedy(pub(crate) &'static str);
 
@@ -10,7 +10,7 @@ impl std::fmt::Display for Remedy {
     }
 }
 
-/// The database's complaint with what to do about it, a [`Remedy`].
+/// Converts a database error, and adds its [`Remedy`] as context if there is one.
 pub(crate) fn explain(error: sqlx::Error) -> anyhow::Error {
     let remedy = remedy(&error);
     let error = anyhow::Error::new(error);
@@ -20,7 +20,7 @@ pub(crate) fn explain(error: sqlx::Error) -> anyhow::Error {
     }
 }
 
-/// What helps against a complaint of the database, where that is known.
+/// The remedy for a database error, if one is known.
 pub(crate) fn remedy(error: &sqlx::Error) -> Option<Remedy> {
     let remedy = match error {
         sqlx::Error::Database(database) => {

@@ -1,8 +1,8 @@
-//! What users and API tokens may do.
+//! The roles of users and API tokens.
 
 use serde::{Deserialize, Serialize};
 
-/// What a user or an API token may do; each includes the ones before.
+/// The role of a user or an API token. Each role includes the roles before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -12,7 +12,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// As written in the store and the API.
+    /// The word in the store and in the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl std::str::FromStr for Role {
     }
 }
 
-/// A word that is none of the known ones.
+/// An unknown word.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{word}' is unknown; use one of {known}")]
 pub struct UnknownWord {

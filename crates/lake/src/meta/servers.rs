@@ -1,4 +1,4 @@
-//! Servers: the newest row of `pganalytics_server` of each, kept apart so that a fleet page never scans history.
+//! Servers: the newest row of `pganalytics_server` for each server, stored separately so that a fleet page never scans the history.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use super::error::MetaError;
 use super::handle::Meta;
 use super::time::{micros, time};
 
-/// What a server is within its cluster.
+/// The role of a server within its cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ServerRole {
@@ -16,7 +16,7 @@ pub enum ServerRole {
     Standby,
 }
 
-/// A monitored server as last seen.
+/// The last known state of a monitored server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Server {
     pub name: String,
@@ -30,9 +30,9 @@ pub struct Server {
     pub host: Option<String>,
     pub port: Option<i64>,
     pub postmaster_start_time: Option<DateTime<Utc>>,
-    /// Why it is not up, in the collector's words.
+    /// The collector's message, if the server is not up.
     pub error: Option<String>,
-    /// The collector that reads it.
+    /// The collector that reads the server.
     pub collector: Option<String>,
 }
 
@@ -40,7 +40,7 @@ impl Meta {
     /// All servers, by name.
     ///
     /// # Errors
-    /// When the store fails; so with every method here.
+    /// If the store fails. This holds for every method here.
     pub async fn servers(&self) -> Result<Vec<Server>, MetaError> {
         let select = statement(
             "select name, first_seen, last_seen, up, in_recovery, version_num, version, system_identifier, host, port,
@@ -51,17 +51,18 @@ impl Meta {
         Ok(rows.into_iter().map(Row::server).collect())
     }
 
-    /// Forgets servers not seen since; a server that was taken out of the fleet otherwise stays listed. Its history stays.
+    /// Removes the servers from the list that were not seen since the given time. Otherwise a server that has left the fleet stays listed.
+    /// The history of the servers stays.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn forget_servers(&self, not_seen_since: DateTime<Utc>) -> Result<u64, MetaError> {
         let delete = statement("delete from servers where last_seen < $1").bind(micros(not_seen_since));
         Ok(self.database().execute(delete).await?)
     }
 }
 
-/// A server as the store has it.
+/// A row of a server in the store.
 #[derive(sqlx::FromRow)]
 struct Row {
     name: String,

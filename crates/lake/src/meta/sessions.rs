@@ -1,4 +1,4 @@
-//! Sessions: who is logged in, known by the hash of the session's token.
+//! Sessions of users who are logged in, identified by the hash of the session's token.
 
 use chrono::{DateTime, Utc};
 
@@ -8,7 +8,7 @@ use super::handle::Meta;
 use super::time::{micros, time};
 use super::users::{Row, User};
 
-/// A login that has not expired, of a user who is not disabled.
+/// A session that has not expired, of a user who is not disabled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     pub user: User,
@@ -19,17 +19,17 @@ impl Meta {
     /// Adds a session.
     ///
     /// # Errors
-    /// When the store fails; so with every method here.
+    /// If the store fails. This holds for every method here.
     pub async fn create_session(&self, hash: &[u8], user: i64, created: DateTime<Utc>, expires: DateTime<Utc>) -> Result<(), MetaError> {
         let insert = statement("insert into sessions (hash, \"user\", created, expires) values ($1, $2, $3, $4)");
         self.database().execute(insert.bind(hash).bind(user).bind(micros(created)).bind(micros(expires))).await?;
         Ok(())
     }
 
-    /// The live session of this hash.
+    /// Finds the session with this hash, if it is still valid.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn session(&self, hash: &[u8], now: DateTime<Utc>) -> Result<Option<Session>, MetaError> {
         let select = statement(
             "select users.id, users.name, users.role, users.created, users.disabled, sessions.expires
@@ -40,18 +40,18 @@ impl Meta {
         found.map(|found| Ok(Session { user: found.row.user()?, expires: time(found.expires) })).transpose()
     }
 
-    /// Ends a session. False when there was none.
+    /// Ends a session. Returns false if there was none.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn delete_session(&self, hash: &[u8]) -> Result<bool, MetaError> {
         Ok(self.database().execute(statement("delete from sessions where hash = $1").bind(hash)).await? > 0)
     }
 
-    /// Forgets the sessions that have expired; the background task does it too.
+    /// Deletes the expired sessions. The background task also does this.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn delete_expired_sessions(&self, now: DateTime<Utc>) -> Result<u64, MetaError> {
         Ok(self.database().execute(statement("delete from sessions where expires <= $1").bind(micros(now))).await?)
     }

@@ -1,4 +1,4 @@
-//! Settings that hold for all backends: JSON by name. What a setting means, and its default, stands where it is used.
+//! Settings of all backends, stored as JSON by name. The module that uses a setting defines its meaning and its default.
 
 use chrono::{DateTime, Utc};
 
@@ -8,21 +8,21 @@ use super::handle::Meta;
 use super::time::micros;
 
 impl Meta {
-    /// A setting's JSON, if it was ever set.
+    /// The JSON of a setting, if it was ever set.
     pub(crate) async fn setting(&self, name: &str) -> Result<Option<String>, MetaError> {
         let select = statement("select value from settings where name = $1").bind(name);
         let found: Option<(String,)> = self.database().optional(select).await?;
         Ok(found.map(|(value,)| value))
     }
 
-    /// A setting's value, which is this one where there was none; the same for all who ask at once.
+    /// The value of a setting. If there is none, stores and returns `value`. Concurrent callers get the same value.
     pub(crate) async fn setting_or(&self, name: &str, value: &str, now: DateTime<Utc>) -> Result<String, MetaError> {
         let insert = statement("insert into settings (name, value, changed) values ($1, $2, $3) on conflict (name) do nothing");
         self.database().execute(insert.bind(name).bind(value).bind(micros(now))).await?;
         Ok(self.setting(name).await?.unwrap_or_else(|| value.to_owned()))
     }
 
-    /// Sets it.
+    /// Stores a setting.
     pub(crate) async fn set_setting(&self, name: &str, json: &str, now: DateTime<Utc>) -> Result<(), MetaError> {
         let upsert = statement(
             "insert into settings (name, value, changed) values ($1, $2, $3)

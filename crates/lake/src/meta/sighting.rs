@@ -1,4 +1,4 @@
-//! A server as one row of `pganalytics_server` shows it.
+//! The state of a server in one row of `pganalytics_server`.
 
 use super::database::{Transaction, statement};
 
@@ -20,7 +20,7 @@ pub(crate) struct Sighting {
 }
 
 impl Sighting {
-    /// This, with what it cannot say (the server was down) as an earlier one said.
+    /// This sighting, with unknown values taken from an earlier one. Values are unknown if the server was down.
     pub(crate) fn over(self, earlier: Self) -> Self {
         Self {
             in_recovery: self.in_recovery.or(earlier.in_recovery),
@@ -34,7 +34,7 @@ impl Sighting {
         }
     }
 
-    /// Keeps the newest; what a server that is down cannot say stays as it was.
+    /// Stores the sighting if it is the newest. Unknown values, of a server that is down, do not replace stored ones.
     pub(crate) async fn record(&self, transaction: &mut Transaction) -> Result<(), sqlx::Error> {
         let upsert = statement(
             "insert into servers (name, first_seen, last_seen, up, in_recovery, version_num, version, system_identifier, host, port,

@@ -1,7 +1,7 @@
-//! Tokens: what programs show instead of a login. An `api` token has a role; a `collector` token may only ship batches; an `enrolment`
+//! Tokens, which programs send instead of a login. An `api` token has a role. A `collector` token may only ship batches. An `enrolment`
 //! token is exchanged for a collector's own credential ([`super::credentials`]), as often as its `max_uses` allows.
 //!
-//! An enrolment token is stored as a collector's with a number of uses: so the version before can list and revoke it.
+//! An enrolment token is stored as a `collector` token with a number of uses, so that the previous version can list and revoke it.
 
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,10 +13,10 @@ use super::role::{Role, UnknownWord};
 use super::time::{micros, time};
 use super::users::role;
 
-/// `last_used` is written at most this often, so that authentication does not cost a commit each time.
+/// `last_used` is written at most this often, so that not every authentication costs a commit.
 const LAST_USED_STEP: Duration = Duration::minutes(1);
 
-/// What a token is for.
+/// The purpose of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenKind {
@@ -26,7 +26,7 @@ pub enum TokenKind {
 }
 
 impl TokenKind {
-    /// As written in the store and the API.
+    /// The word in the store and in the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -54,20 +54,20 @@ pub struct Token {
     pub id: i64,
     pub name: String,
     pub kind: TokenKind,
-    /// Of meaning for an API token only.
+    /// Applies to API tokens only.
     pub role: Role,
     pub created: DateTime<Utc>,
     pub expires: Option<DateTime<Utc>>,
-    /// To the minute.
+    /// Accurate to the minute.
     pub last_used: Option<DateTime<Utc>>,
     pub revoked: Option<DateTime<Utc>>,
-    /// Collectors that were enrolled with it; none for other kinds.
+    /// The number of collectors enrolled with this token. `None` for other kinds of token.
     pub uses: Option<u64>,
-    /// How many may be; any number where none is said.
+    /// The maximum number of uses. `None`: unlimited.
     pub max_uses: Option<u64>,
 }
 
-/// What a new token is made of; the secret itself never comes here.
+/// The values of a new token, with the hash of its secret. The secret itself is never passed to the store.
 #[derive(Debug, Clone)]
 pub struct NewToken<'a> {
     pub name: &'a str,
@@ -76,18 +76,18 @@ pub struct NewToken<'a> {
     pub hash: &'a [u8],
     pub created: DateTime<Utc>,
     pub expires: Option<DateTime<Utc>>,
-    /// Of meaning for an enrolment token only.
+    /// Applies to enrolment tokens only.
     pub max_uses: Option<u32>,
 }
 
-/// What is read of a token, in the order of [`Row`].
+/// The columns of a token, in the order of [`Row`].
 pub(super) const COLUMNS: &str = "id, name, kind, role, created, expires, last_used, revoked, uses, max_uses";
 
 impl Meta {
     /// Adds a token.
     ///
     /// # Errors
-    /// [`MetaError::Exists`] when the name is taken (revoked ones keep theirs).
+    /// [`MetaError::Exists`] if the name is taken. Revoked tokens keep their names.
     pub async fn create_token(&self, new: NewToken<'_>) -> Result<Token, MetaError> {
         let insert = statement(
             "insert into tokens (name, kind, role, hash, created, expires, uses, max_uses) values ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -117,20 +117,20 @@ impl Meta {
         }
     }
 
-    /// All tokens, revoked and expired ones too, newest first.
+    /// All tokens, including revoked and expired ones, newest first.
     ///
     /// # Errors
-    /// When the store fails; so with every method here.
+    /// If the store fails. This holds for every method here.
     pub async fn tokens(&self) -> Result<Vec<Token>, MetaError> {
         let sql = sqlx::AssertSqlSafe(format!("select {COLUMNS} from tokens order by id desc"));
         let rows: Vec<Row> = self.database().all(statement(sql)).await?;
         rows.into_iter().map(Row::token).collect()
     }
 
-    /// The live token of this hash: neither revoked nor expired. Notes that it was used.
+    /// Finds the token with this hash, if it is neither revoked nor expired. Updates `last_used`.
     ///
     /// # Errors
-    /// When the store fails to read; a `last_used` that cannot be written (a full disk) is no reason to refuse the token.
+    /// If the store cannot be read. A `last_used` that cannot be written (a full disk) is not an error.
     pub async fn token(&self, hash: &[u8], now: DateTime<Utc>) -> Result<Option<Token>, MetaError> {
         let select = statement(sqlx::AssertSqlSafe(format!(
             "select {COLUMNS} from tokens where hash = $1 and revoked is null and (expires is null or expires > $2)"
@@ -147,17 +147,17 @@ impl Meta {
         Ok(Some(token))
     }
 
-    /// Revokes a token for good. False when there is no such token, or it was revoked before.
+    /// Revokes a token permanently. Returns false if there is no such token, or if it is already revoked.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn revoke_token(&self, id: i64, now: DateTime<Utc>) -> Result<bool, MetaError> {
         let revoke = statement("update tokens set revoked = $2 where id = $1 and revoked is null").bind(id).bind(micros(now));
         Ok(self.database().execute(revoke).await? > 0)
     }
 }
 
-/// A token as the store has it.
+/// A row of a token in the store.
 #[derive(sqlx::FromRow)]
 pub(super) struct Row {
     id: i64,

@@ -1,4 +1,4 @@
-//! Users: a name, a role, and the hash of a password that only the server knows how to check.
+//! Users: a name, a role, and the hash of a password. Only the server can check a password against its hash.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -9,7 +9,7 @@ use super::handle::Meta;
 use super::role::{Role, UnknownWord};
 use super::time::{micros, time};
 
-/// A person who may log in.
+/// A user who may log in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct User {
     pub id: i64,
@@ -19,7 +19,7 @@ pub struct User {
     pub disabled: bool,
 }
 
-/// A user with the password's hash, for login only: neither printed nor serialised.
+/// A user with the hash of the password. Used for login only; neither printed nor serialised.
 #[derive(Clone)]
 pub struct Credentials {
     pub user: User,
@@ -36,16 +36,16 @@ impl Meta {
     /// All users, by name.
     ///
     /// # Errors
-    /// When the store fails; so with every method here.
+    /// If the store fails. This holds for every method here.
     pub async fn users(&self) -> Result<Vec<User>, MetaError> {
         let rows: Vec<Row> = self.database().all(statement("select id, name, role, created, disabled from users order by name")).await?;
         rows.into_iter().map(Row::user).collect()
     }
 
-    /// The user of this name with the password's hash; disabled ones too, for the caller to refuse.
+    /// The user of this name with the hash of the password. Also returns disabled users: the caller must refuse them.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn credentials(&self, name: &str) -> Result<Option<Credentials>, MetaError> {
         let sql = "select id, name, role, created, disabled, password_hash from users where name = $1";
         let found: Option<RowWithHash> = self.database().optional(statement(sql).bind(name)).await?;
@@ -55,7 +55,7 @@ impl Meta {
     /// Adds a user.
     ///
     /// # Errors
-    /// [`MetaError::Exists`] when the name is taken.
+    /// [`MetaError::Exists`] if the name is taken.
     pub async fn create_user(&self, name: &str, role: Role, password_hash: &str, now: DateTime<Utc>) -> Result<User, MetaError> {
         let insert = statement(
             "insert into users (name, role, password_hash, created) values ($1, $2, $3, $4) on conflict (name) do nothing returning id",
@@ -67,10 +67,10 @@ impl Meta {
         }
     }
 
-    /// Sets a password's hash and ends the user's sessions. False when there is no such user.
+    /// Sets the hash of a user's password and ends the user's sessions. Returns false if there is no such user.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn set_password(&self, name: &str, password_hash: &str) -> Result<bool, MetaError> {
         let mut transaction = self.database().begin().await?;
         let update = statement("update users set password_hash = $2 where name = $1").bind(name).bind(password_hash);
@@ -80,10 +80,10 @@ impl Meta {
         Ok(changed > 0)
     }
 
-    /// Sets a role. False when there is no such user.
+    /// Sets a user's role. Returns false if there is no such user.
     ///
     /// # Errors
-    /// [`MetaError::LastAdmin`] when nobody would be admin any more.
+    /// [`MetaError::LastAdmin`] if no enabled admin would be left.
     pub async fn set_role(&self, name: &str, role: Role) -> Result<bool, MetaError> {
         let mut transaction = self.one_by_one().await?;
         let update = statement("update users set role = $2 where name = $1").bind(name).bind(role.as_str());
@@ -93,10 +93,10 @@ impl Meta {
         Ok(changed > 0)
     }
 
-    /// Disables or enables a user; disabling ends the sessions. False when there is no such user.
+    /// Disables or enables a user. Disabling ends the user's sessions. Returns false if there is no such user.
     ///
     /// # Errors
-    /// [`MetaError::LastAdmin`] when nobody would be admin any more.
+    /// [`MetaError::LastAdmin`] if no enabled admin would be left.
     pub async fn set_disabled(&self, name: &str, disabled: bool) -> Result<bool, MetaError> {
         let mut transaction = self.one_by_one().await?;
         let update = statement("update users set disabled = $2 where name = $1").bind(name).bind(disabled);
@@ -109,10 +109,10 @@ impl Meta {
         Ok(changed > 0)
     }
 
-    /// Removes a user and the sessions. False when there is no such user.
+    /// Deletes a user and the user's sessions. Returns false if there is no such user.
     ///
     /// # Errors
-    /// [`MetaError::LastAdmin`] when nobody would be admin any more.
+    /// [`MetaError::LastAdmin`] if no enabled admin would be left.
     pub async fn delete_user(&self, name: &str) -> Result<bool, MetaError> {
         let mut transaction = self.one_by_one().await?;
         let changed = transaction.execute(statement("delete from users where name = $1").bind(name)).await?;
@@ -121,7 +121,7 @@ impl Meta {
         Ok(changed > 0)
     }
 
-    /// A transaction that no other of these overtakes: two admins who demote each other at the same time must not both succeed.
+    /// Begins a transaction that waits for other changes of users. If two admins demote each other at the same time, only one may succeed.
     async fn one_by_one(&self) -> Result<Transaction, MetaError> {
         let mut transaction = self.database().begin().await?;
         if self.database().is_shared() {
@@ -137,18 +137,18 @@ async fn end_sessions(transaction: &mut Transaction, name: &str) -> Result<(), M
     Ok(())
 }
 
-/// Refuses a change (the transaction is then dropped, so rolled back) after which no enabled admin is left.
+/// Refuses a change after which no enabled admin is left. The caller then drops the transaction, which rolls it back.
 async fn keep_an_admin(transaction: &mut Transaction, name: &str, changed: u64) -> Result<(), MetaError> {
     let (admins,): (i64,) = transaction.one(statement("select count(*) from users where role = 'admin' and not disabled")).await?;
     if changed > 0 && admins == 0 { Err(MetaError::LastAdmin(name.into())) } else { Ok(()) }
 }
 
-/// A role from the store.
+/// Parses a role from the store.
 pub(super) fn role(word: &str) -> Result<Role, MetaError> {
     word.parse().map_err(|error: UnknownWord| MetaError::Store(error.into()))
 }
 
-/// A user as the store has it.
+/// A row of a user in the store.
 #[derive(sqlx::FromRow)]
 pub(super) struct Row {
     id: i64,

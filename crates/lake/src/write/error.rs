@@ -1,35 +1,36 @@
-//! Why a batch was not taken.
+//! Why a batch was refused.
 
 use pganalytics_views::wire::WireError;
 use uuid::Uuid;
 
 use crate::decode::RowsError;
 
-/// Why a batch was not taken. Nothing of it was.
+/// Why a batch was refused. Nothing of it was stored, except that after [`IngestError::Store`] a commit whose answer was lost may have
+/// succeeded.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
-    /// The bytes are no batch, or over a limit: they will never be taken.
+    /// The bytes are not a batch, or exceed a limit. They are never accepted.
     #[error(transparent)]
     Wire(#[from] WireError),
     /// The rows do not fit the tables.
     #[error(transparent)]
     Rows(#[from] RowsError),
-    /// Its sender ships for another collector than it may.
+    /// The credential belongs to another collector than the batch.
     #[error("the batch is of collector {shipped}, and the credential it came with is bound to {own}")]
     Foreign { shipped: Uuid, own: Uuid },
-    /// Its sender is bound to another name.
+    /// The batch has another collector name than the credential.
     #[error("the batch names its collector '{shipped}', which was enrolled as '{own}'")]
     Renamed { shipped: String, own: String },
-    /// An administrator has shut its collector out.
+    /// An administrator has revoked the collector.
     #[error("collector {0} was revoked")]
     Revoked(Uuid),
-    /// A shared token came with a batch of a collector that has a credential of its own.
+    /// The batch came with a shared token, but its collector has its own credential.
     #[error("collector {0} has a credential of its own, and the batch came with a shared token")]
     Enrolled(Uuid),
     /// The batch's number is too far above the collector's mark.
     #[error("batch {sequence} of collector {collector} is too far above {mark}, the newest batch that is committed")]
     Leap { collector: Uuid, sequence: u64, mark: u64 },
-    /// The store could not take it now: try again later.
+    /// The store cannot accept the batch now. The sender must try again later.
     #[error("store the batch: {0:#}")]
     Store(anyhow::Error),
 }

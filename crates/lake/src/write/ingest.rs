@@ -1,13 +1,14 @@
-//! Ingest: a batch's bytes in, an acknowledgement out.
+//! Ingest: receives the bytes of a batch and returns an acknowledgement.
 //!
 //! # Promise
-//! `Ok` means that the batch is durably committed and visible to SQL, on whichever replica; an error means that nothing of it was taken.
+//! `Ok` means that the batch is durably committed and visible to SQL on every replica. An error means that nothing of it was stored. The
+//! exception is a commit whose answer was lost: the collector ships the batch again, and the batch is then a duplicate.
 //! A batch at or below its collector's high-water mark is a duplicate and changes nothing.
 //!
 //! # How
-//! Where hot rows fill their memory, a batch waits until compaction has made room, and so the collectors are slowed to its pace. Then
-//! the batch is decoded and checked whole, outside any transaction. Then it goes to the one writer task, which commits whatever waits
-//! at that moment in one transaction (so one fsync serves all collectors that ship at once), publishes the rows, and only then answers.
+//! If hot rows fill their memory, a batch waits until compaction has made room. This slows the collectors to the pace of compaction. Then
+//! the whole batch is decoded and checked, outside any transaction. Then a single writer task commits all waiting batches in one
+//! transaction, so that one fsync serves all collectors that ship at the same time. The task publishes the rows and only then answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,46 +30,47 @@ use crate::meta::{Meta, Standing};
 use crate::model::Shapes;
 use crate::present::Follower;
 
-/// Batches that may wait for the writer; senders beyond wait themselves.
+/// The most batches in the writer's queue. When the queue is full, senders wait.
 const QUEUE: usize = 1_024;
-/// Batches decoded at once: each may take [`Limits::decoded`] bytes while it is.
+/// The most batches that are decoded at once. Each may take [`Limits::decoded`] bytes.
 const DECODERS: usize = 4;
-/// From this size on a batch is decoded on a thread of its own, so that no other task waits.
+/// A batch of at least this size is decoded on a blocking thread, so that other tasks need not wait.
 const INLINE_BYTES: usize = 32 << 10;
 
-/// The furthest that one batch may move its collector's mark. A spool uses up at most two thousand numbers at a restart, and one for each
-/// batch that it drops: this is more than 50,000 restarts without an acknowledged batch. A larger step comes from somebody else.
+/// The most by which one batch may raise its collector's mark. A spool skips at most two thousand numbers at a restart, and one for each
+/// batch that it drops. The limit allows for about 50,000 restarts without an acknowledged batch. A larger step does not come from a real
+/// collector.
 const LEAP: u64 = 100_000_000;
-/// The highest number of a collector's first batch: a collector may ship to another backend for years before it ships here.
+/// The highest number of a collector's first batch. A collector may ship to another backend for years before it ships to this one.
 const FIRST: u64 = 1 << 40;
 
-/// A batch is committed and visible (or was before).
+/// The acknowledgement of a batch: the batch is committed and visible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ack {
     pub collector: Uuid,
     pub sequence: u64,
-    /// The batch had been committed before; nothing changed.
+    /// Whether the batch had been committed before, so that nothing changed.
     pub duplicate: bool,
-    /// Rows in the batch.
+    /// The number of rows in the batch.
     pub rows: u64,
-    /// Every batch of the collector up to this one is committed.
+    /// The collector's mark: every batch up to this number counts as committed.
     pub mark: u64,
 }
 
-/// What the request around a batch told.
+/// The sender of a batch, as known from the request.
 #[derive(Debug, Clone, Default)]
 pub struct Sender {
-    /// The only collector whose batches it may bring; any where none is named.
+    /// The only collector that may ship with this credential. `None`: any collector.
     pub only: Option<Uuid>,
-    /// Whether other collectors may have the same token. Such a token is refused for a collector that has a credential of its own.
+    /// Whether other collectors may use the same token. A shared token is refused for a collector that has its own credential.
     pub is_shared: bool,
-    /// The only name that its batches may give their collector; any where none is said.
+    /// The only collector name that its batches may have. `None`: any name.
     pub name: Option<String>,
-    /// When it was sent, microseconds by the collector's clock.
+    /// When the request was sent, in microseconds by the collector's clock.
     pub sent_at_us: Option<i64>,
 }
 
-/// The way in.
+/// Accepts batches.
 #[derive(Debug)]
 pub(crate) struct Intake {
     meta: Meta,
@@ -152,7 +154,7 @@ impl Intake {
         };
         drop(permit);
         prepared.progress.skew_us = clock::skew_us(sender.sent_at_us, header.created_us, Utc::now().timestamp_micros());
-        // Both times are the collector's, so its clock may be as wrong as it likes.
+        // Both times come from the collector's clock, so an error of that clock cancels out.
         prepared.progress.lag_ms = sender.sent_at_us.map(|sent| (sent.saturating_sub(header.created_us) / 1_000).max(0));
         let (answer, answered) = oneshot::channel();
         self.queue.send(Waiting { body, prepared, room, answer }).await.map_err(|_| closed())?;

@@ -1,4 +1,4 @@
-//! A batch's way: from its bytes to a durable commit that queries see.
+//! Ingest: takes a batch from its bytes to a durable commit that queries see.
 //! Uses: `present`, `catalog`, `decode`, `meta`, `model`.
 //! Used by: `maintain`, `lake`.
 

@@ -1,4 +1,4 @@
-//! A batch's bytes, decoded and checked whole: ready to be committed.
+//! Decodes and checks a whole batch, so that it is ready to be committed.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::decode::{RowsError, shaped};
 use crate::meta::{Progress, Sighting};
 use crate::model::{Hot, Shape, Shapes};
 
-/// A batch, ready to be committed.
+/// A batch that is ready to be committed.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) progress: Progress,
@@ -36,12 +36,12 @@ pub(crate) fn prepare(body: &[u8], limits: &Limits, shapes: &Shapes) -> Result<P
     Ok(Prepared { progress: progress(&batch.header)?, hot, sightings })
 }
 
-/// Rows the header states.
+/// The number of rows, as stated in the header.
 pub(crate) fn rows(header: &Header) -> u64 {
     header.frames.iter().fold(0, |sum, frame| sum.saturating_add(frame.rows))
 }
 
-/// Bytes the header states, decompressed: what the rows will take, near enough to make room for them.
+/// The decompressed bytes, as stated in the header: a sufficient estimate of the memory of the rows.
 pub(crate) fn bytes(header: &Header) -> u64 {
     header.frames.iter().fold(0, |sum, frame| sum.saturating_add(frame.bytes))
 }

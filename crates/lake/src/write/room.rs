@@ -1,8 +1,8 @@
-//! Room for rows: hot rows, and batches on their way, keep to their memory together.
+//! The memory limit of hot rows and of the batches that are being ingested.
 //!
 //! # Promise
-//! A batch has its room from before it is decoded until its rows count as hot, so the sum is never less than what is in memory. Where there is no
-//! room, batches wait, and compaction is asked for.
+//! A batch reserves room before it is decoded and keeps it until its rows count as hot, so the sum is never less than the memory in use. If
+//! there is no room, batches wait, and compaction is requested.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,27 +14,27 @@ use super::error::IngestError;
 use crate::meta::Remedy;
 use crate::present::Present;
 
-/// What to do where rows come in and none go into files.
+/// The remedy if rows arrive faster than compaction writes them into files.
 const COMPACTION_BEHIND: Remedy =
     Remedy("too many rows wait to be written into files (--hot-memory): see the backends' logs for why compaction fails or is slow");
-/// How long a batch waits for room: a collector waits three times as long for its answer, and a compaction takes seconds.
+/// How long a batch waits for room. A collector waits three times as long for its answer, and a compaction takes seconds.
 const ROOM: Duration = Duration::from_secs(10);
 
 /// The memory for rows that are in no file yet.
 #[derive(Debug)]
 pub(crate) struct HotMemory {
     present: Arc<Present>,
-    /// Bytes of hot rows.
+    /// The most bytes of hot rows and reserved room.
     limit: u64,
-    /// Asks for compaction before its time.
+    /// Requests a compaction before its next turn.
     early: Arc<Notify>,
-    /// Bytes of batches on their way.
+    /// The bytes reserved for batches that are being ingested.
     promised: Mutex<u64>,
-    /// Batches that wait for room.
+    /// The number of batches that wait for room.
     waiting: AtomicUsize,
 }
 
-/// Room for rows that will be hot; given back when dropped.
+/// Reserved room for rows that will be hot. Released when dropped.
 #[derive(Debug)]
 pub(crate) struct Room {
     memory: Arc<HotMemory>,
@@ -51,10 +51,10 @@ impl HotMemory {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
-    /// Waits for room, as long as a batch may.
+    /// Waits for room, at most [`ROOM`].
     ///
     /// # Errors
-    /// When no room is made in time.
+    /// If there is no room in time.
     pub(crate) async fn take(self: &Arc<Self>, bytes: u64) -> Result<Room, IngestError> {
         tokio::time::timeout(ROOM, self.wait_for(bytes)).await.map_err(|_| {
             let (hot, limit) = (self.present.hot_bytes(), self.limit);
@@ -63,16 +63,17 @@ impl HotMemory {
         })
     }
 
-    /// Waits until so many bytes more are no more than the limit, or nothing is there that could make room; meanwhile asks for compaction.
+    /// Waits until `bytes` more fit within the limit, or until no memory is in use: then a batch larger than the limit is let in. Requests
+    /// compaction while waiting.
     async fn wait_for(self: &Arc<Self>, bytes: u64) -> Room {
         let mut waits = None;
         loop {
             let freed = self.present.freed().notified();
             tokio::pin!(freed);
-            // Before the look, so that what is freed after it is heard of.
+            // Enabled before the memory is checked, so that a release after the check is not missed.
             freed.as_mut().enable();
             {
-                // Locked while the hot rows are counted: rows that become hot at this moment count twice, but never not at all.
+                // The lock is held while hot rows are counted. Rows that become hot at this moment may count twice, but are never left out.
                 let mut promised = self.lock();
                 let taken = self.present.hot_bytes() + *promised;
                 if taken == 0 || taken.saturating_add(bytes) <= self.limit {
@@ -87,7 +88,7 @@ impl HotMemory {
     }
 
     fn lock(&self) -> MutexGuard<'_, u64> {
-        // A number is whole at any moment.
+        // A panic cannot leave a number half written.
         self.promised.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -101,7 +102,7 @@ impl Drop for Room {
     }
 }
 
-/// A batch that waits, counted until it does no more.
+/// Counts a waiting batch until dropped.
 #[derive(Debug)]
 struct WaitingBatch<'a>(&'a HotMemory);
 

@@ -1,4 +1,4 @@
-//! What a batch tells of the servers themselves.
+//! Reads the state of the servers from a batch.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,11 @@ use pganalytics_views::{SERVER, TS};
 
 use crate::meta::Sighting;
 
-/// The view that tells what a server is.
+/// The view with the state of each server.
 pub(crate) const SERVER_VIEW: &str = "pganalytics_server";
 
-/// What the rows of `pganalytics_server` say: the last of each server. Columns a definition lacks, or has in another type, stay unknown.
+/// Reads rows of `pganalytics_server`: the newest values of each server. A column that the definition lacks, or has with another type,
+/// stays unknown.
 pub(crate) fn sighted(rows: &RecordBatch) -> Vec<Sighting> {
     let int = |name: &str, i: usize| {
         let column = rows.column_by_name(name)?.as_primitive_opt::<Int64Type>()?;

@@ -1,6 +1,6 @@
-//! Collectors whose clock is wrong: told once when it is, and once when it is right again.
+//! Logs once when a collector's clock is wrong, and once when the clock is right again.
 //!
-//! Each backend tells what itself sees, so with replicas there is a line in each one's log.
+//! Each backend logs the batches that it receives itself, so several replicas may log the same collector.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -8,17 +8,17 @@ use std::sync::{Mutex, PoisonError};
 use pganalytics_views::clock::is_marked;
 use uuid::Uuid;
 
-/// The collectors that are marked.
+/// The collectors whose clock is wrong.
 #[derive(Debug, Default)]
 pub(crate) struct Skewed(Mutex<HashSet<Uuid>>);
 
 impl Skewed {
-    /// Notes what the store knows, without a word.
+    /// Sets the state from the store, without logging.
     pub(crate) fn know(&self, collector: Uuid, skew_us: Option<i64>) {
         self.change(collector, skew_us);
     }
 
-    /// Notes what a batch told.
+    /// Sets the state from a batch, and logs a change.
     pub(crate) fn note(&self, collector: Uuid, name: &str, skew_us: Option<i64>) {
         let skew_ms = skew_us.unwrap_or_default() / 1_000;
         match self.change(collector, skew_us) {
@@ -35,7 +35,7 @@ impl Skewed {
         }
     }
 
-    /// Whether it is marked now, where that is news.
+    /// Sets the state of a collector. Returns whether its clock is wrong now, or `None` if nothing changed.
     fn change(&self, collector: Uuid, skew_us: Option<i64>) -> Option<bool> {
         let marked = skew_us.is_some_and(is_marked);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

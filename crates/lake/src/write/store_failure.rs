@@ -1,9 +1,9 @@
-//! What the store said of a whole group of batches, as each of their senders is told.
+//! The failure to commit a group of batches, reported to the sender of each batch.
 
 use super::error::IngestError;
 use crate::meta::{Remedy, remedy};
 
-/// Why a whole group of batches was not taken.
+/// Why a group of batches could not be committed.
 #[derive(Debug, Clone)]
 pub(crate) struct StoreFailure {
     problem: String,

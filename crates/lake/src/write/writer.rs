@@ -1,4 +1,4 @@
-//! The one writer: what waits at a moment is committed in one transaction, shown, and only then acknowledged.
+//! The writer task: commits all waiting batches in one transaction, publishes their rows, and only then acknowledges them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use crate::meta::{Meta, Progress};
 use crate::model::{Change, Hot};
 use crate::present::Follower;
 
-/// Batches in one commit; beyond, the fsync no longer weighs anything.
+/// The most batches in one commit. With this many, the cost of the fsync per batch is negligible.
 const GROUP_BATCHES: usize = 256;
-/// Bytes in one commit, so that one transaction does not fill the write-ahead log.
+/// When a commit has this many bytes, no more batches are added, so that one transaction does not fill the write-ahead log.
 const GROUP_BYTES: usize = 64 << 20;
-/// The longest one commit may take on a shared store: longer than a statement waits for another replica's lock there, and shorter than a collector
-/// or a load balancer waits for an answer.
+/// The longest time that one commit may take on a shared store: longer than a statement waits for another replica's lock, and shorter than
+/// a collector or a load balancer waits for an answer.
 const COMMIT: Duration = Duration::from_secs(15);
 
 #[derive(Debug)]
@@ -30,11 +30,11 @@ pub(crate) struct Waiting {
     pub(crate) prepared: Prepared,
     /// Held until the rows are counted as hot.
     pub(crate) room: Room,
-    /// Whether it was new; or why the store did not take it.
+    /// The answer: whether the batch was new, or why the store refused it.
     pub(crate) answer: oneshot::Sender<Result<bool, StoreFailure>>,
 }
 
-/// What the writer task works on.
+/// The state of the writer task.
 pub(crate) struct Writer {
     pub(crate) meta: Meta,
     pub(crate) follower: Arc<Follower>,
@@ -42,7 +42,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Commits what waits until nobody can send more.
+    /// Commits waiting batches until the channel is closed.
     pub(crate) async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
         while let Some(first) = waiting.recv().await {
             let mut bytes = first.body.len();
@@ -57,7 +57,7 @@ impl Writer {
                 Err(error) => {
                     let failure = StoreFailure::from(error);
                     for batch in group {
-                        // A caller that has gone away asks again.
+                        // A caller that has disconnected ships the batch again.
                         let _ = batch.answer.send(Err(failure.clone()));
                     }
                 }
@@ -65,7 +65,8 @@ impl Writer {
         }
     }
 
-    /// Where the shared store says nothing, whoever waits is told in time to ask another replica. What was committed all the same is a duplicate then.
+    /// Commits a group of batches. If a shared store does not answer within [`COMMIT`], the commit fails, so that the senders can try
+    /// another replica. If the group was committed after all, its batches are duplicates then.
     async fn commit_in_time(&self, group: &[Waiting]) -> Result<(i64, Vec<Option<i64>>), sqlx::Error> {
         if !self.meta.database().is_shared() {
             return self.commit(group).await;
@@ -75,11 +76,12 @@ impl Writer {
         tokio::time::timeout(COMMIT, self.commit(group)).await.unwrap_or_else(silent)
     }
 
-    /// One transaction for all: its version, and the id of each batch, 0 for one without rows, none for a duplicate.
+    /// Commits a group of batches in one transaction. Returns its version and the id of each batch: 0 for a batch without rows, `None` for
+    /// a duplicate.
     async fn commit(&self, group: &[Waiting]) -> Result<(i64, Vec<Option<i64>>), sqlx::Error> {
         let now = Utc::now();
         let mut transaction = self.meta.database().begin().await?;
-        // First, so that replicas wait for each other here and nowhere else: no two can wait for each other's rows.
+        // The version is taken first, so that replicas wait for each other only here. Deadlocks on rows are not possible.
         let version = next_version(&mut transaction).await?;
         let mut ids = Vec::with_capacity(group.len());
         for batch in group {
@@ -114,7 +116,7 @@ impl Writer {
             }
         }
         if let Err(error) = self.follower.publish(version, Change { batches: visible, ..Change::default() }).await {
-            // It is committed, and a query looks again before it answers.
+            // The batches are committed, and a query refreshes its view of the store before it answers.
             tracing::warn!(error = format!("{error:#}"), "show what other replicas took before this batch");
         }
         drop(rooms);

@@ -1,12 +1,13 @@
-//! The database under the meta store: SQLite in the data folder of one process, or a PostgreSQL that several replicas share.
+//! The database of the meta store: SQLite in the data folder of one process, or a PostgreSQL server that several replicas share.
 //!
 //! # Promise
-//! A statement is written once and means the same on both: `$n` for values, `on conflict`, `returning`, times as microseconds, columns
-//! qualified where `excluded` stands beside them. What differs is a word or two, and stands here ([`Database::clock`]). A change is
-//! durable when it returns: `synchronous=FULL` on SQLite, `synchronous_commit` on PostgreSQL.
+//! A statement is written once and has the same meaning on both databases: `$n` for values, `on conflict`, `returning`, times in
+//! microseconds, and qualified columns in statements that use `excluded`. The few differences are kept in this module
+//! ([`Database::clock`]). A change is durable when its method returns: `synchronous=FULL` on SQLite, `synchronous_commit` on PostgreSQL.
 //!
-//! On SQLite there is one writer connection, so writes queue in this process and never meet `SQLITE_BUSY`; readers see the last commit.
-//! Nothing waits without end on PostgreSQL: its own timeouts end a statement, and `OPERATION` one whose server no longer answers.
+//! SQLite has one writing connection, so writes queue in this process and never get `SQLITE_BUSY`. Readers see the last commit. On
+//! PostgreSQL, every wait has an end: the server's timeouts end a statement, and `OPERATION` ends a statement whose server no longer
+//! answers.
 
 mod pool;
 mod run;

@@ -1,4 +1,4 @@
-//! The two databases, behind one set of methods.
+//! SQLite and PostgreSQL behind one set of methods.
 
 use sqlx::postgres::PgPool;
 use sqlx::sqlite::SqlitePool;
@@ -7,11 +7,11 @@ use super::run::{Record, in_time, postgres, sqlite};
 use super::statement::Statement;
 use super::transaction::Transaction;
 
-/// Begins a transaction that may write. Replicas wait for each other's writes, so one that was cut off or stopped in the middle of its own must
-/// not keep the others waiting: the server ends it when it hears nothing for so long.
+/// Begins a transaction that may write. Replicas wait for each other's writes. If a replica is cut off or stopped within its transaction,
+/// the server ends that transaction after this time, so that the other replicas do not wait longer.
 const BEGIN_WRITING: &str = "begin; set local idle_in_transaction_session_timeout = '5s'";
 
-/// One of the two.
+/// The database: SQLite or PostgreSQL.
 #[derive(Debug, Clone)]
 pub(crate) enum Database {
     Sqlite { writer: SqlitePool, readers: SqlitePool },
@@ -19,7 +19,7 @@ pub(crate) enum Database {
 }
 
 impl Database {
-    /// All rows of a reading statement.
+    /// Runs a reading statement and returns all rows.
     pub(crate) async fn all<T: Record>(&self, statement: Statement) -> Result<Vec<T>, sqlx::Error> {
         match self {
             Self::Sqlite { readers, .. } => sqlite::all(readers, statement).await,
@@ -27,7 +27,7 @@ impl Database {
         }
     }
 
-    /// The row of a reading statement, if there is one.
+    /// Runs a reading statement and returns its row, if there is one.
     pub(crate) async fn optional<T: Record>(&self, statement: Statement) -> Result<Option<T>, sqlx::Error> {
         match self {
             Self::Sqlite { readers, .. } => sqlite::optional(readers, statement).await,
@@ -35,12 +35,12 @@ impl Database {
         }
     }
 
-    /// The one row of a reading statement.
+    /// Runs a reading statement and returns its one row.
     pub(crate) async fn one<T: Record>(&self, statement: Statement) -> Result<T, sqlx::Error> {
         self.optional(statement).await?.ok_or(sqlx::Error::RowNotFound)
     }
 
-    /// Runs a changing statement by itself; how many rows it changed.
+    /// Runs a changing statement in its own transaction and returns the number of changed rows.
     pub(crate) async fn execute(&self, statement: Statement) -> Result<u64, sqlx::Error> {
         match self {
             Self::Sqlite { writer, .. } => sqlite::execute(writer, statement).await,
@@ -48,7 +48,7 @@ impl Database {
         }
     }
 
-    /// Runs a changing statement by itself and answers the row it returns, if any.
+    /// Runs a changing statement in its own transaction and returns its row, if there is one.
     pub(crate) async fn returning<T: Record>(&self, statement: Statement) -> Result<Option<T>, sqlx::Error> {
         match self {
             Self::Sqlite { writer, .. } => sqlite::optional(writer, statement).await,
@@ -64,7 +64,7 @@ impl Database {
         })
     }
 
-    /// Begins a transaction that reads one moment.
+    /// Begins a reading transaction. All its statements see the same state.
     pub(crate) async fn begin_reading(&self) -> Result<Transaction, sqlx::Error> {
         Ok(match self {
             Self::Sqlite { readers, .. } => Transaction::Sqlite(readers.begin().await?),
@@ -74,12 +74,12 @@ impl Database {
         })
     }
 
-    /// Whether other processes work on it too.
+    /// Whether other processes use the database too.
     pub(crate) fn is_shared(&self) -> bool {
         matches!(self, Self::Postgres(_))
     }
 
-    /// SQL for the microseconds of the database's own clock: replicas' clocks may differ, and this one is the same for all.
+    /// SQL for the time of the database's clock, in microseconds. The clocks of replicas may differ; this clock is the same for all.
     pub(crate) fn clock(&self) -> &'static str {
         match self {
             Self::Sqlite { .. } => "cast(unixepoch('subsec') * 1000000 as integer)",

@@ -1,4 +1,4 @@
-//! How each of the two databases runs a statement.
+//! Runs statements on each of the two databases.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use sqlx::{Executor, FromRow};
 
 use super::statement::{Statement, Value};
 
-/// The longest a statement may take here, beyond the server's own `statement_timeout`: its host may be gone.
+/// The longest time that this process waits for a statement. Longer than the server's `statement_timeout`, for a host that is gone.
 const OPERATION: Duration = Duration::from_secs(40);
 
-/// A row that both databases can give.
+/// A row that both databases can return.
 pub(crate) trait Record: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
 impl<T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin> Record for T {}
 
-/// The statement as one database's query.
+/// Makes a query for one database from a statement.
 macro_rules! bound {
     ($query:expr, $statement:expr) => {{
         let mut query = $query;
@@ -32,7 +32,7 @@ macro_rules! bound {
     }};
 }
 
-/// Defines how one database runs statements, on whatever runs them.
+/// Defines the functions that run statements on one database, on a pool or a connection.
 macro_rules! runs {
     ($module:ident, $database:ty) => {
         pub(super) mod $module {
@@ -65,7 +65,7 @@ macro_rules! runs {
 runs!(sqlite, Sqlite);
 runs!(postgres, Postgres);
 
-/// Ends what no longer ends by itself.
+/// Fails if the work takes longer than [`OPERATION`].
 pub(super) async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
     match tokio::time::timeout(OPERATION, work).await {
         Ok(done) => done,

@@ -1,4 +1,4 @@
-//! A statement with its values, as both databases take them.
+//! A statement with its values, in a form that both databases accept.
 
 use bytes::Bytes;
 use sqlx::{SqlSafeStr, SqlStr};
@@ -10,7 +10,7 @@ pub(crate) struct Statement {
     pub(super) values: Vec<Value>,
 }
 
-/// A value as both databases know it.
+/// A value of a type that both databases have.
 #[derive(Debug, Clone)]
 pub(crate) enum Value {
     Int(Option<i64>),
@@ -25,7 +25,7 @@ pub(crate) fn statement(sql: impl SqlSafeStr) -> Statement {
 }
 
 impl Statement {
-    /// Gives the next `$n` its value.
+    /// Binds a value to the next `$n`.
     pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {
         self.values.push(value.into());
         self

@@ -6,14 +6,14 @@ use sqlx::sqlite::{Sqlite, SqliteConnection};
 use super::run::{Record, in_time, postgres, sqlite};
 use super::statement::Statement;
 
-/// A transaction; dropped before [`Transaction::commit`], nothing of it happened.
+/// A transaction. Rolled back if it is dropped before [`Transaction::commit`].
 #[derive(Debug)]
 pub(crate) enum Transaction {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
 
-/// What a transaction runs on.
+/// The connection of a transaction.
 enum Connection<'a> {
     Sqlite(&'a mut SqliteConnection),
     Postgres(&'a mut PgConnection),
@@ -27,7 +27,7 @@ impl Transaction {
         }
     }
 
-    /// All rows.
+    /// Runs a statement and returns all rows.
     pub(crate) async fn all<T: Record>(&mut self, statement: Statement) -> Result<Vec<T>, sqlx::Error> {
         match self.on() {
             Connection::Sqlite(connection) => sqlite::all(connection, statement).await,
@@ -35,7 +35,7 @@ impl Transaction {
         }
     }
 
-    /// The row, if there is one.
+    /// Runs a statement and returns its row, if there is one.
     pub(crate) async fn optional<T: Record>(&mut self, statement: Statement) -> Result<Option<T>, sqlx::Error> {
         match self.on() {
             Connection::Sqlite(connection) => sqlite::optional(connection, statement).await,
@@ -43,12 +43,12 @@ impl Transaction {
         }
     }
 
-    /// The one row.
+    /// Runs a statement and returns its one row.
     pub(crate) async fn one<T: Record>(&mut self, statement: Statement) -> Result<T, sqlx::Error> {
         self.optional(statement).await?.ok_or(sqlx::Error::RowNotFound)
     }
 
-    /// How many rows it changed.
+    /// Runs a statement and returns the number of changed rows.
     pub(crate) async fn execute(&mut self, statement: Statement) -> Result<u64, sqlx::Error> {
         match self.on() {
             Connection::Sqlite(connection) => sqlite::execute(connection, statement).await,
