@@ -28,8 +28,8 @@ const QUERY_ID: usize = 7;
 const HELD_PER_ROW: usize = 10;
 
 /// Labels in the order of the definition, then the number of sessions, and the greatest ages in ms. Background processes that wait for work (wait
-/// event type Activity) and the collector's sessions are left out. For an idle session, the server shows the last statement; the row has
-/// none.
+/// event type Activity) and the collector's sessions are left out. An idle session has no query id here: the server shows the id of its last
+/// statement.
 pub(crate) fn query(max_rows: usize) -> String {
     format!(
         "select a.datname, a.usename, a.application_name, a.backend_type, a.state, a.wait_event_type, a.wait_event, \

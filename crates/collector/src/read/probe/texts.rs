@@ -19,7 +19,7 @@ use crate::delta::rows::{Rows, Snapshot, TEXT_CAP};
 use crate::read::redact;
 use crate::read::session::{Session, SessionError, bytes};
 
-/// The wait in multiples of a reading's duration. Readings so take at most 1 % of the server's time.
+/// The wait in multiples of a reading's duration, so that readings take at most 1 % of the server's time.
 const PATIENCE: u32 = 100;
 /// The wait after an error. An error seldom disappears within a minute, and a reading is expensive.
 const AFTER_ERROR: Duration = Duration::from_secs(300);
