@@ -13,14 +13,14 @@ use super::rows::Snapshot;
 /// A batch of rows whose counters are deltas already, such as the sums of a probe.
 ///
 /// # Errors
-/// Arrow refuses the columns: the snapshot is not of this view.
+/// Arrow refuses the columns, because the snapshot is not of this view.
 pub(crate) fn already_deltas(view: &View, server: &str, snapshot: &Snapshot, interval_ms: Option<i64>) -> Result<RecordBatch, ArrowError> {
     let mut columns = front(server, snapshot.ts_us, Int64Array::from(vec![interval_ms; snapshot.rows]));
     columns.extend(snapshot.columns.iter().cloned());
     RecordBatch::try_new(schema(view), columns)
 }
 
-/// `ts`, `server`, `interval_ms`.
+/// The columns that come before the view's: `ts`, `server`, `interval_ms`.
 fn front(server: &str, ts_us: i64, intervals: Int64Array) -> Vec<ArrayRef> {
     let rows = intervals.len();
     let mut servers = StringBuilder::with_capacity(rows, rows * server.len());

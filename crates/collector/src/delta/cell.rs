@@ -1,12 +1,12 @@
 //! A column as integers, so that counters of both types are held in the same way.
 //!
-//! An integer stays as it is, a float becomes its bits, and [`NULL`] stands for null.
+//! An integer is unchanged, a float becomes its bits, and [`NULL`] represents null.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef};
 
-/// No counter has this value: integers start at zero, and as a float it is −0, which [`bits`] turns into 0.
+/// Represents null. No counter has this value: integers start at zero, and as a float the value is −0, which [`bits`] turns into 0.
 pub(super) const NULL: i64 = i64::MIN;
 
 /// The integer that represents a float counter.
@@ -89,7 +89,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Null counts as zero, but null and null is null.
+    /// The sum of two values. Null counts as zero, but the sum of two nulls is null.
     pub(super) fn plus(&self, a: i64, b: i64) -> i64 {
         match self {
             _ if a == NULL => b,

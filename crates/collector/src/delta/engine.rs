@@ -25,13 +25,13 @@ pub(crate) struct Delta {
     schema: SchemaRef,
     /// Positions of the counters among the view's columns.
     counters: Vec<usize>,
-    /// The labels that form a row's key: those that identify it, or else all.
+    /// The labels that form a row's key: the identity labels, or else all labels.
     keys: Vec<usize>,
-    /// Whether these are identities.
+    /// Whether `keys` are identity labels.
     identified: bool,
-    /// Gauges, texts, and labels that may change.
+    /// The gauges, the texts, and the labels that may change.
     facts: Vec<usize>,
-    /// Whether the view has gauges or texts: its rows are shipped even if nothing was counted yet.
+    /// Whether the view has gauges or texts. If so, rows are shipped even if nothing was counted yet.
     describes: bool,
     reset: Option<usize>,
     plan: Plan,
@@ -47,18 +47,18 @@ struct Previous {
     all_reset: Vec<i64>,
 }
 
-/// What a row's counters are compared with.
+/// The values that a row's counters are compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Basis {
-    /// Nothing: the row's counters in the last snapshot are not known.
+    /// No values: the row's counters in the last snapshot are not known.
     Baseline,
     /// Zero: the row is new, or all counters of the view were reset.
     Zero,
-    /// Zero for the row's own counters. Sums over other objects have no basis.
+    /// Zero for the row's own counters. Sums over other objects are not compared and have no delta.
     Restarted,
     /// The values in the slot.
     Slot,
-    /// The values in the slot for counters that did not move. The others have no basis: this row or another one was reset.
+    /// The values in the slot for counters that did not move. The other counters have no delta, since this row or another one was reset.
     Undecided,
 }
 
@@ -88,7 +88,7 @@ impl Delta {
         }
     }
 
-    /// Forgets the previous snapshot: the next one is a baseline.
+    /// Forgets the previous snapshot. The next snapshot is a baseline.
     pub(crate) fn forget(&mut self) {
         self.previous = None;
         self.slots.clear();
@@ -97,7 +97,7 @@ impl Delta {
     /// The rows of a snapshot that are shipped, with deltas in place of counters.
     ///
     /// # Errors
-    /// Arrow refuses the columns: the snapshot is not of this view.
+    /// Arrow refuses the columns, because the snapshot is not of this view.
     pub(crate) fn apply(&mut self, server: &str, snapshot: &Snapshot) -> Result<Shipped, ArrowError> {
         let mut keys = RowHashes::new(snapshot.rows);
         let mut facts = RowHashes::new(snapshot.rows);
@@ -138,7 +138,7 @@ impl Delta {
                 let was_reset = changes.since || self.slots.reset(slot) != reset;
                 let told = was_reset || all_reset || changes.some_reset;
                 restarted = fell && !told;
-                // A reset between the reading of the reset time and the reading of the counters is seen in the counters first.
+                // If a reset happens after the reset time is read and before the counters are read, the counters show the reset first.
                 let known_already = self.slots.restarted(slot) && !fell;
                 basis = match () {
                     () if told && known_already => Basis::Slot,
@@ -196,7 +196,7 @@ impl Delta {
         self.previous = Some(Previous {
             ts_us: snapshot.ts_us,
             complete: snapshot.cut == 0,
-            // Without rows the earlier horizon still holds.
+            // If the snapshot has no rows, the earlier horizon still holds.
             horizon: if snapshot.rows > 0 { marks.horizon } else { self.previous.as_ref().and_then(|previous| previous.horizon) },
             all_reset: marks.all_reset(),
         });
@@ -204,18 +204,18 @@ impl Delta {
         keep(&self.view, rows)
     }
 
-    /// Whether a row has no identity: it is there for its marks, in a snapshot without other rows.
+    /// Whether a row has no identity. Such a row only carries the marks of a snapshot without other rows.
     fn is_empty(&self, snapshot: &Snapshot, row: usize) -> bool {
         self.identified && self.keys.iter().all(|column| snapshot.columns[*column].is_null(row))
     }
 
-    /// Whether a row that was not in the last snapshot is new, and was not only invisible.
+    /// Whether a row that was not in the last snapshot is new. Otherwise the row may only have been invisible.
     fn is_new(&self, born: Option<i64>) -> bool {
         let Some(Previous { horizon: Some(horizon), complete, .. }) = self.previous else { return false };
         born.map_or(complete, |born| born > horizon)
     }
 
-    /// The times of resets that the fall of some row's counter explains, so that other rows need not have been reset.
+    /// The reset times that the fall of a row's counter explains. Other rows with these reset times need not have been reset.
     fn explained(&self, keys: &RowHashes, counters: &[Cell<'_>], marks: &Marks<'_>) -> HashSet<i64> {
         let mut explained = HashSet::new();
         let rows = if marks.has_some_reset() { keys.len() } else { 0 };

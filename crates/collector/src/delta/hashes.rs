@@ -40,7 +40,7 @@ impl RowHashes {
         }
     }
 
-    /// 128 bits, so that rows with different keys never have the same hash.
+    /// The hash of a key. 128 bits are enough that different keys never have the same hash.
     pub(super) fn key(&self, row: usize) -> u128 {
         let mut second = self.hashers[row].clone();
         let first = second.finish();
@@ -48,7 +48,7 @@ impl RowHashes {
         u128::from(first) << 64 | u128::from(second.finish())
     }
 
-    /// 64 bits: one change in 2^64 is missed.
+    /// The hash of the facts. With 64 bits, one change in 2^64 is missed.
     pub(super) fn fact(&self, row: usize) -> u64 {
         self.hashers[row].finish()
     }

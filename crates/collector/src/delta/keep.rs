@@ -1,10 +1,11 @@
 //! The rows that are kept if there are more than the view's `max_rows`, and the one row that sums the others.
 //!
 //! # Promise
-//! - A row is kept for the largest value in any of the view's `keep` columns and counters: each of them has its turn to choose.
-//! - The others become one row: its counters are their exact sums, its text labels are [`OTHER`], and everything else is null. A label that is the
-//!   same in all of them stays.
-//! - So sums over all rows are right, whatever is cut.
+//! - Each counter and each of the view's `keep` columns orders the rows by value, the largest first. A row ranks by its best place in any of
+//!   these orders.
+//! - The other rows become one row. Its counters are the exact sums, its text labels are [`OTHER`], and everything else is null. A label that is
+//!   the same in all these rows is kept.
+//! - So sums over all rows are correct, whichever rows are cut.
 
 use std::sync::Arc;
 
@@ -18,18 +19,18 @@ use pganalytics_views::{Column, Kind, View};
 
 /// The text labels of the row that sums the rows beyond `max_rows`.
 pub(crate) const OTHER: &str = "(other)";
-/// `ts`, `server` and `interval_ms` stand in front of the view's columns.
+/// The number of columns before the view's columns: `ts`, `server` and `interval_ms`.
 const FRONT: usize = 3;
 
-/// What is shipped of a snapshot.
+/// The shipped rows of a snapshot.
 #[derive(Debug)]
 pub(crate) struct Shipped {
     pub rows: RecordBatch,
-    /// Rows beyond the view's `max_rows`, which were summed into one.
+    /// The number of rows beyond the view's `max_rows`, which were summed into one.
     pub summed: u64,
 }
 
-/// Keeps `max_rows` rows at most, the sum of the others included.
+/// Keeps at most `max_rows` rows, including the row that sums the others.
 pub(super) fn keep(view: &View, rows: RecordBatch) -> Result<Shipped, ArrowError> {
     if rows.num_rows() <= view.max_rows {
         return Ok(Shipped { rows, summed: 0 });
@@ -41,7 +42,7 @@ pub(super) fn keep(view: &View, rows: RecordBatch) -> Result<Shipped, ArrowError
     for (i, column) in rows.columns().iter().enumerate() {
         let rest = take(column, &others, None)?;
         let other = match i.checked_sub(FRONT).and_then(|i| view.columns.get(i)) {
-            // The longest interval: those of new rows are null.
+            // The longest interval, since new rows have a null interval.
             None if i == FRONT - 1 => Arc::new(Int64Array::from(vec![rest.as_primitive::<Int64Type>().iter().flatten().max()])) as ArrayRef,
             None => rest.slice(0, 1),
             Some(definition) => combine(definition, &rest),

@@ -1,4 +1,4 @@
-//! A view's marks: what they say about the rows of a snapshot.
+//! A view's marks, and their meaning for the rows of a snapshot.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,17 +11,17 @@ use pganalytics_views::{Kind, Says, View};
 use super::cell::{Cell, NULL};
 use super::rows::Snapshot;
 
-/// Where the marks of a view are among its marks, by what they say.
+/// The meaning of a view's marks.
 #[derive(Debug)]
 pub(super) struct Plan {
     says: Vec<Says>,
-    /// For each mark that says parts: for each counter of the view, whether the mark is about it.
+    /// For each mark that names parts, and for each counter of the view: whether the mark covers the counter.
     covers: Vec<Vec<bool>>,
-    /// For each of these marks: whether the counters of a new part may come one interval late.
+    /// For each mark that names parts: whether the counters of a new part may appear one interval late.
     settling: Vec<bool>,
-    /// For each counter: whether it sums over other objects than the row's own.
+    /// For each counter: whether it is a sum over other objects than the row's own.
     sums: Vec<bool>,
-    /// For each counter: whether its fall proves that the row's counters started again.
+    /// For each counter: whether its fall proves that all counters of the row started again from zero.
     restarts: Vec<bool>,
 }
 
@@ -45,12 +45,12 @@ impl Plan {
         Self { says, covers, settling, sums, restarts: listed(&view.restarts_with) }
     }
 
-    /// Marks that a slot remembers as numbers.
+    /// The number of marks that a slot remembers as numbers.
     pub(super) fn numbers(&self) -> usize {
         self.says.iter().filter(|says| is_remembered(says)).count()
     }
 
-    /// Marks that a slot remembers as texts.
+    /// The number of marks that a slot remembers as texts.
     pub(super) fn parts(&self) -> usize {
         self.covers.len()
     }
@@ -59,10 +59,10 @@ impl Plan {
         self.covers[part][counter]
     }
 
-    /// What a slot remembers of the parts: their names, and [`UNSETTLED`] if the next interval has no delta either.
+    /// The text that a slot remembers for the parts: their names, and [`UNSETTLED`] if the next interval has no delta either.
     pub(super) fn remember<'a>(&self, part: usize, before: Option<&str>, now: Option<&'a str>) -> Option<Cow<'a, str>> {
         let was_unsettled = before.is_some_and(|before| before.split(',').next() == Some(UNSETTLED));
-        // A mark about all counters is about the row, which is new; another one is about parts that are new, which count from zero.
+        // If the mark covers all counters, the row itself is new. Otherwise only the parts are new, and they count from zero.
         let is_new = before.is_none() && self.covers[part].iter().all(|covered| *covered);
         if self.settling[part] && !was_unsettled && (is_new || is_part_gone(before, now)) {
             return now.map(|now| Cow::Owned(format!("{UNSETTLED},{now}")));
@@ -100,7 +100,7 @@ impl Plan {
     }
 }
 
-/// The value of a mark that is the same in all rows, or null in all but one.
+/// The value of a mark whose non-null values are the same in all rows.
 fn only(value: &Value<'_>, rows: usize) -> Option<i64> {
     (0..rows).map(|row| value.number(row)).find(|number| *number != NULL)
 }
@@ -122,7 +122,7 @@ enum Value<'a> {
 }
 
 impl Value<'_> {
-    /// A text is represented by its hash.
+    /// The value as a number. A text is represented by its hash.
     fn number(&self, row: usize) -> i64 {
         match self {
             Self::Cell(cell) => cell.value(row),
@@ -146,14 +146,14 @@ pub(super) struct Marks<'a> {
     born: Option<Value<'a>>,
 }
 
-/// What the marks of a row say against those of the last snapshot.
+/// The changes that a row's marks show since the last snapshot.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Changes {
-    /// The row's counters started again.
+    /// The row's counters started again from zero.
     pub(super) since: bool,
-    /// A witness fell, so the row's counters started again.
+    /// A witness fell, so the row's counters started again from zero.
     pub(super) witness: bool,
-    /// The counters of this row or of another one were reset.
+    /// The counters of this row or of another row were reset.
     pub(super) some_reset: bool,
 }
 
@@ -168,7 +168,7 @@ impl Marks<'_> {
         cells.is_valid(row).then(|| cells.value(row))
     }
 
-    /// Compares a row with what its slot remembers.
+    /// Compares a row's marks with the marks that its slot remembers.
     pub(super) fn changes(&self, row: usize, remembered: &[i64]) -> Changes {
         let mut changes = Changes::default();
         for ((what, value), before) in self.numbers.iter().zip(remembered) {
@@ -187,7 +187,7 @@ impl Marks<'_> {
         self.numbers.iter().any(|(what, _)| *what == Remembered::SomeReset)
     }
 
-    /// The time of the reset of this row or of another one.
+    /// The time of the reset of this row or of another row.
     pub(super) fn some_reset(&self, row: usize) -> i64 {
         self.numbers.iter().find(|(what, _)| *what == Remembered::SomeReset).map_or(NULL, |(_, value)| value.number(row))
     }
@@ -196,22 +196,22 @@ impl Marks<'_> {
         self.born.as_ref().map(|born| born.number(row)).filter(|born| *born != NULL)
     }
 
-    /// The counters that only a reset of all rows resets.
+    /// The values of the counters that only a reset of all rows resets.
     pub(super) fn all_reset(&self) -> Vec<i64> {
         self.all_reset.iter().map(|(_, value)| *value).collect()
     }
 
-    /// Whether one of these counters fell.
+    /// Whether a counter that only a reset of all rows resets fell.
     pub(super) fn all_were_reset(&self, before: &[i64]) -> bool {
         let fell = |((value, now), before): (&(Value<'_>, i64), &i64)| matches!(value, Value::Cell(cell) if cell.less(*now, *before));
         self.all_reset.iter().zip(before).any(fell)
     }
 }
 
-/// The name of a part that no snapshot has.
+/// A name that no part in a snapshot has.
 const UNSETTLED: &str = "~";
 
-/// Whether a part of `before` is gone. Both are names between commas; null is no part.
+/// Whether a part of `before` is missing in `now`. Both are lists of names separated by commas; null is an empty list.
 pub(super) fn is_part_gone(before: Option<&str>, now: Option<&str>) -> bool {
     let Some(before) = before.filter(|before| !before.is_empty() && now != Some(*before)) else { return false };
     let mut now: Vec<&str> = now.unwrap_or_default().split(',').collect();

@@ -1,4 +1,4 @@
-//! Rows with the same key become one row.
+//! Merges rows with the same key into one row.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,14 +6,14 @@ use std::sync::Arc;
 use super::cell::{Cell, NULL};
 use super::hashes::RowHashes;
 
-/// Rows with the same key, as one.
+/// The sum of the rows with the same key.
 pub(super) struct Together {
     pub(super) first: usize,
     pub(super) copies: u16,
     pub(super) values: Vec<i64>,
 }
 
-/// Finds rows with the same key and sums their counters. Each of these rows leads to their sum. The map is empty in nearly every snapshot.
+/// Finds rows with the same key and sums their counters. Maps each of these rows to the sum. The map is empty for nearly every snapshot.
 pub(super) fn merge(keys: &RowHashes, counters: &[Cell<'_>]) -> HashMap<usize, Arc<Together>> {
     let mut first_of = HashMap::with_capacity(keys.len());
     let mut groups: HashMap<usize, Vec<usize>> = HashMap::new();

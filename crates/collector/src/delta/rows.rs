@@ -2,7 +2,7 @@
 //!
 //! # Promise
 //! Values arrive in PostgreSQL's text format and in any encoding. Bytes that are not UTF-8 become replacement characters. A number that cannot be
-//! read becomes null and is counted. Nothing fails here. No cell allocates memory of its own. A text is cut at [`TEXT_CAP`].
+//! parsed becomes null and is counted; no value causes an error. No memory is allocated per cell. A text is cut at [`TEXT_CAP`].
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use pganalytics_views::{Type, View};
 
 use super::text_format;
 
-/// Bytes of one text cell. PostgreSQL's names have at most 63 bytes. Only statements and settings are longer; one without a limit could fill a
-/// whole batch.
+/// The largest number of bytes of a text cell. Names in PostgreSQL have at most 63 bytes; only statements and settings are longer. Without a
+/// limit, one text could fill a whole batch.
 pub(crate) const TEXT_CAP: usize = 64 * 1024;
 
 /// Nanoseconds in a millisecond. Durations arrive as float8 milliseconds and are held as integer nanoseconds.
@@ -29,7 +29,7 @@ pub(crate) struct Snapshot {
     /// One array for each mark of the view, in the view's order.
     pub marks: Vec<ArrayRef>,
     pub rows: usize,
-    /// Rows that the server has and that were not read. If there are any, a row's absence proves nothing.
+    /// The number of rows that the server has and that were not read. If there are any, a missing row may still exist.
     pub cut: u64,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Snapshot {
 pub(crate) struct Rows {
     /// The view's columns, then its marks.
     columns: Vec<Cells>,
-    /// How many of them are the view's columns.
+    /// How many of the builders are for the view's columns.
     shipped: usize,
     rows: usize,
     unreadable: u64,
@@ -55,7 +55,7 @@ enum Cells {
 }
 
 impl Rows {
-    /// Builders for a view, with room for `rows`.
+    /// Makes the builders for a view, with room for `rows`.
     #[must_use]
     pub(crate) fn new(view: &View, rows: usize) -> Self {
         let columns = view
@@ -79,7 +79,7 @@ impl Rows {
         self.rows
     }
 
-    /// Cells whose text does not fit the column's type.
+    /// The number of cells whose text does not fit the column's type.
     #[must_use]
     pub(crate) fn unreadable(&self) -> u64 {
         self.unreadable
@@ -117,7 +117,7 @@ impl Rows {
             (Cells::Timestamptz(cells), Some(value)) => {
                 let time = text_format::timestamptz(value);
                 cells.append_option(time);
-                // PostgreSQL has 'infinity' and Arrow has not. It becomes null and is not counted as unreadable.
+                // Arrow has no value for PostgreSQL's 'infinity', so the cell becomes null. It is not counted as unreadable.
                 time.is_some() || value.ends_with(b"infinity")
             }
         };
@@ -163,7 +163,7 @@ impl Rows {
         debug_assert!(self.columns.iter().all(|cells| cells.len() == self.rows), "every column is set once a row");
     }
 
-    /// The snapshot.
+    /// Finishes the snapshot.
     #[must_use]
     pub(crate) fn finish(self, ts_us: i64, cut: u64) -> Snapshot {
         let mut columns: Vec<_> = self.columns.into_iter().map(Cells::finish).collect();

@@ -1,12 +1,12 @@
-//! The previous snapshot in a few flat vectors: nothing is allocated per row or cell, names of parts aside. Slots of rows that are gone are
-//! reused.
+//! The previous snapshot in a few flat vectors. Except for the names of parts, nothing is allocated per row or cell. Slots of rows that no longer
+//! exist are reused.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::cell::NULL;
 
-/// Passes keys on as they are: they are hashes already.
+/// A hasher that returns keys unchanged, since keys are hashes already.
 #[derive(Debug, Default)]
 struct Identity(u64);
 
@@ -47,12 +47,12 @@ struct Slot {
     shipped_us: i64,
     generation: u32,
     copies: u16,
-    /// The counters fell, and no mark or reset time has told why yet.
+    /// Whether the counters fell and no mark or reset time has explained the fall yet.
     restarted: bool,
 }
 
 impl Slots {
-    /// Slots for rows with so many counters, marks that are numbers, and marks that name parts.
+    /// Makes slots for rows with `width` counters, `numbers` marks that are numbers, and `parts` marks that name parts.
     pub(super) fn new(width: usize, numbers: usize, parts: usize) -> Self {
         Self {
             width,
@@ -72,7 +72,7 @@ impl Slots {
         *self = Self::new(self.width, self.numbers, self.parts);
     }
 
-    /// A snapshot begins.
+    /// Begins a snapshot.
     pub(super) fn begin(&mut self) {
         self.generation = self.generation.wrapping_add(1);
     }
@@ -82,7 +82,7 @@ impl Slots {
         self.index.get(&key).map(|slot| *slot as usize)
     }
 
-    /// The slot of a key, and whether it was there before.
+    /// Returns the slot of a key, and whether the slot existed before.
     pub(super) fn find_or_add(&mut self, key: u128) -> (usize, bool) {
         let generation = self.generation;
         if let Some(slot) = self.index.get(&key) {
@@ -107,7 +107,7 @@ impl Slots {
         (slot as usize, false)
     }
 
-    /// The snapshot ends. The slots of rows that it does not have become free.
+    /// Ends the snapshot. The slots of rows that are not in the snapshot become free.
     pub(super) fn end(&mut self) {
         let Self { index, rows, free, generation, .. } = self;
         index.retain(|_, slot| {
@@ -117,7 +117,7 @@ impl Slots {
             }
             there
         });
-        // No rows are left: give the memory back.
+        // No rows are left, so the memory is released.
         if index.is_empty() {
             self.clear();
         }

@@ -1,6 +1,6 @@
-//! PostgreSQL's text format, in any encoding.
+//! Parses PostgreSQL's text format, in any encoding.
 
-/// A whole number.
+/// Parses a whole number.
 pub(super) fn int(value: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(value).ok()?;
     // A numeric column such as wal_bytes may have a fraction of zero. A number beyond 64 bits becomes the nearest one that fits.

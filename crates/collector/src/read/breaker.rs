@@ -1,14 +1,14 @@
-//! The circuit breaker of one target: after a failure to connect, the next try waits, longer each time.
+//! The circuit breaker of one target. After each failure to connect, the wait before the next try grows.
 //!
-//! Pure: the caller brings the time and the chance.
+//! Pure: the caller passes the time and the random number.
 
 use std::time::{Duration, Instant};
 
 use crate::read::session::SessionError;
 
-/// The wait after the first failure; it doubles with each.
+/// The wait after the first failure. Each further failure doubles the wait.
 const FIRST: Duration = Duration::from_secs(1);
-/// A server that comes back is seen within a minute.
+/// The longest wait, so that a server that is up again is seen within a minute.
 const CAP: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
@@ -19,13 +19,13 @@ pub(crate) struct Breaker {
 }
 
 impl Breaker {
-    /// Whether a try may be made now.
+    /// Whether a connection may be tried now.
     #[must_use]
     pub(crate) fn allows(&self, now: Instant) -> bool {
         self.until.is_none_or(|until| until <= now)
     }
 
-    /// Why the last try failed, while none has succeeded since.
+    /// The error of the last try; `None` after a success.
     #[must_use]
     pub(crate) fn error(&self) -> Option<&SessionError> {
         self.error.as_ref()
@@ -35,7 +35,7 @@ impl Breaker {
         *self = Self::default();
     }
 
-    /// `chance` from 0 to 1 spreads the tries of many collectors over the second half of the wait.
+    /// Records a failed try. `chance`, from 0 to 1, spreads the tries of many collectors over the second half of the wait.
     pub(crate) fn failed(&mut self, error: SessionError, now: Instant, chance: f64) {
         let wait = FIRST.saturating_mul(2_u32.saturating_pow(self.failures)).min(CAP);
         self.failures = self.failures.saturating_add(1);

@@ -1,4 +1,4 @@
-//! What reading costs, as the view `pganalytics_cost` tells it: polls, time, rows and errors by view and database since the last telling.
+//! The costs of reading for the view `pganalytics_cost`: polls, time, rows and errors by view and database since the last snapshot.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use pganalytics_views::View;
 
 use crate::delta::rows::{Rows, Snapshot};
 
-/// One reading that went well.
+/// One successful reading.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Reading {
     pub duration: Duration,
@@ -45,7 +45,7 @@ impl Cost {
         spent.duration += reading.duration;
     }
 
-    /// Rows that came of several readings, and how many were summed into others.
+    /// Records the rows shipped for several readings, and how many rows were summed into others.
     pub(crate) fn shipped(&mut self, view: &str, rows: u64, cut: u64) {
         let spent = self.of(view, None);
         spent.shipped += i64::try_from(rows).unwrap_or(i64::MAX);
@@ -60,12 +60,12 @@ impl Cost {
         spent.last_error = Some(error.into());
     }
 
-    /// Something to know that is no failed reading.
+    /// Records a note as the last error, without counting an error.
     pub(crate) fn note(&mut self, view: &str, database: Option<&str>, note: &str) {
         self.of(view, database).last_error = Some(note.into());
     }
 
-    /// The rows since the last telling, and the milliseconds they cover.
+    /// Returns the costs since the last call, and the interval in milliseconds.
     pub(crate) fn tell(&mut self, view: &View, ts_us: i64) -> (Snapshot, Option<i64>) {
         let position = |name: &str| view.columns.iter().position(|column| column.name == name).unwrap_or(usize::MAX);
         let columns =

@@ -1,6 +1,6 @@
-//! What /metrics tells of servers and the views that are read there.
+//! The metrics of servers and their views on /metrics.
 //!
-//! A view that hangs is seen as a growing `pganalytics_collector_view_last_success_timestamp_seconds` age.
+//! If a view hangs, the age of its `pganalytics_collector_view_last_success_timestamp_seconds` grows.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +26,7 @@ struct ServerView {
     view: String,
 }
 
-/// What the status in each batch says of servers.
+/// The numbers of servers for the status in each batch.
 #[derive(Debug, Default)]
 struct Reported {
     targets: u64,
@@ -63,12 +63,12 @@ impl Metrics {
         }
     }
 
-    /// How many servers are to be read.
+    /// Sets the number of servers to read.
     pub(crate) fn expect(&self, targets: usize) {
         self.reported().targets = targets as u64;
     }
 
-    /// How many servers are to be read, and how many of them answer.
+    /// The number of servers to read, and how many of them answer.
     #[must_use]
     pub(crate) fn targets(&self) -> (u64, u64) {
         let reported = self.reported();
@@ -108,7 +108,7 @@ impl Metrics {
         self.interval.get_or_create(&ServerView { server: server.into(), view: view.into() }).set(interval.as_secs_f64());
     }
 
-    /// A server is read no more: its last figures would look like its state for ever.
+    /// Removes the metrics of a server that is no longer read. Otherwise they would keep their last values.
     pub(crate) fn forget(&self, server: &str, views: &[Arc<View>]) {
         self.reported().up.remove(server);
         self.up.remove(&Server { server: server.into() });

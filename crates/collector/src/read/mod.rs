@@ -1,7 +1,7 @@
 //! Reads one server: its views, its sessions, its log.
 //!
-//! From top to bottom: `target` (the task that reads one server), `probe` and `log` (what yields rows), `redact`, `session`; `schedule`,
-//! `breaker` and `cost` are what a target remembers.
+//! From top to bottom: `target` (the task that reads one server), `probe` and `log` (the sources of rows), `redact`, `session`. `schedule`,
+//! `breaker` and `cost` hold the state of a target.
 //!
 //! May use `delta`, `ship` (to gather rows), `config` and `connect`.
 //! Used by `find` and `operate`.

@@ -1,4 +1,4 @@
-//! More rows than a view's `max_rows`: those that matter are kept, and the sums stay right.
+//! Snapshots with more rows than a view's `max_rows`: the largest rows are kept, and the sums stay correct.
 
 use super::*;
 use crate::delta::OTHER;

@@ -16,13 +16,13 @@ use proptest::prelude::*;
 use super::Delta;
 use crate::delta::rows::{Rows, Snapshot};
 
-/// Labels `name`, counters `a` and `b`, and, where asked for, a gauge and a reset time.
+/// A view with the label `name`, the counters `a` and `b`, and, if requested, a gauge and a reset time.
 fn view(extra: &str) -> Arc<View> {
     let reset = if extra.contains("reset_at") { "reset='reset_at'\n" } else { "" };
     view_with(reset, extra)
 }
 
-/// The same with other keys at the top of the file.
+/// The same view with additional keys at the top of the file.
 fn view_with(keys: &str, extra: &str) -> Arc<View> {
     let text = format!(
         "name='v'\nsummary='s'\nscope='server'\nsource='probe'\ninterval='60s'\nrefresh='1h'\n{keys}\n\
@@ -141,7 +141,7 @@ proptest! {
         let view = view(ALWAYS_NEW);
         let mut engine = Delta::new(Arc::clone(&view));
         let mut before: Option<(BTreeMap<u8, i64>, bool)> = None;
-        // A snapshot without rows says nothing about the server's marks.
+        // A snapshot without rows carries no marks of the server.
         let mut horizon = false;
         for (i, (rows, cut)) in story.into_iter().enumerate() {
             let names: Vec<(String, i64)> = rows.iter().map(|(name, value)| (name.to_string(), *value)).collect();

@@ -1,4 +1,4 @@
-//! Falls and resets: which deltas survive them.
+//! Falling counters and resets: which deltas remain valid.
 
 use arrow_array::types::Float64Type;
 
@@ -49,7 +49,7 @@ fn a_changed_reset_time_starts_the_row_again_even_above_its_old_values() {
     expect(&apply(&mut engine, &snapshot(&view, 180, 0, &row(4, Some(2)))), &[("x", Some(60_000), Some(4))]);
 }
 
-/// Rows with one mark that is a number or a text.
+/// A snapshot of rows with one mark, which is a number or a text.
 fn marked<'a>(view: &View, seconds: i64, rows: &[(&'a str, i64, &'a str)]) -> Snapshot {
     let mut builder = Rows::new(view, rows.len());
     for (name, a, mark) in rows {

@@ -1,10 +1,10 @@
-//! Which row of a snapshot is which row of the last one: identities, names, new rows.
+//! Matching the rows of two snapshots: identities, names, new rows.
 
 use super::*;
 
 const IDENTITY: &str = "[[columns]]\nname='relid'\nkind='label'\nidentity=true\ntype='int8'\nhelp='h'\n";
 
-/// A view whose rows are identified by a number; the name may change.
+/// A view whose rows are identified by a number. The name may change.
 fn identified(seconds: i64, view: &View, rows: &[(&str, i64, i64)]) -> Snapshot {
     let rows: Vec<Row<'_>> = rows.iter().map(|(name, a, id)| (*name, Some(*a), 0.0, Some(*id))).collect();
     snapshot(view, seconds, 0, &rows)
@@ -63,12 +63,12 @@ fn where_no_row_can_be_hidden_a_new_row_counts_from_zero_after_a_complete_snapsh
     let mut engine = Delta::new(Arc::clone(&view));
     apply(&mut engine, &snapshot(&view, 0, 0, &[one("x", 5)]));
     expect(&apply(&mut engine, &snapshot(&view, 60, 1, &[one("x", 5), one("y", 9)])), &[("y", Some(60_000), Some(9))]);
-    // The snapshot before was cut: z may have been there.
+    // The previous snapshot was cut, so z may have existed.
     expect(&apply(&mut engine, &snapshot(&view, 120, 0, &[one("y", 9), one("z", 1_000)])), &[]);
     expect(&apply(&mut engine, &snapshot(&view, 180, 0, &[one("y", 9), one("z", 1_001)])), &[("z", Some(60_000), Some(1))]);
 }
 
-/// Rows with the time when they came to be, and the horizon of their snapshot.
+/// A snapshot of rows with their creation times and the horizon of the snapshot.
 fn born(view: &View, seconds: i64, horizon: Option<i64>, rows: &[(&str, i64, Option<i64>)]) -> Snapshot {
     let mut builder = Rows::new(view, rows.len());
     for (name, a, born) in rows {
@@ -102,7 +102,7 @@ fn a_row_that_becomes_visible_is_a_baseline_and_one_born_since_counts_from_zero(
 fn without_a_birth_a_row_is_new_only_after_a_snapshot_that_saw_everything() {
     let view = view(BORN);
     let mut engine = Delta::new(Arc::clone(&view));
-    // The role does not see all rows; then a privilege is granted.
+    // At first the role does not see all rows. Then a privilege is granted.
     apply(&mut engine, &born(&view, 0, None, &[("x", 5, None)]));
     expect(&apply(&mut engine, &born(&view, 60, Some(0), &[("x", 5, None), ("hidden", 160, None)])), &[]);
     let rows = [("x", 5, None), ("hidden", 200, None), ("new", 3, None)];

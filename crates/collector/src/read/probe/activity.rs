@@ -1,7 +1,8 @@
-//! `pg_stat_activity`: sessions sampled each second and summed over ten, by what they were doing or waiting for.
+//! `pg_stat_activity`: sessions are sampled each second and summed over ten seconds, by their state and wait event.
 //!
 //! # Promise
-//! One query, grouped by the server; each sample counts for the time since the last one. Between samples only the labels' bytes are kept.
+//! One query per sample, grouped by the server. Each sample counts for the time since the previous sample. Between samples, only the bytes
+//! of the labels are kept.
 //! Beyond `max_rows` groups, those with the most session time are kept. The others are summed into rows with the same [`KEPT`] labels, whose
 //! other labels are `(other)`, so that sums by state or wait stay right.
 
@@ -19,15 +20,16 @@ use crate::read::session::{Session, SessionError, bytes};
 /// The view that this probe reads.
 pub(crate) const VIEW: &str = "pg_stat_activity";
 const LABELS: usize = 8;
-/// Labels with few values: kind of process, state, class of the wait event.
+/// Labels with few values: backend type, state, wait event type.
 const KEPT: [usize; 3] = [3, 4, 5];
 /// The query id, which is a number.
 const QUERY_ID: usize = 7;
-/// Groups that are held for each one that is kept: which of them matter is known at the end of the window.
+/// Groups that are held for each group that is kept. The largest groups are known only at the end of the window.
 const HELD_PER_ROW: usize = 10;
 
 /// Labels in the order of the definition, then the number of sessions, and the greatest ages in ms. Background processes that wait for work (wait
-/// event type Activity) and our own sessions are left out. An idle session has no statement: the server shows its last one.
+/// event type Activity) and the collector's sessions are left out. An idle session has no query id here: the server shows the id of its last
+/// statement.
 pub(crate) fn query(max_rows: usize) -> String {
     format!(
         "select a.datname, a.usename, a.application_name, a.backend_type, a.state, a.wait_event_type, a.wait_event, \
@@ -43,12 +45,12 @@ pub(crate) fn query(max_rows: usize) -> String {
     )
 }
 
-/// The sessions with the same labels in a window.
+/// The sessions with the same labels in one window.
 #[derive(Debug, Clone)]
 struct Sampled {
     labels: [Option<Vec<u8>>; LABELS],
     session_ms: u64,
-    /// Milliseconds: transaction, query, state.
+    /// The greatest ages of transaction, query and state, in milliseconds.
     ages: [Option<f64>; 3],
 }
 
@@ -76,12 +78,12 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// A window that begins now.
+    /// Begins a window.
     pub(crate) fn begin(ts_us: i64) -> Self {
         Self { begun_us: ts_us, ..Self::default() }
     }
 
-    /// Takes one sample, which counts for `weight`. Returns the rows read, and how long the reading took.
+    /// Takes one sample, which counts for `weight`. Returns the number of rows read, and how long the reading took.
     ///
     /// # Errors
     /// The server's error.
@@ -102,7 +104,7 @@ impl Window {
         Ok((rows, took))
     }
 
-    /// The window's rows and the milliseconds that it covers; then a new window begins. `None` if no session was seen.
+    /// Ends the window and begins a new one. Returns the window's rows and its length in milliseconds; `None` if no session was seen.
     pub(crate) fn end(&mut self, view: &View, ts_us: i64) -> Option<(Snapshot, i64)> {
         let mut window = std::mem::take(self);
         (self.begun_us, self.key) = (ts_us, std::mem::take(&mut window.key));
@@ -136,7 +138,7 @@ impl Window {
         self.key.clear();
         for label in 0..LABELS {
             match bytes(row, label) {
-                // Names have no zero byte, so it separates them. Null differs from the empty name.
+                // Names contain no zero byte, so a zero byte separates them. Null differs from the empty name.
                 Some(label) => {
                     self.key.push(1);
                     self.key.extend_from_slice(label);

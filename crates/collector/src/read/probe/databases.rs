@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use crate::read::session::{Session, SessionError, text};
 
-/// Databases that accept connections from this role, the busiest first. A limit of -2 marks the remains of an interrupted
-/// DROP DATABASE. Databases of managed services refuse every customer.
+/// Databases that accept connections from this role, the busiest first. A connection limit of -2 marks an interrupted DROP DATABASE.
+/// Internal databases of managed services refuse all customers and are left out.
 const DATABASES: &str = "select datname from pg_database \
      where datallowconn and not datistemplate and datconnlimit <> -2 and has_database_privilege(oid, 'CONNECT') \
      and datname not in ('rdsadmin', 'cloudsqladmin', 'alloydbadmin', 'azure_maintenance') \
      order by pg_stat_get_db_xact_commit(oid) desc, oid";
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Databases that one query lists. The limit of a target is far below.
+/// The largest number of databases in one list. A target's `max_databases` is far smaller.
 const LISTED: usize = 10_000;
 
-/// The databases that accept connections from this role, the busiest first: a target's `max_databases` keeps these.
+/// Lists the databases that accept connections from this role. The busiest come first, since a target reads the first `max_databases`.
 ///
 /// # Errors
 /// The server's error.

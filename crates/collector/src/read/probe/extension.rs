@@ -1,35 +1,35 @@
-//! An extension in a session's database.
+//! Finds an extension in a session's database.
 
 use std::time::Duration;
 
 use crate::read::session::{Session, SessionError, text};
 
-/// Databases that doctor searches: each costs a connection.
+/// The number of databases that `doctor` searches. Each database costs a connection.
 pub(crate) const SEARCHED: usize = 100;
 
-/// An extension as a database has it.
+/// An installed extension of one database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Installed {
-    /// Quoted.
+    /// The schema of the extension, quoted.
     pub(crate) schema: String,
-    /// Its own version, which may be older than the server's.
+    /// The installed version, which may be older than the version that the server ships.
     pub(crate) version: String,
 }
 
-/// An extension in one database, and how well it can be read there.
+/// An installed extension, and the facts that decide how well it can be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) installed: Installed,
     /// Whether the role may use the schema.
     pub(crate) usable: bool,
-    /// The database's encoding. Texts of other encodings may have no equivalent in it; UTF8 and SQL_ASCII take all.
+    /// The database's encoding. UTF8 and SQL_ASCII represent every text; other encodings may not.
     pub(crate) encoding: String,
     /// The role's name, quoted.
     pub(crate) role: String,
 }
 
 impl Found {
-    /// Compares two places: the greater one is read.
+    /// The rank of a database. The extension is read in the database with the highest rank.
     pub(crate) fn rank(&self) -> (bool, bool, Vec<u64>) {
         let version = self.installed.version.split('.').map(|part| part.parse().unwrap_or_default()).collect();
         (self.usable, ["UTF8", "SQL_ASCII"].contains(&self.encoding.as_str()), version)
@@ -41,12 +41,12 @@ const QUERY: &str = "select e.extname, pg_catalog.quote_ident(n.nspname), e.extv
      from pg_catalog.pg_extension as e join pg_catalog.pg_namespace as n on n.oid = e.extnamespace";
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An extension in the database of a session, if it is there.
+/// Returns the extension of the session's database, if it is installed.
 pub(crate) async fn installed(session: &mut Session, extension: &str) -> Result<Option<Installed>, SessionError> {
     Ok(find(session, extension).await?.map(|found| found.installed))
 }
 
-/// An extension in the database of a session, and how well it can be read there.
+/// Returns the extension of the session's database, and how well it can be read, if it is installed.
 pub(crate) async fn find(session: &mut Session, extension: &str) -> Result<Option<Found>, SessionError> {
     let mut found = None;
     session

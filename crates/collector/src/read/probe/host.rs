@@ -1,7 +1,7 @@
-//! The machine under a local server, from `/proc`: cores, memory, load, disks, network interfaces.
+//! Reads the host of a local server from `/proc`: cores, memory, load, disks, network interfaces.
 //!
-//! Counters are the kernel's; the delta engine turns them into deltas. A file that cannot be read (another kernel, a sandbox) is an error of that
-//! view only.
+//! The delta engine turns the kernel's counters into deltas. A file that cannot be read (another kernel, a sandbox) is an error of its view
+//! only.
 
 use anyhow::Context as _;
 use pganalytics_views::View;
@@ -9,13 +9,13 @@ use procfs::{Current as _, CurrentSI as _};
 
 use crate::delta::rows::{Rows, Snapshot};
 
-/// A sector in /proc/diskstats, whatever the size of the disk's own sectors.
+/// The size of a sector in /proc/diskstats, which does not depend on the disk.
 const SECTOR: u64 = 512;
 const NS_PER_MS: u64 = 1_000_000;
-/// Devices that are not disks. The disks below them count their traffic.
+/// Devices that are not disks. The underlying disks already count their traffic.
 const NO_DISKS: [&str; 4] = ["loop", "ram", "zram", "sr"];
 
-/// Cores of this machine.
+/// The number of cores of this machine.
 #[must_use]
 pub(crate) fn cpus() -> Option<i64> {
     std::thread::available_parallelism().ok().and_then(|n| i64::try_from(n.get()).ok())
@@ -68,7 +68,7 @@ pub(crate) fn read(view: &View, ts_us: i64) -> anyhow::Result<Snapshot> {
                     "load15" => Some(load.fifteen),
                     _ => None,
                 };
-                // Via text, so that 0.1 stays 0.1 and does not become 0.10000000149.
+                // Converted via text, so that 0.1 does not become 0.10000000149.
                 rows.set_float(column, value.and_then(|value| value.to_string().parse().ok()));
             }
             rows.end_row();
@@ -113,7 +113,7 @@ pub(crate) fn read(view: &View, ts_us: i64) -> anyhow::Result<Snapshot> {
     Ok(rows.finish(ts_us, 0))
 }
 
-/// The kernel's number of a disk, which differs each time the disk is plugged in (`diskseq`, since Linux 5.15); empty without one.
+/// The kernel's sequence number of a disk (`diskseq`, since Linux 5.15), which changes each time a disk is attached. Empty if there is none.
 fn sequence(disk: &str) -> String {
     tiny_file(&format!("/sys/class/block/{disk}/diskseq")).unwrap_or_default()
 }
@@ -122,7 +122,7 @@ fn tiny_file(path: &str) -> Option<String> {
     std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
 }
 
-/// Adds a row. The mark tells a device from another one that takes its name.
+/// Adds a row. The mark distinguishes a device from a later device with the same name.
 fn add(rows: &mut Rows, view: &View, label: Option<&str>, mark: Option<&str>, value: impl Fn(&str) -> Option<u64>) {
     for (column, definition) in view.columns.iter().enumerate() {
         match definition.kind {

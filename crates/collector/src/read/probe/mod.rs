@@ -1,5 +1,5 @@
-//! What yields rows: one generic reader of SQL views, and a probe each for what SQL cannot express. A probe returns a snapshot; when it is
-//! read, and what becomes of it, is the target's.
+//! The probes, which read views: one generic probe for SQL views, and one probe for each view that SQL cannot express. A probe returns a
+//! snapshot. The target decides when to read and processes the snapshot.
 //!
 //! May use `session`, `redact` and `delta::rows`.
 //! Used by `target`, and by `doctor`.

@@ -1,4 +1,4 @@
-//! `pganalytics_server`: whether the server answers, and what it is. A server that does not answer has a row as well.
+//! `pganalytics_server`: whether the server answers, and its properties. A server that does not answer has a row as well.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ const QUERY: &str = "select current_setting('server_version'), current_setting('
      pg_postmaster_start_time(), current_setting('max_connections'), \
      (select count(*) from pg_database where datallowconn and not datistemplate), \
      (extract(epoch from pg_postmaster_start_time()) * 1e6)::int8";
-/// A query of its own, since managed services may have revoked the right to it.
+/// A separate query, since managed services may have revoked the privilege for this function.
 const IDENTIFIER: &str = "select system_identifier from pg_control_system()";
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the probe needs in addition to the session.
+/// The facts that the probe needs in addition to the session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct About<'a> {
     pub conninfo: &'a Conninfo,
     pub collector: &'a str,
-    /// CPUs, if the server runs on this machine.
+    /// The number of CPUs, if the server runs on this machine.
     pub cpus: Option<i64>,
 }
 
@@ -32,16 +32,16 @@ pub(crate) struct Read {
     /// Microseconds since the epoch.
     pub postmaster_start_us: i64,
     pub in_recovery: Option<bool>,
-    /// Another cluster answers than before, with this identifier.
+    /// The system identifier, if another cluster answers than before.
     pub other_cluster: Option<String>,
     pub took: Duration,
 }
 
-/// The probe's memory.
+/// The probe's state.
 #[derive(Debug, Default)]
 pub(crate) struct ServerProbe {
     system_identifier: Option<String>,
-    /// The identifier that was read before the postmaster changed.
+    /// The system identifier that was read before the postmaster changed.
     before: Option<String>,
     identifier_refused: bool,
 }
@@ -89,13 +89,13 @@ impl ServerProbe {
         Ok(Read { snapshot: rows.finish(ts_us, 0), postmaster_start_us, in_recovery, other_cluster, took })
     }
 
-    /// Another postmaster may answer: everything is asked anew. The identifier stays for comparison.
+    /// The state for another postmaster: the identifier is read again, and the old identifier is kept for comparison.
     #[must_use]
     pub(crate) fn renewed(self) -> Self {
         Self { before: self.system_identifier.or(self.before), ..Self::default() }
     }
 
-    /// The row of a server that does not answer.
+    /// Makes the row of a server that does not answer.
     #[must_use]
     pub(crate) fn down(&self, view: &View, about: About<'_>, error: &str, ts_us: i64) -> Snapshot {
         let mut rows = Rows::new(view, 1);
@@ -112,7 +112,7 @@ impl ServerProbe {
     }
 }
 
-/// Sets the columns that are known without the server.
+/// Sets a column whose value is known without the server; other columns become null.
 fn set_known(rows: &mut Rows, column: usize, name: &str, about: About<'_>) {
     let host = about.conninfo.hosts.first();
     match name {

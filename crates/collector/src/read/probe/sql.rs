@@ -11,11 +11,11 @@ use crate::delta::rows::{Rows, Snapshot};
 use crate::read::probe::extension::Installed;
 use crate::read::session::{Session, SessionError, bytes};
 
-/// Rows that are read for each row that is kept: which rows matter is known only after their deltas are.
+/// Rows that are read for each row that is kept. The rows to keep are known only after the deltas.
 const READ_PER_ROW: usize = 10;
-/// Rows that are read in any case: a small `max_rows` must not make the choice.
+/// The lower bound of the rows that are read, so that a small `max_rows` does not limit the choice.
 const READ_ALWAYS: usize = 10_000;
-/// Rows that are read at most, unless `max_rows` is larger: a delta engine remembers each of them, which takes up to 50 MB.
+/// The upper bound of the rows that are read, unless `max_rows` is larger. The delta engine remembers each row, which takes up to 50 MB.
 const READ: usize = 100_000;
 /// Rows for which memory is reserved before the first reading.
 const FIRST_ROWS: usize = 64;
@@ -26,24 +26,24 @@ pub(crate) struct SqlProbe {
     query: String,
     /// For each column of the view, and then for each of its marks, its position in the answer.
     columns: Vec<Option<usize>>,
-    /// Rows that are read at most.
+    /// The largest number of rows that are read.
     limit: usize,
     rows: usize,
 }
 
-/// The rows of a view that are read at most.
+/// The largest number of rows of a view that are read.
 fn limit(view: &View) -> usize {
     view.max_rows.saturating_mul(READ_PER_ROW).clamp(READ_ALWAYS, READ).max(view.max_rows)
 }
 
 impl SqlProbe {
-    /// `None` if the server's version does not have the view.
+    /// Makes the query. `None` if the server's version does not have the view.
     #[must_use]
     pub(crate) fn new(view: &View, major: u32, installed: Option<&Installed>) -> Option<Self> {
         let major = view.major_for(major, installed.map(|installed| installed.version.as_str()))?;
         let sql = view.sql_for(major)?.trim_end().trim_end_matches(';');
         let schema = installed.map_or("", |installed| installed.schema.as_str());
-        // One row more than is taken shows that there are more.
+        // One additional row shows that there are more rows.
         let limit = limit(view);
         let more = limit.saturating_add(1);
         let sql = sql.replace("{schema}", schema).replace("{limit}", &more.to_string());
@@ -66,7 +66,7 @@ impl SqlProbe {
     /// Reads the view.
     ///
     /// # Errors
-    /// The server's error, or that it did not answer.
+    /// The server's error, or a time-out.
     pub(crate) async fn read(&mut self, session: &mut Session, view: &View, ts_us: i64) -> Result<(Snapshot, Duration), SessionError> {
         let mut rows = Rows::new(view, self.rows);
         let mut cut = 0;

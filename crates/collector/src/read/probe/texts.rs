@@ -1,10 +1,10 @@
-//! `pg_stat_statements_text`: the text of each statement that was seen at work, once a day, without its literals.
+//! `pg_stat_statements_text`: the text of each statement that ran, once a day, without its literals.
 //!
 //! # Promise
-//! - No text is asked for that is known already.
-//! - Any call with texts makes the server load its whole file of texts, so the next reading waits [`PATIENCE`] times as long as
-//!   the last one took.
-//! - One reading brings at most [`BUDGET`] bytes; what is left waits for the next.
+//! - A text that is already known is not read again.
+//! - Each reading of texts makes the server load its whole file of texts. So the next reading waits [`PATIENCE`] times as long as the last
+//!   reading took.
+//! - One reading returns at most [`BUDGET`] bytes. The remaining texts wait for the next reading.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -19,33 +19,33 @@ use crate::delta::rows::{Rows, Snapshot, TEXT_CAP};
 use crate::read::redact;
 use crate::read::session::{Session, SessionError, bytes};
 
-/// 1 % of the server's time at most.
+/// The wait in multiples of a reading's duration, so that readings take at most 1 % of the server's time.
 const PATIENCE: u32 = 100;
-/// An error is seldom gone a minute later, and the reading is dear.
+/// The wait after an error. An error seldom disappears within a minute, and a reading is expensive.
 const AFTER_ERROR: Duration = Duration::from_secs(300);
-/// Bytes of texts a reading.
+/// The largest number of bytes of texts in one reading.
 const BUDGET: usize = 4 << 20;
-/// Ids named by one query; a message of 100 kB.
+/// The largest number of ids in one query, which make a message of 100 kB.
 const MAX_ASKED: usize = 5_000;
-/// A statement still at work is told again after this, so that a history of a day has its texts.
+/// The text of a statement that still runs is shipped again after this time, so that each day of history has its texts.
 const KNOWN_FOR_US: i64 = 24 * 3_600 * 1_000_000;
-/// Ids remembered; beyond, all are forgotten, which costs one more telling.
+/// The largest number of remembered ids. Beyond it, all ids are forgotten, and their texts are shipped once more.
 const MAX_KNOWN: usize = 100_000;
 
-/// What is known of a server's statements.
+/// The ids of a server's statements: those with a known text, and those whose text is still to be read.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
-    /// Until when each is known, microseconds.
+    /// For each id, the time until which its text counts as known, in microseconds.
     known: HashMap<i64, i64>,
     pending: BTreeSet<i64>,
     not_before: Option<Instant>,
 }
 
 impl Texts {
-    /// Takes note of the statements in shipped rows.
+    /// Records the statements of shipped rows.
     pub(crate) fn saw(&mut self, statements: &View, rows: &RecordBatch) {
         let Some(ids) = statements.columns.iter().position(|column| column.name == "queryid") else { return };
-        // `ts`, `server` and `interval_ms` stand in front.
+        // `ts`, `server` and `interval_ms` come before the view's columns.
         let Some(ids) = rows.column(ids + 3).as_primitive_opt::<Int64Type>() else { return };
         let Some(ts) = rows.column(0).as_primitive_opt::<arrow_array::types::TimestampMicrosecondType>() else { return };
         for (row, id) in ids.iter().enumerate() {
@@ -56,16 +56,16 @@ impl Texts {
         }
     }
 
-    /// Whether there is something to ask for, and its time has come.
+    /// Whether texts are pending and the wait is over.
     #[must_use]
     pub(crate) fn wants(&self, now: Instant) -> bool {
         !self.pending.is_empty() && self.not_before.is_none_or(|not_before| not_before <= now)
     }
 
-    /// Asks for what is pending. `schema` is the extension's, quoted.
+    /// Reads pending texts. `schema` is the extension's schema, quoted.
     ///
     /// # Errors
-    /// What the server said.
+    /// The server's error.
     pub(crate) async fn read(
         &mut self,
         session: &mut Session,
@@ -102,7 +102,7 @@ impl Texts {
         self.not_before = Some(Instant::now() + begun.elapsed().saturating_mul(PATIENCE));
         match outcome {
             Ok(took) => {
-                // Over the budget the ids behind the last one that came are left; all others have come or are gone.
+                // Over the budget, the ids after the last returned one stay pending. All other ids were returned or no longer exist.
                 let left = if total > BUDGET { last } else { None };
                 let until = ts_us.saturating_add(KNOWN_FOR_US);
                 if self.known.len() + asked.len() > MAX_KNOWN {
@@ -115,8 +115,8 @@ impl Texts {
                 Ok((rows.finish(ts_us, 0), took))
             }
             Err(error) => {
-                // The server reads all texts or none: where one cannot be converted to this database's encoding (SQL_ASCII
-                // databases have such), the next try fails as well.
+                // The server returns all texts or none. If one text cannot be converted to this database's encoding (texts of SQL_ASCII
+                // databases may be such), the next try fails as well.
                 self.not_before = self.not_before.max(Some(Instant::now() + AFTER_ERROR));
                 Err(error)
             }
@@ -124,7 +124,7 @@ impl Texts {
     }
 }
 
-/// Texts in the order of their ids, until the budget is used up; the first always comes.
+/// The query of texts in the order of their ids, until the budget is used up. The first text always fits.
 fn query(schema: &str, ids: &[i64]) -> String {
     let mut list = String::with_capacity(ids.len() * 21);
     for (i, id) in ids.iter().enumerate() {

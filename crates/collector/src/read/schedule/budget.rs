@@ -1,22 +1,22 @@
-//! How often a view may be read for what it costs the server.
+//! How often a view may be read, by the server's work for it.
 //!
 //! # Promise
 //! - A view within 1 % of its interval keeps its interval.
 //! - The median of the last [`KEPT`] readings decides. One outlier changes nothing: a stall, a lock, a hiccup of the network.
-//! - The interval grows at most twofold at a time, to at most [`MAX_STRETCH`] times the definition's. Two cheap readings in a row
-//!   end it.
+//! - The interval at most doubles at a time, up to [`MAX_STRETCH`] times the definition's interval. After two cheap readings in a row, the
+//!   definition's interval holds again.
 
 use std::time::Duration;
 
-/// The interval is at least this many times the work of a reading: a view takes at most 1 % of one core.
+/// The smallest ratio of the interval to the work of one reading, so that a view takes at most 1 % of one core.
 const BUDGET: u32 = 100;
-/// A longer interval would leave a view dark during the very incident that makes it slow.
+/// The upper bound of the interval. A longer one would hide a view during the incident that makes it slow.
 const MAX_STRETCH: u32 = 6;
-/// Readings that the median is taken of. Two outliers among five change nothing.
+/// The number of readings in the median. Two outliers among five change nothing.
 const KEPT: usize = 5;
-/// Readings that must be expensive before the interval grows.
+/// The number of readings that the median needs before the interval may grow.
 const ENOUGH: usize = 3;
-/// Cheap readings in a row after which the definition's interval holds again.
+/// The number of cheap readings in a row after which the definition's interval holds again.
 const CHEAP: usize = 2;
 
 /// One view's budget.
@@ -25,7 +25,7 @@ pub(crate) struct Budget {
     /// The definition's interval.
     base: Duration,
     interval: Duration,
-    /// The server's work in the last readings, newest last.
+    /// The server's work in the last readings. The newest is last.
     spent: Vec<Duration>,
 }
 
@@ -35,13 +35,13 @@ impl Budget {
         Self { base, interval: base, spent: Vec::with_capacity(KEPT + 1) }
     }
 
-    /// The interval now.
+    /// The current interval.
     #[must_use]
     pub(crate) fn interval(&self) -> Duration {
         self.interval
     }
 
-    /// Notes the server's work for one reading. Returns the new interval if it changed.
+    /// Records the server's work for one reading. Returns the new interval if it changed.
     pub(crate) fn spent(&mut self, busy: Duration) -> Option<Duration> {
         self.spent.push(busy);
         if self.spent.len() > KEPT {
@@ -50,7 +50,7 @@ impl Budget {
         let is_cheap = |busy: &Duration| busy.saturating_mul(BUDGET) <= self.base;
         let interval = if self.spent.len() >= CHEAP && self.spent.iter().rev().take(CHEAP).all(is_cheap) {
             if self.interval > self.base {
-                // The cause has ended: what was before counts no more.
+                // The cause has ended, so the earlier readings no longer count.
                 self.spent.drain(..self.spent.len() - CHEAP);
             }
             self.base
@@ -68,14 +68,14 @@ impl Budget {
         Some(interval)
     }
 
-    /// The interval that the last readings ask for.
+    /// The interval that the last readings require.
     fn affordable(&self) -> Duration {
         if self.spent.len() < ENOUGH {
             return self.base;
         }
         let mut sorted = self.spent.clone();
         sorted.sort_unstable();
-        // Of an even number the lower middle: in doubt the view is read.
+        // For an even number of readings, the lower median: in doubt, the view is read more often.
         let median = sorted[(sorted.len() - 1) / 2];
         median.saturating_mul(BUDGET).clamp(self.base, self.base.saturating_mul(MAX_STRETCH))
     }
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn any_series_of_works_keeps_the_bounds() {
-        // A linear congruential generator: the same series on every run.
+        // A linear congruential generator gives the same series on every run.
         let mut seed = 1_u64;
         let mut budget = Budget::new(BASE);
         for _ in 0..10_000 {

@@ -1,10 +1,11 @@
 //! When each view of one target is read.
 //!
 //! # Promise
-//! Pure: the caller brings the time. Every view is due at once at the start; then its phase within its interval is the target's own,
-//! so that many targets spread out while one target's views of one interval stay together (they share a connection).
+//! Pure: the caller passes the time. At the start, every view is due at once. Later, all views are due at the target's phase of their
+//! intervals. So the readings of many targets spread out, and the views of one target with the same interval share a connection.
 //!
-//! A view that takes the server more than 1 % of its interval is read less often, until it is within that budget again ([`Budget`]).
+//! If the server's work for a view exceeds 1 % of the view's interval, the view is read less often, until the work is within that budget
+//! again ([`Budget`]).
 
 mod budget;
 mod round_trip;
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use pganalytics_views::View;
 
-/// The views of one target.
+/// The schedule of one target.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     entries: Vec<Entry>,
@@ -27,13 +28,13 @@ pub(crate) struct Schedule {
 struct Entry {
     view: Arc<View>,
     next: Instant,
-    /// Where the grid of the phase is; due times are this plus whole intervals.
+    /// The origin of the due times, which are `origin` plus whole intervals.
     origin: Instant,
     budget: Budget,
 }
 
 impl Schedule {
-    /// `phase` from 0 to 1 is the target's own place within every interval.
+    /// `phase`, from 0 to 1, is the target's position within every interval.
     #[must_use]
     pub(crate) fn new(views: impl IntoIterator<Item = Arc<View>>, now: Instant, phase: f64) -> Self {
         let phase = phase.clamp(0.0, 1.0);
@@ -42,12 +43,12 @@ impl Schedule {
         Self { entries: views.into_iter().map(entry).collect() }
     }
 
-    /// The views that are due, which are planned anew.
+    /// Returns the views that are due, and plans their next readings.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Arc<View>> {
         self.due_among(now, |_| true)
     }
 
-    /// The views that are due among some, which are planned anew.
+    /// Returns the views that are due and that `among` accepts, and plans their next readings.
     pub(crate) fn due_among(&mut self, now: Instant, among: impl Fn(&View) -> bool) -> Vec<Arc<View>> {
         let mut due = Vec::new();
         for entry in self.entries.iter_mut().filter(|entry| entry.next <= now && among(&entry.view)) {
@@ -57,7 +58,7 @@ impl Schedule {
         due
     }
 
-    /// Everything is due now: the server is back, or another one.
+    /// Makes all views due now, since the server is up again or another server answers.
     pub(crate) fn hurry(&mut self, now: Instant) {
         self.entries.iter_mut().for_each(|entry| entry.next = now);
     }
@@ -68,7 +69,7 @@ impl Schedule {
         self.entries.iter().map(|entry| entry.next).min()
     }
 
-    /// A view was read, and the server worked for `busy`. Returns the view's new interval if it changed.
+    /// Records a reading for which the server worked `busy`. Returns the view's new interval if it changed.
     pub(crate) fn read(&mut self, view: &str, busy: Duration, now: Instant) -> Option<Duration> {
         let entry = self.entries.iter_mut().find(|entry| entry.view.name == view)?;
         let interval = entry.budget.spent(busy)?;
@@ -110,7 +111,7 @@ mod tests {
         assert_eq!(schedule.next(), Some(at(5)));
         assert_eq!(names(&schedule.due(at(5))), ["a"]);
         assert_eq!(schedule.next(), Some(at(15)));
-        // A long pause is one reading, not many.
+        // After a long pause, a view is read once.
         assert_eq!(names(&schedule.due(at(47))), ["a", "b"]);
         assert_eq!(schedule.next(), Some(at(55)));
     }

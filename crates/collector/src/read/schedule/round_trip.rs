@@ -1,12 +1,12 @@
-//! The network's part of a reading's time, which is not the server's work.
+//! Estimates the network's part of a reading's time, which is not the server's work.
 
 use std::time::Duration;
 
-/// Queries in one window.
+/// The number of queries in one window.
 const WINDOW: u32 = 32;
 
-/// The shortest time that any of the last queries took: the network's part. Older queries are forgotten, since a failover may put
-/// the server farther away.
+/// The network's part is the shortest time of the last queries. Older queries are forgotten, since the network's part may grow after a
+/// failover.
 #[derive(Debug, Default)]
 pub(crate) struct RoundTrip {
     queries: u32,
@@ -15,7 +15,7 @@ pub(crate) struct RoundTrip {
 }
 
 impl RoundTrip {
-    /// The server's work in a query that took this long.
+    /// Returns the server's work in a query that took `took`.
     pub(crate) fn busy(&mut self, took: Duration) -> Duration {
         if self.queries == WINDOW {
             (self.queries, self.before, self.current) = (0, self.current, None);

@@ -10,7 +10,7 @@ pub(crate) fn bytes(row: &PgRow, column: usize) -> Option<&[u8]> {
     if value.is_null() { None } else { value.as_bytes().ok() }
 }
 
-/// A cell's text, whatever its encoding.
+/// A cell's text in any encoding; bytes that are not UTF-8 are replaced.
 #[must_use]
 pub(crate) fn text(row: &PgRow, column: usize) -> Option<String> {
     bytes(row, column).map(|bytes| String::from_utf8_lossy(bytes).into_owned())

@@ -4,26 +4,26 @@ use std::time::Duration;
 
 use crate::connect::conninfo::Address;
 
-/// SQLSTATEs of a login that is not taken: invalid password, invalid authorization.
+/// SQLSTATEs of a refused login: invalid password, invalid authorization.
 const WRONG_LOGIN: [&str; 2] = ["28P01", "28000"];
-/// How the message of a failed handshake begins.
+/// The beginning of the message of a failed TLS handshake.
 const TLS_FAILED: &str = "TLS: ";
 
 /// Why a session could not begin, or a query failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SessionError {
-    /// Nobody there, or not for us.
+    /// The server does not answer, or refuses the connection.
     #[error("{at}: {message}")]
     Connect { at: String, message: String, code: Option<String> },
     #[error("{at}: PostgreSQL {version} is older than {}, the oldest version that is read", pganalytics_views::OLDEST_VERSION)]
     TooOld { at: String, version: String },
-    /// The server refused the query; the session is fine.
+    /// The server refused the query. The session can be used again.
     #[error("{message} (SQLSTATE {code})")]
     Query { code: String, message: String },
-    /// The session broke; it must be dropped.
+    /// The session broke and must be dropped.
     #[error("{0}")]
     Broken(String),
-    /// No answer in time; the session must be dropped.
+    /// No answer arrived in time. The session must be dropped.
     #[error("no answer within {} ms, though statement_timeout was {} ms: the session was dropped", deadline.as_millis(), statement.as_millis())]
     Deadline { deadline: Duration, statement: Duration },
 }
@@ -45,7 +45,7 @@ impl SessionError {
         }
     }
 
-    /// Whether the way in may have changed meanwhile: the server does not take the login, or its certificate is not the expected one.
+    /// Whether the login may have changed: the server refuses the login, or its certificate is not the expected one.
     #[must_use]
     pub(crate) fn is_wrong_way_in(&self) -> bool {
         match self {
@@ -56,13 +56,13 @@ impl SessionError {
     }
 }
 
-/// The error of a connection that failed, and whether the other kind of encryption is worth a try.
+/// The error of a failed connection, and whether the next attempt, with the other encryption, may succeed.
 pub(super) fn connect_error(at: &str, address: &Address, error: sqlx::Error) -> (SessionError, bool) {
-    // 28000: pg_hba.conf has no line for this encryption. A wrong password (28P01) is wrong with the other as well.
+    // 28000: pg_hba.conf has no line for this encryption. A wrong password (28P01) fails with either encryption.
     let (message, refused) = match &error {
         sqlx::Error::Database(refusal) => (refusal.message().to_owned(), refusal.code().is_some_and(|code| code == "28000")),
         sqlx::Error::Tls(cause) => (format!("{TLS_FAILED}{cause}"), true),
-        // rustls' own errors come as such: the other side, or its certificate, is not what it should be.
+        // Errors of rustls arrive as `InvalidData`: the server or its certificate is not the expected one.
         sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => (format!("{TLS_FAILED}{cause}"), true),
         sqlx::Error::Io(cause) => {
             let socket = match address {

@@ -1,6 +1,6 @@
-//! What a server says about itself when a session begins.
+//! The facts that a server reports at the start of a session.
 
-/// What a server said about itself when the session began.
+/// The facts that a server reported at the start of the session.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
     pub version_num: i64,
@@ -11,18 +11,18 @@ pub(crate) struct Facts {
     pub in_recovery: bool,
     pub read_only: bool,
     pub postmaster_start_us: i64,
-    /// Where it listens for us; `None` on a Unix socket.
+    /// The server's address of this connection; `None` on a Unix socket.
     pub server_addr: Option<String>,
-    /// Whether the session is encrypted, where the server tells.
+    /// The TLS version and cipher; `None` if the session is not encrypted or the server does not tell.
     pub tls: Option<String>,
-    /// What stands in front of each line of its log.
+    /// The prefix of each line of the server's log.
     pub log_line_prefix: String,
-    /// Whether it writes its log to files of its own.
+    /// Whether the server writes its log to files.
     pub logging_collector: bool,
 }
 
 impl Facts {
-    /// The major version.
+    /// The server's major version.
     #[must_use]
     pub(crate) fn major(&self) -> u32 {
         u32::try_from(self.version_num / 10_000).unwrap_or_default()

@@ -1,21 +1,21 @@
 //! The statement in front of each query, and the check of its answer.
 //!
 //! # Promise
-//! - No object of the database takes part: the guard calls only `pg_catalog.set_config`, by its full name, and uses no operator, cast or type name. The
-//!   owner of a database may set `search_path` for all its sessions; her own `set_config` is not found.
-//! - The path comes first: `pg_catalog, pg_temp`. PostgreSQL searches `pg_temp` before all others for relations and types unless the path names it.
-//! - The server's answer is compared with what was asked for. If a setting differs, no row is used and the session is dropped.
+//! - The guard uses no object of the database's owner. It calls only `pg_catalog.set_config`, by its full name, and uses no operator, cast or type
+//!   name. The owner may set `search_path` for all sessions of the database; a `set_config` of the owner is still not called.
+//! - `search_path` is set first, to `pg_catalog, pg_temp`. PostgreSQL searches `pg_temp` first for relations and types, unless the path names it.
+//! - The server's answer is compared with the requested settings. If a setting differs, no row is used and the session is dropped.
 
 use std::time::Duration;
 
-/// Statistics need no lock that is held for long; whoever holds one is more important.
+/// The `lock_timeout` of each query. Reading statistics is less important than the work of the session that holds a lock.
 const LOCK_TIMEOUT: &str = "100ms";
-/// The only schemas that names without a schema are looked up in.
+/// The schemas in which unqualified names are looked up.
 const SEARCH_PATH: &str = "pg_catalog, pg_temp";
-/// The error where the guard's row is missing.
+/// The error if the guard's row is missing.
 pub(super) const NO_ANSWER: &str = "the server did not answer the session's guard: the session was dropped";
 
-/// The guard, without a closing semicolon. One statement, so that it is one entry in the server's `pg_stat_statements`.
+/// The guard, without a closing semicolon. A single statement makes a single entry in the server's `pg_stat_statements`.
 pub(super) fn statement(statement_timeout: Duration, raw: bool) -> String {
     let timeout = statement_timeout.as_millis().to_string();
     let mut settings = settings(&timeout).to_vec();
@@ -26,7 +26,7 @@ pub(super) fn statement(statement_timeout: Duration, raw: bool) -> String {
     format!("select {}", calls.join(", "))
 }
 
-/// Compares the guard's row with what was asked for.
+/// Compares the guard's row with the requested settings.
 ///
 /// # Errors
 /// Names the first setting that the server did not apply.
@@ -53,7 +53,7 @@ fn settings(timeout: &str) -> [(&'static str, &str); 5] {
     ]
 }
 
-/// A duration as PostgreSQL writes it: in the largest unit that divides it.
+/// Parses a duration, which PostgreSQL writes in the largest unit that divides the value, into milliseconds.
 fn milliseconds(text: &str) -> Option<u128> {
     let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

@@ -1,4 +1,4 @@
-//! A session whose queries can hurt nobody.
+//! A session whose queries are limited by the guard.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use super::error::{SessionError, query_error};
 use super::facts::Facts;
 use super::guard;
 
-/// Beyond `statement_timeout`, for the server to notice and the answer to travel.
+/// The time added to `statement_timeout`, so that the server can cancel the query and its answer can arrive.
 const DEADLINE_SLACK: Duration = Duration::from_secs(2);
-/// SQLSTATEs of bytes that cannot be sent in the client's encoding.
+/// SQLSTATEs of texts that cannot be sent in the client's encoding.
 const UNTRANSLATABLE: [&str; 2] = ["22021", "22P05"];
 
 /// A connected session.
@@ -25,9 +25,9 @@ pub(crate) struct Session {
     pub facts: Facts,
     /// How long connecting took.
     pub connect_time: Duration,
-    /// The message that is sent, kept for its capacity.
+    /// The buffer of the sent message, kept for its capacity.
     message: String,
-    /// Texts come as the bytes the server has: it would refuse to send those that are no UTF-8.
+    /// Whether texts arrive as unconverted bytes. Otherwise the server refuses to send texts that are not UTF-8.
     pub(super) raw: bool,
 }
 
@@ -36,10 +36,10 @@ impl Session {
         Self { connection, facts: Facts::default(), connect_time, message: String::new(), raw: false }
     }
 
-    /// Runs one query under the guard and hands over each row. Returns how long it took.
+    /// Runs one query under the guard and passes each row to `row`. Returns how long the query took.
     ///
     /// # Errors
-    /// See [`SessionError`]; unless it [is harmless](SessionError::is_harmless) the session must be dropped.
+    /// See [`SessionError`]. Unless the error [is harmless](SessionError::is_harmless), the session must be dropped.
     pub(crate) async fn read(
         &mut self,
         query: &str,
@@ -63,7 +63,7 @@ impl Session {
                         guard::check(&reported, statement_timeout).map_err(ReadError::Guard)?;
                         guarded = true;
                     }
-                    // Without the guard's row, no row of the query counts.
+                    // Without the guard's row, the rows of the query are not used.
                     Either::Right(_) if !guarded => return Err(ReadError::Guard(guard::NO_ANSWER.into())),
                     Either::Right(cells) => row(&cells),
                 }
@@ -76,7 +76,7 @@ impl Session {
             Ok(Err(ReadError::Guard(message))) => Err(SessionError::Broken(message)),
             Ok(Err(ReadError::Server(error))) => {
                 let error = query_error(&error);
-                // Something in another encoding than the database's (the names of databases and roles are shared by all).
+                // A text is in another encoding than the database: names of databases and roles are shared by all databases.
                 self.raw |= error.code().is_some_and(|code| UNTRANSLATABLE.contains(&code));
                 Err(error)
             }
@@ -84,7 +84,7 @@ impl Session {
         }
     }
 
-    /// Ends the session politely, for as long as that takes no time.
+    /// Ends the session with a message to the server, and waits for at most 100 ms.
     pub(crate) async fn close(self) {
         let _ = tokio::time::timeout(Duration::from_millis(100), self.connection.close()).await;
     }

@@ -1,13 +1,13 @@
-//! A session on a server: connected within a deadline, guarded by the server's own limits, read row by row.
+//! A session on a server: connected within a deadline, limited by the server's own settings, and read row by row.
 //!
 //! # Promise
-//! - A query can hurt nobody: it runs in a read-only transaction with `lock_timeout`, `statement_timeout`, no JIT, and
-//!   `search_path = pg_catalog, pg_temp`. The guard is set for that one transaction, in the same message as the query: no round trip of its
-//!   own, no startup parameter a pooler would refuse, and nothing left behind in a pooled session that an application gets next.
-//!   The server's answer is checked: a session that does not hold the guard is dropped.
-//! - A query ends: by the server's `statement_timeout`, or else by the client's deadline, after which the session must be dropped.
-//! - Rows are handed over one by one in text format and not gathered. Anything the server says in an error comes out without
-//!   the statement's text.
+//! - A query cannot disturb the server. Each query runs in a read-only transaction with `lock_timeout`, `statement_timeout`, no JIT, and
+//!   `search_path = pg_catalog, pg_temp`. The guard makes these settings for one transaction, in the same message as the query. So the
+//!   guard needs no extra round trip and no startup parameter that a pooler would refuse, and leaves nothing behind in a pooled session that
+//!   an application uses next. The server's answer is checked, and a session that did not apply the guard is dropped.
+//! - Each query ends: at the server's `statement_timeout`, or at the client's later deadline, after which the session must be dropped.
+//! - Rows are passed on one by one in text format, without buffering. An error carries the server's message without the statement's
+//!   text.
 //!
 //! May use `connect`.
 //! Used by `probe` and `target`, and by `doctor`.

@@ -1,4 +1,5 @@
-//! How a session begins: the hosts of a connection string in turn, each with its attempts, until one answers and will do.
+//! Opens a session. The hosts of a connection string are tried in turn, each with all its attempts, until a host answers and satisfies
+//! `target_session_attrs`.
 
 use std::time::{Duration, Instant};
 
@@ -12,13 +13,13 @@ use super::guarded::Session;
 use crate::connect::conninfo::{Address, Attempt, Conninfo, SessionAttrs};
 use crate::connect::tls;
 
-/// The oldest server that is read.
+/// The oldest server version that is read.
 const OLDEST_VERSION_NUM: i64 = pganalytics_views::OLDEST_VERSION as i64 * 10_000;
-/// The session's first query reads a few catalog rows.
+/// The time limit of the session's first query, which reads a few catalog rows.
 const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// In an SQL_ASCII database bytes have no encoding: asked for UTF-8, the server refuses to send those that are none, and a whole
-/// view goes unread. Sent as they are, they are replaced when the rows are read.
+/// The session's first query. In an SQL_ASCII database, texts may hold bytes that are not UTF-8. A server that is asked for UTF-8 refuses to
+/// send such a text, and the whole view fails. So the query asks for SQL_ASCII, and invalid bytes are replaced when the rows are read.
 const IDENTIFY: &str = "select pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_version'), \
      pg_catalog.current_database(), \
      current_user, pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only'), \
@@ -30,10 +31,10 @@ const IDENTIFY: &str = "select pg_catalog.current_setting('server_version_num'),
      pg_catalog.current_setting('log_line_prefix'), pg_catalog.current_setting('logging_collector')";
 
 impl Session {
-    /// Connects to the first host that answers and will do.
+    /// Connects to the first host that answers and satisfies `target_session_attrs`.
     ///
     /// # Errors
-    /// The last host's refusal, where none will do; or what is wrong with the files that hold the login.
+    /// The error of the last host, if no host is suitable; or the error of reading the files that hold the login.
     pub(crate) async fn open(conninfo: &Conninfo, database: Option<&str>) -> Result<Self, SessionError> {
         let with_login = conninfo.with_login().await;
         let conninfo = with_login.map_err(|message| SessionError::Connect { at: conninfo.server_name(), message, code: None })?;

@@ -52,7 +52,7 @@ pub(super) struct State {
     pub(super) postmaster_start_us: Option<i64>,
     pub(super) cost: Cost,
     pub(super) round_trip: RoundTrip,
-    /// When the server last answered a query of any loop. `None` after a session broke.
+    /// When the server last answered a query of any loop. `None` after a session broke or the server stopped answering.
     pub(super) answered: Option<Instant>,
     pub(super) writes: Option<Arc<Writes>>,
 }

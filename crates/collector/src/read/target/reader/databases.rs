@@ -1,4 +1,4 @@
-//! Rounds through the databases of a server, for views that each has.
+//! Rounds through the databases of a server, for views that are read in each database.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::read::probe::databases;
 use crate::read::session::SessionError;
 
 impl Reader {
-    /// The databases that accept connections from us, the busiest first.
+    /// Lists the databases that accept connections from the collector's role, the busiest first.
     pub(super) async fn databases(&mut self) -> Result<Vec<String>, SessionError> {
         let listed = databases::list(self.session(None).await?).await;
         if listed.as_ref().is_err_and(|error| !error.is_harmless()) {
@@ -20,7 +20,7 @@ impl Reader {
         listed
     }
 
-    /// A round through the databases begins.
+    /// Begins a round through the databases.
     pub(super) async fn begin_round(&mut self, views: Vec<Arc<View>>) {
         if !self.target.is_up() {
             return;
@@ -53,19 +53,19 @@ impl Reader {
                 self.target.note(&view.name, &note);
             }
         }
-        // Databases that are gone are forgotten.
+        // The baselines of databases outside this round are dropped.
         self.deltas.retain(|(_, database), _| database.as_ref().is_none_or(|database| wanted.contains(database)));
-        // The own one first: its connection is open.
+        // The target's own database comes first, since its connection is open.
         wanted.sort_by_key(|name| self.own_database.as_ref() != Some(name));
         self.round = Round { databases: wanted.into_iter().map(Some).collect(), views, busy: HashMap::new() };
     }
 
-    /// All views of the round in one database.
+    /// Reads all views of the round in one database.
     pub(super) async fn read_database(&mut self, database: Option<String>) {
         let views = self.round.views.clone();
         self.read_views_in(&views, database.as_deref()).await;
         self.reading.clear();
-        // An idle session is in the way of DROP DATABASE.
+        // An idle session would block DROP DATABASE.
         self.sessions.leave_others().await;
         if self.round.databases.is_empty() {
             let round = std::mem::take(&mut self.round);
@@ -81,7 +81,7 @@ impl Reader {
         if self.target.is_up()
             && let Err(error) = self.session(database).await
         {
-            // One error for all, and one try to connect.
+            // All views get the same error after one try to connect.
             for view in views {
                 self.target.was_not_read(&view.name, database, Duration::ZERO, &error.to_string());
             }

@@ -1,4 +1,4 @@
-//! From a snapshot to what is shipped: deltas, the gathering, the costs.
+//! Turns snapshots into deltas, gathers the rows for shipping, and records the costs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub(super) const COST: &str = "pganalytics_cost";
 const STATEMENTS: &str = "pg_stat_statements";
 
 impl Reader {
-    /// Makes deltas of a snapshot and hands on what is shipped.
+    /// Turns a snapshot into deltas, gathers the rows for shipping, and records the reading.
     pub(super) fn ship(&mut self, view: &Arc<View>, database: Option<&str>, snapshot: &Snapshot, took: Duration) {
         if let Some((shipped, summed)) = self.hand_on(view, database, snapshot, took) {
             let rows_read = snapshot.rows as u64 + snapshot.cut;
@@ -23,7 +23,7 @@ impl Reader {
         }
     }
 
-    /// Makes deltas of a snapshot and hands on what is shipped. Returns the number of rows, and of rows that were summed into one.
+    /// Turns a snapshot into deltas and gathers the rows for shipping. Returns how many rows were shipped, and how many were summed into one.
     pub(super) fn hand_on(&mut self, view: &Arc<View>, database: Option<&str>, snapshot: &Snapshot, took: Duration) -> Option<(u64, u64)> {
         let place = (view.name.clone(), database.map(Into::into));
         let engine = self.deltas.entry(place).or_insert_with(|| Delta::new(Arc::clone(view)));

@@ -1,4 +1,4 @@
-//! What the server runs on: this machine, or a host that whoever found it knows.
+//! Reads the server's host: this machine, or the host that the discovery knows.
 
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl Reader {
     }
 }
 
-/// Whether a server runs on this machine, so that /proc is its host's.
+/// Whether a server runs on this machine, so that /proc describes its host.
 fn is_local(conninfo: &Conninfo, server_addr: Option<&str>) -> bool {
     let own = |address: &str| address.parse::<IpAddr>().is_ok_and(is_own);
     conninfo.hosts.first().is_some_and(|host| match &host.at {
@@ -50,7 +50,7 @@ fn is_local(conninfo: &Conninfo, server_addr: Option<&str>) -> bool {
     })
 }
 
-/// Only an address of this machine can be bound.
+/// Whether an address belongs to this machine: only such an address can be bound.
 fn is_own(address: IpAddr) -> bool {
     address.is_loopback() || (!address.is_unspecified() && UdpSocket::bind((address, 0)).is_ok())
 }

@@ -1,4 +1,4 @@
-//! What the reader knows of its server, and its sessions there.
+//! The reader's state: what it knows about its server, and its sessions.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use crate::read::target::refusals::Refusals;
 use crate::read::target::sessions::Sessions;
 use crate::read::target::state::Target;
 
-/// Read by loops of their own.
+/// Views that other loops read.
 const APART: [&str; 2] = [activity::VIEW, follower::VIEW];
-/// Phases begin here at the earliest, so that the second snapshot, which makes the first deltas, is no twin of the first.
+/// The smallest phase, so that the second snapshot, which makes the first deltas, does not follow the first one at once.
 const EARLIEST_PHASE: f64 = 0.1;
 
-/// The probe and the delta engine of a view in one database.
+/// The key of a delta engine: a view, and its database if the view is read in each database.
 pub(super) type Place = (String, Option<String>);
 
 pub(super) struct Reader {
@@ -37,13 +37,13 @@ pub(super) struct Reader {
     pub(super) server: ServerProbe,
     pub(super) texts: Texts,
     pub(super) extensions: Extensions,
-    /// A view's query for this server's version, and the extension as it is installed.
+    /// Each view's query for this server's version, and the installed extension that the query was made for.
     pub(super) probes: HashMap<String, (Installed, Option<SqlProbe>)>,
     pub(super) deltas: HashMap<Place, Delta>,
     pub(super) refusals: Refusals,
-    /// The view that is read now.
+    /// The name of the view that is being read.
     pub(super) reading: String,
-    /// Views whose time has come.
+    /// Views that are due.
     pub(super) waiting: VecDeque<Arc<View>>,
     /// Views for the next round through the databases.
     pub(super) of_databases: Vec<Arc<View>>,
@@ -53,7 +53,7 @@ pub(super) struct Reader {
     pub(super) in_recovery: Option<bool>,
 }
 
-/// The round through the databases that is under way.
+/// The current round through the databases.
 #[derive(Default)]
 pub(super) struct Round {
     pub(super) databases: VecDeque<Option<String>>,
@@ -87,7 +87,7 @@ impl Reader {
         }
     }
 
-    /// A session on a database (`None`: the target's own), opened where none is.
+    /// Returns the session on a database (`None`: the target's own), and opens a session if there is none.
     pub(super) async fn session(&mut self, database: Option<&str>) -> Result<&mut Session, SessionError> {
         let database = self.key(database);
         if self.sessions.get(database).is_none() {
@@ -117,18 +117,18 @@ impl Reader {
         self.sessions.get(database).ok_or_else(|| SessionError::Broken("the session is gone".into()))
     }
 
-    /// A database as the sessions name it: `None` for the target's own.
+    /// The key of a database among the sessions: `None` for the target's own database.
     pub(super) fn key<'a>(&self, database: Option<&'a str>) -> Option<&'a str> {
         database.filter(|name| self.own_database.as_deref() != Some(name))
     }
 
-    /// A session on a database, taken out for a reading; `put` puts it back.
+    /// Takes out the session on a database for a reading. `put` puts the session back.
     pub(super) async fn take(&mut self, database: Option<&str>) -> Result<Session, SessionError> {
         self.session(database).await?;
         self.sessions.take(self.key(database)).ok_or_else(|| SessionError::Broken("the session is gone".into()))
     }
 
-    /// Puts a session back after a reading, unless the reading broke it.
+    /// Puts a session back after a reading, unless the session broke.
     pub(super) fn put<T>(&mut self, database: Option<&str>, session: Session, outcome: &Result<T, SessionError>) {
         match outcome {
             Err(error) if !error.is_harmless() => self.target.broke(error),
@@ -139,7 +139,7 @@ impl Reader {
         }
     }
 
-    /// Takes note of who answers.
+    /// Records the facts of the server that answers.
     fn meet(&mut self, session: &Session) {
         let facts = &session.facts;
         self.own_database = Some(facts.database.clone());

@@ -1,6 +1,6 @@
 //! The loop that reads every view of a target, except the sampled sessions and the log.
 //!
-//! May use `probe`, and what the loops of a target share.
+//! May use `probe`, and the state that the loops of a target share.
 //! Used by `target::run`.
 
 mod databases;

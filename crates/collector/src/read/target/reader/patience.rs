@@ -1,8 +1,8 @@
-//! Views that need not wait: while one reading takes long, the others are read on the sampler's session.
+//! Fast views do not wait for a slow one: while a reading takes long, they are read on the sampler's session.
 //!
 //! # Promise
-//! A slow reading delays itself. The target still has two connections at most: fast views borrow the sampler's session, and a sample
-//! waits only while such a view is read.
+//! A slow reading does not delay fast views, and needs no additional connection: fast views borrow the sampler's session. A sample waits
+//! only while such a view is read.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,12 +21,12 @@ use crate::read::probe::sql::SqlProbe;
 use crate::read::session::{Session, SessionError};
 use crate::read::target::needs::HOST_VIEW;
 
-/// A reading that takes longer no longer holds up the others.
+/// While a reading takes longer than this, fast views are read on the sampler's session.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Between two looks at what is due meanwhile.
+/// How often due fast views are looked for during a slow reading.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Whether a view can be read without the reader's own session: it needs none, or one on the target's own database.
+/// Whether a view can be read without the reader's session: the view needs no session, or a session on the target's own database.
 fn is_fast(view: &View) -> bool {
     match (view.scope, view.source, view.name.as_str()) {
         (Scope::Host, ..) | (_, Source::Probe, SERVER | COST | HOST_VIEW) => true,
@@ -36,7 +36,7 @@ fn is_fast(view: &View) -> bool {
 }
 
 impl Reader {
-    /// Waits for the work, and reads fast views meanwhile if it takes long.
+    /// Waits for the work. If the work takes long, fast views are read meanwhile.
     pub(super) async fn patiently<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = Box::pin(work);
         let mut look = PATIENCE;
@@ -47,7 +47,7 @@ impl Reader {
             look = LOOK;
             let mut done = None;
             let mut fast = Box::pin(self.read_fast());
-            // A reading that has begun is finished: its session is in use until then.
+            // A reading that has begun is always finished, since dropping it would leave its session in the middle of a query.
             loop {
                 tokio::select! {
                     () = &mut fast => break,
@@ -61,7 +61,7 @@ impl Reader {
         }
     }
 
-    /// Reads the fast views that are due on the sampler's session.
+    /// Reads the fast views that are due, on the sampler's session.
     pub(super) async fn read_fast(&mut self) {
         let mut due = Vec::new();
         self.waiting.retain(|view| {
@@ -87,7 +87,7 @@ impl Reader {
         }
     }
 
-    /// Reads a view of the server on the sampler's session. If there is none, the view goes on waiting.
+    /// Reads a view of the server on the sampler's session. Without such a session, the view stays in the queue.
     async fn read_apart(&mut self, view: &Arc<View>) {
         let target = Arc::clone(&self.target);
         let mut second = target.second.lock().await;

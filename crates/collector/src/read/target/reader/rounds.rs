@@ -1,4 +1,4 @@
-//! The loop: what is due, else the next database of the round under way.
+//! The reader's loop: reads the views that are due, then the next database of the current round.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use super::texts::TEXTS;
 use crate::read::target::needs::HOST_VIEW;
 use crate::read::target::state::Target;
 
-/// Between two looks at the clock where nothing is due.
+/// The longest sleep while no view is due.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
 
 pub(crate) async fn run(target: Arc<Target>, stop: CancellationToken) {
@@ -34,7 +34,7 @@ impl Reader {
                 self.read_view(view).await;
             } else if !self.of_databases.is_empty() {
                 let views = std::mem::take(&mut self.of_databases);
-                // Views that come while a round is under way wait for their next time.
+                // Views that become due during a round are skipped until they are due again.
                 if self.round.databases.is_empty() {
                     self.begin_round(views).await;
                 }
@@ -49,14 +49,14 @@ impl Reader {
         }
     }
 
-    /// Takes what is due. The server's own row comes first: it says whether there is anything to read.
+    /// Queues the views that are due. The server's own row comes first: it shows whether the server is up.
     fn take_due(&mut self) {
         for view in self.schedule.due(Instant::now()) {
             if !self.waiting.iter().any(|other| other.name == view.name) {
                 self.waiting.push_back(view);
             }
         }
-        // Texts after the statements whose ids they are for, costs after everything they count.
+        // Texts come after the statements that name their ids, and costs after the views that they count.
         self.waiting.make_contiguous().sort_by_key(|view| match view.name.as_str() {
             SERVER => 0,
             TEXTS => 2,
@@ -78,7 +78,7 @@ impl Reader {
             (_, Source::Probe, SERVER) => {
                 self.read_server(&view).await;
                 if self.target.is_back() {
-                    // Everything at once, the rest of this round among it.
+                    // The server is up again: all views are due at once.
                     self.waiting.clear();
                     self.of_databases.clear();
                     self.schedule.hurry(Instant::now());
@@ -92,7 +92,7 @@ impl Reader {
         self.reading.clear();
     }
 
-    /// The next interval of a view after what it took the server.
+    /// Plans the next reading of a view by the server's work in the last one.
     pub(super) fn plan(&mut self, view: &View, busy: Duration) {
         if let Some(interval) = self.schedule.read(&view.name, busy, Instant::now()) {
             let server = self.target.options.name.as_str();

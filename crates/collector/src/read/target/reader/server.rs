@@ -1,4 +1,4 @@
-//! The server's own row: whether it answers, and what it is.
+//! Reads the server's own row, `pganalytics_server`: whether the server answers, and its properties.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ pub(super) const SERVER: &str = "pganalytics_server";
 impl Reader {
     pub(super) async fn read_server(&mut self, view: &Arc<View>) {
         let (ts_us, begun) = (now_us(), Instant::now());
-        // First of all: the session may meet another server, of which everything is to be learned anew.
+        // The session is opened first: another server may answer, and then all that is known about the server is read again.
         let opened = self.session(None).await.map(|_| ());
         let target = Arc::clone(&self.target);
         let cpus = if self.is_local() { host::cpus() } else { None };
@@ -29,12 +29,12 @@ impl Reader {
             Err(error) => Err(error),
         };
         if matches!(outcome, Err(SessionError::Broken(_) | SessionError::Deadline { .. })) && self.target.may_connect().is_ok() {
-            // A session that broke says little about the server: it may be back already.
+            // A broken session does not prove that the server is down. A new session is tried once.
             server = server.renewed();
             outcome = self.ask_server(&mut server, view, about, ts_us).await;
         }
         if let Err(error @ SessionError::Query { .. }) = &outcome {
-            // The server answers, only not this query: the other views are read.
+            // The server answers but refuses this query. The other views are read.
             self.server = server;
             self.target.set_up(None);
             return self.target.was_not_read(SERVER, None, begun.elapsed(), &error.to_string());
@@ -59,14 +59,14 @@ impl Reader {
             (Err(error), down) => {
                 self.target.was_not_read(SERVER, None, begun.elapsed(), &reason(&error));
                 if self.target.is_up() {
-                    // A time-out of this session; another one was answered.
+                    // Only this session timed out; another session was answered.
                     return;
                 }
                 self.sessions.forget(None);
                 if let Some(snapshot) = down {
                     self.hand_on(view, None, &snapshot, Duration::ZERO);
                 }
-                // Nothing else can be read; the next round through the databases begins at its time.
+                // Nothing else can be read. The current round ends; the next one begins when its views are due.
                 self.round = Round::default();
             }
         }

@@ -1,4 +1,4 @@
-//! A view that SQL reads, in one database.
+//! Reads an SQL view in one database.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,11 +13,11 @@ use crate::read::probe::sql::SqlProbe;
 use crate::read::session::SessionError;
 use crate::read::target::extensions::Home;
 
-/// SQLSTATEs that say an extension is no longer where it was: undefined table, function, schema.
+/// SQLSTATEs of an extension that was moved or dropped: undefined table, function, schema.
 const MOVED: [&str; 3] = ["42P01", "42883", "3F000"];
 
 impl Reader {
-    /// Reads one SQL view; what it took the server, where it was read.
+    /// Reads one SQL view. Returns the server's work, if it is known.
     pub(super) async fn read_sql(&mut self, view: &Arc<View>, database: Option<&str>) -> Option<Duration> {
         if !self.target.is_up() {
             return None;
@@ -36,9 +36,9 @@ impl Reader {
         }
     }
 
-    /// `None` where the server's version does not have the view.
+    /// Reads one SQL view. `None` if the server's version does not have the view.
     async fn try_sql(&mut self, view: &Arc<View>, database: Option<&str>) -> Result<Option<(Snapshot, Duration)>, Unread> {
-        // Before the version is known nothing can be chosen.
+        // The session comes first: the query depends on the server's version.
         self.session(database).await.map_err(|error| error.to_string())?;
         if view.sql_for(self.major).is_none() {
             return Ok(None);
@@ -61,7 +61,7 @@ impl Reader {
             );
             return Err(text.into());
         }
-        // Taken out for the reading, since the session borrows the reader too.
+        // The probe is taken out for the reading, since taking the session borrows the reader too.
         let Some((of, Some(mut probe))) = self.probes.remove(&view.name) else { return Ok(None) };
         let place = home.database.as_deref();
         let begun = Instant::now();
@@ -80,7 +80,7 @@ impl Reader {
         })
     }
 
-    /// What an error means for what is known; its text.
+    /// Forgets the extension's home if the error shows that the extension moved. Returns the error's text.
     pub(super) fn after(&mut self, error: &SessionError, view: &View) -> String {
         if let Some(extension) = &view.extension
             && error.code().is_some_and(|code| MOVED.contains(&code))
@@ -90,7 +90,7 @@ impl Reader {
         error.to_string()
     }
 
-    /// Where an extension is read. All databases are searched every few minutes, and the best place is taken.
+    /// The database where an extension is read. All databases are searched every few minutes, and the best one is chosen.
     pub(super) async fn home(&mut self, extension: &str) -> Result<Home, String> {
         if let Some(known) = self.extensions.get(extension, Instant::now()) {
             return known;
@@ -118,7 +118,7 @@ impl Reader {
             match outcome {
                 Ok(Some(found)) => {
                     let home = Home { database: place, installed: found.installed.clone() };
-                    // The own database comes first, and another one must be better.
+                    // The target's own database is searched first. Another database replaces it only with a higher rank.
                     if best.as_ref().is_none_or(|(known, _)| known.rank() < found.rank()) {
                         best = Some((found, home));
                     }
@@ -126,7 +126,7 @@ impl Reader {
                 Ok(None) => {}
                 Err(error) => unknown = Some(error.to_string()),
             }
-            // A search through many databases takes long.
+            // A search through many databases takes long, so fast views are read in between.
             self.read_fast().await;
         }
         let now = Instant::now();
@@ -139,7 +139,7 @@ impl Reader {
                 let database = home.database.or(self.own_database.clone()).unwrap_or_default();
                 Err(self.extensions.closed(extension, &found, &database, now))
             }
-            // A place that could not be searched says nothing: the next reading searches again.
+            // A database could not be searched, so the result is unknown. The next reading searches again.
             (None, Some(error)) => Err(format!("search extension {extension}: {error}")),
             (None, None) => Err(self.extensions.nowhere(extension, &searched, now)),
         }
@@ -149,7 +149,7 @@ impl Reader {
 /// Why a view was not read.
 struct Unread {
     text: String,
-    /// The server's work, if it did any.
+    /// The server's work in the failed reading, if it is known.
     busy: Option<Duration>,
 }
 

@@ -1,4 +1,4 @@
-//! Texts of statements that were seen and are not known.
+//! Reads the texts of statements whose ids were shipped and whose texts are not known yet.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,14 +13,14 @@ use crate::read::cost::Reading;
 pub(super) const TEXTS: &str = "pg_stat_statements_text";
 
 impl Reader {
-    /// Texts of statements that were seen and are not known.
+    /// Reads the texts of statements whose ids were shipped and whose texts are not known yet.
     pub(super) async fn read_texts(&mut self, view: &Arc<View>) {
         if !self.target.is_up() || !self.texts.wants(Instant::now()) {
             return;
         }
         let Some(extension) = view.extension.clone() else { return };
         let begun = Instant::now();
-        // Where the extension is missing, the statements' own row says so.
+        // A missing extension is already reported as an error of `pg_stat_statements`.
         let Ok(home) = self.home(&extension).await else { return };
         let mut texts = std::mem::take(&mut self.texts);
         let place = home.database.as_deref();
