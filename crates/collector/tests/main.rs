@@ -1,4 +1,4 @@
-//! The collector from outside: against a backend that answers as it is told, and servers that are not there.
+//! Tests the whole collector with a scripted backend and with servers that are down.
 
 #[path = "../../tls/tests/tls/authority.rs"]
 mod authority;
@@ -21,10 +21,10 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// Long enough for a loaded machine; no test waits for it when all is well.
+/// The timeout of each wait, long enough for a loaded machine. A passing test does not wait this long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A backend: answers as told, then 200 for ever; what it was sent comes out of the channel.
+/// A backend that gives the scripted answers, then 200 to every request. The channel yields the batches it received.
 struct Sink {
     address: SocketAddr,
     batches: mpsc::UnboundedReceiver<(StatusCode, Batch)>,
@@ -86,7 +86,7 @@ fn config(sink: &Sink, spool: &Path, targets: &[(&str, String)]) -> anyhow::Resu
     Ok(config)
 }
 
-/// The rows of pganalytics_server in a batch: server → (up, error).
+/// The rows of `pganalytics_server` in a batch: server → (up, error).
 fn servers(batch: &Batch) -> BTreeMap<String, (bool, String)> {
     let mut found = BTreeMap::new();
     for (_, rows) in batch.frames.iter().filter(|(view, _)| view == "pganalytics_server") {
@@ -102,7 +102,7 @@ fn servers(batch: &Batch) -> BTreeMap<String, (bool, String)> {
 #[tokio::test]
 async fn servers_that_are_not_there_are_told_as_down_and_one_that_hangs_delays_no_other() -> anyhow::Result<()> {
     let (mut sink, spool) = (sink(&[]).await?, tempfile::tempdir()?);
-    // One accepts and never says a word; the port of the other is closed.
+    // The first server accepts connections and never answers; the port of the second is closed.
     let silent = TcpListener::bind("127.0.0.1:0").await?;
     let closed = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
     let conninfo = |address: SocketAddr| format!("postgresql://u:hunter2@127.0.0.1:{}/d?connect_timeout=2&sslmode=disable", address.port());
@@ -132,7 +132,7 @@ async fn each_batch_is_tried_until_it_is_committed_and_a_refused_one_is_set_asid
     let answers = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::INTERNAL_SERVER_ERROR, StatusCode::OK, StatusCode::BAD_REQUEST];
     let (mut sink, spool) = (sink(&answers).await?, tempfile::tempdir()?);
     let closed = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
-    // A local server that is down still has a host to read, every ten seconds or sooner.
+    // A local server that is down still has host figures, which are read every ten seconds or more often.
     let mut config = config(&sink, spool.path(), &[("closed", format!("host=127.0.0.1 port={} user=u", closed.port()))])?;
     for view in config.views.iter_mut().filter(|view| view.name.starts_with("host_") || view.name == "pganalytics_server") {
         Arc::make_mut(view).interval = Duration::from_millis(500);
@@ -148,7 +148,7 @@ async fn each_batch_is_tried_until_it_is_committed_and_a_refused_one_is_set_asid
             break batch;
         }
     };
-    // A batch closed after the trouble tells of it; one that was closed meanwhile may not yet.
+    // A batch that was closed after the error carries the error; a batch that was closed earlier may not.
     let status = loop {
         let status = last.header.status.expect("a collector tells how it is");
         assert_eq!((status.targets, status.targets_up), (1, 0));
@@ -167,7 +167,7 @@ async fn each_batch_is_tried_until_it_is_committed_and_a_refused_one_is_set_asid
     stop.cancel();
     running.await??;
 
-    // What is left was shipped on the way out, or is in the spool; the identity is the same after a restart, the sequences rise.
+    // The remaining batches were shipped at shutdown or are in the spool. After a restart the identity is the same and the sequences rise.
     let mut sequence = last.header.sequence.max(e);
     while let Ok((_, batch)) = sink.batches.try_recv() {
         sequence = batch.header.sequence;

@@ -1,41 +1,41 @@
-//! Where the API is, and who asks.
+//! The address of the API, and the credentials for it.
 //!
-//! In a pod that is all known: two variables name the API's address, and a folder holds the ServiceAccount's token, the authority that
-//! signs for the API, and the pod's own namespace.
+//! A pod has all of this: two variables hold the API's address, and a folder holds the ServiceAccount's token, the authority that signs the
+//! API's certificate, and the pod's namespace.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use url::Url;
 
-/// Where Kubernetes puts a ServiceAccount's files into a pod.
+/// The folder of a ServiceAccount's files in a pod.
 pub const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-/// A token has about a thousand bytes, an authority's certificates a few thousand each.
+/// The maximum bytes of a file. A token has about a thousand bytes, and each certificate of an authority a few thousand.
 const FILE_CAP: u64 = 1 << 20;
 
 /// How to reach the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     pub url: Url,
-    /// Read anew for each request: the kubelet replaces it every hour.
+    /// The file of the token. Read again for each request, because the kubelet replaces the token every hour.
     pub token_file: PathBuf,
-    /// The authorities that alone vouch for the API; those of the system where there is none.
+    /// The file of the only authorities that are trusted for the API. `None`: the system's authorities.
     pub ca_file: Option<PathBuf>,
-    /// The namespace of the pod that asks.
+    /// The namespace of this pod.
     pub namespace: Option<String>,
 }
 
 impl Access {
-    /// What the pod that this process runs in was given.
+    /// Reads the access of the pod that this process runs in.
     ///
     /// # Errors
-    /// Where this is no pod, or one without a ServiceAccount's token.
+    /// If the process is not in a pod, or the pod has no ServiceAccount token.
     pub fn of_pod() -> anyhow::Result<Self> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         Self::of(variable("KUBERNETES_SERVICE_HOST"), variable("KUBERNETES_SERVICE_PORT"), Path::new(SERVICE_ACCOUNT))
     }
 
-    /// The same, from these variables' values and this folder.
+    /// As [`Self::of_pod`], with the values of the variables and the folder as arguments.
     ///
     /// # Errors
     /// See [`Self::of_pod`].
@@ -63,7 +63,7 @@ impl Access {
     }
 }
 
-/// A file's bytes, if it is one of sensible size.
+/// Reads a file of at most [`FILE_CAP`] bytes.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let bytes = (|| {
         use std::io::Read as _;

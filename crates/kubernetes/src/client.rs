@@ -1,4 +1,4 @@
-//! One request to the API, bounded.
+//! Sends single requests to the API, bounded in time and bytes.
 
 use std::time::Duration;
 
@@ -15,28 +15,28 @@ use crate::error::{ApiError, action, refusal};
 use crate::http::Http;
 use crate::scope::Scope;
 
-/// The API answers in milliseconds; a whole page of pods in a second or two.
+/// The timeout of a request. The API usually answers in milliseconds, and sends a full page of pods in a second or two.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// A page of 500 objects of the size that etcd allows on average, many times over.
+/// The maximum bytes of an answer, many times the size of a usual page of 500 objects.
 const ANSWER_CAP: usize = 64 << 20;
-/// Objects in one page of a list, so that neither side holds thousands at once.
+/// Objects per page of a list, so that neither side holds thousands at once.
 const PAGE: &str = "500";
-/// Pages of one list: a hundred thousand objects. Beyond, something is wrong with the selector.
+/// The maximum pages of a list: a hundred thousand objects. A longer list means a wrong selector.
 const PAGES: usize = 200;
 
-/// Which part of a pod's log.
+/// The part of a pod's log to read.
 #[derive(Debug, Clone, Copy)]
 pub struct LogPiece<'a> {
-    /// The pod's only one where `None`.
+    /// The container. `None`: the pod's only container.
     pub container: Option<&'a str>,
-    /// RFC 3339; the kubelet goes by whole seconds, so that lines of that whole second come.
+    /// The start time in RFC 3339. The kubelet rounds down to a whole second, so all lines of that second are included.
     pub since: &'a str,
     pub limit_bytes: usize,
-    /// Of the container that ran before this one in the pod.
+    /// Whether to read the log of the previous container instance.
     pub previous: bool,
 }
 
-/// Who asks the API.
+/// A client of the API.
 #[derive(Debug)]
 pub struct Client {
     access: Access,
@@ -45,7 +45,7 @@ pub struct Client {
 
 impl Client {
     /// # Errors
-    /// Where the authority's file cannot be read or holds no certificate.
+    /// If the authority's file cannot be read or holds no certificate.
     pub fn new(access: Access) -> anyhow::Result<Self> {
         let http = Http::new(access.ca_file.clone())?;
         Ok(Self { access, http })
@@ -56,7 +56,7 @@ impl Client {
         &self.access
     }
 
-    /// One object.
+    /// Reads one object.
     ///
     /// # Errors
     /// See [`ApiError`].
@@ -65,10 +65,10 @@ impl Client {
         self.once(Method::GET, self.url::<K>(namespace, Some(name)), None, action).await
     }
 
-    /// Makes an object; what the API made of it.
+    /// Creates an object. Returns the object as stored by the API.
     ///
     /// # Errors
-    /// See [`ApiError`]; [`ApiError::Exists`] where there is one of that name.
+    /// See [`ApiError`]; [`ApiError::Exists`] if the name is taken.
     pub async fn create<K: Resource + Serialize + DeserializeOwned>(&self, namespace: Option<&str>, object: &K) -> Result<K, ApiError> {
         let action = action::<K>("create", namespace, object.meta().name.as_deref());
         let body =
@@ -76,10 +76,10 @@ impl Client {
         self.once(Method::POST, self.url::<K>(namespace, None), Some(body), action).await
     }
 
-    /// What a container wrote since a moment, each line with its time in front (RFC 3339, nanoseconds); it begins with the oldest.
+    /// Reads the log of a container since a moment, oldest lines first. Each line starts with its time (RFC 3339, nanoseconds).
     ///
     /// # Errors
-    /// See [`ApiError`]; [`ApiError::Refused`] where the container has not been started yet, or there is none before it.
+    /// See [`ApiError`]; [`ApiError::Refused`] if the container has not started yet, or has no previous instance.
     pub async fn logs(&self, namespace: &str, pod: &str, piece: &LogPiece<'_>) -> Result<Bytes, ApiError> {
         let action = format!("get pods/log '{pod}' in namespace {namespace}");
         let mut url = self.url::<Pod>(Some(namespace), Some(pod));
@@ -102,7 +102,7 @@ impl Client {
         }
     }
 
-    /// All objects of a scope, page by page, and the resource version they are of.
+    /// Lists all objects of a scope, page by page. Returns the objects and their resource version.
     ///
     /// # Errors
     /// See [`ApiError`].
@@ -127,7 +127,7 @@ impl Client {
         Err(ApiError::Refused { action, message: format!("there are more than {} of them: name fewer namespaces", objects.len()) })
     }
 
-    /// One request, one answer.
+    /// Sends one request and parses the answer.
     async fn once<T: DeserializeOwned>(&self, method: Method, url: Url, body: Option<Value>, action: String) -> Result<T, ApiError> {
         let exchange = async {
             let answer = self.send(method, url, body, &action).await?;
@@ -137,12 +137,12 @@ impl Client {
             Ok(body) => body?,
             Err(_) => return Err(self.unreachable(format!("no answer within {} s", TIMEOUT.as_secs()))),
         };
-        // serde's errors may cite a value, and values may be secret: only where it went wrong is told.
+        // serde's errors may quote a value, which may be secret. So the error holds only the position.
         serde_json::from_slice(&body)
             .map_err(|error| ApiError::Malformed { action, reason: format!("line {} column {} of its JSON", error.line(), error.column()) })
     }
 
-    /// Sends a request; an answer that is no success is an error.
+    /// Sends a request. An answer without a success status is an error.
     pub(crate) async fn send(&self, method: Method, url: Url, body: Option<Value>, action: &str) -> Result<reqwest::Response, ApiError> {
         let token = read(&self.access.token_file).map_err(|error| self.unreachable(format!("{error:#}")))?;
         let token = String::from_utf8_lossy(&token);
@@ -178,7 +178,7 @@ impl Client {
         ApiError::Unreachable { url: self.access.url.to_string(), reason }
     }
 
-    /// Where a kind's objects are; names are encoded, whatever they hold.
+    /// The URL of a kind's objects, or of one object. Names are percent-encoded.
     pub(crate) fn url<K: Resource>(&self, namespace: Option<&str>, name: Option<&str>) -> Url {
         let mut url = self.access.url.clone();
         if let Ok(mut path) = url.path_segments_mut() {
@@ -196,7 +196,7 @@ impl Client {
     }
 }
 
-/// The error with its causes; reqwest's own text leaves them out.
+/// The error with its causes, which reqwest's own text leaves out.
 fn causes(error: reqwest::Error) -> String {
     format!("{:#}", anyhow::Error::new(error))
 }

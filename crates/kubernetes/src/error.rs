@@ -1,16 +1,16 @@
-//! Why the API did not do it, in the words of a Role.
+//! Errors of the API, with verb, resource and namespace as in a Role.
 
 use std::time::Duration;
 
 use crate::api::{Resource, Status};
 
-/// Why the API did not do it.
+/// Why a request to the API failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
-    /// Nobody answers, or not who should.
+    /// There is no answer, or the other end is not the API.
     #[error("reach the Kubernetes API at {url}: {reason}")]
     Unreachable { url: String, reason: String },
-    /// The API does not know who asks.
+    /// The API does not accept the token.
     #[error("the Kubernetes API does not take the token: {0}")]
     Unauthorized(String),
     /// A right is missing.
@@ -20,10 +20,10 @@ pub enum ApiError {
     NotFound(String),
     #[error("{0} exists already")]
     Exists(String),
-    /// What was asked for lies too far back: list again.
+    /// The resource version is too old: list again.
     #[error("the Kubernetes API has forgotten this resource version")]
     Gone,
-    /// Try again, when the API says so.
+    /// The API is busy: retry after the given time, if any.
     #[error("the Kubernetes API is busy: {message}")]
     Busy { message: String, after: Option<Duration> },
     #[error("the Kubernetes API refuses to {action}: {message}")]
@@ -32,7 +32,7 @@ pub enum ApiError {
     Malformed { action: String, reason: String },
 }
 
-/// A verb on a resource, in the words of a Role: "list pods in namespace db".
+/// A verb on a resource, as in a Role: "list pods in namespace db".
 pub(crate) fn action<K: Resource>(verb: &str, namespace: Option<&str>, name: Option<&str>) -> String {
     let resource = if K::GROUP.is_empty() { K::PLURAL.into() } else { format!("{}.{}", K::PLURAL, K::GROUP) };
     let name = name.map_or_else(String::new, |name| format!(" '{name}'"));

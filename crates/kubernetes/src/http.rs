@@ -1,4 +1,4 @@
-//! The HTTP client, made anew where the authority's file has changed.
+//! The HTTP client. The client is rebuilt when the authority's file changes.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -12,12 +12,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) struct Http {
-    /// The authorities that alone vouch for the API.
+    /// The file of the only authorities that are trusted for the API.
     ca_file: Option<PathBuf>,
     held: Mutex<Held>,
 }
 
-/// The HTTP client, and the authority's file that it was made from.
+/// The HTTP client, and the content of the authority's file that the client was built from.
 struct Held {
     http: reqwest::Client,
     authority: Option<Vec<u8>>,
@@ -31,9 +31,9 @@ impl std::fmt::Debug for Held {
 
 impl Http {
     /// # Errors
-    /// Where the authority's file cannot be read or holds no certificate.
+    /// If the authority's file cannot be read or holds no certificate.
     pub(crate) fn new(ca_file: Option<PathBuf>) -> anyhow::Result<Self> {
-        // A second installation (the all-in-one has one of its own) is refused and changes nothing.
+        // A second installation fails and changes nothing: the all-in-one installs a provider of its own.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let authority = ca_file.as_deref().map(read).transpose()?;
         let http = build(ca_file.as_deref(), authority.as_deref())?;
@@ -47,7 +47,7 @@ impl Http {
             && let Ok(authority) = read(file)
             && held.authority.as_ref() != Some(&authority)
         {
-            // A file that is half written changes nothing: the next request looks again.
+            // A half-written file is ignored; the next request reads the file again.
             if let Ok(http) = build(Some(file), Some(&authority)) {
                 *held = Held { http, authority: Some(authority) };
             }
@@ -59,7 +59,7 @@ impl Http {
 fn build(file: Option<&Path>, authority: Option<&[u8]>) -> anyhow::Result<reqwest::Client> {
     let mut http = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        // The API is in the cluster, whatever proxy leads out of it.
+        // The API is inside the cluster, so no proxy is used.
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("pganalytics/", env!("CARGO_PKG_VERSION")));

@@ -1,16 +1,16 @@
-//! The Kubernetes API as both halves use it: the collector to find pods and their Secrets, the backend to have tokens checked and
-//! to make Secrets that are absent.
+//! A small client of the Kubernetes API. The collector finds pods and their Secrets with it; the backend reviews tokens and creates missing
+//! Secrets.
 //!
 //! # Promise
-//! - [`Access`] says where the API is and who asks; its files (token, authority) are read anew when they change, so a projected token
+//! - [`Access`] holds the API's address and the files of the token and the authority. Changed files are read again, so a projected token
 //!   that the kubelet rotates needs no restart.
-//! - [`Client`] sends one request and bounds what comes back, in time and bytes. What the API refuses is an [`ApiError`] that names verb,
-//!   resource and namespace: the words a Role is written in.
-//! - [`Watch`] yields the state of a collection and then every change of it, for ever: it lists again where the API has forgotten where
-//!   it was, and waits longer each time where the API does not answer.
-//! - No value of a Secret and no token is in any error, log or `Debug`.
+//! - [`Client`] sends one request. The answer is bounded in time and bytes. If the API refuses the request, the [`ApiError`] names verb,
+//!   resource and namespace, as a Role does.
+//! - [`Watch`] yields the state of a collection and then every change, without end. It lists again if the API has forgotten the resource
+//!   version, and backs off while the API does not answer.
+//! - No error, log line or `Debug` output holds a value of a Secret or a token.
 //!
-//! Six requests are all that is used of the API; they travel over the reqwest that ships batches already.
+//! The crate sends only six kinds of request, over the same reqwest that ships batches.
 
 mod access;
 pub mod api;

@@ -1,4 +1,4 @@
-//! What somebody may do, and who somebody is: the API's own judgement.
+//! Asks the API whether this process has a right, and who owns a token.
 
 use crate::api::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, TokenReview, TokenReviewSpec};
 use crate::client::Client;
@@ -9,7 +9,7 @@ use crate::error::ApiError;
 pub struct Right {
     pub verb: &'static str,
     pub group: &'static str,
-    /// A part of it as a Role has it: `pods/log`.
+    /// The resource. A subresource is written as in a Role: `pods/log`.
     pub resource: &'static str,
     pub namespace: Option<String>,
     pub name: Option<String>,
@@ -31,26 +31,26 @@ impl std::fmt::Display for Right {
     }
 }
 
-/// Whether it is allowed, and what the API says beside it.
+/// Whether the right is granted, and the API's message about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     pub allowed: bool,
     pub reason: Option<String>,
 }
 
-/// Whose token it is.
+/// The owner of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reviewed {
-    /// A ServiceAccount's.
+    /// A ServiceAccount.
     ServiceAccount { namespace: String, name: String },
-    /// Somebody's who is no ServiceAccount.
+    /// A user that is not a ServiceAccount.
     Other(String),
-    /// Nobody's: expired, for another audience, or none at all.
+    /// No valid token: expired, for another audience, or not a token.
     Nobody(String),
 }
 
 impl Client {
-    /// Whether this process may do something.
+    /// Asks whether this process has a right.
     ///
     /// # Errors
     /// See [`ApiError`].
@@ -72,7 +72,7 @@ impl Client {
         Ok(Verdict { allowed: status.allowed, reason: status.reason.filter(|reason| !reason.is_empty()) })
     }
 
-    /// Whose token this is, if it was made for `audience`. Needs the right to create tokenreviews (ClusterRole `system:auth-delegator`).
+    /// Asks for the owner of a token, which must be for `audience`. Needs the right to create tokenreviews (ClusterRole `system:auth-delegator`).
     ///
     /// # Errors
     /// See [`ApiError`].
@@ -80,7 +80,7 @@ impl Client {
         let review =
             TokenReview { spec: TokenReviewSpec { token: token.into(), audiences: vec![audience.into()] }, ..TokenReview::default() };
         let status = self.create(None, &review).await?.status.unwrap_or_default();
-        // An API that knows nothing of audiences would leave them out and take any token.
+        // An API without support for audiences leaves them out and accepts any token.
         let ours = status.audiences.is_some_and(|audiences| audiences.iter().any(|is| is == audience));
         if !status.authenticated || !ours {
             return Ok(Reviewed::Nobody(status.error.unwrap_or_else(|| format!("it is no valid token for audience {audience}"))));

@@ -1,10 +1,10 @@
-//! Which objects of a kind.
+//! Selects objects of a kind.
 
-/// Which objects of a kind.
+/// A selection of objects of a kind.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scope {
-    /// Of one namespace; of all where `None`.
+    /// The namespace. `None`: all namespaces.
     pub namespace: Option<String>,
-    /// As in `spec.nodeName=node-1`.
+    /// A field selector, such as `spec.nodeName=node-1`.
     pub fields: Option<String>,
 }

@@ -1,6 +1,6 @@
-//! What counts as an acknowledgement: the backend's own answer, for this collector and this batch.
+//! Recognises acknowledgements: answers of the backend itself, for this collector and this batch.
 //!
-//! Anything else with the status 200 comes from a page of a proxy, a captive portal or another API. The batch then stays in the spool.
+//! Any other answer with status 200 comes from a proxy, a captive portal or another API. The batch then stays in the spool.
 
 use reqwest::Response;
 use reqwest::header::CONTENT_TYPE;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-/// The most bytes of an answer that are read. The backend's answers are far shorter.
+/// The maximum bytes read of an answer. The backend's answers are far shorter.
 const ANSWER_CAP: usize = 64 << 10;
 
 /// The backend's answer to a batch that is committed.
@@ -28,7 +28,7 @@ pub(super) struct Named {
     pub(super) collector: Uuid,
 }
 
-/// The text of an answer, cut at [`ANSWER_CAP`]. What cannot be read is missing.
+/// Reads the text of an answer, up to [`ANSWER_CAP`]. A read error ends the text early.
 pub(super) async fn text(mut answer: Response) -> String {
     let mut bytes = Vec::new();
     while let Ok(Some(chunk)) = answer.chunk().await {
@@ -40,7 +40,7 @@ pub(super) async fn text(mut answer: Response) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The content of a successful answer; or what the answer is instead. The answer's text is not repeated: it may hold anything.
+/// Parses a successful answer. The error describes any other answer without quoting its text, which may hold anything.
 pub(super) async fn content<T: DeserializeOwned>(answer: Response) -> Result<T, String> {
     let kind = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no content type").to_owned();
     let status = answer.status();

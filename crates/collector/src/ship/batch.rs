@@ -1,7 +1,7 @@
-//! Rows as a batch.
+//! Encodes rows as batches.
 //!
 //! # Promise
-//! A batch keeps within the wire's limits: rows are put into as many batches as that takes. A row too large for any batch is
+//! Each batch is within the wire's limits: rows are split over as many batches as needed. A row that is too large for any batch is
 //! dropped and counted.
 
 use arrow_array::RecordBatch;
@@ -11,20 +11,20 @@ use pganalytics_views::wire::{self, Header, Limits, WireError};
 /// Rows by view.
 pub(crate) type Frames = Vec<(String, RecordBatch)>;
 
-/// What became of frames.
+/// The result of encoding frames.
 #[derive(Debug)]
 pub(crate) enum Encoded {
     Batch(Bytes),
-    /// Too large for one batch: two halves, to be encoded apart.
+    /// The frames are too large for one batch. The caller encodes the two halves separately.
     Halves(Vec<Frames>),
-    /// Not to be shipped in any way.
+    /// The frames cannot be shipped.
     Dropped {
         rows: u64,
         reason: String,
     },
 }
 
-/// Encodes frames as the batch of this header.
+/// Encodes frames as a batch with this header.
 #[must_use]
 pub(crate) fn encode(header: Header, frames: Frames, limits: &Limits) -> Encoded {
     match wire::encode(header, &frames, limits) {
@@ -64,7 +64,7 @@ pub(super) mod tests {
     pub(in crate::ship) fn texts(rows: usize) -> RecordBatch {
         let ts = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
         let schema = Schema::new(vec![Field::new("ts", ts, false), Field::new("text", DataType::Utf8, true)]);
-        // No two are alike, so that compression does not hide the size.
+        // All texts differ, so that compression does not reduce the size.
         let texts =
             (0..rows).map(|i| Some(Uuid::from_u128((i as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)).to_string()));
         let columns: Vec<arrow_array::ArrayRef> =

@@ -1,7 +1,7 @@
-//! The HTTP client that ships, made anew when a file of certificates or keys that it was made from has changed.
+//! The HTTP client for the backend. The client is rebuilt when one of its certificate or key files changes.
 //!
-//! The files are read before each request, as the token is: a batch leaves every few seconds, and they are small. Files that do not do (half
-//! written, the key of another certificate) change nothing: that is told once, and the client of before ships on.
+//! The files are read before each request, like the token: batches leave every few seconds, and the files are small. Invalid files (half
+//! written, or a key of another certificate) are ignored: the error is logged once, and the previous client stays in use.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -12,14 +12,14 @@ use pganalytics_tls::{Identity, MinVersion, authorities, read};
 
 use crate::config::Backend;
 
-/// The whole exchange; a batch has at most 16 MiB.
+/// The timeout of a whole request. A batch has at most 16 MiB.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) struct Client {
     ca: Option<PathBuf>,
-    /// The certificate's file and the key's.
+    /// The files of the client certificate and its key.
     identity: Option<(PathBuf, PathBuf)>,
     min_version: MinVersion,
     held: Mutex<Held>,
@@ -27,7 +27,7 @@ pub(crate) struct Client {
 
 struct Held {
     client: reqwest::Client,
-    /// What was read last, good or not.
+    /// The result of the latest read, valid or not.
     seen: Result<Contents, String>,
     certificate: Certificate,
 }
@@ -38,27 +38,27 @@ impl std::fmt::Debug for Held {
     }
 }
 
-/// The files as they are. No `Debug`: one is a key.
+/// The content of the files. Not `Debug`, because one file is a key.
 #[derive(Clone, PartialEq, Eq)]
 struct Contents {
     ca: Option<Vec<u8>>,
     identity: Option<(Vec<u8>, Vec<u8>)>,
 }
 
-/// What can be told about the certificate that is shown.
+/// Figures about the client certificate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Certificate {
-    /// In seconds since the epoch; where one is shown.
+    /// The expiry in seconds since the epoch. `None`: no client certificate.
     pub expires: Option<i64>,
-    /// Changed files that could not be taken.
+    /// How often changed files were invalid.
     pub failures: u64,
 }
 
 impl Client {
     /// # Errors
-    /// Where a file cannot be read or does not hold what it should.
+    /// If a file cannot be read or has invalid content.
     pub(crate) fn new(backend: &Backend) -> anyhow::Result<Self> {
-        // A second installation (the all-in-one has one of its own) is refused and changes nothing.
+        // A second installation fails and changes nothing: the all-in-one installs a provider of its own.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let identity = backend.cert_file.clone().zip(backend.key_file.clone());
         let files = (backend.ca_file.clone(), identity);
@@ -108,7 +108,7 @@ fn contents(ca: &Option<PathBuf>, identity: &Option<(PathBuf, PathBuf)>) -> anyh
     Ok(Contents { ca, identity })
 }
 
-/// The client, and when its certificate expires.
+/// Builds the client, and returns the expiry of its certificate.
 fn build(
     ca: &Option<PathBuf>,
     identity: &Option<(PathBuf, PathBuf)>,
@@ -116,7 +116,7 @@ fn build(
     contents: &Contents,
 ) -> anyhow::Result<(reqwest::Client, Option<i64>)> {
     let mut client = reqwest::Client::builder()
-        // A redirect would send the batch and the token to another place, and the answer would come from there.
+        // Following a redirect would send the batch and the token to another host, whose answer would then count.
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(TIMEOUT)

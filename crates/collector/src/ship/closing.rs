@@ -1,4 +1,4 @@
-//! Closes batches and puts them into the spool.
+//! Closes batches and appends them to the spool.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::queue::Queue;
 use super::spool::Spool;
 use crate::clock::{now_seconds, now_us};
 
-/// Closes batches and puts them into the spool.
+/// Closes batches and appends them to the spool.
 pub(crate) struct Closing {
     pub collector: uuid::Uuid,
     pub name: String,
@@ -21,7 +21,7 @@ pub(crate) struct Closing {
 }
 
 impl Closing {
-    /// Closes what was gathered; the status is what the headers tell beside the spool.
+    /// Closes the gathered rows into batches. Their headers carry this status and the figures of the spool.
     pub(crate) async fn flush(&self, queue: &Queue, status: Status) {
         let batches = self.gather.take();
         let (collector, name) = (self.collector, self.name.clone());
@@ -33,7 +33,7 @@ impl Closing {
         let _ = self.observe(queue).await;
     }
 
-    /// Tells /metrics how the spool is.
+    /// Sets the metrics of the spool.
     pub(crate) async fn observe(&self, queue: &Queue) -> anyhow::Result<()> {
         let metrics = Arc::clone(&self.metrics);
         queue
@@ -51,7 +51,7 @@ impl Closing {
     }
 }
 
-/// Encodes rows as batches of the next sequences and appends them.
+/// Encodes rows as batches with the next sequences and appends them.
 fn close(spool: &mut Spool, collector: uuid::Uuid, name: &str, status: &Status, batches: Vec<Frames>) -> anyhow::Result<()> {
     let mut todo = VecDeque::from(batches);
     let mut outcome = Ok(());

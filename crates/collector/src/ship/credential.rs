@@ -1,16 +1,16 @@
-//! The collector's own credential: made here, kept in the spool's folder, known to the backend by its hash only.
+//! The collector's own credential. The collector creates the credential and keeps it in the spool's folder. The backend knows its hash only.
 //!
 //! # Promise
-//! What a request shows, and what the backend was asked to take, was on disk before. So neither a crash nor a lost answer locks the collector
-//! out: it asks again for the same one. The file is this user's alone (0600), and its secrets print as `***`.
+//! A credential is on disk before a request uses it or asks the backend to accept it. So neither a crash nor a lost answer locks the
+//! collector out: the collector asks again with the same credential. The file has mode 0600, and its secrets print as `***`.
 //!
 //! # Format of `credential`, lines of text
 //! ```text
-//! collector <id>            whose it is: the spool's identity
-//! current <secret>          what requests show; absent until it is enrolled
-//! since <microseconds>      when that one was made
-//! pending <secret>          what the backend was asked, or will be asked, to take next
-//! former <id> <secret>      of the identity before, for batches of it that still wait
+//! collector <id>            the owner: the spool's identity
+//! current <secret>          the secret in requests; absent before enrolment
+//! since <microseconds>      when the current secret came into use
+//! pending <secret>          the next secret; the backend has not confirmed its hash yet
+//! former <id> <secret>      the previous identity and its secret, for batches of that identity that still wait
 //! end .
 //! ```
 
@@ -27,7 +27,7 @@ use super::durable::write_whole;
 use crate::config::{CREDENTIAL_FILE, credential_file};
 use crate::connect::secret::Secret;
 
-/// What the file holds.
+/// The content of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Credential {
     folder: PathBuf,
@@ -38,10 +38,11 @@ pub(crate) struct Credential {
 }
 
 impl Credential {
-    /// Reads it as this collector's. One of another identity (the spool's state was lost) is good for that one's batches only.
+    /// Reads the credential of this collector. If the file belongs to another identity (the spool's state was lost), its secret serves only
+    /// the batches of that identity.
     ///
     /// # Errors
-    /// Where the file cannot be read or made out.
+    /// If the file cannot be read or parsed.
     pub(crate) fn read(folder: &Path, collector: Uuid) -> anyhow::Result<Self> {
         let none = Self { folder: folder.to_owned(), collector, current: None, pending: None, former: None };
         let file = credential_file(folder);
@@ -64,7 +65,7 @@ impl Credential {
         Ok(Self { former: former.or(found.former), ..none })
     }
 
-    /// What requests show for batches of this collector; `None` where there is nothing yet.
+    /// The secret for batches of this collector. `None`: not enrolled yet.
     pub(crate) fn secret_for(&self, collector: Uuid) -> Option<&Secret> {
         match &self.former {
             Some((former, secret)) if *former == collector => Some(secret),
@@ -76,20 +77,20 @@ impl Credential {
         self.current.as_ref().map(|(secret, _)| secret)
     }
 
-    /// When the current one was made, microseconds.
+    /// When the current secret came into use, in microseconds.
     pub(crate) fn since_us(&self) -> Option<i64> {
         self.current.as_ref().map(|(_, since_us)| *since_us)
     }
 
-    /// The hash of the one that was last asked for and not answered, if there is one.
+    /// The hash of the pending secret, if there is one.
     pub(crate) fn pending_hash(&self) -> Option<String> {
         self.pending.as_ref().map(hash)
     }
 
-    /// The hash of the next one, which is on disk when this returns.
+    /// Returns the hash of the pending secret, and creates the secret if needed. The secret is on disk when this returns.
     ///
     /// # Errors
-    /// Where the disk does not take it.
+    /// If the file cannot be written.
     pub(crate) fn prepare(&mut self) -> anyhow::Result<String> {
         if let Some(known) = self.pending_hash() {
             return Ok(known);
@@ -100,10 +101,10 @@ impl Credential {
         Ok(hash)
     }
 
-    /// The backend takes the next one: from now on it is shown.
+    /// Makes the pending secret current, after the backend has accepted it.
     ///
     /// # Errors
-    /// Where the disk does not take that; then the one before is shown on, which is good until the next one is.
+    /// If the file cannot be written. The previous secret then stays in use; it is valid until the next one is used.
     pub(crate) fn promote(&mut self, now_us: i64) -> anyhow::Result<()> {
         let Some(pending) = self.pending.clone() else { return Ok(()) };
         self.change(Self { current: Some((pending, now_us)), pending: None, ..self.clone() })
@@ -152,12 +153,12 @@ fn generate() -> Secret {
     Secret::new(format!("{CREDENTIAL_PREFIX}{}", hex::encode(bytes)))
 }
 
-/// What the backend gets to know of a credential.
+/// The hash of a secret, which is all that the backend stores.
 pub(crate) fn hash(secret: &Secret) -> String {
     hex::encode(Sha256::digest(secret.reveal().as_bytes()))
 }
 
-/// The hash of nothing that anybody has, for a question that is only a question.
+/// The hash of a random secret that nobody has, for a dry run.
 pub(crate) fn hash_of_none() -> String {
     hash(&generate())
 }
@@ -182,7 +183,7 @@ mod tests {
         let mut known = read()?;
         assert_eq!((known.current().map(hash), known.since_us(), known.pending_hash()), (Some(asked.clone()), Some(7), None));
 
-        // A renewal: the one in use is shown until the next one is taken.
+        // A renewal: the current secret stays in use until the backend accepts the next one.
         let next = known.prepare()?;
         assert_ne!(next, asked);
         assert_eq!(read()?.current().map(hash), Some(asked));

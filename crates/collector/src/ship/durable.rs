@@ -1,11 +1,11 @@
-//! How a file is written so that its name vouches for its content.
+//! Writes files atomically: a file that has its final name is complete.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-/// Writes a file beside, fsyncs it, gives it its name, and fsyncs the folder.
+/// Writes a temporary file, fsyncs it, renames it, and fsyncs the folder.
 pub(super) fn write_whole(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let beside = folder.join(format!("{name}.tmp"));
     let written = (|| {

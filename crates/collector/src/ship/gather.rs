@@ -1,4 +1,4 @@
-//! Rows that were read wait here until they are closed into batches.
+//! Holds rows in memory until they are closed into batches.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,12 +8,12 @@ use tokio::sync::Notify;
 
 use super::batch::Frames;
 
-/// Bytes in memory after which a batch is closed before its time: what a busy fleet reads in a few seconds.
+/// Bytes in memory after which a batch is closed early. A busy fleet reads as much in a few seconds.
 const FULL: usize = 16 << 20;
-/// Bytes of rows put into one batch: far below the wire's limit, and what the collector encodes at a time.
+/// Bytes of rows in one batch, far below the wire's limit. The collector encodes this much at a time.
 const BATCH: usize = 16 << 20;
 
-/// Rows read and not yet in a batch.
+/// Rows that are in no batch yet.
 #[derive(Debug, Default)]
 pub(crate) struct Gather {
     inner: Mutex<Gathered>,
@@ -48,12 +48,12 @@ impl Gather {
         }
     }
 
-    /// Waits until there is more than should wait for its time.
+    /// Waits until a batch should be closed early.
     pub(crate) async fn full(&self) {
         self.full.notified().await;
     }
 
-    /// Everything gathered, cut into batches' worth.
+    /// Takes all gathered rows, divided into batches.
     #[must_use]
     pub(crate) fn take(&self) -> Vec<Frames> {
         let gathered = std::mem::take(&mut *self.inner.lock().unwrap_or_else(PoisonError::into_inner));
@@ -77,7 +77,7 @@ impl Gather {
     }
 }
 
-/// One batch of rows a view, or a few where they are many.
+/// Joins the rows of a view into one record batch, or into several if there are many rows.
 fn concat(view: &str, rows: &[RecordBatch]) -> Vec<RecordBatch> {
     let (mut done, mut begin, mut bytes) = (Vec::new(), 0, 0);
     for (i, part) in rows.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What /metrics tells of the spool, of shipping, and of certificates.
+//! The metrics of the spool, of shipping and of certificates.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,11 +14,11 @@ use crate::registry::{Float, Int, register, register_seconds};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Side {
-    /// `client`: shown to the backend; `server`: served with.
+    /// `client`: the certificate shown to the backend. `server`: the certificate of `/metrics`.
     side: &'static str,
 }
 
-/// Certificates that this process shows, on whichever side.
+/// The metrics of the certificates that this process uses, as client and as server.
 #[derive(Debug)]
 pub(crate) struct Certificates {
     expiry: Family<Side, Int>,
@@ -59,7 +59,7 @@ impl Certificates {
 
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    /// The latest error of shipping, and when it was.
+    /// The latest shipping error and its time.
     error: Mutex<Option<(String, i64)>>,
     pub certificates: Certificates,
     pub spool_bytes: Int,
@@ -100,13 +100,13 @@ impl Metrics {
         }
     }
 
-    /// An attempt to ship failed.
+    /// Counts a failed attempt to ship and keeps its error.
     pub(crate) fn ship_failed(&self, error: &str) {
         self.ship_errors.inc();
         *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some((error_line(error), now_us()));
     }
 
-    /// The latest error of shipping, and when it was.
+    /// The latest shipping error and its time.
     #[must_use]
     pub(crate) fn error(&self) -> Option<(String, i64)> {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -1,17 +1,17 @@
-//! Ships spooled batches to the backend: in order, one in flight, each until the backend has committed it.
+//! Ships spooled batches to the backend in order. One batch is in flight at a time, until the backend has committed it.
 //!
 //! # Promise
-//! | answer | what happens |
+//! | answer | result |
 //! |---|---|
 //! | 200 with this collector and sequence | the batch leaves the spool |
-//! | 200 as a duplicate, below a mark that this collector never shipped | it stays; how to set the mark back is logged |
-//! | any other 2xx, or a redirect (never followed) | it stays; tried again with backoff |
-//! | 400 `bad_batch`, 413 `too_large` | it will never be taken: it goes to `rejected/`, is counted, and the next one follows |
-//! | 401, 403, 409; 400 and 413 of somebody else (a proxy) | it stays; the remedy is logged once; tried again slowly, with the token read anew |
-//! | 401 `credential_unknown` | the collector enrols anew, where it has an enrolment token, and tries once more |
-//! | 403 `foreign_collector` | as 400: the spool's state was lost, and with it the credential of this batch's identity |
-//! | 422 | the backend does not know a view or column yet: it stays, and is tried again slowly |
-//! | 429, 5xx, no answer | it stays; tried again with backoff, or when `Retry-After` says |
+//! | 200 as a duplicate, below a mark that this collector never shipped | the batch stays; the log says how to reset the mark |
+//! | any other 2xx, or a redirect (never followed) | the batch stays and is retried with backoff |
+//! | 400 `bad_batch`, 413 `too_large` | the batch can never be accepted: it moves to `rejected/` and is counted, and the next batch follows |
+//! | 401, 403, 409; 400 and 413 from a proxy | the batch stays; the remedy is logged once; retried slowly, and the token is read again |
+//! | 401 `credential_unknown` | the collector enrols again, if it has an enrolment token, and retries once |
+//! | 403 `foreign_collector` | as 400: the spool's state was lost, and with it the credential for this batch's identity |
+//! | 422 | the backend does not know a view or column yet: the batch stays and is retried slowly |
+//! | 429, 5xx, no answer | the batch stays and is retried with backoff, or after `Retry-After` |
 //!
 //! May use `config` and `connect`.
 //! Used by `read` (`gather`) and `operate`.

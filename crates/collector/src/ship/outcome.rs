@@ -1,34 +1,34 @@
-//! What a try came to.
+//! The outcome of an attempt to ship.
 
 use std::time::Duration;
 
 use reqwest::StatusCode;
 
-/// What one try came to.
+/// The outcome of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Committed,
-    /// Never to be taken.
+    /// The backend will never accept the batch.
     Refused(String),
-    /// Only a human changes the answer: try slowly.
+    /// Only a human can fix the cause: retry slowly.
     Remedy(String),
-    /// Try again; when, if the backend says.
+    /// Retry, after the time that the backend asks for, if any.
     Again(String, Option<Duration>),
 }
 
-/// Why a request did not do.
+/// Why a request failed.
 #[derive(Debug)]
 pub(crate) enum Failed {
     /// There was no answer.
     Unreached(String),
-    /// Something that is not the backend answered.
+    /// The answer did not come from the backend.
     Strange(String),
-    /// The answer was no.
+    /// The answer is an error.
     Answered {
         status: StatusCode,
-        /// For programs, where the backend gave one.
+        /// The backend's error code. Empty if there is none.
         code: String,
-        /// What the backend said, with its remedy.
+        /// The backend's message with its remedy.
         reason: String,
         after: Option<Duration>,
     },

@@ -1,8 +1,8 @@
-//! What a collector with a credential of its own shows: it enrols where it is not, renews the credential when that is due, and enrols anew
-//! where the backend has forgotten it.
+//! Manages the collector's own credential: the collector enrols at first, renews the credential when a renewal is due, and enrols again if
+//! the backend has forgotten the credential.
 //!
-//! Enrolling in vain keeps batches in the spool, as a token that is not taken does. Renewing in vain keeps nothing: the credential in use is
-//! good, and it is tried again later.
+//! If enrolment fails, batches stay in the spool, as with a token that is not accepted. If a renewal fails, shipping goes on: the current
+//! credential stays valid, and the renewal is retried later.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use crate::clock::now_us;
 use crate::config::Source;
 use crate::connect::secret::Secret;
 
-/// Between tries to renew a credential.
+/// The wait between attempts to renew a credential.
 const RENEW_AGAIN: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
@@ -36,19 +36,19 @@ pub(crate) struct OwnCredential {
 #[derive(Debug)]
 struct State {
     credential: Credential,
-    /// When a renewal failed last, and why.
+    /// The time and the reason of the latest failed renewal.
     failed: Option<(Instant, String)>,
 }
 
 impl OwnCredential {
     /// # Errors
-    /// Where the credential cannot be read.
+    /// If the credential cannot be read.
     pub(crate) fn new(folder: &Path, collector: Uuid, name: &str, token: Option<Source>, rotate_every: Duration) -> anyhow::Result<Self> {
         let state = Mutex::new(State { credential: Credential::read(folder, collector)?, failed: None });
         Ok(Self { collector, name: name.into(), token, rotate_every: spread(rotate_every, collector), state })
     }
 
-    /// What to show for batches of this collector: good as far as is known here.
+    /// The secret for batches of this collector. Enrols or renews first if needed.
     pub(super) async fn secret(&self, requests: &Requests, collector: Uuid) -> Result<Secret, Outcome> {
         let mut state = self.state.lock().await;
         if collector != self.collector
@@ -64,7 +64,8 @@ impl OwnCredential {
         state.credential.current().cloned().ok_or_else(|| Outcome::Remedy("this collector has no credential".into()))
     }
 
-    /// The backend does not know the credential (any more). It is kept until another is taken: it may be the wrong backend that was asked.
+    /// Enrols again, because the backend does not know the credential. The old credential is kept until the backend accepts a new one: the URL
+    /// may name the wrong backend.
     pub(super) async fn enrol_anew(&self, requests: &Requests) -> Result<(), Outcome> {
         let mut state = self.state.lock().await;
         self.enrol(requests, &mut state).await
@@ -131,7 +132,7 @@ impl OwnCredential {
         })
     }
 
-    /// For `doctor`: what it would show, or, where it is not enrolled, whether it would be; nothing is changed.
+    /// For `doctor`: the current secret. If the collector is not enrolled, checks with a dry run that enrolment would succeed. Changes nothing.
     pub(super) async fn examine(&self, requests: &Requests) -> Result<Option<Secret>, Outcome> {
         let state = self.state.lock().await;
         if let Some(secret) = state.credential.current() {
@@ -143,7 +144,7 @@ impl OwnCredential {
     }
 }
 
-/// What an enrolment that failed means for the batches that wait.
+/// The outcome for waiting batches after a failed enrolment.
 fn refused(failed: Failed) -> Outcome {
     match failed {
         Failed::Unreached(reason) | Failed::Strange(reason) => Outcome::Again(reason, None),
@@ -157,7 +158,7 @@ fn refused(failed: Failed) -> Outcome {
     }
 }
 
-/// Up to a tenth sooner, each collector at its own time: those of a fleet that were started together do not come together.
+/// Shortens the time by up to a tenth, differently for each collector: collectors that start together do not renew together.
 fn spread(every: Duration, collector: Uuid) -> Duration {
     let part = u32::from(collector.as_bytes()[15]);
     every - every / 10 * part / 256

@@ -1,4 +1,4 @@
-//! The spool as it is shared.
+//! The spool, shared between tasks.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::spool::Spool;
 
-/// The spool, shared with whoever appends, and the bell that says there is something in it.
+/// The shared spool, and the bell that wakes the shipping task after an append.
 #[derive(Debug, Clone)]
 pub(crate) struct Queue {
     pub spool: Arc<Mutex<Spool>>,
@@ -15,10 +15,10 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// Runs something on the spool, off the async threads: it waits for the disk.
+    /// Runs work on the spool on a blocking thread, because the work waits for the disk.
     ///
     /// # Errors
-    /// Where the process is ending.
+    /// If the process is shutting down.
     pub(crate) async fn with<T: Send + 'static>(&self, work: impl FnOnce(&mut Spool) -> T + Send + 'static) -> anyhow::Result<T> {
         let spool = Arc::clone(&self.spool);
         tokio::task::spawn_blocking(move || work(&mut spool.lock().unwrap_or_else(PoisonError::into_inner)))

@@ -1,4 +1,4 @@
-//! One request to the backend, and what its refusals say.
+//! One request to the backend, and the parsing of its errors.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ use crate::clock::now_us;
 use crate::config::Backend;
 use crate::connect::secret::Secret;
 
-/// A backend may ask for patience, not for silence.
+/// The maximum wait that `Retry-After` can ask for.
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(300);
-/// Bytes of a refusal that are read, for the log.
+/// The maximum bytes of an error message in the log.
 const REASON_CAP: usize = 500;
 
 /// Sends requests to the backend.
@@ -28,7 +28,7 @@ pub(super) struct Requests {
     pub(super) backend: Backend,
 }
 
-/// An error as the backend says it.
+/// An error in the format of the backend.
 #[derive(Deserialize)]
 struct Refusal {
     error: RefusalError,
@@ -49,7 +49,7 @@ impl Requests {
         self.send(request.header(clock::SENT_AT, now_us()).body(body), secret).await
     }
 
-    /// Sends JSON to a path of the backend, which answers with the same collector.
+    /// Sends JSON to a path of the backend. The answer must name the same collector.
     pub(super) async fn tell(&self, path: &str, secret: &Secret, collector: Uuid, body: &serde_json::Value) -> Result<(), Failed> {
         let request = self.client.current().post(self.url(path)).header(CONTENT_TYPE, "application/json");
         let named: Named = self.send(request.body(body.to_string()), secret).await?;
@@ -83,7 +83,7 @@ impl Requests {
         let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let after = after.map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_CAP));
         let text = text(answer).await;
-        // Something on the way may send back what it was sent, and this goes to the log and into the next header.
+        // A proxy may echo the request. The text goes to the log and into the next header, so the secret is masked.
         let text = if secret.reveal().is_empty() { text } else { text.replace(secret.reveal(), "***") };
         let (code, said) = match serde_json::from_str::<Refusal>(&text) {
             Ok(Refusal { error: RefusalError { code, message, remedy: Some(remedy) } }) => (code, format!("{message}; {remedy}")),
@@ -95,7 +95,7 @@ impl Requests {
     }
 }
 
-/// The error with its causes; reqwest's own text leaves them out. It names the URL, which holds no secret.
+/// The error with its causes, which reqwest's own text leaves out. The text names the URL, which holds no secret.
 fn chain(error: reqwest::Error) -> String {
     format!("{:#}", anyhow::Error::new(error))
 }

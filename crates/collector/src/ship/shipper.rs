@@ -1,4 +1,4 @@
-//! Ships one batch, with what the collector shows for it.
+//! Ships one batch with the token or credential of the collector.
 
 use bytes::Bytes;
 use pganalytics_views::enrol::code;
@@ -15,14 +15,14 @@ use super::spool::Oldest;
 use crate::config::{Config, Source, Token};
 use crate::connect::secret::Secret;
 
-/// Who ships.
+/// Ships batches to the backend.
 #[derive(Debug)]
 pub(crate) struct Shipper {
     requests: Requests,
     shown: Shown,
 }
 
-/// What requests show.
+/// The secret of requests: a token, or the collector's own credential.
 #[derive(Debug)]
 enum Shown {
     Token(Source, &'static str),
@@ -30,10 +30,10 @@ enum Shown {
 }
 
 impl Shipper {
-    /// One that ships what the spool of this identity holds.
+    /// Makes a shipper for the spool with this identity.
     ///
     /// # Errors
-    /// Where the collector's credential cannot be read.
+    /// If the collector's credential cannot be read.
     pub(crate) fn new(config: &Config, client: Client, collector: Uuid) -> anyhow::Result<Self> {
         let shown = match config.backend.token.clone() {
             Token::Given(token) => Shown::Token(Source::Given(token), "token"),
@@ -45,12 +45,12 @@ impl Shipper {
         Ok(Self { requests: Requests { client, backend: config.backend.clone() }, shown })
     }
 
-    /// The certificate that is shown.
+    /// The figures of the client certificate.
     pub(crate) fn certificate(&self) -> Certificate {
         self.requests.client.certificate()
     }
 
-    /// Whether there is something to show; a collector that is not enrolled enrols. For when there is nothing to ship.
+    /// Checks that requests have a secret, while there is nothing to ship. A collector that is not enrolled enrols.
     pub(crate) async fn ready(&self, collector: Uuid) -> Result<(), Outcome> {
         self.secret(collector).await.map(drop)
     }
@@ -76,8 +76,8 @@ impl Shipper {
         Outcome::Again("the backend does not know the credential it has just taken".into(), None)
     }
 
-    /// Asks whether the backend answers and takes what requests show, without changing anything: an empty body is no batch, and to be told
-    /// so is proof. What it is that is taken.
+    /// Checks that the backend answers and accepts the secret, without changing anything: the backend must refuse an empty body as a bad
+    /// batch. Returns a description of the accepted secret.
     pub(crate) async fn ask(&self) -> Result<&'static str, Outcome> {
         let (secret, what) = match &self.shown {
             Shown::Token(..) => (self.secret(Uuid::nil()).await?, "the token"),
@@ -102,7 +102,7 @@ impl Shipper {
         }
     }
 
-    /// What a batch that was not taken means for it.
+    /// The outcome for a batch after a failed request.
     fn outcome(&self, failed: Failed) -> Outcome {
         let (status, code, reason, after) = match failed {
             Failed::Unreached(reason) | Failed::Strange(reason) => return Outcome::Again(reason, None),
@@ -111,20 +111,20 @@ impl Shipper {
         match status {
             StatusCode::BAD_REQUEST if code == code::BAD_BATCH => Outcome::Refused(reason),
             StatusCode::PAYLOAD_TOO_LARGE if code == code::TOO_LARGE => Outcome::Refused(reason),
-            // Something on the way refuses the batch, and its bound may be raised.
+            // A proxy refuses the batch. Its size limit may be raised.
             StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE if code.is_empty() => Outcome::Remedy(format!(
                 "{reason}; the answer is not the backend's: let the proxies in front of it pass bodies of {} MiB on unchanged",
                 Limits::default().encoded >> 20
             )),
-            // The backend says what to do.
+            // The reason includes the remedy.
             StatusCode::CONFLICT => Outcome::Remedy(reason),
-            // It has no credential that this batch could come with, and never will.
+            // The collector has no credential for the identity of this batch, and never will.
             StatusCode::FORBIDDEN if code == code::FOREIGN_COLLECTOR => Outcome::Refused(reason),
             StatusCode::FORBIDDEN if code == code::CERTIFICATE_REQUIRED => Outcome::Remedy(format!(
                 "{reason}; the backend asks for a certificate beside the token: give one that it trusts as [backend] cert_file and key_file"
             )),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match self.shown {
-                // The backend says what to do.
+                // The reason includes the remedy.
                 Shown::OwnCredential(_) => Outcome::Remedy(reason),
                 Shown::Token(..) if code == code::COLLECTOR_REVOKED || code == code::COLLECTOR_ENROLLED => Outcome::Remedy(reason),
                 Shown::Token(..) => Outcome::Remedy(format!(
@@ -142,7 +142,7 @@ impl Shipper {
     }
 }
 
-/// Whether an acknowledgement is for this batch and is plausible.
+/// Checks that an acknowledgement is for this batch and is plausible.
 fn judge(oldest: &Oldest, acknowledgement: Acknowledgement) -> Outcome {
     let Acknowledgement { collector, sequence, duplicate, mark } = acknowledgement;
     if (collector, sequence) != (oldest.collector, oldest.sequence) {
@@ -187,7 +187,7 @@ mod tests {
         let outcome = judge(&oldest(true), acknowledgement(true, Some(6)));
         assert!(matches!(&outcome, Outcome::Remedy(reason) if reason.contains("reset-mark") && reason.ends_with(" 4")), "{outcome:?}");
         assert!(matches!(judge(&oldest(false), acknowledgement(true, Some(8))), Outcome::Remedy(_)));
-        // A file that a crash brought back to the spool was shipped by the run before.
+        // After a crash the spool may still hold a batch that the previous run has shipped.
         assert_eq!(judge(&oldest(false), acknowledgement(true, Some(7))), Outcome::Committed);
     }
 }

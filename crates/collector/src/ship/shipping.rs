@@ -1,4 +1,4 @@
-//! Ships what is spooled, in order, each batch until the backend has committed it.
+//! Ships the spooled batches in order. Each batch is retried until the backend has committed it.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use super::shipper::Shipper;
 use super::spool::{Oldest, Spool};
 use crate::clock::now_seconds;
 
-/// The first wait; it doubles, and a random part of it is waited.
+/// The first backoff. It doubles with each failure; the actual wait is a random part of it.
 const BACKOFF: Duration = Duration::from_millis(500);
 const BACKOFF_CAP: Duration = Duration::from_secs(30);
-/// Between tries that only a human can make succeed.
+/// The wait between attempts while only a human can fix the cause.
 const SLOW: Duration = Duration::from_secs(60);
 
-/// Ships until told to stop.
+/// Ships until `stop` is cancelled.
 pub(crate) async fn run(shipper: &Shipper, queue: &Queue, metrics: &Metrics, stop: &CancellationToken) {
     let mut failures = 0_u32;
     let mut reported: Option<String> = None;
@@ -26,7 +26,7 @@ pub(crate) async fn run(shipper: &Shipper, queue: &Queue, metrics: &Metrics, sto
         let tried = async {
             match &oldest {
                 Some(oldest) => Some(shipper.ship(oldest).await),
-                // What can be known before there is a batch is told before.
+                // Reports a missing secret before there is a batch.
                 None => shipper.ready(collector).await.err(),
             }
         };
@@ -55,7 +55,7 @@ pub(crate) async fn run(shipper: &Shipper, queue: &Queue, metrics: &Metrics, sto
             (Outcome::Remedy(reason) | Outcome::Again(reason, _), Some(wait)) => {
                 failures = failures.saturating_add(1);
                 metrics.ship_failed(reason);
-                // Once for each kind of trouble, not once a try.
+                // Logs each distinct reason once, not once per attempt.
                 if reported.as_deref() != Some(reason) {
                     tracing::warn!(
                         error = reason,
@@ -76,7 +76,7 @@ pub(crate) async fn run(shipper: &Shipper, queue: &Queue, metrics: &Metrics, sto
     }
 }
 
-/// One try to ship everything, for the end of the process.
+/// Tries once to ship all batches, at shutdown.
 pub(crate) async fn drain(shipper: &Shipper, queue: &Queue, metrics: &Metrics) {
     while let Ok(Some(oldest)) = queue.with(Spool::oldest).await {
         let outcome = shipper.ship(&oldest).await;
@@ -86,7 +86,7 @@ pub(crate) async fn drain(shipper: &Shipper, queue: &Queue, metrics: &Metrics) {
     }
 }
 
-/// Does what the outcome asks for; returns the wait before the next try where the batch stays.
+/// Applies the outcome. Returns the wait before the next attempt, if the batch stays.
 async fn settle(oldest: &Oldest, outcome: &Outcome, failures: u32, queue: &Queue, metrics: &Metrics) -> Option<Duration> {
     let sequence = oldest.sequence;
     match outcome {
@@ -111,7 +111,7 @@ async fn settle(oldest: &Oldest, outcome: &Outcome, failures: u32, queue: &Queue
     }
 }
 
-/// How long to wait before the next try, after one that failed.
+/// The wait before the next attempt, after a failed one.
 fn pause(outcome: &Outcome, failures: u32) -> Option<Duration> {
     match outcome {
         Outcome::Committed | Outcome::Refused(_) => None,

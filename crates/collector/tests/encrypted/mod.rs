@@ -1,4 +1,4 @@
-//! Shipping over TLS: whom the collector trusts, what it shows, and what it says when either does not do.
+//! Tests of shipping over TLS: trusted authorities, client certificates, and the messages for invalid ones.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::authority::{Authority, EXPIRED, GOOD, Issued};
 use super::{Sink, SinkState, routes};
 
-/// A sink with this certificate, which asks for one of the authority's where it is given, and reads its list of revoked ones if there is one.
+/// A sink with this server certificate. If `clients` is given, the sink requires a client certificate from that authority, and uses the
+/// authority's revocation list if there is one.
 async fn sink(server: &Issued, clients: Option<&Authority>, min_version: MinVersion) -> anyhow::Result<(Sink, DropGuard)> {
     let (sender, batches) = tokio::sync::mpsc::unbounded_channel();
     let state = Arc::new(SinkState { answers: std::sync::Mutex::default(), batches: sender });
@@ -29,7 +30,7 @@ async fn sink(server: &Issued, clients: Option<&Authority>, min_version: MinVers
     Ok((Sink { address, batches }, stop.drop_guard()))
 }
 
-/// One that trusts this authority.
+/// A configuration that trusts this authority.
 async fn config(sink: &Sink, spool: &Path, authority: &Authority) -> anyhow::Result<Config> {
     let closed = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
     let mut config = super::config(sink, spool, &[("closed", format!("host=127.0.0.1 port={} user=u", closed.port()))])?;
@@ -57,7 +58,7 @@ async fn the_doctor_says_what_is_wrong_with_a_certificate_and_what_helps() -> an
     assert!(text.contains("signed by an unknown authority: name that authority in [backend] ca_file"), "{text}");
     config.backend.ca_file = Some(ours.file.clone());
     config.backend.url = format!("https://127.0.0.2:{}", open.address.port()).parse()?;
-    // Nobody listens there on some systems; where somebody does, it is another name.
+    // On some systems nothing listens at this address. On others the sink answers, and its certificate is for another name.
     let text = said(&config).await;
     assert!(text.contains("is for another name") || text.contains("refused"), "{text}");
 
@@ -116,12 +117,12 @@ async fn a_renewed_certificate_is_shown_without_a_restart_and_a_bad_one_is_not_t
     let running = tokio::spawn(pganalytics_collector::run(config, stop.clone()));
     let (_, first) = sink.next().await?;
 
-    // Half written: the certificate of before is shown on.
+    // A half-written certificate is ignored: the previous one stays in use.
     std::fs::write(&issued.certificate, "half a fi")?;
     let (_, second) = sink.next().await?;
     assert!(second.header.sequence > first.header.sequence);
 
-    // Refused, and nothing is lost meanwhile: the spool holds what comes after.
+    // The backend refuses a foreign certificate. No batch is lost meanwhile: the spool holds the new batches.
     foreign.issue("collector", GOOD)?;
     while sink.batches.try_recv().is_ok() {}
     ours.issue("collector", GOOD + 1)?;

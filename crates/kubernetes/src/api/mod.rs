@@ -1,9 +1,9 @@
-//! The part of the API's objects that is read or written here, under the API's own names.
+//! The objects of the API, with only the fields that are used, under the API's own names.
 //!
 //! # Why not a crate of all types
-//! Of a pod's hundreds of fields some thirty matter; the rest (managed fields above all, often half of the bytes) is passed over while it is
-//! parsed and takes no memory. Whatever the API adds, leaves out or sets to null is no error. `k8s-openapi` and `kube` would bring a
-//! hundred kinds, and with kube's client a second HTTP stack, a YAML and a JSONPath parser, into a collector that is to stay small.
+//! About thirty of a pod's hundreds of fields are used. The parser skips the rest, which then takes no memory; managed fields alone are often
+//! half of the bytes. Fields that the API adds, omits or sets to null are no error. `k8s-openapi` and `kube` would add a hundred kinds, and
+//! kube's client a second HTTP stack, a YAML parser and a JSONPath parser. The collector should stay small.
 
 mod object;
 mod page;

@@ -1,4 +1,4 @@
-//! What every object has.
+//! The metadata of every object.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub struct ObjectMeta {
     pub uid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource_version: Option<String>,
-    /// RFC 3339.
+    /// The time in RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creation_timestamp: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! What lists, watches and refusals are made of.
+//! The envelopes of lists, watches and errors.
 
 use serde::Deserialize;
 
@@ -26,7 +26,7 @@ pub(crate) struct ListMeta {
     pub next: Option<String>,
 }
 
-/// What the API says where it did not do it.
+/// The body of an error answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Status {

@@ -46,12 +46,12 @@ pub struct ResourceRequirements {
     pub limits: Option<BTreeMap<String, Quantity>>,
 }
 
-/// Kubernetes' numbers: "500m", "2", "1Gi", "1e3".
+/// A quantity in the notation of Kubernetes: "500m", "2", "1Gi", "1e3".
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Quantity(pub String);
 
 impl<'de> Deserialize<'de> for Quantity {
-    /// A whole number may come without quotes.
+    /// Accepts whole numbers without quotes too.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match serde_json::Value::deserialize(deserializer)? {
             serde_json::Value::String(text) => Self(text),

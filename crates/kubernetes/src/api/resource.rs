@@ -1,4 +1,4 @@
-//! A kind of object, and where the API has it.
+//! A kind of object, and its path in the API.
 
 use super::object::ObjectMeta;
 use super::pod::Pod;
@@ -7,10 +7,10 @@ use super::secret::Secret;
 
 /// A kind of object.
 pub trait Resource {
-    /// Empty for the core's.
+    /// The API group. Empty for the core group.
     const GROUP: &'static str;
     const VERSION: &'static str;
-    /// As a Role names it.
+    /// The plural name, as in a Role.
     const PLURAL: &'static str;
 
     fn meta(&self) -> &ObjectMeta;

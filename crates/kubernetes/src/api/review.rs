@@ -49,7 +49,7 @@ pub struct TokenReview {
     pub status: Option<TokenReviewStatus>,
 }
 
-/// What is asked. No `Debug`: it holds a token.
+/// The request of a token review. Not `Debug`, because it holds a token.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct TokenReviewSpec {

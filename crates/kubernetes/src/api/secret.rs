@@ -1,4 +1,4 @@
-//! A Secret, whose values are never shown.
+//! A Secret. Its values are never printed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::object::ObjectMeta;
 
-/// A Secret. Its `Debug` tells names, no value.
+/// A Secret. `Debug` prints the names of its keys, but no values.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Secret {
@@ -20,7 +20,7 @@ pub struct Secret {
     pub data: Option<BTreeMap<String, Bytes>>,
 }
 
-/// A value of a Secret: base64 on the wire, never shown.
+/// A value of a Secret: base64 on the wire, never printed.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Bytes(pub Vec<u8>);
 
@@ -33,7 +33,7 @@ impl fmt::Debug for Bytes {
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?.unwrap_or_default();
-        // base64's own error would cite a byte of it.
+        // base64's own error would quote a byte of the value.
         STANDARD.decode(text).map(Self).map_err(|_| serde::de::Error::custom("a value is not base64"))
     }
 }

@@ -1,4 +1,4 @@
-//! Lists, then follows, and lists again where it must.
+//! Lists a collection, then watches it, and lists again if needed.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -14,41 +14,41 @@ use crate::client::Client;
 use crate::error::{ApiError, action, status_error};
 use crate::scope::Scope;
 
-/// After the first failure; it doubles with each, and a random part of it is waited.
+/// The backoff after the first failure. It doubles with each failure; the actual wait is a random part of it.
 const BACKOFF: Duration = Duration::from_millis(500);
-/// Pods are found again within a minute of the API's return.
+/// The maximum backoff: pods are found within a minute after the API returns.
 const BACKOFF_CAP: Duration = Duration::from_secs(60);
 /// How long the API keeps one watch open.
 const OPEN_SECONDS: &str = "290";
-/// A watch that ends within this and told nothing did not work; without a wait the next would only be one more request.
+/// A watch that ends within this time without any line counts as failed. Reopening without a wait would flood the API with requests.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-/// What happened.
+/// A change of the collection.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event<K> {
-    /// Everything there is: whatever was known before and is not among it, is gone.
+    /// All objects. An earlier object that is not in the list no longer exists.
     Listed(Vec<K>),
     Applied(Box<K>),
     Deleted(Box<K>),
 }
 
-/// A collection that is followed.
+/// Follows a collection.
 #[derive(Debug)]
 pub struct Watch<K> {
     client: Arc<Client>,
     scope: Scope,
     state: State,
     failures: u32,
-    /// Kept as a moment, so that a caller who drops [`Self::next`] now and then does not wait anew each time.
+    /// The moment of the next attempt. A moment, not a duration, so that dropping the future of [`Self::next`] does not restart the wait.
     again_at: Option<Instant>,
     kind: PhantomData<fn() -> K>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Nothing is known.
+    /// Nothing is known yet: list the collection.
     List,
-    /// Known up to this version.
+    /// The state is known up to this version: open a watch.
     Begin(String),
     Open(Open),
 }
@@ -59,10 +59,10 @@ impl<K: Resource + DeserializeOwned> Watch<K> {
         Self { client, scope, state: State::List, failures: 0, again_at: None, kind: PhantomData }
     }
 
-    /// What happens next. Dropping the future loses nothing that was not handed out.
+    /// The next event. Dropping the future loses no event.
     ///
     /// # Errors
-    /// Why it cannot be told; call again, it waits before it tries.
+    /// If the API cannot be listed or watched. Call again: the next call waits before it retries.
     pub async fn next(&mut self) -> Result<Event<K>, ApiError> {
         if let Some(at) = self.again_at {
             tokio::time::sleep_until(at).await;
@@ -105,7 +105,7 @@ impl<K: Resource + DeserializeOwned> Watch<K> {
                     }
                 }
                 State::Open(open) => match open.line().await {
-                    // Ended in its time, or cut: go on from where it was.
+                    // The watch ended normally, or the connection was cut: continue from the last version.
                     Ok(None) | Err(Cut::Connection) => {
                         let at_once = !open.told && open.opened.elapsed() < AT_ONCE;
                         self.state = State::Begin(std::mem::take(&mut open.version));
@@ -133,7 +133,7 @@ impl<K: Resource + DeserializeOwned> Watch<K> {
         action::<K>("watch", self.scope.namespace.as_deref(), None)
     }
 
-    /// The event of a line; `None` where it only moves the version.
+    /// Parses the event of a line. `None`: the line only advances the version.
     fn understand(&mut self, line: &[u8]) -> Result<Option<Event<K>>, ApiError> {
         let event = match serde_json::from_slice::<WatchEvent<K>>(line) {
             Ok(event) => event,

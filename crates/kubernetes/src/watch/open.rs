@@ -1,25 +1,25 @@
-//! A watch that is open: its lines.
+//! Reads the lines of an open watch.
 
 use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::time::Instant;
 
-/// A connection whose other end vanished is noticed so: bookmarks come each minute where nothing else does.
+/// A watch that is silent this long has lost its connection: the API sends a bookmark each minute if there is no other event.
 const SILENCE: Duration = Duration::from_secs(300);
-/// One event. etcd holds objects of up to 1.5 MiB.
+/// The maximum bytes of one event. etcd holds objects of up to 1.5 MiB.
 pub(super) const LINE_CAP: usize = 8 << 20;
 
-/// A watch that is open.
+/// An open watch.
 #[derive(Debug)]
 pub(super) struct Open {
     answer: reqwest::Response,
     line: BytesMut,
-    /// Bytes of the line known to hold no end.
+    /// Bytes of the buffer that are known to hold no line end.
     searched: usize,
     pub(super) version: String,
     pub(super) opened: Instant,
-    /// Whether it told anything.
+    /// Whether the watch has sent any line.
     pub(super) told: bool,
 }
 
@@ -33,7 +33,7 @@ impl Open {
         Self { answer, line: BytesMut::new(), searched: 0, version, opened: Instant::now(), told: false }
     }
 
-    /// The next line; `None` where the API ended the watch.
+    /// The next line. `None`: the API ended the watch.
     pub(super) async fn line(&mut self) -> Result<Option<BytesMut>, Cut> {
         loop {
             if let Some(end) = self.line[self.searched..].iter().position(|byte| *byte == b'\n') {

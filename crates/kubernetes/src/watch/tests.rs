@@ -1,4 +1,4 @@
-//! A watch against an API that answers as it is told.
+//! Tests of a watch against a scripted API.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::error::ApiError;
 use crate::scope::Scope;
 
-/// What each request in turn is answered.
+/// The answers to the requests, in order.
 type Answers = Arc<(AtomicUsize, Vec<Box<dyn Fn(&str) -> Response + Send + Sync>>)>;
 
 async fn client(answers: Answers) -> anyhow::Result<(Arc<Client>, tempfile::TempDir)> {

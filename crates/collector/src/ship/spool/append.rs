@@ -1,4 +1,4 @@
-//! How a batch comes in: on disk, or in memory while the disk takes nothing.
+//! Appends a batch: on disk, or in memory while the disk cannot be written.
 
 use std::io;
 use std::time::SystemTime;
@@ -11,15 +11,15 @@ use super::folder::name;
 use super::state::State;
 use crate::ship::durable::write_whole;
 
-/// Sequences reserved at a time: one more small write in a thousand appends.
+/// Sequences reserved at a time. This costs one more small write per thousand appends.
 pub(super) const RESERVE: u64 = 1_000;
 
 impl Spool {
-    /// Takes the batch of the sequence that [`Spool::next`] named; `told` are the dropped rows in its header. It is on disk when
-    /// this returns, or, where the disk has no room, in memory.
+    /// Appends the batch with the sequence from [`Spool::next`]. `told` is the number of dropped rows in its header. The batch is on disk
+    /// when this returns, or in memory if the disk cannot be written.
     ///
     /// # Errors
-    /// Where sequences can no longer be reserved and held: the batch is not taken.
+    /// If no more sequences can be reserved. The batch is then not appended.
     pub fn append(&mut self, body: Bytes, told: u64) -> anyhow::Result<()> {
         let sequence = self.next;
         let bytes = body.len() as u64;
@@ -28,12 +28,12 @@ impl Spool {
             let reserved = State { reserved: self.state.reserved + RESERVE, ..self.state.clone() };
             match reserved.write(&self.folder) {
                 Ok(()) => self.state = reserved,
-                // The last reserved one is kept back: nothing is used that a restart could use again.
+                // The last reserved sequence stays unused, so that a restart cannot use a sequence again.
                 Err(error) => return Err(error).context("reserve sequences in the spool's state"),
             }
         }
         self.write_held();
-        // Behind batches that still wait for the disk this one waits too.
+        // While earlier batches wait in memory for the disk, this batch waits in memory too.
         let written = if self.disk_full { Ok(false) } else { write_whole(&self.folder, &name(sequence), &body).map(|()| true) };
         let held = match written {
             Ok(true) => None,
@@ -47,16 +47,16 @@ impl Spool {
         self.queue.push_back(Entry { sequence, bytes, since: SystemTime::now(), is_new: true, held });
         self.bytes += bytes;
         if told > 0 {
-            // What was dropped to make room for this very batch is for the next one to tell.
+            // Rows dropped to make room for this batch are not in its header; the next batch's header carries them.
             self.state.dropped_rows = self.state.dropped_rows.saturating_sub(told);
-            // Lost in a crash at this very moment, the count is told twice; that is the better error.
+            // If a crash loses this write, two headers carry the count, which is better than none.
             let _ = self.state.write(&self.folder);
         }
         self.bound_memory();
         Ok(())
     }
 
-    /// Moves what is held in memory to disk, in order, as far as it goes.
+    /// Moves batches from memory to disk, in order, until a write fails.
     fn write_held(&mut self) {
         if !self.disk_full {
             return;

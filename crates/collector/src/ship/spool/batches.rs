@@ -1,4 +1,4 @@
-//! The batches that wait, oldest first.
+//! The waiting batches, oldest first.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -24,7 +24,7 @@ pub struct Spool {
     pub(super) _lock: File,
 }
 
-/// What happened since the start.
+/// Counts since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     pub dropped_batches: u64,
@@ -40,30 +40,30 @@ pub(super) struct Entry {
     pub(super) since: SystemTime,
     /// Whether this run of the collector closed the batch.
     pub(super) is_new: bool,
-    /// The batch itself where the disk had no room for it.
+    /// The batch itself, if it is in memory and not on disk.
     pub(super) held: Option<Bytes>,
 }
 
 impl Spool {
-    /// Whose batches these are.
+    /// The identity of the collector that owns the spool.
     #[must_use]
     pub fn identity(&self) -> Uuid {
         self.state.identity
     }
 
-    /// The sequence of the next batch, and the dropped rows its header tells.
+    /// The sequence of the next batch, and the number of dropped rows for its header.
     #[must_use]
     pub fn next(&self) -> (u64, u64) {
         (self.next, self.state.dropped_rows)
     }
 
-    /// Counts rows that never became a batch.
+    /// Counts dropped rows that were never in a batch.
     pub fn drop_rows(&mut self, rows: u64) {
         self.state.dropped_rows += rows;
         self.counts.dropped_rows += rows;
     }
 
-    /// Batches waiting.
+    /// The number of waiting batches.
     #[must_use]
     pub fn len(&self) -> usize {
         self.queue.len()
@@ -74,7 +74,7 @@ impl Spool {
         self.queue.is_empty()
     }
 
-    /// Bytes waiting, on disk and in memory.
+    /// The bytes of waiting batches, on disk and in memory.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -86,7 +86,7 @@ impl Spool {
         self.queue.front().map(|entry| entry.since.elapsed().unwrap_or_default())
     }
 
-    /// Whether the disk takes what is appended.
+    /// Whether batches are written to disk, not held in memory.
     #[must_use]
     pub fn is_on_disk(&self) -> bool {
         !self.disk_full

@@ -1,4 +1,4 @@
-//! What a spool drops when it is full, on disk and in memory.
+//! Drops batches when the spool is full, on disk and in memory.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use pganalytics_views::wire::{self, Limits};
 
 use super::batches::{Entry, Spool};
 
-/// Bytes held in memory while the disk takes nothing: minutes of a busy server, and small beside the machine.
+/// The maximum bytes in memory while the disk cannot be written: minutes of a busy server, and a small part of a machine's memory.
 const MEMORY_CAP: u64 = 16 << 20;
 
 impl Spool {
@@ -27,7 +27,7 @@ impl Spool {
 
     fn drop_oldest(&mut self) -> bool {
         let Some(oldest) = self.oldest() else { return false };
-        // What that batch would have told is told by the next one.
+        // The next batch's header carries the `dropped_rows` of this batch's header too.
         let told = wire::decode_header(&oldest.body, &Limits::default()).map_or(0, |header| header.dropped_rows);
         self.state.dropped_rows += oldest.rows + told;
         self.counts.dropped_rows += oldest.rows;
@@ -39,7 +39,7 @@ impl Spool {
     pub(super) fn bound_memory(&mut self) {
         let held = |queue: &VecDeque<Entry>| queue.iter().filter(|entry| entry.held.is_some()).map(|entry| entry.bytes).sum::<u64>();
         while self.disk_full && held(&self.queue) > MEMORY_CAP {
-            // Everything before the first held batch is older; it goes first only if it is all that can go.
+            // Drops the oldest batch in memory. Older batches are on disk; dropping them frees no memory.
             let Some(at) = self.queue.iter().position(|entry| entry.held.is_some()) else { return };
             let Some(entry) = self.queue.remove(at) else { return };
             self.bytes -= entry.bytes;

@@ -1,4 +1,4 @@
-//! The files of a folder of batches.
+//! The batch files in a folder.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 
-/// The file of a batch.
+/// The name of a batch's file.
 pub(super) fn name(sequence: u64) -> String {
     format!("{sequence:020}.batch")
 }
@@ -30,7 +30,7 @@ pub(super) fn remove_unfinished(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The batches of a folder, oldest first. Nothing is changed.
+/// Lists the batches of a folder, oldest first. Changes nothing.
 pub(super) fn scan(folder: &Path) -> anyhow::Result<Vec<Found>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("read the spool's folder {}", folder.display()))? {

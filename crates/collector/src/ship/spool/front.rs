@@ -1,4 +1,4 @@
-//! How batches leave: the oldest first.
+//! Takes batches out of the spool, oldest first.
 
 use std::{fs, io};
 
@@ -12,26 +12,26 @@ use super::folder::name;
 /// The oldest batch.
 #[derive(Debug, Clone)]
 pub struct Oldest {
-    /// Whose it is: the spool's identity, or the one it had before its state was lost.
+    /// The owner: the spool's identity, or its previous identity from before its state was lost.
     pub collector: Uuid,
     pub sequence: u64,
     pub rows: u64,
     pub body: Bytes,
-    /// Whether this run of the collector closed the batch; otherwise a run before did, and may have shipped it.
+    /// Whether this run of the collector closed the batch. If not, an earlier run closed the batch and may have shipped it.
     pub is_new: bool,
-    /// The sequence of the next batch to be closed: this collector has shipped nothing from there on.
+    /// The sequence of the next batch to close. The collector has shipped no batch with this or a higher sequence.
     pub next: u64,
 }
 
 impl Oldest {
-    /// Whether a mark of the backend cannot come from this collector: batches are shipped in order, this one first.
+    /// Whether the backend's mark cannot come from this collector. Batches are shipped in order, so this batch comes before all later ones.
     pub(crate) fn cannot_be_below(&self, mark: u64) -> bool {
         mark > self.sequence && (self.is_new || mark >= self.next)
     }
 }
 
 impl Spool {
-    /// The batch to ship next; damaged ones on the way to it are set aside.
+    /// The batch to ship next. Damaged batches before it are moved to `rejected/`.
     pub fn oldest(&mut self) -> Option<Oldest> {
         loop {
             let entry = self.queue.front()?;
@@ -63,14 +63,14 @@ impl Spool {
         }
     }
 
-    /// The backend has committed the oldest batch.
+    /// Removes the oldest batch, after the backend has committed it.
     pub fn shipped(&mut self, sequence: u64) {
         if self.queue.front().is_some_and(|entry| entry.sequence == sequence) {
             self.remove_front();
         }
     }
 
-    /// The backend will never take the oldest batch: it goes to `rejected/`.
+    /// Moves the oldest batch to `rejected/`, because the backend will never accept it.
     pub fn reject(&mut self, sequence: u64) {
         if self.queue.front().is_some_and(|entry| entry.sequence == sequence) {
             self.counts.rejected += 1;
@@ -85,7 +85,7 @@ impl Spool {
             && let Err(error) = fs::remove_file(self.folder.join(name(entry.sequence)))
             && error.kind() != io::ErrorKind::NotFound
         {
-            // Shipped again after a restart, it is a duplicate to the backend and changes nothing.
+            // After a restart the batch is shipped again. The backend recognises the duplicate, and nothing changes.
             tracing::warn!(spool.sequence = entry.sequence, %error, "a batch's file could not be removed from the spool");
         }
     }

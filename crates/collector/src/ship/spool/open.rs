@@ -1,4 +1,4 @@
-//! How a spool begins: its folder, its lock, and what a run before has left there.
+//! Opens a spool: its folder, its lock, and the batches of earlier runs.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, TryLockError};
@@ -15,13 +15,13 @@ use super::folder::{remove_unfinished, scan};
 use super::state::State;
 
 impl Spool {
-    /// Opens the folder, makes it where it is not there, and takes its lock.
+    /// Opens the folder, creates it if it is missing, and takes its lock.
     ///
     /// # Errors
-    /// Where the folder cannot be used, or another collector uses it.
+    /// If the folder cannot be used, or another collector uses it.
     pub fn open(folder: &Path, max_bytes: u64) -> anyhow::Result<Self> {
         let folder = folder.to_owned();
-        // Statement texts are in there: for this user only.
+        // The folder holds statement texts, so only this user may read it.
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -45,7 +45,7 @@ impl Spool {
         let damaged_state = matches!(state, Found::Damaged);
         let mut state = match state {
             Found::State(state) => state,
-            // Without its state the folder's past is unknown, so the identity must be new; its batches keep the old one.
+            // Without the state, the used sequences are unknown, so the identity must be new. Batches in the folder keep the old identity.
             Found::Nothing | Found::Damaged => State { identity: Uuid::new_v4(), reserved: 1, dropped_rows: 0 },
         };
         if damaged_state {
@@ -68,11 +68,11 @@ impl Spool {
         Ok(Self { folder, max_bytes, state, next, queue, bytes, disk_full: false, counts, _lock: lock })
     }
 
-    /// The number and bytes of the batches that wait in a folder; `None` for a folder that does not exist yet. Changes nothing, so another
-    /// user may ask while a collector runs.
+    /// The number and bytes of the waiting batches in a folder. `None`: the folder does not exist yet. Changes nothing, so another
+    /// user may call this while a collector runs.
     ///
     /// # Errors
-    /// Where a collector could not use the folder.
+    /// If a collector could not use the folder.
     pub(crate) fn look(folder: &Path) -> anyhow::Result<Option<(usize, u64)>> {
         let existing = folder.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("."));
         let writable = rustix::fs::access(existing, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK);
@@ -85,22 +85,22 @@ impl Spool {
         Ok(Some((found.len(), found.iter().map(|found| found.bytes).sum())))
     }
 
-    /// Whose batches a folder is for, without opening it: another collector may have it.
+    /// The identity of a folder's spool. Takes no lock, because a collector may be using the folder.
     #[must_use]
     pub fn identity_of(folder: &Path) -> Option<Uuid> {
         State::read(folder).ok().flatten().map(|state| state.identity)
     }
 }
 
-/// What a folder's state file says.
+/// The result of reading a folder's state file.
 enum Found {
     State(State),
     Nothing,
-    /// The file can be read, and its content cannot be made out.
+    /// The file can be read, but not parsed.
     Damaged,
 }
 
-/// Reads the state. A state that this user cannot read now is no reason for a new identity: the backend knows the old one.
+/// Reads the state. If the file cannot be read, this fails and does not create a new identity: the backend knows the old one.
 fn read_state(folder: &Path) -> anyhow::Result<Found> {
     match State::read(folder) {
         Ok(Some(state)) => Ok(Found::State(state)),
@@ -110,7 +110,7 @@ fn read_state(folder: &Path) -> anyhow::Result<Found> {
     }
 }
 
-/// Who should read the folder.
+/// Advice on which user should run the collector.
 fn who(folder: &Path) -> String {
     let owner = fs::metadata(folder).map_or_else(|_| "its owner".into(), |found| format!("user {}", found.uid()));
     format!("run the collector as {owner}, who owns the folder, or give the folder with all files to the collector's user (chown -R)")

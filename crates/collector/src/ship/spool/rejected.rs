@@ -1,4 +1,4 @@
-//! `rejected/`: batches that the backend refused, and damaged ones; the newest few.
+//! The folder `rejected/`: the newest few batches that the backend refused or that are damaged.
 
 use std::fs;
 
@@ -6,9 +6,9 @@ use super::batches::Spool;
 use super::folder::{name, scan};
 use crate::ship::durable::write_whole;
 
-/// Files kept in `rejected/`: enough to see what was wrong.
+/// The maximum files in `rejected/`, enough to investigate the cause.
 pub(super) const REJECTED_FILES: usize = 16;
-/// Bytes kept in `rejected/`.
+/// The maximum bytes in `rejected/`.
 const REJECTED_BYTES: u64 = 64 << 20;
 
 impl Spool {
@@ -24,7 +24,7 @@ impl Spool {
             tracing::warn!(spool.sequence = entry.sequence, %error, "a batch could not be kept in rejected/");
             let _ = fs::remove_file(self.folder.join(&file));
         }
-        // Bounded: the oldest of them go.
+        // The folder is bounded: removes the oldest files.
         let mut files = scan(&rejected).unwrap_or_default();
         let mut bytes: u64 = files.iter().map(|found| found.bytes).sum();
         while files.len() > REJECTED_FILES || bytes > REJECTED_BYTES {

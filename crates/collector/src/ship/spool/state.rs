@@ -9,18 +9,18 @@ use crate::ship::durable::write_whole;
 
 const FILE: &str = "state";
 
-/// What must not be forgotten.
+/// The persistent state of the spool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct State {
     pub(super) identity: Uuid,
-    /// Sequences below it may have been used.
+    /// Sequences below this one may have been used.
     pub(super) reserved: u64,
-    /// Rows dropped that no header has told yet.
+    /// Dropped rows that no header carries yet.
     pub(super) dropped_rows: u64,
 }
 
 impl State {
-    /// `None` where there is none yet; an error where it cannot be made out.
+    /// Reads the state. `None`: there is no file yet. An error: the file cannot be read or parsed.
     pub(super) fn read(folder: &Path) -> io::Result<Option<Self>> {
         let text = match fs::read_to_string(folder.join(FILE)) {
             Ok(text) => text,
@@ -28,7 +28,7 @@ impl State {
             Err(error) => return Err(error),
         };
         let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
-        // `end` proves that nothing is cut off: a shorter number would be a smaller one.
+        // `end` proves that the file is complete: a number that is cut off would be too small.
         let state = || {
             value("end")?;
             Some(Self {

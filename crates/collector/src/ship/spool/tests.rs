@@ -1,4 +1,4 @@
-//! The spool against kills, full disks and damaged files.
+//! Tests of the spool with kills, full disks and damaged files.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ use super::{Oldest, Spool};
 
 const LARGE: u64 = 1 << 30;
 
-/// The batch the spool asks for next, with so many rows.
+/// The next batch of the spool, with this number of rows.
 fn batch(spool: &Spool, rows: usize) -> Bytes {
     let ts = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     let column: ArrayRef = Arc::new(TimestampMicrosecondArray::from_iter_values((0..rows).map(|row| row as i64)).with_timezone("UTC"));
@@ -46,7 +46,7 @@ fn open(folder: &Path) -> Spool {
     Spool::open(folder, LARGE).expect("opened")
 }
 
-/// Ships everything there is; the sequences in order.
+/// Ships all batches. Returns their sequences in order.
 fn drain(spool: &mut Spool) -> Vec<u64> {
     let mut sequences = Vec::new();
     while let Some(Oldest { sequence, .. }) = spool.oldest() {
@@ -69,7 +69,7 @@ fn batches_survive_a_restart_and_leave_in_order_and_no_sequence_comes_twice() {
     assert_eq!(drain(&mut spool), first);
     drop(spool);
 
-    // Everything was shipped, no file tells of the sequences; still they are not used again.
+    // All batches are shipped, so no file holds their sequences. The sequences are still not used again.
     let mut spool = open(folder.path());
     assert!(append(&mut spool, 1) > first[2]);
 }
@@ -141,7 +141,7 @@ fn a_full_spool_drops_the_oldest_and_the_next_header_tells_how_many_rows() {
     assert_eq!(spool.counts().dropped_rows, 10);
     assert!(spool.oldest().is_some_and(|oldest| oldest.sequence > first));
     assert_eq!(spool.next().1, 10);
-    // The count survives a crash, and once told it is gone.
+    // The count survives a crash, and is reset once a header carries it.
     drop(spool);
     let mut spool = open(folder.path());
     assert_eq!(spool.next().1, 10);
@@ -155,7 +155,7 @@ fn a_full_spool_drops_the_oldest_and_the_next_header_tells_how_many_rows() {
 fn an_unreadable_state_is_an_error_and_the_identity_stays() {
     let folder = tempfile::tempdir().expect("folder");
     let identity = open(folder.path()).identity();
-    // A folder in the place of the file cannot be read, also for root.
+    // A folder in place of the file cannot be read, not even by root.
     let (state, aside) = (folder.path().join("state"), folder.path().join("aside"));
     fs::rename(&state, &aside).expect("moved");
     fs::create_dir(&state).expect("made");
@@ -201,7 +201,7 @@ fn rejected_batches_are_kept_and_bounded() {
 fn where_the_disk_takes_nothing_batches_wait_in_memory_and_reach_it_later() {
     let folder = tempfile::tempdir().expect("folder");
     let mut spool = open(folder.path());
-    // A folder in the place of the file to be written: as good as a full disk, also for root.
+    // A folder in place of the temporary file makes the write fail, like a full disk, even for root.
     let obstacle = folder.path().join(format!("{}.tmp", name(spool.next().0)));
     fs::create_dir(&obstacle).expect("made");
     let held = append(&mut spool, 4);
