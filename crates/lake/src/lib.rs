@@ -1,31 +1,31 @@
-//! The lake: history as hot rows and Parquet files, and SQL over both.
+//! The lake stores the history as hot rows and Parquet files, and answers SQL over both.
 //!
 //! # Promise
 //! - A batch is acknowledged only after it is on disk and visible to SQL; a replay changes nothing.
-//! - A query sees one moment: every acknowledged row once, whether hot or in a file, whatever compaction does meanwhile.
-//! - SQL reads and nothing else, within its memory, its deadline and its row cap.
-//! - kill -9 at any moment loses no acknowledged row and doubles none.
+//! - A query sees a consistent snapshot: every acknowledged row exactly once, hot or in a file, whatever compaction does meanwhile.
+//! - SQL can only read, within limits of memory, time and number of rows.
+//! - kill -9 at any moment neither loses nor duplicates an acknowledged row.
 //!
 //! # The data folder
 //! ```text
-//! lock                                            held by the process that has it open
+//! lock                                            locked by the process that has the folder open
 //! meta.db                                         SQLite: users … servers, hot batches, the catalog of files
 //! lake/table=<view>/date=<YYYY-MM-DD>/<id>.parquet   sorted by (server, labels…, ts); plain Parquet for any reader
-//! spill/                                          what queries put on disk while they run; see `spill`
+//! spill/                                          temporary files of running queries; see `spill`
 //! ```
 //! # The rooms
-//! From top to bottom; a room uses only rooms that stand below it, which a test proves (`e2e/tests/architecture`).
+//! The modules, from top to bottom. A module uses only modules below it; a test checks this (`e2e/tests/architecture`).
 //! ```text
-//! lake        opened, fed, asked, closed         options     what it is opened with
-//! query       a question's way                   maintain    the work in the background
-//! write       a batch's way
-//! present     what is readable at one moment
-//! catalog     which files and batches are live   parquet     how files are written and read
-//! store       where files lie                    decode      batches as rows     rollup   sums over bins
+//! lake        open, ingest, query, close         options     options of the lake
+//! query       running queries                    maintain    background work
+//! write       ingesting batches
+//! present     the readable state, as snapshots
+//! catalog     which files and batches are live   parquet     writing and reading files
+//! store       the storage of files               decode      batches to rows     rollup   sums over bins
 //! meta        users, tokens, servers, statements model       plain values
-//! threads     threads apart from requests
+//! threads     threads separate from requests
 //! ```
-//! DataFusion's generic code is named in this crate only; what others need of Arrow is re-exported as [`arrow`].
+//! Only this crate uses DataFusion's generic code. The parts of Arrow that other crates need are re-exported as [`arrow`].
 
 mod catalog;
 mod decode;

@@ -1,4 +1,4 @@
-//! Answers that are kept: they are what the query would say, or they are not kept.
+//! The answer cache: a cached answer equals the answer of the query; an answer that could differ is not cached.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,10 +14,10 @@ use tokio::sync::Notify;
 use crate::rows::{Row, batch, noon};
 use crate::world::World;
 
-/// The longest that an answer may take to be kept.
+/// The longest wait for an answer to reach the cache.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A cache in memory, which tells when something came.
+/// A cache in memory that notifies when an answer is stored.
 #[derive(Debug, Default)]
 struct Kept {
     answers: Mutex<HashMap<String, Bytes>>,
@@ -39,12 +39,12 @@ impl AnswerCache for Kept {
     }
 }
 
-/// Takes long enough to be worth keeping, and counts the rows of the table as well.
+/// A query slow enough to be cached. Its answer also contains the calls of the table's rows.
 const SLOW: &str = "select count(distinct s.queryid * 0 + x.value % 99991) + 1000000 * sum(case when x.value = 1 then s.calls else 0 end)
     from pg_stat_statements s, generate_series(1, 300000) x where s.server = 'a'";
 
 impl Kept {
-    /// Waits until so many answers are kept: putting them is not waited for.
+    /// Waits until the cache has `count` answers: a query does not wait until its answer is stored.
     async fn holds(&self, count: usize) {
         let kept = async {
             while self.answers.lock().unwrap().len() < count {
@@ -71,7 +71,7 @@ async fn the_same_question_over_the_same_rows_is_answered_from_the_cache() {
     kept.holds(1).await;
     assert_eq!(world.one(SLOW).await, first);
     assert_eq!(world.lake.stats().await.kept_answers, 1);
-    // Another number of rows, and other parameters, are other questions.
+    // A query with another row limit or other parameters is a different query.
     world.lake.query(Query { max_rows: Some(5), ..Query::new(SLOW) }).await.unwrap();
     let asked = SLOW.replace("'a'", "$server");
     for server in ["a", "b"] {
@@ -92,7 +92,7 @@ async fn rows_that_come_or_move_into_files_are_in_the_next_answer() {
     world.lake.compact().await.unwrap();
     assert_eq!(world.one(SLOW).await, "3099991", "the rows are in a file");
     kept.holds(3).await;
-    // A row that the question does not read leaves the kept answer as good as it was.
+    // A new row that the query does not read leaves the cached answer valid.
     world.ingest(batch(3, &[Row::new(noon() + TimeDelta::minutes(2), "z", 3, 4)])).await.unwrap();
     assert_eq!(world.one(SLOW).await, "3099991");
     assert_eq!(world.lake.stats().await.kept_answers, 1);

@@ -1,4 +1,4 @@
-//! Compaction: however rows are held, the answers are the same.
+//! Compaction: the answers are the same, however the rows are stored.
 
 use chrono::{TimeDelta, Utc};
 use pganalytics_lake::arrow::array::{Array, cast::AsArray, types};
@@ -32,7 +32,7 @@ fn row() -> impl Strategy<Value = Row> {
     })
 }
 
-/// Every row of the table, as the model has them, in an order of their own.
+/// All rows of the table as sorted text, for comparison with the model.
 async fn held(lake: &Lake) -> Vec<String> {
     let sql = "select ts, server, datname, queryid, calls, total_exec_time, load, toplevel from pg_stat_statements";
     let answer = lake.query(Query::new(sql)).await.unwrap();

@@ -1,4 +1,4 @@
-//! A crash at any moment: nothing acknowledged is missing, nothing is doubled. An image of the folder stands for the crash.
+//! A crash at any moment: no acknowledged row is lost or duplicated. A copy of the folder stands for the folder after a crash.
 
 use std::fs;
 
@@ -31,7 +31,7 @@ async fn between_the_files_and_their_commit() {
     }
     let image = world.crash_image();
     world.lake.compact().await.unwrap();
-    // The files of the compaction, with the catalog of before.
+    // The files after the compaction, with the catalog from before the compaction.
     copy(&world.folder.path().join("lake"), &image.path().join("lake"));
     fs::write(files(image.path())[0].with_extension("tmp"), "half a file").unwrap();
     assert_eq!(files(image.path()).len(), 3);
@@ -99,7 +99,7 @@ async fn a_damaged_batch_is_named_at_the_start() {
     drop(lake);
     let path = folder.path().join("meta.db");
     let mut bytes = fs::read(&path).unwrap();
-    // The batch's magic, then its header and content.
+    // The batch starts with its magic, followed by its header and content.
     let at = bytes.windows(4).rposition(|window| window == b"PGAB").expect("the blob is in the file");
     bytes[at + 40] ^= 0xff;
     fs::write(&path, bytes).unwrap();
@@ -123,7 +123,7 @@ async fn a_damaged_file_is_named_by_the_query_that_needs_it() {
     assert!(error.message.contains(&*file.to_string_lossy()) && error.message.contains("checksum"), "{}", error.message);
     let remedy = error.hint.unwrap();
     assert!(remedy.contains("pganalytics lake verify") && remedy.contains("restore it from a backup"), "{remedy}");
-    // Others are not affected.
+    // Other tables are not affected.
     assert_eq!(world.one("select count(*) from pganalytics_server").await, "0");
 
     fs::remove_file(&file).unwrap();

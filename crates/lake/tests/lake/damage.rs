@@ -1,4 +1,4 @@
-//! One damaged file: everything else goes on, and the file is taken back once it is restored.
+//! A damaged file: all other files are still merged, and the file is used again after it was restored.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::folders::files;
 use crate::rows::{Row, batch, noon};
 use crate::world::{World, query};
 
-/// Files of pg_stat_statements of a day, in order of their ids.
+/// The files of pg_stat_statements of one day, ordered by id.
 fn statements(world: &World, day: &str) -> Vec<PathBuf> {
     let of_day = |path: &PathBuf| path.to_string_lossy().contains(&format!("table=pg_stat_statements/date={day}"));
     files(world.folder.path()).into_iter().filter(of_day).collect()
@@ -28,25 +28,25 @@ async fn merging_and_expiry_go_on_past_a_damaged_file() {
     let world = World::with(|options: &mut LakeOptions| options.retention = std::time::Duration::from_secs(10 * 86_400)).await;
     let now = noon();
     let (old, today) = (now - TimeDelta::days(9), now);
-    // Two days of two files each, none of them in the rollups.
+    // Two days with two files each. None of the rows are in the rollups yet.
     for sequence in 1..=2 {
         world.ingest(batch(sequence, &[Row::new(old, "a", 1, 1), Row::new(today, "a", 1, 1)])).await.unwrap();
         world.lake.compact_at(now - TimeDelta::hours(12)).await.unwrap();
     }
     let damaged = statements(&world, &old.date_naive().to_string()).remove(0);
     damage(&damaged);
-    // Long after their creation all four are due. The earliest day, with the damage in it, comes first.
+    // Long after their creation, all four files are due. The earliest day, with the damaged file, comes first.
     let done = world.lake.compact_at(now + TimeDelta::hours(6)).await.unwrap();
     assert!(done.merged >= 3, "the other files of that day and of other days are merged: {done:?}");
     assert_eq!(world.lake.stats().await.damaged_files, 1);
-    // A query that does not need the file is answered; one that does names it.
+    // A query that does not need the file is answered. A query that needs the file names it in its error.
     for table in ["pg_stat_statements", "pg_stat_statements_1h"] {
         let recent = format!("select sum(calls) from {table} where ts > '{}'", (today - TimeDelta::days(1)).to_rfc3339());
         assert_eq!(world.one(&recent).await, "2", "{table}");
     }
     let error = query(&world.lake, "select sum(calls) from pg_stat_statements").await.unwrap_err().to_string();
     assert!(error.contains(&damaged.file_name().unwrap().to_string_lossy().into_owned()), "{error}");
-    // Its day leaves by the retention, the damaged file too.
+    // When its day expires, the damaged file expires too.
     let done = world.lake.expire(now + TimeDelta::days(3)).await.unwrap();
     assert!(done.files >= 2, "{done:?}");
     assert_eq!(world.lake.stats().await.damaged_files, 0);
@@ -66,7 +66,7 @@ async fn a_restored_file_is_merged_again() {
     world.lake.compact_at(now + TimeDelta::hours(6)).await.unwrap();
     assert_eq!(world.lake.stats().await.damaged_files, 1);
     std::fs::write(&damaged, whole).unwrap();
-    // A restart forgets what was set aside, as ten minutes do.
+    // After a restart, as after ten minutes, the file is tried again.
     let world = world.reopened().await;
     world.lake.compact_at(now + TimeDelta::hours(6)).await.unwrap();
     assert_eq!(world.lake.stats().await.damaged_files, 0);
@@ -76,7 +76,7 @@ async fn a_restored_file_is_merged_again() {
 #[tokio::test]
 async fn the_grace_of_a_replaced_file_counts_from_the_commit() {
     let world = World::new().await;
-    // A pass that began ten minutes ago: much longer than the grace.
+    // A compaction that began ten minutes ago, which is much longer than the grace period.
     let began = Utc::now() - TimeDelta::minutes(10);
     for sequence in 1..=8 {
         world.ingest(batch(sequence, &[Row::new(began, "a", 1, 1)])).await.unwrap();
@@ -84,7 +84,7 @@ async fn the_grace_of_a_replaced_file_counts_from_the_commit() {
     }
     assert_eq!(world.files_of("pg_stat_statements").await.0, 1, "merged");
     assert_eq!(world.lake.remove_replaced(Utc::now()).await.unwrap(), 0, "a query may have opened them a moment ago");
-    // The same for days that expire.
+    // The same holds for days that expire.
     world.ingest(batch(9, &[Row::new(began - TimeDelta::days(500), "a", 1, 1)])).await.unwrap();
     world.lake.compact_at(began).await.unwrap();
     world.lake.compact_at(began + TimeDelta::hours(2)).await.unwrap();

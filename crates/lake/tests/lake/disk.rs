@@ -1,4 +1,4 @@
-//! A full disk: what is refused is not there, what was acknowledged is.
+//! A full disk: refused batches are not stored, and acknowledged batches are not lost.
 
 use std::process::Command;
 
@@ -8,12 +8,12 @@ use pganalytics_lake::{IngestError, Lake};
 use crate::rows::{Row, batch};
 use crate::world::{one, options};
 
-/// The child of the test below: ships until the disk is full, and says which sequences were acknowledged.
+/// The child process of the test below: ships until the disk is full, and prints the last acknowledged sequence.
 #[tokio::test]
 async fn ship_until_the_disk_is_full() {
     let Some(folder) = std::env::var_os("PGANALYTICS_TEST_FULL_DISK") else { return };
     let lake = Lake::open(options(folder.as_ref())).await.unwrap();
-    // Texts that do not compress.
+    // Texts that do not compress well.
     let texts = |sequence: u64| {
         (0..2_000u128).map(move |i| {
             let mixed = (u128::from(sequence) * 2_000 + i).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
@@ -29,7 +29,7 @@ async fn ship_until_the_disk_is_full() {
     };
     assert!(matches!(error, IngestError::Store(_)), "{error}");
     assert!(error.to_string().contains("disk"), "{error}");
-    // The refused batch left nothing; what was acknowledged still answers.
+    // The refused batch left no rows, and the acknowledged rows can still be queried.
     assert_eq!(one(&lake, "select count(*) from pg_stat_statements").await, (acknowledged * 2_000).to_string());
     println!("acknowledged={acknowledged}");
 }

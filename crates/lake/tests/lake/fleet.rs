@@ -1,4 +1,4 @@
-//! The fleet's tables: the newest state of every server, without a look at the history.
+//! The fleet's tables: the newest state of every server, without reading the history.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::world::{World, one, query};
 
 const SESSIONS: usize = 4_000;
 
-/// Rows of one snapshot: ts, server and interval in front of some columns.
+/// Rows of one snapshot: the columns ts, server and interval, and then the given columns.
 fn frame(view: &str, ts: DateTime<Utc>, server: &str, columns: &[(&str, ArrayRef)]) -> (String, RecordBatch) {
     let rows = columns[0].1.len();
     let ts = TimestampMicrosecondArray::from(vec![ts.timestamp_micros(); rows]).with_timezone("UTC");
@@ -36,7 +36,7 @@ fn texts(values: &[&str]) -> ArrayRef {
 
 fn snapshots(ts: DateTime<Utc>, server: &str) -> Vec<(String, RecordBatch)> {
     let up: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
-    // More rows than one batch of a file's scan holds, in which those of a snapshot do not lie together.
+    // More rows than one batch of a file scan holds. The rows of one snapshot are not adjacent in the file.
     let users: Vec<String> = (0..SESSIONS).map(|user| format!("user {user}")).collect();
     let with = |first: [&str; 3], rest: &str| -> Vec<String> {
         first.iter().copied().chain(users.iter().map(|_| rest)).map(str::to_owned).collect()
@@ -92,7 +92,7 @@ async fn the_newest_state_is_the_same_hot_compacted_and_after_a_restart() {
     for i in 0..6 {
         let at = now - TimeDelta::seconds(60 - i * 10);
         let frames = [snapshots(at, "a"), snapshots(at, "b")].concat();
-        // Frames of one view make one.
+        // Ships the four frames of one server as one batch.
         for server in frames.chunks(4) {
             sequence += 1;
             world.ingest(batch_of(COLLECTOR, sequence, server)).await.unwrap();
@@ -101,7 +101,7 @@ async fn the_newest_state_is_the_same_hot_compacted_and_after_a_restart() {
     assert_state(&world.lake).await;
     world.lake.compact().await.unwrap();
     assert_state(&world.lake).await;
-    // What is older than what is kept changes nothing.
+    // Rows that are older than the kept window change nothing.
     sequence += 1;
     world.ingest(batch_of(COLLECTOR, sequence, &snapshots(now - TimeDelta::hours(3), "a"))).await.unwrap();
     assert_state(&world.lake).await;

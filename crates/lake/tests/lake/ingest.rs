@@ -1,4 +1,4 @@
-//! Ingest: what is acknowledged is there, once; what is refused is not.
+//! Ingest: acknowledged rows are stored exactly once, and refused rows are not stored.
 
 use chrono::TimeDelta;
 use pganalytics_lake::{IngestError, Lake, ServerRole};
@@ -112,7 +112,7 @@ async fn a_leap_of_the_sequence_is_refused_and_does_not_silence_the_collector() 
     }
     let error = world.ingest(batch_of(Uuid::from_u128(77), 1 << 62, &[])).await.unwrap_err();
     assert!(matches!(error, IngestError::Leap { mark: 0, .. }), "a new collector: {error}");
-    // A collector that restarts often leaves numbers out.
+    // A collector that restarts often skips numbers.
     assert!(!world.ingest(batch(2_001, &[Row::new(noon(), "a", 1, 1)])).await.unwrap().duplicate);
     assert_eq!(world.one("select count(*) from pg_stat_statements").await, "2");
 }

@@ -1,4 +1,4 @@
-//! A query that asks too much is ended, says why, and the next ones are answered.
+//! A query that exceeds a limit fails with a reason, and the following queries are answered.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn memory() {
     }
 }
 
-/// Some 100 MB of groups and of sorted rows.
+/// Queries with about 100 MB of groups and of sorted rows, and their answers.
 const LARGE: [(&str, &str); 2] = [
     ("select count(distinct x.value * 7919 % 2999999) from generate_series(1, 3000000) as x", "2999999"),
     (
@@ -155,7 +155,7 @@ async fn a_statement_too_deep_or_too_long_is_an_error() {
     assert_eq!(world.query(&long).await.unwrap_err().kind, QueryErrorKind::Syntax);
     let chain = |terms| format!("select {}1", "1 + ".repeat(terms));
     assert_eq!(world.query(&chain(20_000)).await.unwrap_err().kind, QueryErrorKind::Syntax);
-    // Whatever becomes of it, the process lives.
+    // The query may succeed or fail, but the process must survive.
     let _ = world.query(&chain(2_400)).await;
     assert_eq!(world.one("select 1").await, "1");
 }

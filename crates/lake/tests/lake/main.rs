@@ -1,4 +1,4 @@
-//! Proves the lake's promises from outside, through its public API and its data folder.
+//! Tests the lake's promises from outside, through its public API and its data folder.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 

@@ -1,4 +1,4 @@
-//! Files: where rows land, when files become one, and what queries see meanwhile.
+//! Files: which file a row is written to, when files are merged, and what queries see meanwhile.
 
 use std::collections::BTreeMap;
 
@@ -39,11 +39,11 @@ async fn small_files_of_one_day_become_one_and_queries_never_miss_a_row() {
     assert_eq!(world.lake.stats().await.files, 7);
     world.ingest(batch(8, &[Row::new(now, "a", 1, 1)])).await.unwrap();
     let done = world.lake.compact_at(now).await.unwrap();
-    // One of hot rows, one of eight, and one of each rollup.
+    // One file of hot rows, one merged from eight files, and one of each rollup.
     assert_eq!((done.merged, done.files), (8, 4));
     assert_eq!(world.files_of("pg_stat_statements").await, (1, 8));
     assert_eq!(world.one("select count(*) from pg_stat_statements").await, "8");
-    // Replaced files stay until no query can be reading them.
+    // Replaced files stay until no query can still read them.
     assert_eq!(files(world.folder.path()).len(), 11);
     assert_eq!(world.lake.remove_replaced(Utc::now()).await.unwrap(), 0);
     assert_eq!(world.lake.remove_replaced(Utc::now() + TimeDelta::hours(1)).await.unwrap(), 8);

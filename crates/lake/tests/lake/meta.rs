@@ -1,4 +1,4 @@
-//! The meta store: who may, and what is kept of them.
+//! The meta store: users, sessions and tokens.
 
 use chrono::{TimeDelta, Utc};
 use pganalytics_lake::{MetaError, NewToken, Role, TokenKind};

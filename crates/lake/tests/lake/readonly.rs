@@ -1,4 +1,4 @@
-//! SQL reads, and nothing else.
+//! SQL can only read.
 
 use pganalytics_lake::QueryErrorKind;
 

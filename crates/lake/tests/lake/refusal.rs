@@ -1,4 +1,4 @@
-//! Batches that are wrong, and batches that lack something.
+//! Invalid batches, and batches with missing columns.
 
 use std::sync::Arc;
 

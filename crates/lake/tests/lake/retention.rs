@@ -15,7 +15,7 @@ async fn each_tier_is_kept_as_long_as_it_is_set_and_a_change_acts_at_the_next_ru
     let rows = ages.map(|days| Row::new(now - TimeDelta::days(days), "a", days, 1));
     world.ingest(batch(1, &rows)).await.unwrap();
     world.lake.compact().await.unwrap();
-    // What is in no rollup yet stays until it is.
+    // Rows that are not in the rollups yet do not expire.
     assert_eq!(world.lake.expire(now).await.unwrap().files, 0);
     world.lake.compact_at(now + TimeDelta::hours(2)).await.unwrap();
     world.lake.expire(now).await.unwrap();
@@ -24,7 +24,7 @@ async fn each_tier_is_kept_as_long_as_it_is_set_and_a_change_acts_at_the_next_ru
     assert_eq!(oldest("pg_stat_statements_5m").await, "30");
     assert_eq!(oldest("pg_stat_statements_1h").await, "500");
 
-    // Rows that come when their day has left already are in the rollups all the same, with those that came before.
+    // Rows that arrive after their day has expired are still added to the rollups, together with the earlier rows.
     world.ingest(batch(2, &[Row::new(now - TimeDelta::days(30), "b", 30, 7)])).await.unwrap();
     settle(&world.lake).await;
     world.lake.expire(now).await.unwrap();

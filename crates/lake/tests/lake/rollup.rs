@@ -1,4 +1,4 @@
-//! Rollups: whatever happened to the rows, a rollup is their aggregate.
+//! Rollups: a rollup equals the aggregate of its rows, whatever happened to the rows.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +15,14 @@ use crate::world::{World, options};
 enum Step {
     Nothing,
     Compact,
-    /// [`settle`].
+    /// Calls [`settle`].
     Settle,
     Reopen,
-    /// The process dies here, and another one opens what it left.
+    /// The process crashes here, and another process opens the folder.
     Crash,
 }
 
-/// Rows that share few keys and bins, over the end of a day.
+/// Rows with few different keys and bins, before and after midnight.
 fn row() -> impl Strategy<Value = Row> {
     let labels = (0i64..200, 0usize..2, any::<bool>(), prop::option::weighted(0.9, 0i64..2));
     let values = (
@@ -61,7 +61,7 @@ proptest! {
             let mut world = World::new().await;
             let mut all: BTreeMap<_, Row> = BTreeMap::new();
             for (sequence, (mut rows, step)) in (1..).zip(batches) {
-                // A server's view has one row of a key at a moment.
+                // A view has only one row per server, key and time.
                 rows.retain(|row| {
                     let key = (row.ts, row.server.clone(), row.datname.clone(), row.queryid);
                     let is_new = !all.contains_key(&key);
@@ -90,7 +90,7 @@ proptest! {
             let rows: Vec<Row> = all.into_values().collect();
             settle(&world.lake).await;
             assert_exact(&world.lake, &rows).await;
-            // Nothing is left to sum: a rollup's rows in files are its rows, and a day is one file.
+            // Nothing is left to sum: the files of a rollup hold exactly its rows, and each day is one file.
             let stats = world.lake.stats().await;
             let hours = stats.tables.iter().find(|table| table.view == "pg_stat_statements_1h").unwrap();
             assert_eq!(hours.file_rows, naive(&rows, 60 * MINUTE).len() as u64);

@@ -1,4 +1,4 @@
-//! What a rollup must hold, worked out from the rows themselves.
+//! The expected contents of a rollup, computed from the rows.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use crate::rows::Row;
 /// Microseconds in a minute.
 pub(crate) const MINUTE: i64 = 60_000_000;
 
-/// Compaction, and once more when what is new has waited long enough: then rollups are made.
+/// Compacts, and compacts again at a time when the new files are due for their merge, which creates the rollups.
 pub(crate) async fn settle(lake: &Lake) {
     lake.compact().await.unwrap();
     lake.compact_at(Utc::now() + TimeDelta::hours(2)).await.unwrap();
 }
 
-/// A row of a rollup: what is compared exactly, and what is compared but for rounding.
+/// A row of a rollup: the values that are compared exactly, and the values that are compared with a tolerance.
 pub(crate) type Summed = (String, Vec<Option<f64>>);
 
 async fn summed(lake: &Lake, table: &str) -> Vec<Summed> {
@@ -50,7 +50,7 @@ async fn summed(lake: &Lake, table: &str) -> Vec<Summed> {
     rows
 }
 
-/// The same from the rows themselves, written as plainly as can be.
+/// Computes the rows of a rollup from the rows of the view, with the simplest possible code.
 #[expect(clippy::cast_precision_loss, reason = "means are floats")]
 pub(crate) fn naive(rows: &[Row], bin: i64) -> Vec<Summed> {
     let mut groups: BTreeMap<_, Vec<&Row>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Rollups as queries read them, whatever is in files and what is not.
+//! Rollups as queries read them, whichever rows are in files or hot.
 
 use chrono::{TimeDelta, Utc};
 use pganalytics_lake::Lake;
@@ -14,7 +14,7 @@ async fn a_crash_in_the_middle_of_a_merge_counts_nothing_twice() {
     let rows: Vec<Row> = (0..10).map(|i| Row::new(noon() + TimeDelta::minutes(i), "a", i % 2, i)).collect();
     world.ingest(batch(1, &rows)).await.unwrap();
     world.lake.compact().await.unwrap();
-    // The files of the merge are written, and the transaction that makes them live is not.
+    // Below, the files of the merge are added to this image. The transaction that makes them live is missing.
     let before = world.crash_image();
     world.lake.compact_at(Utc::now() + TimeDelta::hours(2)).await.unwrap();
     assert_exact(&world.lake, &rows).await;
@@ -53,7 +53,7 @@ async fn filters_and_projections_of_a_rollup_answer_as_on_its_rows() {
             assert_eq!(world.one(&of(table)).await, expected, "{table} where {condition}");
         }
     }
-    // Bounds that fall on bins, and a condition on a sum, which only whole bins can meet.
+    // Time bounds at the edges of bins, and a condition on a sum, which must apply to whole bins.
     let from = (noon() + TimeDelta::minutes(10)).to_rfc3339();
     let to = (noon() + TimeDelta::minutes(40)).to_rfc3339();
     let range = format!("ts >= cast('{from}' as timestamptz) and ts < cast('{to}' as timestamptz)");

@@ -1,4 +1,4 @@
-//! Room: hot rows keep to their memory, and batches wait for it.
+//! Room: hot rows stay within their memory limit, and batches wait for room.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::rows::{Row, batch, noon};
 use crate::world::World;
 
-/// So many rows of one batch that some batches fill the memory below.
+/// The rows of one batch: enough that a few batches fill the memory below.
 const ROWS: i64 = 1_000;
 
 const HOT_MEMORY: usize = 512 << 10;
@@ -19,7 +19,7 @@ fn large(sequence: u64) -> bytes::Bytes {
 
 #[tokio::test]
 async fn hot_rows_keep_to_their_memory_and_batches_wait_for_room() {
-    // Not before the test is over, unless the memory is full.
+    // Compaction does not run during the test, unless the memory is full.
     let rare = |options: &mut LakeOptions| (options.hot_memory, options.compact_every) = (HOT_MEMORY, Duration::from_secs(86_400));
     let world = World::with(rare).await;
     let stop = CancellationToken::new();

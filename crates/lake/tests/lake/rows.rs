@@ -26,7 +26,7 @@ pub(crate) struct Row {
     pub(crate) toplevel: Option<bool>,
 }
 
-/// A day in the past, so that it is over, and not so long ago that it expires.
+/// Noon of a day that is over, but not so old that it expires.
 pub(crate) fn noon() -> DateTime<Utc> {
     (Utc::now() - TimeDelta::days(3)).date_naive().and_hms_opt(12, 0, 0).unwrap().and_utc()
 }

@@ -1,4 +1,4 @@
-//! Answers, errors with their place, and that no more is read than needed.
+//! SQL: answers, errors with their position, and reading no more data than needed.
 
 use chrono::TimeDelta;
 use pganalytics_lake::{Position, Query, QueryErrorKind};
@@ -117,7 +117,7 @@ async fn a_mistake_is_named_with_its_place_and_a_remedy() {
     assert_eq!(error.kind, QueryErrorKind::Execution);
 }
 
-/// The figure of a metric in `explain analyze`: the number after its name.
+/// The values of a metric in `explain analyze`: the numbers after its name.
 fn metric(plan: &str, name: &str) -> Vec<String> {
     plan.split(name).skip(1).map(|rest| rest.split([',', ']']).next().unwrap_or_default().trim_start_matches('=').to_owned()).collect()
 }

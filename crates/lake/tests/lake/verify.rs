@@ -1,4 +1,4 @@
-//! `verify` finds what is missing or changed, says where, and touches nothing.
+//! `verify` finds missing and changed files, names them, and changes nothing.
 
 use std::path::Path;
 

@@ -85,7 +85,7 @@ pub(crate) fn views() -> ViewSet {
     .unwrap()
 }
 
-/// The views of a later version: a column more.
+/// The views of a later version, with one more column.
 pub(crate) fn later_views() -> ViewSet {
     ViewSet::from_files([
         ("pg_stat_statements.toml".to_owned(), format!("{STATEMENTS}{LATER}")),

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::folders::copy;
 use crate::views::views;
 
-/// A lake and the folder it lives in.
+/// A lake and its folder.
 pub(crate) struct World {
     pub(crate) folder: TempDir,
     pub(crate) lake: Lake,
@@ -45,14 +45,14 @@ impl World {
         Self { folder, lake }
     }
 
-    /// What a crash at this moment would leave, in a folder of its own.
+    /// Copies the folder as a crash at this moment would leave it.
     pub(crate) fn crash_image(&self) -> TempDir {
         let image = tempfile::tempdir().unwrap();
         copy(self.folder.path(), image.path());
         image
     }
 
-    /// Files of one table.
+    /// The number of files and of rows in files of one table.
     pub(crate) async fn files_of(&self, table: &str) -> (u64, u64) {
         let stats = self.lake.stats().await;
         let of = stats.tables.iter().find(|of| of.view == table).unwrap();
@@ -77,7 +77,7 @@ pub(crate) async fn query(lake: &Lake, sql: &str) -> Result<String, QueryError> 
     Ok(pretty_format_batches(&answer.batches).unwrap().to_string())
 }
 
-/// The one value of an answer, as text.
+/// The only value of an answer, as text.
 pub(crate) async fn one(lake: &Lake, sql: &str) -> String {
     let table = query(lake, sql).await.unwrap();
     let line = table.lines().nth(3).unwrap_or_else(|| panic!("no row of {sql}: {table}"));
