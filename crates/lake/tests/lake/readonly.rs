@@ -101,7 +101,7 @@ async fn what_reads_is_answered() {
         "select round(avg(total_exec_time)::numeric, 2) from pg_stat_statements where ts > now() - interval '7 days'",
         "select server, row_number() over (partition by server order by ts) from pg_stat_statements",
         "select count(*) filter (where calls > 0), string_agg(server, ', ') from pg_stat_statements where server ~ '^a' and datname ilike 'SH%'",
-        "select to_char(ts, '%H:%M'), extract(hour from ts), ts at time zone 'Europe/Berlin' from pg_stat_statements",
+        "select to_char(ts, 'HH24:MI'), extract(hour from ts), ts at time zone 'Europe/Berlin' from pg_stat_statements",
         "select approx_percentile_cont(0.95) within group (order by total_exec_time) from pg_stat_statements",
         "select repeat('x', 10) || lpad('1', 3, '0') || concat('a', server) || replace(server, 'a', 'b') from pg_stat_statements",
     ] {
