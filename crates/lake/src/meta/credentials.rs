@@ -2,7 +2,7 @@
 //!
 //! # Promise
 //! - Enrolment is idempotent by the credential's hash. If an answer was lost, the collector asks again, and this does not use the token
-//! twice.
+//!   twice.
 //! - A collector has one credential in use, and at most one new credential that it has not used yet. The first use of the new credential
 //!   replaces the old one. So the credential on the collector's disk is valid at every moment of a rotation.
 //! - A revoked collector ([`Meta::revoke_collector`]) can neither ship, rotate nor enrol until it is forgotten.
