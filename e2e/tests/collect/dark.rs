@@ -14,7 +14,7 @@ async fn readings(watched: &Watched, view: &str) -> Result<i64> {
 }
 
 #[tokio::test]
-async fn a_stopped_reading_delays_no_other_view_and_stretches_none() -> Result<()> {
+async fn a_stopped_reading_delays_no_other_view() -> Result<()> {
     let watched = Watched::start(17).await?;
     let mut session = watched.postgres.connect().await?;
     // The reader's session is the one that does not sample sessions.
