@@ -14,20 +14,24 @@ use arrow_array::cast::AsArray;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use pganalytics_collector::{Backend, Config, Conninfo, Secret, SpoolOptions, TargetOptions, Token};
+use pganalytics_views::enrol::code;
 use pganalytics_views::wire::{Batch, CONTENT_TYPE, Limits, decode};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// The timeout of each wait, long enough for a loaded machine. A passing test does not wait this long.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a sink waits for batches in all, long enough for a loaded machine. A passing test does not wait this long, and a failing one ends.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A backend that gives the scripted answers, then 200 to every request. The channel yields the batches it received.
 struct Sink {
     address: SocketAddr,
     batches: mpsc::UnboundedReceiver<(StatusCode, Batch)>,
+    until: Instant,
 }
 
 struct SinkState {
@@ -42,32 +46,39 @@ async fn sink(answers: &[StatusCode]) -> anyhow::Result<Sink> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move { axum::serve(listener, router).await });
-    Ok(Sink { address, batches })
+    Ok(Sink { address, batches, until: Instant::now() + PATIENCE })
 }
 
 fn routes(state: Arc<SinkState>) -> axum::Router {
     axum::Router::new().route("/api/v1/ingest", post(ingest)).layer(DefaultBodyLimit::max(Limits::default().encoded)).with_state(state)
 }
 
-async fn ingest(State(state): State<Arc<SinkState>>, headers: HeaderMap, body: Bytes) -> (StatusCode, [(&'static str, &'static str); 1]) {
+/// Answers as the backend does: only its own acknowledgements and refusals count.
+async fn ingest(State(state): State<Arc<SinkState>>, headers: HeaderMap, body: Bytes) -> Response {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let sent_at = header(pganalytics_views::clock::SENT_AT).parse::<i64>().is_ok();
-    let status = if header("authorization") != "Bearer the-token" || header("content-type") != CONTENT_TYPE || !sent_at {
-        StatusCode::UNAUTHORIZED
-    } else {
-        state.answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(StatusCode::OK)
-    };
-    match decode(&body, &Limits::default()) {
-        Ok(batch) => drop(state.batches.send((status, batch))),
-        Err(_) if status == StatusCode::UNAUTHORIZED => {}
-        Err(_) => return (StatusCode::BAD_REQUEST, [("retry-after", "0")]),
+    if header("authorization") != "Bearer the-token" || header("content-type") != CONTENT_TYPE || !sent_at {
+        return refusal(StatusCode::UNAUTHORIZED, "unauthorized");
     }
-    (status, [("retry-after", "0")])
+    let Ok(batch) = decode(&body, &Limits::default()) else { return refusal(StatusCode::BAD_REQUEST, code::BAD_BATCH) };
+    let status = state.answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(StatusCode::OK);
+    let (collector, sequence) = (batch.header.collector, batch.header.sequence);
+    drop(state.batches.send((status, batch)));
+    match status {
+        StatusCode::OK => axum::Json(serde_json::json!({ "collector": collector, "sequence": sequence, "duplicate": false })).into_response(),
+        StatusCode::BAD_REQUEST => refusal(status, code::BAD_BATCH),
+        _ => refusal(status, "unavailable"),
+    }
+}
+
+fn refusal(status: StatusCode, code: &str) -> Response {
+    let error = serde_json::json!({ "error": { "code": code, "message": "refused by the script" } });
+    (status, [("retry-after", "0")], axum::Json(error)).into_response()
 }
 
 impl Sink {
     async fn next(&mut self) -> anyhow::Result<(StatusCode, Batch)> {
-        tokio::time::timeout(PATIENCE, self.batches.recv()).await?.ok_or_else(|| anyhow::anyhow!("the sink is gone"))
+        tokio::time::timeout_at(self.until, self.batches.recv()).await?.ok_or_else(|| anyhow::anyhow!("the sink is gone"))
     }
 }
 

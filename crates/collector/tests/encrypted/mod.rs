@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::authority::{Authority, EXPIRED, GOOD, Issued};
-use super::{Sink, SinkState, routes};
+use super::{PATIENCE, Sink, SinkState, routes};
 
 /// A sink with this server certificate. If `clients` is given, the sink requires a client certificate from that authority, and uses the
 /// authority's revocation list if there is one.
@@ -27,7 +27,7 @@ async fn sink(server: &Issued, clients: Option<&Authority>, min_version: MinVers
         min_version,
     })?;
     tokio::spawn(pganalytics_tls::serve(listener, Some(Arc::new(tls)), routes(state), Limits::default(), stop.clone()));
-    Ok((Sink { address, batches }, stop.drop_guard()))
+    Ok((Sink { address, batches, until: tokio::time::Instant::now() + PATIENCE }, stop.drop_guard()))
 }
 
 /// A configuration that trusts this authority.
