@@ -164,7 +164,9 @@ class Registry(unittest.TestCase):
 
     def test_the_chart_of_the_registry_names_images_of_the_registry(self) -> None:
         chart = f"oci://{self.host}/pganalytics/charts/pganalytics"
-        rendered = run(self.helm, "template", "pganalytics", chart, "--version", VERSION, "--plain-http", "--set", f"global.imageRegistry={self.host}")
+        registry = ("--version", VERSION, "--plain-http", "--set", f"global.imageRegistry={self.host}")
+        collectors = ("--values", "helm/pganalytics/ci/collectors-beside-values.yaml")
+        rendered = "".join(run(self.helm, "template", "pganalytics", chart, *registry, *values) for values in ((), collectors))
         images = {found.strip('"') for found in re.findall(r"image: *(\S+)", rendered)}
         self.assertEqual(images, {f"{self.host}/pganalytics/{image}:{VERSION}" for image in ("backend", "collector")})
         for image in images:
