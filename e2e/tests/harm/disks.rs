@@ -118,12 +118,15 @@ async fn a_spool_on_a_full_disk_holds_batches_in_memory_and_loses_none() -> Resu
     backend.kill();
     disk.fill()?;
     until("the collector to say that its spool is full", PATIENCE, async || {
-        Ok(collector.log().contains("batches wait in memory").then_some(()))
+        Ok(collector.log().contains("batches are held in memory").then_some(()))
     })
     .await
     .with_context(|| collector.log())?;
     disk.free()?;
-    until("the batches to be on disk", PATIENCE, async || Ok(collector.log().contains("the spool is on disk again").then_some(()))).await?;
+    until("the batches to be on disk", PATIENCE, async || {
+        Ok(collector.log().contains("the spool is writable again; all batches are on disk").then_some(()))
+    })
+    .await?;
     backend.run().await?;
     rounds(&backend.api, "db", 2).await?;
     collector.stop()?;

@@ -46,7 +46,8 @@ pub(super) async fn content<T: DeserializeOwned>(answer: Response) -> Result<T, 
     let status = answer.status();
     parse(&text(answer).await).ok_or_else(|| {
         format!(
-            "the answer {status} ({kind}) is not the backend's: something else answers at this address; check [backend] url and the proxies"
+            "the answer {status} ({kind}) does not come from the backend: another service answers at this address; check [backend] url \
+             and the proxies"
         )
     })
 }

@@ -49,12 +49,12 @@ impl Credential {
         let text = match std::fs::read_to_string(&file) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(none),
-            Err(error) => return Err(error).with_context(|| format!("read the collector's credential {}", file.display())),
+            Err(error) => return Err(error).with_context(|| format!("cannot read the collector's credential {}", file.display())),
         };
         let found = parse(&text, folder).with_context(|| {
             format!(
-                "the collector's credential {} is damaged: remove it, say `pganalytics collector forget NAME` at the backend, and give this \
-                 collector an enrolment token",
+                "the collector's credential {} is damaged: remove the file, run `pganalytics collector forget NAME` on the backend, and \
+                 give this collector an enrolment token",
                 file.display()
             )
         })?;
@@ -123,7 +123,7 @@ impl Credential {
         }
         text.push_str("end .\n");
         write_whole(&next.folder, CREDENTIAL_FILE, text.as_bytes())
-            .with_context(|| format!("keep the collector's credential in {}: free some room there", next.folder.display()))?;
+            .with_context(|| format!("cannot write the collector's credential to {}: free space on this disk", next.folder.display()))?;
         *self = next;
         Ok(())
     }

@@ -77,7 +77,11 @@ impl OwnCredential {
         let hash = state.credential.prepare().map_err(keep)?;
         requests.tell(ENROL, &token, self.collector, &self.application(&hash, false)).await.map_err(refused)?;
         state.credential.promote(now_us()).map_err(keep)?;
-        tracing::info!(collector = %self.collector, backend = %requests.backend.url, "enrolled: this collector ships with a credential of its own");
+        tracing::info!(
+            collector = %self.collector,
+            backend = %requests.backend.url,
+            "enrolled: this collector has its own credential now"
+        );
         Ok(())
     }
 
@@ -89,7 +93,7 @@ impl OwnCredential {
             requests.tell(ROTATE, &current, self.collector, &body).await.map_err(|failed| anyhow::anyhow!("{}", failed.reason()))?;
             state.credential.promote(now_us())
         };
-        match renewed.await.context("renew the collector's credential") {
+        match renewed.await.context("cannot renew the collector's credential") {
             Ok(()) => {
                 tracing::info!(collector = %self.collector, "the collector's credential was renewed");
                 state.failed = None;
@@ -97,7 +101,7 @@ impl OwnCredential {
             Err(error) => {
                 let reason = format!("{error:#}");
                 if state.failed.as_ref().is_none_or(|(_, told)| *told != reason) {
-                    tracing::warn!(error = reason, "the collector's credential could not be renewed; the one in use goes on");
+                    tracing::warn!(error = reason, "the collector's credential could not be renewed; the current one stays in use");
                 }
                 state.failed = Some((Instant::now(), reason));
             }
@@ -114,7 +118,7 @@ impl OwnCredential {
     fn token(&self) -> Result<Secret, Outcome> {
         let Some(source) = &self.token else {
             return Err(Outcome::Remedy(
-                "this collector is not enrolled; make a token with `pganalytics token create NAME --kind enrolment`, and give it as [backend] \
+                "this collector is not enrolled; create a token with `pganalytics token create NAME --kind enrolment` and set [backend] \
                  enrolment_token or enrolment_token_file"
                     .into(),
             ));
@@ -149,7 +153,7 @@ fn refused(failed: Failed) -> Outcome {
     match failed {
         Failed::Unreached(reason) | Failed::Strange(reason) => Outcome::Again(reason, None),
         Failed::Answered { status: StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED, reason, .. } => {
-            Outcome::Remedy(format!("{reason}; nothing enrols collectors there: check [backend] url, or upgrade the backend"))
+            Outcome::Remedy(format!("{reason}; no service enrols collectors there: check [backend] url, or upgrade the backend"))
         }
         Failed::Answered { status, reason, after, .. } if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
             Outcome::Again(reason, after)

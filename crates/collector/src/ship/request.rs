@@ -56,7 +56,7 @@ impl Requests {
         if named.collector == collector {
             return Ok(());
         }
-        Err(Failed::Strange(format!("the backend answers for collector {} instead of {collector}", named.collector)))
+        Err(Failed::Strange(format!("the backend answered for collector {} instead of {collector}", named.collector)))
     }
 
     pub(super) fn url(&self, path: &str) -> String {

@@ -52,7 +52,7 @@ async fn the_doctor_says_what_is_wrong_with_a_certificate_and_what_helps() -> an
     let (open, _open) = sink(&ours.issue("server", GOOD)?, None, MinVersion::Tls13).await?;
     let mut config = config(&open, spool.path(), &ours).await?;
     let text = said(&config).await;
-    assert!(text.contains("answers and takes the token"), "{text}");
+    assert!(text.contains("answers and accepts the token"), "{text}");
     config.backend.ca_file = Some(foreign.file.clone());
     let text = said(&config).await;
     assert!(text.contains("signed by an unknown authority: name that authority in [backend] ca_file"), "{text}");
@@ -84,7 +84,7 @@ async fn the_doctor_says_what_is_wrong_with_a_certificate_and_what_helps() -> an
     );
     show(&mut config, &ours.issue("collector", GOOD)?);
     let text = said(&config).await;
-    assert!(text.contains("answers and takes the token"), "{text}");
+    assert!(text.contains("answers and accepts the token"), "{text}");
     config.backend.key_file = Some(ours.issue("another", GOOD)?.key);
     let text = said(&config).await;
     assert!(text.contains("[backend] cert_file and key_file") && text.contains("is not the key of the certificate in"), "{text}");

@@ -59,7 +59,7 @@ mod tests {
         let (aside, now) = (Aside::default(), Instant::now());
         aside.add(7, now);
         assert_eq!(aside.resting(now), HashSet::from([7]));
-        assert!(aside.resting(now + RETRY).is_empty(), "it is tried again");
+        assert!(aside.resting(now + RETRY).is_empty(), "retries automatically");
         assert!(aside.holds(7), "and counted until it was read without an error");
         aside.remove([7, 8]);
         assert_eq!(aside.count(), 0);

@@ -29,7 +29,8 @@ impl DatabaseUrl {
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| anyhow::anyhow!("no host is named"))).with_context(|| format!("connect to the meta store {self}"))
+        Err(last.unwrap_or_else(|| anyhow::anyhow!("the connection string names no host")))
+            .with_context(|| format!("connect to the meta store {self}"))
     }
 
     /// Until the pool is closed, directs its new connections to the host that accepts writes, with the URL and password from the files.

@@ -72,19 +72,19 @@ fn errors_name_the_place_and_the_nearest_key_and_never_a_value() {
     for (text, part) in [
         ("host=h pasword=hunter2", "did you mean 'password'?"),
         ("host=h password=hunter2 geheim", "setting 3 has no '='"),
-        ("host=h password='hunter2", "the quote of setting 2 is not closed"),
-        ("host=h password=a hunter2=b", "setting 3 is no setting"),
-        ("postgresql://u:hunter2%zz@h/d", "the password is not well escaped"),
+        ("host=h password='hunter2", "the quotation mark of setting 2 is not closed"),
+        ("host=h password=a hunter2=b", "setting 3 is not a connection setting"),
+        ("postgresql://u:hunter2%zz@h/d", "the password has an invalid percent-encoding"),
         ("postgresql://u:hun@ter2@h/d", "encode it: write '@' as %40"),
         ("postgresql://u@x:hunter2@h/d", "encode it: write '@' as %40"),
         ("postgresql://u:hun/ter2@h/d", "encode it: write '/' as %2F"),
         ("postgresql://u:12/hunter2@h/d", "encode it: write '/' as %2F"),
         ("postgresql://u:hun?ter2@h/d", "encode it: write '?' as %3F"),
-        ("postgresql://u:hunter2@h:port/d", "a port is no number"),
+        ("postgresql://u:hunter2@h:port/d", "a port is not a number"),
         ("postgresql://u:hunter2@h/d?sslmod=require", "did you mean 'sslmode'?"),
         ("host=a,b port=1,2,3 password=hunter2", "different numbers of hosts"),
         ("host=h sslmode=strict password=hunter2", "verify-full"),
-        ("host=h password=hunter2 channel_binding=require", "channel_binding asks for what this client does not do"),
+        ("host=h password=hunter2 channel_binding=require", "this value of channel_binding is not supported"),
         ("host=h password=hunter2 sslmode=verify-ca", "needs a root certificate"),
         ("host=h password=hunter2 sslrootcert=system sslmode=require", "use sslmode=verify-full"),
         ("just text hunter2", "has no '='"),
@@ -170,15 +170,15 @@ async fn a_login_in_files_is_what_they_hold_at_each_connection() {
     fs::write(&user, "monitor\n").expect("written");
     assert_eq!(login("host=a,b", &files).await, Ok((Some("monitor".into()), both("hunter2"))));
     for (text, part) in [
-        ("postgresql://u@a", "has a user, and user_file is given too; leave one of them out"),
-        ("postgresql://:hunter3@a", "has a password, and password_file is given too; leave one of them out"),
+        ("postgresql://u@a", "has a user, but user_file is set too; remove one of them"),
+        ("postgresql://:hunter3@a", "has a password, but password_file is set too; remove one of them"),
     ] {
         let error = login(text, &files).await.expect_err(part);
         assert!(error.contains(part) && !error.contains("hunter"), "{error}");
     }
     fs::remove_file(&password).expect("removed");
     let error = login("host=a", &files).await.expect_err("no password");
-    assert!(error.contains("password_file") && error.contains("mount it, as text that this user may read"), "{error}");
+    assert!(error.contains("password_file") && error.contains("provide a text file that this user may read"), "{error}");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_service_with_a_password_and_a_file_with_another_are_one_too_many() {
     let text = format!("service=a servicefile={}", services.display());
     let files = LoginFiles { user: None, password: "/p".into() };
     let error = Conninfo::resolve_with(&text, Some(files), &Environment::default()).expect_err("two passwords").to_string();
-    assert!(error.contains("has a password, and password_file is given too"), "{error}");
+    assert!(error.contains("has a password, but password_file is set too"), "{error}");
 }
 
 #[test]

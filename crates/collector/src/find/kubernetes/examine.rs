@@ -47,7 +47,8 @@ pub(crate) async fn examine(options: &KubernetesOptions, client: &Client) -> Fin
                     findings.said.push((format!("may not {right}{reason}"), Some((*remedy).into())));
                 }
                 Err(error) => {
-                    let remedy = "check that this runs in a pod with a ServiceAccount token, and that the network lets it reach the API";
+                    let remedy = "check that the collector runs in a pod with a ServiceAccount token, and that the network allows \
+                                  connections to the API";
                     findings.broken = Some((error.to_string(), Some(remedy.into())));
                     return findings;
                 }
@@ -114,7 +115,7 @@ async fn login_of(
     pod: &Pod,
     candidate: &Candidate,
 ) -> Result<(TargetOptions, String, Option<String>), String> {
-    let address = address(pod).ok_or("it has no address yet")?;
+    let address = address(pod).ok_or("the pod has no address yet")?;
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
     match credentials::resolve(client, options, namespace, address, candidate).await {
         Ok(resolved) => Ok((options.target(server_name(pod), resolved.conninfo), resolved.from, resolved.caution)),
@@ -142,7 +143,7 @@ async fn secrets(client: &Client, servers: &[(Pod, Candidate)], findings: &mut F
     // A right that is not needed is reported too.
     let all = Right { verb: "list", group: "", resource: "secrets", namespace: None, name: None };
     if client.may(&all).await.is_ok_and(|verdict| verdict.allowed) {
-        let remedy = "take this right away: the collector reads Secrets by name and never lists them";
-        findings.said.push((format!("may {all}, which is more than it needs"), Some(remedy.into())));
+        let remedy = "revoke this right: the collector reads Secrets by name and never lists them";
+        findings.said.push((format!("may {all}, which is more than the collector needs"), Some(remedy.into())));
     }
 }

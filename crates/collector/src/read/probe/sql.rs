@@ -84,7 +84,11 @@ impl SqlProbe {
             })
             .await?;
         if rows.unreadable() > 0 {
-            tracing::debug!(view = view.name, cells = rows.unreadable(), "cells were not of their column's type and are null");
+            tracing::debug!(
+                view = view.name,
+                cells = rows.unreadable(),
+                "cells whose values do not fit their column's type were replaced by null"
+            );
         }
         self.rows = rows.len().max(1);
         Ok((rows.finish(ts_us, cut), took))

@@ -13,7 +13,7 @@ const LOCK_TIMEOUT: &str = "100ms";
 /// The schemas in which unqualified names are looked up.
 const SEARCH_PATH: &str = "pg_catalog, pg_temp";
 /// The error if the guard's row is missing.
-pub(super) const NO_ANSWER: &str = "the server did not answer the session's guard: the session was dropped";
+pub(super) const NO_ANSWER: &str = "the server did not answer the session's guard query: the session was dropped";
 
 /// The guard, without a closing semicolon. A single statement makes a single entry in the server's `pg_stat_statements`.
 pub(super) fn statement(statement_timeout: Duration, raw: bool) -> String {

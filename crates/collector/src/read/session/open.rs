@@ -53,7 +53,7 @@ impl Session {
                                 second_choice.get_or_insert(session);
                             }
                             Ok(()) => {
-                                let message = "the server is not what target_session_attrs asks for".into();
+                                let message = "the server does not satisfy target_session_attrs".into();
                                 last = Some(SessionError::Connect { at, message, code: None });
                             }
                             Err(error) => last = Some(error),
@@ -78,7 +78,7 @@ impl Session {
             || {
                 Err(last.unwrap_or_else(|| SessionError::Connect {
                     at: conninfo.to_string(),
-                    message: "no host is named".into(),
+                    message: "the connection string names no host".into(),
                     code: None,
                 }))
             },
@@ -110,7 +110,7 @@ impl Session {
         }
         answer.map_err(|error| SessionError::Connect {
             at: at.into(),
-            message: format!("connected, but: {error}"),
+            message: format!("connected, but the server could not be identified: {error}"),
             code: error.code().map(Into::into),
         })?;
         self.raw = facts.encoding == "SQL_ASCII";

@@ -75,7 +75,7 @@ impl Target {
         drop(state);
         self.common.metrics.view_failed(&self.options.name, view);
         if new {
-            tracing::warn!(server = self.options.name, view, database, error, "a view could not be read; `doctor` tells what helps");
+            tracing::warn!(server = self.options.name, view, database, error, "a view could not be read; `doctor` shows the remedy");
         }
     }
 }

@@ -29,7 +29,7 @@ impl Spool {
             match reserved.write(&self.folder) {
                 Ok(()) => self.state = reserved,
                 // The last reserved sequence stays unused, so that a restart cannot use a sequence again.
-                Err(error) => return Err(error).context("reserve sequences in the spool's state"),
+                Err(error) => return Err(error).context("cannot reserve sequence numbers in the spool's state"),
             }
         }
         self.write_held();
@@ -70,14 +70,14 @@ impl Spool {
             }
         }
         self.disk_full = false;
-        tracing::info!(spool.folder = %self.folder.display(), "the spool is on disk again");
+        tracing::info!(spool.folder = %self.folder.display(), "the spool is writable again; all batches are on disk");
     }
 
     fn trouble(&mut self, error: &io::Error) {
         if !self.disk_full {
             tracing::error!(
                 spool.folder = %self.folder.display(), %error,
-                "the spool cannot be written: batches wait in memory, where a crash loses them; free some room on that disk"
+                "the spool is not writable: batches are held in memory and are lost in a crash; free space on this disk"
             );
         }
         self.disk_full = true;

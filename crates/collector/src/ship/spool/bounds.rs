@@ -20,7 +20,7 @@ impl Spool {
             tracing::warn!(
                 spool.max_bytes = self.max_bytes,
                 dropped.rows = rows,
-                "the spool is full: its oldest batches were dropped; check that the backend is reachable, or give [spool] max_bytes more"
+                "the spool is full: its oldest batches were dropped; check that the backend is reachable, or raise [spool] max_bytes"
             );
         }
     }

@@ -80,7 +80,7 @@ fn a_second_collector_is_refused_and_a_wiped_spool_is_a_new_identity() {
     let spool = open(folder.path());
     let identity = spool.identity();
     let error = Spool::open(folder.path(), LARGE).expect_err("in use").to_string();
-    assert!(error.contains("in use by another collector"), "{error}");
+    assert!(error.contains("another collector uses the spool"), "{error}");
     drop(spool);
     fs::remove_dir_all(folder.path()).expect("wiped");
     assert_ne!(open(folder.path()).identity(), identity);

@@ -58,7 +58,7 @@ impl Known {
                 },
                 Some(attempt) = self.attempts.join_next() => match attempt {
                     Ok(attempt) => self.settle(attempt),
-                    Err(error) => tracing::error!(%error, "an attempt to reach a discovered server ended in a defect"),
+                    Err(error) => tracing::error!(%error, "the task that connects to a discovered server panicked"),
                 },
                 Some(ended) = self.targets.join_next() => self.ended(ended),
                 () = bell.notified() => self.login_refused(),

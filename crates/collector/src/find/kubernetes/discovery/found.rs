@@ -112,9 +112,9 @@ impl Found {
             return;
         }
         match state {
-            State::LeftOut => tracing::debug!(pod = key, why, "a pod is left out"),
+            State::LeftOut => tracing::debug!(pod = key, why, "a pod is skipped"),
             _ if why.is_empty() => {}
-            _ => tracing::warn!(pod = key, state = state.name(), why, "a pod that should be a server is not read"),
+            _ => tracing::warn!(pod = key, state = state.name(), why, "a pod that should be a PostgreSQL server is not read"),
         }
         self.said = why;
     }
@@ -125,7 +125,7 @@ impl Found {
         match self.running {
             Some(_) if self.said == why => {}
             Some(_) => {
-                tracing::warn!(server = self.server, why, "the server's login cannot be read again; the last one is used");
+                tracing::warn!(server = self.server, why, "the server's login cannot be read again; the last login stays in use");
                 self.said = why;
             }
             None => self.tell(key, state, why),

@@ -24,8 +24,13 @@ impl Known {
                 let text = error.to_string();
                 self.metrics.kubernetes_watch(&place, false);
                 if self.failing.get(&at) != Some(&text) {
-                    let remedy = if matches!(error, ApiError::Forbidden { .. }) { READ_PODS } else { "it is tried again" };
-                    tracing::warn!(watched = place, error = text, remedy, "pods cannot be watched; what was found is read on");
+                    let remedy = if matches!(error, ApiError::Forbidden { .. }) { READ_PODS } else { "retries automatically" };
+                    tracing::warn!(
+                        watched = place,
+                        error = text,
+                        remedy,
+                        "pods cannot be watched; servers that were found before are still read"
+                    );
                     self.failing.insert(at, text);
                 }
                 return;
@@ -108,7 +113,7 @@ impl Known {
         }
         let Some(mut found) = self.pods.remove(key) else { return };
         if found.running.is_some() {
-            tracing::info!(server = found.server, "the server's pod is gone; it is read no more");
+            tracing::info!(server = found.server, "the server's pod is gone; the server is no longer read");
         }
         found.halt();
         // A pod that waits for this server name may now use the name.

@@ -22,7 +22,7 @@ impl Disagreement {
         self.seen = self.seen.saturating_add(1);
         (self.seen == DISAGREEMENTS).then(|| {
             format!(
-                "the pod's label says {}, and the server is a {}: the server is believed; look at the operator",
+                "the pod's label says {}, but the server is a {}: the server's role is used; check the operator",
                 label.name(),
                 is.name()
             )

@@ -37,7 +37,7 @@ impl Reader {
                 Some((shipped, summed))
             }
             Err(error) => {
-                self.target.was_not_read(&view.name, database, took, &format!("make deltas: {error}"));
+                self.target.was_not_read(&view.name, database, took, &format!("cannot compute deltas: {error}"));
                 None
             }
         }
@@ -48,7 +48,7 @@ impl Reader {
         let (snapshot, interval_ms) = self.target.tell_cost(&view);
         match delta::already_deltas(&view, &self.target.options.name, &snapshot, interval_ms) {
             Ok(rows) => self.target.common.gather.add(&view.name, rows),
-            Err(error) => tracing::error!(view = COST, %error, "costs could not be told"),
+            Err(error) => tracing::error!(view = COST, %error, "costs could not be recorded"),
         }
     }
 }

@@ -114,7 +114,7 @@ impl Reader {
                 }
             }
         }
-        self.sessions.get(database).ok_or_else(|| SessionError::Broken("the session is gone".into()))
+        self.sessions.get(database).ok_or_else(|| SessionError::Broken("the session was closed".into()))
     }
 
     /// The key of a database among the sessions: `None` for the target's own database.
@@ -125,7 +125,7 @@ impl Reader {
     /// Takes out the session on a database for a reading. `put` puts the session back.
     pub(super) async fn take(&mut self, database: Option<&str>) -> Result<Session, SessionError> {
         self.session(database).await?;
-        self.sessions.take(self.key(database)).ok_or_else(|| SessionError::Broken("the session is gone".into()))
+        self.sessions.take(self.key(database)).ok_or_else(|| SessionError::Broken("the session was closed".into()))
     }
 
     /// Puts a session back after a reading, unless the session broke.
@@ -155,7 +155,10 @@ impl Reader {
 
     pub(super) fn meet_postmaster(&mut self, start_us: i64) {
         if self.target.is_another_postmaster(start_us) {
-            tracing::info!(server = self.target.options.name, "another postmaster answers than before: counters have a new beginning");
+            tracing::info!(
+                server = self.target.options.name,
+                "another postmaster answers (restart or failover): counters start from a new baseline"
+            );
             self.deltas.values_mut().for_each(Delta::forget);
             self.extensions.clear();
             self.refusals.clear();

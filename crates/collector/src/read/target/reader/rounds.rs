@@ -87,7 +87,7 @@ impl Reader {
             (_, Source::Probe, COST) => self.tell_cost(),
             (_, Source::Probe, TEXTS) => self.read_texts(&view).await,
             (_, Source::Probe, HOST_VIEW) => self.read_its_host(&view),
-            (.., name) => self.target.was_not_read(name, None, Duration::ZERO, "this collector has no probe of that name"),
+            (.., name) => self.target.was_not_read(name, None, Duration::ZERO, "this collector has no probe for this view"),
         }
         self.reading.clear();
     }
@@ -98,14 +98,15 @@ impl Reader {
             let server = self.target.options.name.as_str();
             self.target.common.metrics.view_interval(server, &view.name, interval);
             if interval > view.interval {
-                let note = format!("over budget: it took {} ms and is read every {} s now", busy.as_millis(), interval.as_secs());
+                let note =
+                    format!("over budget: the reading took {} ms; the view is now read every {} s", busy.as_millis(), interval.as_secs());
                 self.target.note(&view.name, &note);
                 tracing::warn!(
                     server,
                     view = view.name,
                     read.duration_ms = busy.as_millis(),
                     interval_s = interval.as_secs(),
-                    "a view is over its budget and is read less often"
+                    "a view is over its budget and is now read less often"
                 );
             }
         }

@@ -46,8 +46,8 @@ impl Reader {
             (Ok(read), _) => {
                 if let Some(identifier) = &read.other_cluster {
                     let note = format!(
-                        "another cluster answers under this name than before, with system identifier {identifier}: \
-                         give each server a target of its own with its own name"
+                        "another cluster than before answers under this name, with system identifier {identifier}: give each server its \
+                         own target with its own name"
                     );
                     tracing::warn!(server = self.target.options.name, system_identifier = identifier, "{note}");
                     self.target.note(SERVER, &note);

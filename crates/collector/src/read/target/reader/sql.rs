@@ -56,7 +56,8 @@ impl Reader {
             && let Some(extension) = &view.extension
         {
             let text = format!(
-                "extension {extension} {} is older than any that is read: run ALTER EXTENSION {extension} UPDATE where it is installed",
+                "extension {extension} {} is older than the oldest version that is read: run ALTER EXTENSION {extension} UPDATE in the \
+                 database where it is installed",
                 installed.version
             );
             return Err(text.into());
@@ -140,7 +141,7 @@ impl Reader {
                 Err(self.extensions.closed(extension, &found, &database, now))
             }
             // A database could not be searched, so the result is unknown. The next reading searches again.
-            (None, Some(error)) => Err(format!("search extension {extension}: {error}")),
+            (None, Some(error)) => Err(format!("cannot search extension {extension}: {error}")),
             (None, None) => Err(self.extensions.nowhere(extension, &searched, now)),
         }
     }

@@ -58,13 +58,13 @@ fn a_wrong_annotation_on_an_operators_pod_is_told() {
     for (annotations, part) in [
         (
             json!({"pganalytics.io/secretname": "mine"}),
-            "annotation pganalytics.io/secretname is none that is known: did you mean pganalytics.io/secret-name?",
+            "annotation pganalytics.io/secretname is not a known annotation: did you mean pganalytics.io/secret-name?",
         ),
-        (json!({"pganalytics.io/secret-name": "hunter2@other"}), "annotation pganalytics.io/secret-name is no name of a Secret"),
-        (json!({"pganalytics.io/secret-password-key": "hunter2"}), "name it in annotation pganalytics.io/secret-name"),
-        (json!({"pganalytics.io/secret-username-key": "u", "pganalytics.io/secret-name": ""}), "is a key of a Secret that nothing names"),
-        (json!({"pganalytics.io/port": "hunter2"}), "annotation pganalytics.io/port is no port"),
-        (json!({"pganalytics.io/sslmode": "hunter2"}), "annotation pganalytics.io/sslmode is none that is known"),
+        (json!({"pganalytics.io/secret-name": "hunter2@other"}), "annotation pganalytics.io/secret-name is not a valid name of a Secret"),
+        (json!({"pganalytics.io/secret-password-key": "hunter2"}), "name the Secret in annotation pganalytics.io/secret-name"),
+        (json!({"pganalytics.io/secret-username-key": "u", "pganalytics.io/secret-name": ""}), "is set, but no Secret is named"),
+        (json!({"pganalytics.io/port": "hunter2"}), "annotation pganalytics.io/port is not a port"),
+        (json!({"pganalytics.io/sslmode": "hunter2"}), "annotation pganalytics.io/sslmode has an unknown value"),
     ] {
         for mut value in [cloudnative_pg(), crunchy("master")] {
             value["metadata"]["annotations"] = annotations.clone();
@@ -114,25 +114,28 @@ fn what_users_of_coroot_and_datadog_wrote_is_understood() {
 #[test]
 fn an_annotation_that_cannot_be_followed_says_what_helps_and_no_password() {
     for (annotations, part) in [
-        (json!({"pganalytics.io/scrape": "yes"}), "write one of them, in quotes"),
+        (json!({"pganalytics.io/scrape": "yes"}), "set one of them, in quotes"),
         (json!({"pganalytics.io/scrape": "true", "pganalytics.io/prot": "1"}), "did you mean pganalytics.io/port?"),
-        (json!({"pganalytics.io/scrape": "true", "pganalytics.io/port": "hunter2"}), "is no port"),
+        (json!({"pganalytics.io/scrape": "true", "pganalytics.io/port": "hunter2"}), "is not a port"),
         (json!({"pganalytics.io/scrape": "true", "pganalytics.io/port": "0"}), "from 1 to 65535"),
         (json!({"pganalytics.io/scrape": "true", "pganalytics.io/sslmode": "hunter2"}), "verify-full"),
-        (json!({"pganalytics.io/scrape": "true", "pganalytics.io/secret-name": "other/hunter2"}), "as it is called in the pod's namespace"),
+        (
+            json!({"pganalytics.io/scrape": "true", "pganalytics.io/secret-name": "other/hunter2"}),
+            "the name of a Secret in the pod's namespace",
+        ),
         (
             json!({"pganalytics.io/scrape": "true", "pganalytics.io/secret-username-key": "hunter2"}),
-            "name it in annotation pganalytics.io/secret-name",
+            "name the Secret in annotation pganalytics.io/secret-name",
         ),
         (
             json!({"coroot.com/postgres-scrape": "true", "coroot.com/postgres-scrape-credentials-password": "hunter2"}),
-            "name it in annotation coroot.com/postgres-scrape-credentials-secret-name",
+            "name the Secret in annotation coroot.com/postgres-scrape-credentials-secret-name",
         ),
         (
             json!({"coroot.com/postgres-scrape": "true", "coroot.com/postgres-scrape-credentials-secret-name": "Hunter2"}),
-            "credentials-secret-name is no name of a Secret",
+            "credentials-secret-name is not a valid name of a Secret",
         ),
-        (json!({"ad.datadoghq.com/pg.checks": "{\"postgres\": \"hunter2\""}), "is no JSON (line 1, column 22)"),
+        (json!({"ad.datadoghq.com/pg.checks": "{\"postgres\": \"hunter2\""}), "is not valid JSON (line 1, column 22)"),
         (json!({"ad.datadoghq.com/pg.check_names": "[\"postgres\"]"}), "ad.datadoghq.com/pg.instances is missing"),
         (
             json!({"ad.datadoghq.com/pg.checks": "{\"postgres\": {\"instances\": [{\"password\": \"ENC[k8s_secret@other/hunter2/k]\"}]}}"}),

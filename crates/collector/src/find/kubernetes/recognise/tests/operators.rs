@@ -93,7 +93,7 @@ fn poolers_jobs_and_everything_else_are_no_servers() {
         json!({"postgres-operator.crunchydata.com/cluster": "hippo", "postgres-operator.crunchydata.com/role": "pgbouncer"}),
         json!({"app.kubernetes.io/name": "postgresql-ha", "app.kubernetes.io/component": "pgpool"}),
     ] {
-        assert_eq!(of(labels.clone()), Recognised::LeftOut("it is a connection pooler"), "{labels}");
+        assert_eq!(of(labels.clone()), Recognised::LeftOut("the pod is a connection pooler"), "{labels}");
     }
     for labels in [
         json!({}),
