@@ -111,7 +111,7 @@ fn servers(batch: &Batch) -> BTreeMap<String, (bool, String)> {
 }
 
 #[tokio::test]
-async fn servers_that_are_not_there_are_told_as_down_and_one_that_hangs_delays_no_other() -> anyhow::Result<()> {
+async fn unreachable_servers_are_reported_as_down_and_a_hanging_server_delays_no_other() -> anyhow::Result<()> {
     let (mut sink, spool) = (sink(&[]).await?, tempfile::tempdir()?);
     // The first server accepts connections and never answers; the port of the second is closed.
     let silent = TcpListener::bind("127.0.0.1:0").await?;
@@ -139,7 +139,7 @@ async fn servers_that_are_not_there_are_told_as_down_and_one_that_hangs_delays_n
 }
 
 #[tokio::test]
-async fn each_batch_is_tried_until_it_is_committed_and_a_refused_one_is_set_aside() -> anyhow::Result<()> {
+async fn each_batch_is_retried_until_it_is_committed_and_a_refused_batch_is_set_aside() -> anyhow::Result<()> {
     let answers = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::INTERNAL_SERVER_ERROR, StatusCode::OK, StatusCode::BAD_REQUEST];
     let (mut sink, spool) = (sink(&answers).await?, tempfile::tempdir()?);
     let closed = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
@@ -189,7 +189,7 @@ async fn each_batch_is_tried_until_it_is_committed_and_a_refused_one_is_set_asid
 }
 
 #[tokio::test]
-async fn the_doctor_tells_what_is_broken_and_what_helps() -> anyhow::Result<()> {
+async fn doctor_reports_each_problem_with_its_remedy() -> anyhow::Result<()> {
     let (sink, spool) = (sink(&[]).await?, tempfile::tempdir()?);
     let closed = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
     let mut config = config(&sink, spool.path(), &[("closed", format!("host=127.0.0.1 port={} user=u password=hunter2", closed.port()))])?;

@@ -48,7 +48,7 @@ enabled = false
 "#;
 
 #[test]
-fn an_unnamed_server_of_this_machine_has_the_machines_name() {
+fn a_local_server_without_a_name_gets_the_host_name() {
     let text = "[backend]\nurl = 'http://127.0.0.1:8080'\ntoken = 'token'\n[spool]\nfolder = '/tmp/spool'\n\
                 [[target]]\nconninfo = 'host=localhost port=5433 user=u'\n[[target]]\nconninfo = 'host=/tmp user=u'\n\
                 [[target]]\nconninfo = 'host=db-1 user=u'\n[[target]]\nname = 'mine'\nconninfo = 'host=127.0.0.1 user=u'\n";
@@ -59,7 +59,7 @@ fn an_unnamed_server_of_this_machine_has_the_machines_name() {
 }
 
 #[test]
-fn everything_can_be_said() {
+fn every_setting_can_be_set_in_the_file() {
     let config = with(WHOLE, &[], &Overrides::default()).expect("a configuration");
     assert_eq!(config.backend.url.as_str(), "http://127.0.0.1:8080/");
     assert_eq!((config.spool.max_bytes, config.flush, config.listen), (64 << 20, Duration::from_secs(2), None));
@@ -76,7 +76,7 @@ fn everything_can_be_said() {
 }
 
 #[test]
-fn variables_stand_above_the_file_and_flags_above_both() {
+fn variables_override_the_file_and_flags_override_variables() {
     let variables =
         [("PGANALYTICS_BACKEND_URL", "http://variable"), ("PGANALYTICS_COLLECTOR_NAME", "variable"), ("PGANALYTICS_TARGET", "host=v")];
     let overrides = Overrides { name: Some("flag".into()), targets: vec!["host=f".into()], ..Overrides::default() };
@@ -96,7 +96,7 @@ fn a_collector_needs_no_file_at_all() {
 }
 
 #[test]
-fn metrics_are_plain_http_to_other_machines_only_where_that_is_said() {
+fn metrics_are_plain_http_for_other_machines_only_with_plain_http() {
     let listen = |more: &str| WHOLE.replace("listen = \"off\"", &format!("listen = \"0.0.0.0:8081\"\n{more}"));
     for text in [listen("plain_http = true"), listen("tls_cert = \"/c\"\ntls_key = \"/k\"")] {
         assert!(with(&text, &[], &Overrides::default()).is_ok(), "{text}");
@@ -106,7 +106,7 @@ fn metrics_are_plain_http_to_other_machines_only_where_that_is_said() {
 }
 
 #[test]
-fn an_enrolment_token_stands_for_a_credential_of_its_own_and_one_that_is_enrolled_needs_none() {
+fn an_enrolment_token_makes_an_own_credential_and_an_enrolled_collector_needs_no_token() {
     let enrolled =
         |text: &str, variables: &[(&str, &str)]| match with(text, variables, &Overrides::default()).expect("a configuration").backend.token
         {
@@ -128,7 +128,7 @@ fn an_enrolment_token_stands_for_a_credential_of_its_own_and_one_that_is_enrolle
 }
 
 #[test]
-fn certificates_are_named_in_the_file_or_in_variables() {
+fn certificate_files_are_set_in_the_file_or_in_variables() {
     let text = WHOLE.replace("[spool]", "cert_file = \"/c\"\nkey_file = \"/k\"\ntls_min_version = \"1.2\"\n[spool]");
     let variables = [("PGANALYTICS_COLLECTOR_TLS_CERT", "/vc"), ("PGANALYTICS_COLLECTOR_TLS_KEY", "/vk")];
     let config = with(&text, &variables, &Overrides::default()).expect("a configuration");
@@ -142,7 +142,7 @@ fn certificates_are_named_in_the_file_or_in_variables() {
 }
 
 #[test]
-fn errors_name_the_file_the_key_and_what_helps_and_never_a_secret() {
+fn errors_name_the_file_the_key_and_the_remedy_and_never_a_secret() {
     let changed = |from: &str, to: &str| {
         assert!(WHOLE.contains(from), "{from}");
         WHOLE.replacen(from, to, 1)
@@ -213,7 +213,7 @@ fn errors_name_the_file_the_key_and_what_helps_and_never_a_secret() {
 const DISCOVERY: &str = "[backend]\nurl = \"http://x\"\ntoken = \"t\"\n[kubernetes]\nenabled = true\n";
 
 #[test]
-fn discovery_is_off_until_it_is_asked_for_and_needs_no_target() {
+fn discovery_is_off_by_default_and_needs_no_target() {
     let config = with(DISCOVERY, &[], &Overrides::default()).expect("a configuration");
     let kubernetes = config.kubernetes.expect("discovery");
     assert!(config.targets.is_empty() && kubernetes.secrets && !kubernetes.logs && kubernetes.access.is_none());
@@ -236,7 +236,7 @@ fn discovery_is_off_until_it_is_asked_for_and_needs_no_target() {
 }
 
 #[test]
-fn discovery_that_cannot_be_is_told_with_its_remedy() {
+fn invalid_discovery_settings_are_refused_with_their_remedy() {
     for (lines, part) in [
         ("namespaces = []", "kubernetes.namespaces: is empty; list the namespaces to watch"),
         ("namespaces = [\"Shop\"]", "'Shop' is not a valid namespace name"),

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_gives_its_text_or_says_what_is_wrong_with_it() {
+    fn a_file_is_read_or_its_problem_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("password");
         let written = |bytes: &[u8]| {

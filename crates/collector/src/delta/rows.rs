@@ -240,7 +240,7 @@ mod tests {
     use arrow_array::cast::AsArray;
 
     #[test]
-    fn texts_of_any_encoding_are_taken_and_cut_at_a_character() {
+    fn texts_of_any_encoding_are_accepted_and_cut_at_a_character() {
         let mut cells = StringBuilder::new();
         append_text(&mut cells, b"caf\xe9");
         let long = "é".repeat(TEXT_CAP);

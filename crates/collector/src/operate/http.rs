@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_certificates_are_optional_metrics_ask_for_one_and_health_does_not() -> anyhow::Result<()> {
+    async fn with_optional_client_certificates_metrics_require_one_and_health_does_not() -> anyhow::Result<()> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir()?;
         let ours = Authority::new(folder.path(), "ours")?;

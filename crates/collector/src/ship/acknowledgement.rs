@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_backends_own_answer_is_an_acknowledgement() {
+    fn only_an_answer_of_the_backend_is_an_acknowledgement() {
         let id = Uuid::from_u128(7);
         let answer = format!(r#"{{"collector":"{id}","sequence":3,"duplicate":false,"rows":2,"later":1}}"#);
         assert_eq!(parse(&answer), Some(Acknowledgement { collector: id, sequence: 3, duplicate: false, mark: None }));

@@ -105,7 +105,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_row_no_batch_can_hold_is_dropped_and_counted() {
+    fn a_row_too_large_for_a_batch_is_dropped_and_counted() {
         let limits = Limits { encoded: 10, ..Limits::default() };
         let outcome = encode(header(), vec![("a".to_owned(), texts(1))], &limits);
         assert!(matches!(outcome, Encoded::Dropped { rows: 1, .. }));

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_leaves_the_spool_only_for_an_acknowledgement_of_its_own() {
+    fn a_batch_leaves_the_spool_only_after_its_own_acknowledgement() {
         for (duplicate, mark) in [(false, None), (true, None)] {
             assert_eq!(judge(&oldest(true), acknowledgement(duplicate, mark)), Outcome::Committed);
         }
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_below_a_mark_that_this_collector_never_shipped_stays() {
+    fn a_duplicate_below_a_mark_of_another_process_stays_in_the_spool() {
         let outcome = judge(&oldest(true), acknowledgement(true, Some(6)));
         assert!(matches!(&outcome, Outcome::Remedy(reason) if reason.contains("reset-mark") && reason.ends_with(" 4")), "{outcome:?}");
         assert!(matches!(judge(&oldest(false), acknowledgement(true, Some(8))), Outcome::Remedy(_)));

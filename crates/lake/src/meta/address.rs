@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_host_or_several_are_read_and_the_password_is_not_shown() -> anyhow::Result<()> {
+    fn one_or_several_hosts_are_parsed_and_the_password_is_not_printed() -> anyhow::Result<()> {
         let url: DatabaseUrl = "postgresql://me:s%40cret@a:5433,b/meta?sslmode=disable&target_session_attrs=read-write".parse()?;
         let hosts: Vec<(&str, u16)> = url.hosts.iter().map(|host| (host.get_host(), host.get_port())).collect();
         assert_eq!(hosts, [("a", 5433), ("b", 5432)]);

@@ -26,7 +26,7 @@ fn tcp(name: &str) -> Address {
 }
 
 #[test]
-fn urls_are_read() {
+fn urls_are_parsed() {
     let conninfo = resolve("postgresql://al%40ice:p%3Aw%2F@db-1:5433/sh%20op?sslmode=require&connect_timeout=3&application_name=x");
     assert_eq!(conninfo.user.as_deref(), Some("al@ice"));
     assert_eq!(password(&conninfo), Some("p:w/"));
@@ -56,7 +56,7 @@ fn urls_are_read() {
 }
 
 #[test]
-fn words_are_read_with_quotes_and_escapes() {
+fn key_value_strings_are_parsed_with_quotes_and_escapes() {
     let conninfo = resolve(r"host = db port='5433' user=al\ ice password='it\'s a \\ secret' dbname=''");
     assert_eq!(conninfo.user.as_deref(), Some("al ice"));
     assert_eq!(password(&conninfo), Some(r"it's a \ secret"));
@@ -96,7 +96,7 @@ fn errors_name_the_place_and_the_nearest_key_and_never_a_value() {
 }
 
 #[test]
-fn the_string_stands_above_the_service_and_the_service_above_variables() {
+fn the_string_overrides_the_service_and_the_service_overrides_variables() {
     let folder = tempfile::tempdir().expect("folder");
     let file = folder.path().join("services");
     let text = "# comment\n[other]\nhost=no\n\n[shop]\nhost=svc\nuser=svc\nport=7000\nsslmode=disable\n[after]\nhost=no\n";
@@ -114,7 +114,7 @@ fn the_string_stands_above_the_service_and_the_service_above_variables() {
 }
 
 #[test]
-fn the_users_service_file_comes_before_the_systems() {
+fn the_users_service_file_is_searched_before_the_systems() {
     let (home, system) = (tempfile::tempdir().expect("folder"), tempfile::tempdir().expect("folder"));
     let path = |folder: &Path| folder.to_string_lossy().into_owned();
     fs::write(system.path().join("pg_service.conf"), "[a]\nhost=system\n[b]\nhost=system\n").expect("written");
@@ -126,7 +126,7 @@ fn the_users_service_file_comes_before_the_systems() {
 }
 
 #[test]
-fn the_password_file_is_asked_for_each_host_and_only_where_it_is_private() {
+fn the_password_file_is_used_for_each_host_and_only_if_it_is_private() {
     let home = tempfile::tempdir().expect("folder");
     let file = home.path().join(".pgpass");
     fs::write(&file, "# c\na:5432:d:u:one\n*:6000:*:u:tw\\:o:x\nlocalhost:*:*:*:local\n").expect("written");
@@ -155,7 +155,7 @@ async fn login(text: &str, files: &LoginFiles) -> Result<(Option<String>, Vec<Op
 }
 
 #[tokio::test]
-async fn a_login_in_files_is_what_they_hold_at_each_connection() {
+async fn login_files_are_read_at_each_connection() {
     let folder = tempfile::tempdir().expect("folder");
     let (user, password) = (folder.path().join("username"), folder.path().join("password"));
     let mut files = LoginFiles { user: None, password: password.clone() };
@@ -182,7 +182,7 @@ async fn a_login_in_files_is_what_they_hold_at_each_connection() {
 }
 
 #[test]
-fn a_service_with_a_password_and_a_file_with_another_are_one_too_many() {
+fn a_password_in_a_service_and_in_a_file_is_refused() {
     let folder = tempfile::tempdir().expect("folder");
     let services = folder.path().join("services");
     fs::write(&services, "[a]\nhost=a\npassword=hunter2\n").expect("written");
@@ -193,7 +193,7 @@ fn a_service_with_a_password_and_a_file_with_another_are_one_too_many() {
 }
 
 #[test]
-fn each_sslmode_means_what_it_means_to_libpq() {
+fn each_sslmode_connects_as_libpq_does() {
     use sqlx::postgres::PgSslMode;
     let attempts = |text: &str| -> Vec<String> {
         let conninfo = resolve(text);
@@ -225,7 +225,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_it_panic(text in "\\PC{0,60}") {
+    fn no_text_panics(text in "\\PC{0,60}") {
         let _ = Conninfo::resolve(&text, &Environment::default());
         let _ = Conninfo::resolve(&format!("postgresql://{text}"), &Environment::default());
     }

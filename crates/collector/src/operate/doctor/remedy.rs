@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_limit_is_told_apart_from_a_server_that_is_down() {
+    fn a_reached_connection_limit_differs_from_a_server_that_is_down() {
         let remedy = |message: &str, code: Option<&str>| {
             connect_remedy(&SessionError::Connect { at: "db-1".into(), message: message.into(), code: code.map(Into::into) })
         };

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn roles_are_quoted_where_sql_needs_it() {
+    fn role_names_are_quoted_if_sql_requires_it() {
         assert_eq!(quoted("monitor_1"), "monitor_1");
         assert_eq!(quoted("We\"ird"), "\"We\"\"ird\"");
     }

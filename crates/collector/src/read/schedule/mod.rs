@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_due_at_once_then_each_in_its_phase() {
+    fn all_views_are_due_at_the_start_and_then_each_in_its_phase() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut schedule = Schedule::new([view("a", "10s"), view("b", "60s")], start, 0.5);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_view_over_its_budget_is_read_less_often_and_comes_back() {
+    fn a_view_over_its_budget_is_read_less_often_until_it_is_cheap_again() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut schedule = Schedule::new([view("a", "10s"), view("b", "10s")], start, 0.0);

@@ -57,7 +57,7 @@ fn drain(spool: &mut Spool) -> Vec<u64> {
 }
 
 #[test]
-fn batches_survive_a_restart_and_leave_in_order_and_no_sequence_comes_twice() {
+fn batches_survive_a_restart_in_order_and_no_sequence_is_used_twice() {
     let folder = tempfile::tempdir().expect("folder");
     let mut spool = open(folder.path());
     let identity = spool.identity();
@@ -87,7 +87,7 @@ fn a_second_collector_is_refused_and_a_wiped_spool_is_a_new_identity() {
 }
 
 #[test]
-fn wherever_a_write_was_cut_off_the_other_batches_go_on() {
+fn a_batch_file_cut_at_any_byte_does_not_affect_the_others() {
     let folder = tempfile::tempdir().expect("folder");
     let mut spool = open(folder.path());
     let (cut, whole) = (append(&mut spool, 3), append(&mut spool, 3));
@@ -104,7 +104,7 @@ fn wherever_a_write_was_cut_off_the_other_batches_go_on() {
 }
 
 #[test]
-fn wherever_the_state_was_cut_off_the_identity_is_the_old_one_or_a_new_one_and_no_sequence_comes_twice() {
+fn a_state_file_cut_at_any_byte_gives_the_old_or_a_new_identity_and_no_sequence_twice() {
     let folder = tempfile::tempdir().expect("folder");
     let mut spool = open(folder.path());
     let identity = spool.identity();
@@ -129,7 +129,7 @@ fn unfinished_files_are_removed() {
 }
 
 #[test]
-fn a_full_spool_drops_the_oldest_and_the_next_header_tells_how_many_rows() {
+fn a_full_spool_drops_the_oldest_and_the_next_header_counts_the_rows() {
     let folder = tempfile::tempdir().expect("folder");
     let spool = open(folder.path());
     let size = batch(&spool, 10).len() as u64;
@@ -168,7 +168,7 @@ fn an_unreadable_state_is_an_error_and_the_identity_stays() {
 }
 
 #[test]
-fn a_damaged_state_is_kept_aside_and_a_look_changes_nothing() {
+fn a_damaged_state_is_set_aside_and_a_check_changes_nothing() {
     let folder = tempfile::tempdir().expect("folder");
     let new = folder.path().join("new");
     assert_eq!(Spool::look(&new).expect("writable"), None);
@@ -198,7 +198,7 @@ fn rejected_batches_are_kept_and_bounded() {
 }
 
 #[test]
-fn where_the_disk_takes_nothing_batches_wait_in_memory_and_reach_it_later() {
+fn if_the_disk_is_not_writable_batches_wait_in_memory_and_reach_the_disk_later() {
     let folder = tempfile::tempdir().expect("folder");
     let mut spool = open(folder.path());
     // A folder in place of the temporary file makes the write fail, like a full disk, even for root.
@@ -235,7 +235,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
-    fn whatever_happens_it_is_a_queue_of_rising_sequences(steps in steps()) {
+    fn any_sequence_of_operations_keeps_a_queue_of_rising_sequence_numbers(steps in steps()) {
         let folder = tempfile::tempdir().expect("folder");
         let mut spool = open(folder.path());
         let (mut model, mut highest) = (std::collections::VecDeque::new(), 0);

@@ -89,7 +89,7 @@ impl Pod {
 }
 
 #[tokio::test]
-async fn lines_are_read_once_and_in_order_also_across_a_restart() -> anyhow::Result<()> {
+async fn lines_are_read_once_and_in_order_even_across_a_restart() -> anyhow::Result<()> {
     let mut pod = Pod::new().await?;
     pod.writes(-1_000_000, "before the collector");
     pod.writes(1_100_000, "a");
@@ -108,7 +108,7 @@ async fn lines_are_read_once_and_in_order_also_across_a_restart() -> anyhow::Res
 }
 
 #[tokio::test]
-async fn what_is_more_than_one_reading_takes_is_read_by_the_next() -> anyhow::Result<()> {
+async fn lines_beyond_the_limit_of_a_reading_are_read_by_the_next_reading() -> anyhow::Result<()> {
     let pod = Pod::new().await?;
     let padding = "x".repeat(1_000);
     // Nine pieces: more than two readings can take.
@@ -127,7 +127,7 @@ async fn what_is_more_than_one_reading_takes_is_read_by_the_next() -> anyhow::Re
 }
 
 #[tokio::test]
-async fn a_second_that_is_more_than_a_piece_is_skipped_and_told() -> anyhow::Result<()> {
+async fn a_second_with_too_many_lines_is_skipped_and_reported() -> anyhow::Result<()> {
     let pod = Pod::new().await?;
     let padding = "x".repeat(1_000);
     (0..3_000).for_each(|number| pod.writes(1_000_000 + number, padding.clone()));
@@ -138,7 +138,7 @@ async fn a_second_that_is_more_than_a_piece_is_skipped_and_told() -> anyhow::Res
 }
 
 #[tokio::test]
-async fn a_reading_that_fails_or_finds_no_container_keeps_the_place() -> anyhow::Result<()> {
+async fn a_failed_reading_keeps_the_position() -> anyhow::Result<()> {
     let mut pod = Pod::new().await?;
     pod.writes(1_000_000, "a");
     pod.kubelet.lock().expect("no panic").forbids = true;
@@ -153,7 +153,7 @@ async fn a_reading_that_fails_or_finds_no_container_keeps_the_place() -> anyhow:
 }
 
 #[test]
-fn the_cut_end_of_a_piece_is_left_for_the_next() {
+fn a_cut_last_line_is_read_again_by_the_next_reading() {
     let (mut until, mut lines) = (time("2026-11-29T01:00:00Z"), Vec::new());
     let piece = Bytes::from_static(b"2026-11-29T01:00:01Z whole\nno time\n2026-11-29T01:00:01+00:00 too\n2026-11-29T01:00:02Z ha");
     append(&piece, true, &mut until, &mut lines);

@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_label_that_lags_behind_a_failover_is_no_disagreement() {
+    fn a_label_that_lags_behind_a_failover_is_not_reported() {
         let mut disagreement = Disagreement::default();
         let mut look = |label, standby| disagreement.look(Some(label), Some(standby)).is_some();
         assert_eq!([look(Role::Primary, true), look(Role::Primary, true), look(Role::Standby, true)], [false; 3]);

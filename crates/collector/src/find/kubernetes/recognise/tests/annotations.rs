@@ -8,7 +8,7 @@ use crate::connect::conninfo::SslMode;
 use crate::find::kubernetes::recognise::{Login, Operator, Recognised, User, recognise};
 
 #[test]
-fn our_annotations_stand_above_what_an_operator_means() {
+fn our_annotations_override_the_operators_labels() {
     let mut value = cloudnative_pg();
     value["metadata"]["annotations"] = json!({
         "pganalytics.io/scrape": "true", "pganalytics.io/port": "6543", "pganalytics.io/sslmode": "require",
@@ -23,7 +23,7 @@ fn our_annotations_stand_above_what_an_operator_means() {
 }
 
 #[test]
-fn an_operators_pod_needs_no_scrape_and_keeps_what_the_annotations_do_not_say() {
+fn an_operators_pod_needs_no_scrape_and_keeps_defaults_without_annotations() {
     let mut value = cloudnative_pg();
     value["metadata"]["annotations"] = json!({
         "cnpg.io/operatorVersion": "1.27.0", "pganalytics.io/secret-name": "monitoring", "pganalytics.io/secret-username-key": "role",
@@ -54,7 +54,7 @@ fn an_operators_pod_needs_no_scrape_and_keeps_what_the_annotations_do_not_say() 
 }
 
 #[test]
-fn a_wrong_annotation_on_an_operators_pod_is_told() {
+fn an_invalid_annotation_on_an_operators_pod_is_reported() {
     for (annotations, part) in [
         (
             json!({"pganalytics.io/secretname": "mine"}),
@@ -84,7 +84,7 @@ fn a_wrong_annotation_on_an_operators_pod_is_told() {
 }
 
 #[test]
-fn what_users_of_coroot_and_datadog_wrote_is_understood() {
+fn annotations_of_coroot_and_datadog_are_understood() {
     let candidate = server(annotated(&json!({
         "coroot.com/postgres-scrape": "true", "coroot.com/postgres-scrape-port": "6000",
         "coroot.com/postgres-scrape-credentials-secret-name": "creds", "coroot.com/postgres-scrape-credentials-secret-username-key": "u",
@@ -112,7 +112,7 @@ fn what_users_of_coroot_and_datadog_wrote_is_understood() {
 }
 
 #[test]
-fn an_annotation_that_cannot_be_followed_says_what_helps_and_no_password() {
+fn an_invalid_annotation_is_reported_with_a_remedy_and_without_a_password() {
     for (annotations, part) in [
         (json!({"pganalytics.io/scrape": "yes"}), "set one of them, in quotes"),
         (json!({"pganalytics.io/scrape": "true", "pganalytics.io/prot": "1"}), "did you mean pganalytics.io/port?"),
@@ -176,7 +176,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 proptest! {
     /// Any text in an annotation gets an answer: never a panic, and never a value in an error.
     #[test]
-    fn any_text_in_any_annotation_is_answered(
+    fn no_text_in_an_annotation_panics(
         key in "(pganalytics\\.io/(scrape|port|sslmode|database|secret-name|[a-z-]{0,12}))|(coroot\\.com/postgres-scrape(-port|-param-sslmode|)?)|(ad\\.datadoghq\\.com/[a-z]{0,5}\\.(checks|check_names|instances))",
         other in "(pganalytics\\.io/scrape)|(coroot\\.com/postgres-scrape)|(ad\\.datadoghq\\.com/[a-z]{0,5}\\.(checks|check_names|instances))",
         text in "\\PC{0,80}",
@@ -188,7 +188,7 @@ proptest! {
     }
 
     #[test]
-    fn any_check_of_datadogs_is_answered(json in any_json(), password in "hunter[0-9]{4}") {
+    fn no_datadog_check_panics(json in any_json(), password in "hunter[0-9]{4}") {
         for value in [json.clone(), json!({"postgres": {"instances": [json.clone(), {"password": password, "port": json.clone()}]}})] {
             for key in ["checks", "check_names", "instances"] {
                 let answer = recognise(&pod(annotated(&json!({format!("ad.datadoghq.com/pg.{key}"): value.to_string(), "ad.datadoghq.com/pg.check_names": "[\"postgres\"]"}))));
