@@ -131,7 +131,7 @@ async fn unreachable_servers_are_reported_as_down_and_a_hanging_server_delays_no
             }
         }
     }
-    assert_eq!(order[0].0, "closed", "the closed port is told while the silent one is still waited for");
+    assert_eq!(order[0].0, "closed", "the closed port is reported while the silent one is still pending");
     assert!(order[0].1.contains("refused"), "{}", order[0].1);
     assert!(order[1].1.contains("no answer within 2 s"), "{}", order[1].1);
     stop.cancel();
@@ -161,7 +161,7 @@ async fn each_batch_is_retried_until_it_is_committed_and_a_refused_batch_is_set_
     };
     // A batch that was closed after the error carries the error; a batch that was closed earlier may not.
     let status = loop {
-        let status = last.header.status.expect("a collector tells how it is");
+        let status = last.header.status.expect("the batch has a status");
         assert_eq!((status.targets, status.targets_up), (1, 0));
         if status.last_error.is_some() {
             break status;

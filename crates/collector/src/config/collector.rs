@@ -51,7 +51,7 @@ pub(super) fn read(collector: &Place<'_>, overrides: &Overrides) -> Result<Colle
         ),
     };
     let tls = tls(collector)?;
-    let plain_http = collector.truth("plain_http", "PGANALYTICS_COLLECTOR_PLAIN_HTTP")?.unwrap_or_default();
+    let plain_http = collector.switch("plain_http", "PGANALYTICS_COLLECTOR_PLAIN_HTTP")?.unwrap_or_default();
     if tls.is_none() && !plain_http && listen.is_some_and(|address| !address.ip().to_canonical().is_loopback()) {
         let remedy = "set tls_cert and tls_key, or plain_http = true, or listen on 127.0.0.1";
         return Err(collector.error(
@@ -87,8 +87,8 @@ fn tls(collector: &Place<'_>) -> Result<Option<ServerFiles>, ConfigError> {
     if client_crl.is_some() && client_ca.is_none() {
         return Err(collector.error("tls_client_crl", "has no effect without client certificates", "set tls_client_ca too"));
     }
-    let said = collector.parsed("tls_client_auth", "PGANALYTICS_COLLECTOR_TLS_CLIENT_AUTH")?;
-    let client_auth = ClientAuth::resolve(said, client_ca.is_some())
+    let client_auth = collector.parsed("tls_client_auth", "PGANALYTICS_COLLECTOR_TLS_CLIENT_AUTH")?;
+    let client_auth = ClientAuth::resolve(client_auth, client_ca.is_some())
         .map_err(|problem| collector.error("tls_client_auth", problem, "set tls_client_ca too"))?;
     let min_version = collector.parsed("tls_min_version", "PGANALYTICS_COLLECTOR_TLS_MIN_VERSION")?.unwrap_or_default();
     match pair {

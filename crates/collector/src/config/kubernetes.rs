@@ -113,7 +113,7 @@ impl KubernetesOptions {
 
 pub(super) fn read(table: &Place<'_>) -> Result<Option<KubernetesOptions>, ConfigError> {
     table.only(KEYS)?;
-    match table.truth("enabled", "PGANALYTICS_KUBERNETES_ENABLED")? {
+    match table.switch("enabled", "PGANALYTICS_KUBERNETES_ENABLED")? {
         Some(true) => {}
         None if !table.table.is_empty() => {
             return Err(table.error("enabled", "is missing", "write enabled = true, or remove the whole table [kubernetes]"));
@@ -138,7 +138,7 @@ pub(super) fn read(table: &Place<'_>) -> Result<Option<KubernetesOptions>, Confi
     let sslmode = table.string("sslmode", "PGANALYTICS_KUBERNETES_SSLMODE")?;
     let sslmode = sslmode.map(|mode| mode.parse::<SslMode>().map_err(|error| table.error("sslmode", &error.problem, &error.remedy)));
     let options = KubernetesOptions {
-        secrets: table.truth("secrets", "PGANALYTICS_KUBERNETES_SECRETS")?.unwrap_or(usual.secrets),
+        secrets: table.switch("secrets", "PGANALYTICS_KUBERNETES_SECRETS")?.unwrap_or(usual.secrets),
         // The variables of libpq, as for a target: one user and password for all servers.
         user: table.string("user", "PGANALYTICS_KUBERNETES_USER")?.or(table.variable("PGUSER")),
         password: table.variable("PGPASSWORD").map(Secret::new),
@@ -148,7 +148,7 @@ pub(super) fn read(table: &Place<'_>) -> Result<Option<KubernetesOptions>, Confi
         ca_file: path("ca_file", "PGANALYTICS_KUBERNETES_CA_FILE")?,
         cgroups: path("cgroups", "PGANALYTICS_KUBERNETES_CGROUPS")?,
         volumes: path("volumes", "PGANALYTICS_KUBERNETES_VOLUMES")?,
-        logs: table.truth("logs", "PGANALYTICS_KUBERNETES_LOGS")?.unwrap_or(usual.logs),
+        logs: table.switch("logs", "PGANALYTICS_KUBERNETES_LOGS")?.unwrap_or(usual.logs),
         databases: table.strings("databases")?.unwrap_or(usual.databases),
         exclude_databases: table.strings("exclude_databases")?.unwrap_or(usual.exclude_databases),
         max_databases: table.positive("max_databases")?.unwrap_or(usual.max_databases),

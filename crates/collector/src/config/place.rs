@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pganalytics_views::parse_duration;
 
-use super::value::{self, Truth};
+use super::value::{self, Switch};
 
 /// A problem in the configuration: its place, its cause and its remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -129,11 +129,11 @@ impl<'a> Place<'a> {
     }
 
     /// A boolean in the file, or the words true and false in the variable.
-    pub(super) fn truth(&self, key: &str, variable: &str) -> Result<Option<bool>, ConfigError> {
-        if let Some(toml::Value::Boolean(truth)) = self.table.get(key).filter(|_| !self.environment.contains_key(variable)) {
-            return Ok(Some(*truth));
+    pub(super) fn switch(&self, key: &str, variable: &str) -> Result<Option<bool>, ConfigError> {
+        if let Some(toml::Value::Boolean(switch)) = self.table.get(key).filter(|_| !self.environment.contains_key(variable)) {
+            return Ok(Some(*switch));
         }
-        self.parsed(key, variable)?.map_or(Ok(None), |Truth(truth)| Ok(Some(truth)))
+        self.parsed(key, variable)?.map_or(Ok(None), |Switch(switch)| Ok(Some(switch)))
     }
 
     pub(super) fn strings(&self, key: &str) -> Result<Option<Vec<String>>, ConfigError> {

@@ -123,7 +123,7 @@ fn an_enrolment_token_makes_an_own_credential_and_an_enrolled_collector_needs_no
     let spool = folder.path().display().to_string();
     assert_eq!(enrolled(&bare, &[("PGANALYTICS_SPOOL_FOLDER", &spool)]), (false, month));
     let overrides = Overrides { enrolment_token_file: Some("/run/e".into()), ..Overrides::default() };
-    let flag = with(WHOLE, &[], &overrides).expect("a flag stands over the file");
+    let flag = with(WHOLE, &[], &overrides).expect("a flag overrides the file");
     assert!(matches!(flag.backend.token, Token::OwnCredential { .. }));
 }
 

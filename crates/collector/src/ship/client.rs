@@ -136,5 +136,5 @@ fn build(
         let both = [&chain[..], b"\n", &key[..]].concat();
         client = client.identity(reqwest::Identity::from_pem(&both).context("[backend] cert_file and key_file")?);
     }
-    Ok((client.build().context("set up the HTTP client")?, expires))
+    Ok((client.build().context("cannot set up the HTTP client")?, expires))
 }

@@ -75,7 +75,7 @@ impl OwnCredential {
         let keep = |error: anyhow::Error| Outcome::Remedy(format!("{error:#}"));
         let token = self.token()?;
         let hash = state.credential.prepare().map_err(keep)?;
-        requests.tell(ENROL, &token, self.collector, &self.application(&hash, false)).await.map_err(refused)?;
+        requests.post(ENROL, &token, self.collector, &self.application(&hash, false)).await.map_err(refused)?;
         state.credential.promote(now_us()).map_err(keep)?;
         tracing::info!(
             collector = %self.collector,
@@ -90,7 +90,7 @@ impl OwnCredential {
             let hash = state.credential.prepare()?;
             let Some(current) = state.credential.current().cloned() else { return Ok(()) };
             let body = json!({"credential_sha256": hash});
-            requests.tell(ROTATE, &current, self.collector, &body).await.map_err(|failed| anyhow::anyhow!("{}", failed.reason()))?;
+            requests.post(ROTATE, &current, self.collector, &body).await.map_err(|failed| anyhow::anyhow!("{}", failed.reason()))?;
             state.credential.promote(now_us())
         };
         match renewed.await.context("cannot renew the collector's credential") {
@@ -100,7 +100,7 @@ impl OwnCredential {
             }
             Err(error) => {
                 let reason = format!("{error:#}");
-                if state.failed.as_ref().is_none_or(|(_, told)| *told != reason) {
+                if state.failed.as_ref().is_none_or(|(_, before)| *before != reason) {
                     tracing::warn!(error = reason, "the collector's credential could not be renewed; the current one stays in use");
                 }
                 state.failed = Some((Instant::now(), reason));
@@ -143,7 +143,7 @@ impl OwnCredential {
             return Ok(Some(secret.clone()));
         }
         let hash = state.credential.pending_hash().unwrap_or_else(hash_of_none);
-        requests.tell(ENROL, &self.token()?, self.collector, &self.application(&hash, true)).await.map_err(refused)?;
+        requests.post(ENROL, &self.token()?, self.collector, &self.application(&hash, true)).await.map_err(refused)?;
         Ok(None)
     }
 }

@@ -225,11 +225,11 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let (one, other) = replicas(&folder).await?;
         assert!(one.step_aside().await);
-        assert!(takes(&other, THEN).await?, "what was laid down is free at once");
+        assert!(takes(&other, THEN).await?, "a released lease is free at once");
         // It dies.
         let free = THEN + LASTS;
-        assert!(!takes(&one, free + TICK).await?, "others come first");
-        assert!(takes(&one, free + BEHIND + TICK).await?, "there is no other");
+        assert!(!takes(&one, free + TICK).await?, "other replicas come first");
+        assert!(takes(&one, free + BEHIND + TICK).await?, "there is no other replica");
         let fence = *one.held.borrow();
         // By now it holds the lease as any other does.
         assert!(takes(&one, free + BEHIND + TICK * 2).await?);
@@ -246,7 +246,7 @@ mod tests {
         assert!(takes(&other, THEN).await?);
         assert!(other.step_aside().await);
         let long_after = THEN + ASIDE * 100;
-        assert!(!takes(&one, long_after).await? && !takes(&other, long_after).await?, "they try in a circle");
+        assert!(!takes(&one, long_after).await? && !takes(&other, long_after).await?, "each replica tries in turn");
         assert!(takes_at(&one, Instant::now() + ASIDE, long_after).await?);
         Ok(())
     }

@@ -60,7 +60,7 @@ mod tests {
         aside.add(7, now);
         assert_eq!(aside.resting(now), HashSet::from([7]));
         assert!(aside.resting(now + RETRY).is_empty(), "retries automatically");
-        assert!(aside.holds(7), "and counted until it was read without an error");
+        assert!(aside.holds(7), "and counted until a reading succeeds");
         aside.remove([7, 8]);
         assert_eq!(aside.count(), 0);
     }

@@ -54,7 +54,7 @@ mod tests {
     fn only_a_change_is_news() {
         let (skewed, collector) = (Skewed::default(), Uuid::from_u128(1));
         skewed.know(collector, Some(-MARKED_FROM_US));
-        assert_eq!(skewed.change(collector, Some(MARKED_FROM_US)), None, "known from before");
+        assert_eq!(skewed.change(collector, Some(MARKED_FROM_US)), None, "already reported");
         assert_eq!(skewed.change(collector, Some(0)), Some(false));
         assert_eq!(skewed.change(collector, None), None);
         assert_eq!(skewed.change(collector, Some(MARKED_FROM_US)), Some(true));

@@ -87,7 +87,7 @@ async fn rows_that_come_or_move_into_files_are_in_the_next_answer() {
     assert_eq!(world.one(SLOW).await, "1099991");
     kept.holds(1).await;
     world.ingest(batch(2, &[Row::new(noon() + TimeDelta::minutes(1), "a", 2, 2)])).await.unwrap();
-    assert_eq!(world.one(SLOW).await, "3099991", "a row came");
+    assert_eq!(world.one(SLOW).await, "3099991", "a row was found");
     kept.holds(2).await;
     world.lake.compact().await.unwrap();
     assert_eq!(world.one(SLOW).await, "3099991", "the rows are in a file");

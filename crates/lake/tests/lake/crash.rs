@@ -72,7 +72,7 @@ async fn after_the_commit_of_a_merge() {
     let image = world.crash_image();
     assert_eq!(files(image.path()).len(), 3 + 3);
     let lake = opened(image.path()).await;
-    assert_eq!(files(image.path()).len(), 3, "replaced files go at the start, when nothing reads them");
+    assert_eq!(files(image.path()).len(), 3, "replaced files are deleted at the start, when no query reads them");
     assert_eq!(one(&lake, "select count(*) from pg_stat_statements").await, "3");
 }
 

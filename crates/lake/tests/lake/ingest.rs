@@ -125,7 +125,7 @@ async fn a_mark_that_somebody_else_moved_is_told_and_set_back_without_doubled_ro
     }
     world.ingest(batch_of(COLLECTOR, 90_000, &[])).await.unwrap();
     let ack = world.ingest(batch(4, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
-    assert_eq!((ack.duplicate, ack.sequence, ack.mark), (true, 4, 90_000), "the collector learns the mark");
+    assert_eq!((ack.duplicate, ack.sequence, ack.mark), (true, 4, 90_000), "the answer has the mark");
 
     assert_eq!(world.lake.meta().reset_mark(COLLECTOR, 3).await.unwrap(), Some(90_000));
     assert_eq!(world.lake.meta().reset_mark(Uuid::from_u128(77), 3).await.unwrap(), None);

@@ -101,7 +101,7 @@ async fn tokens() {
     let noted = used(meta.tokens().await.unwrap()).unwrap();
     assert_eq!(noted.timestamp_micros(), now.timestamp_micros());
     meta.token(b"one", now + TimeDelta::seconds(59)).await.unwrap();
-    assert_eq!(used(meta.tokens().await.unwrap()), Some(noted), "noted once a minute");
+    assert_eq!(used(meta.tokens().await.unwrap()), Some(noted), "recorded once a minute");
     meta.token(b"one", now + TimeDelta::seconds(60)).await.unwrap();
     assert!(used(meta.tokens().await.unwrap()) > Some(noted));
 

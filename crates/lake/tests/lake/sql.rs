@@ -189,6 +189,6 @@ async fn to_char_takes_the_templates_of_postgresql() {
     ] {
         assert_eq!(world.one(&format!("select to_char({at}, '{template}')")).await, text, "{template}");
     }
-    let error = world.query(&format!("select to_char({at}, 'Month')")).await.expect_err("a pattern that is not known").to_string();
+    let error = world.query(&format!("select to_char({at}, 'Month')")).await.expect_err("an unknown pattern").to_string();
     assert!(error.contains("known are"), "{error}");
 }

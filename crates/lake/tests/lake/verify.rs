@@ -46,7 +46,7 @@ async fn a_file_that_is_missing_cut_or_changed_is_named_with_what_to_do() {
     changed[10] ^= 1;
     std::fs::write(&file, &changed).unwrap();
     assert!(problem(Depth::Contents).await.contains("its CRC-32 is "));
-    assert!(verify(world.folder.path(), Depth::Names).await.problems.is_empty(), "its size is right");
+    assert!(verify(world.folder.path(), Depth::Names).await.problems.is_empty(), "its size is unchanged");
     std::fs::write(&file, &whole[..whole.len() - 1]).unwrap();
     assert!(problem(Depth::Names).await.contains(&format!("it has {} bytes, and was written with {}", whole.len() - 1, whole.len())));
     std::fs::remove_file(&file).unwrap();
@@ -60,7 +60,7 @@ async fn a_file_of_another_table_or_of_no_catalog_is_found() {
     std::fs::copy(&file, file.with_file_name("999.parquet")).unwrap();
     let verified = verify(world.folder.path(), Depth::Contents).await;
     assert_eq!((verified.problems.as_slice(), verified.orphans), (&[][..], 1));
-    assert!(file.with_file_name("999.parquet").exists(), "it is not touched");
+    assert!(file.with_file_name("999.parquet").exists(), "the file is not changed");
 }
 
 #[tokio::test]
@@ -68,5 +68,5 @@ async fn where_there_is_no_lake_that_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let error = Lake::verify(&options(folder.path()), Depth::Names, |_, _| {}).await.unwrap_err();
     assert!(format!("{error:#}").contains("open the meta store"), "{error:#}");
-    assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "nothing is made");
+    assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "nothing is created");
 }

@@ -148,7 +148,7 @@ fn the_password_file_is_used_for_each_host_and_only_if_it_is_private() {
 async fn login(text: &str, files: &LoginFiles) -> Result<(Option<String>, Vec<Option<String>>), String> {
     let variables = [("USER", "os"), ("PGUSER", "variable"), ("PGPASSWORD", "variable")];
     let conninfo = Conninfo::resolve_with(text, Some(files.clone()), &environment(&variables)).map_err(|error| error.to_string())?;
-    assert!(conninfo.hosts.iter().all(|host| host.password.is_none()), "no variable's password stands beside the file's");
+    assert!(conninfo.hosts.iter().all(|host| host.password.is_none()), "a password from a variable does not replace the file's");
     let found = conninfo.with_login().await?.into_owned();
     assert!(!format!("{found:?} {found}").contains("hunter"), "{found:?}");
     Ok((found.user, found.hosts.into_iter().map(|host| host.password.map(|password| password.reveal().to_owned())).collect()))

@@ -61,7 +61,7 @@ async fn discovered(options: &KubernetesOptions, report: &mut Report) -> Vec<Tar
         }
     };
     let findings = kubernetes::examine(options, &client).await;
-    for (what, remedy) in findings.said {
+    for (what, remedy) in findings.results {
         let level = if remedy.is_some() { Level::Missing } else { Level::Fine };
         report.add(level, "kubernetes", what, remedy.filter(|remedy| !remedy.is_empty()));
     }

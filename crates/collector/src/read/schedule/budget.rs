@@ -138,7 +138,7 @@ mod tests {
         }
         budget.spent(CHEAP_WORK);
         assert_eq!(budget.spent(CHEAP_WORK), Some(BASE));
-        assert_eq!(budget.spent(Duration::from_secs(60)), None, "one more outlier does not bring it back");
+        assert_eq!(budget.spent(Duration::from_secs(60)), None, "one more outlier does not change the interval again");
     }
 
     #[test]

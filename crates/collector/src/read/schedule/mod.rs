@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(schedule.read("a", slow, start), None);
         assert_eq!(schedule.read("a", slow, at(10)), None);
         assert_eq!(schedule.read("a", slow, at(20)), Some(Duration::from_secs(20)));
-        assert_eq!(names(&schedule.due(at(20))), ["b"], "the other view keeps its time");
+        assert_eq!(names(&schedule.due(at(20))), ["b"], "the other view keeps its schedule");
         assert_eq!(names(&schedule.due(at(39))), ["b"]);
         assert_eq!(names(&schedule.due(at(40))), ["a", "b"]);
         assert_eq!(schedule.read("a", Duration::from_millis(1), at(40)), None);

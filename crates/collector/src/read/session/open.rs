@@ -48,7 +48,7 @@ impl Session {
                     Ok(Ok(connection)) => {
                         let mut session = Self::new(connection, begun.elapsed());
                         match session.identify(&at).await {
-                            Ok(()) if session.will_do(conninfo.target_session_attrs) => return Ok(session),
+                            Ok(()) if session.satisfies(conninfo.target_session_attrs) => return Ok(session),
                             Ok(()) if conninfo.target_session_attrs == SessionAttrs::PreferStandby => {
                                 second_choice.get_or_insert(session);
                             }
@@ -118,7 +118,7 @@ impl Session {
         Ok(())
     }
 
-    fn will_do(&self, attrs: SessionAttrs) -> bool {
+    fn satisfies(&self, attrs: SessionAttrs) -> bool {
         let (standby, read_only) = (self.facts.in_recovery, self.facts.in_recovery || self.facts.read_only);
         match attrs {
             SessionAttrs::Any => true,

@@ -58,12 +58,12 @@ impl Follower {
     async fn read(&mut self) {
         let begun = Instant::now();
         match self.log.read().await {
-            Ok(piece) => self.hand_on(piece, begun),
+            Ok(piece) => self.gather(piece, begun),
             Err(error) => self.target.was_not_read(VIEW, None, begun.elapsed(), &error),
         }
     }
 
-    fn hand_on(&mut self, piece: Piece, begun: Instant) {
+    fn gather(&mut self, piece: Piece, begun: Instant) {
         let server = self.target.options.name.as_str();
         let writes = self.target.writes();
         let mut window = Window::default();
@@ -76,7 +76,7 @@ impl Follower {
         if piece.skipped_s > 0 {
             tracing::warn!(server, skipped_s = piece.skipped_s, "the server's log grows faster than it can be read: a part was skipped");
         }
-        if window.is_empty() && writes.to_files && !self.log.shows_files() {
+        if window.is_empty() && writes.to_files && !self.log.includes_files() {
             return self.target.was_not_read(VIEW, None, begun.elapsed(), TO_FILES);
         }
         let ts_us = now_us();

@@ -28,8 +28,8 @@ impl Spool {
     fn drop_oldest(&mut self) -> bool {
         let Some(oldest) = self.oldest() else { return false };
         // The next batch's header carries the `dropped_rows` of this batch's header too.
-        let told = wire::decode_header(&oldest.body, &Limits::default()).map_or(0, |header| header.dropped_rows);
-        self.state.dropped_rows += oldest.rows + told;
+        let dropped_rows = wire::decode_header(&oldest.body, &Limits::default()).map_or(0, |header| header.dropped_rows);
+        self.state.dropped_rows += oldest.rows + dropped_rows;
         self.counts.dropped_rows += oldest.rows;
         self.counts.dropped_batches += 1;
         self.remove_front();

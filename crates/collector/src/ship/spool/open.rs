@@ -109,12 +109,12 @@ fn read_state(folder: &Path) -> anyhow::Result<Found> {
         Ok(Some(state)) => Ok(Found::State(state)),
         Ok(None) => Ok(Found::Nothing),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Found::Damaged),
-        Err(error) => Err(error).with_context(|| format!("read {}; {}", folder.join("state").display(), who(folder))),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}; {}", folder.join("state").display(), owner_advice(folder))),
     }
 }
 
 /// Advice on which user should run the collector.
-fn who(folder: &Path) -> String {
+fn owner_advice(folder: &Path) -> String {
     let owner = fs::metadata(folder).map_or_else(|_| "its owner".into(), |found| format!("user {}", found.uid()));
     format!(
         "run the collector as {owner}, the owner of the folder, or make the collector's user the owner of the folder and its files (chown \

@@ -36,9 +36,9 @@ fn batch(spool: &Spool, rows: usize) -> Bytes {
 }
 
 fn append(spool: &mut Spool, rows: usize) -> u64 {
-    let (sequence, told) = spool.next();
+    let (sequence, dropped_rows) = spool.next();
     let body = batch(spool, rows);
-    spool.append(body, told).expect("taken");
+    spool.append(body, dropped_rows).expect("taken");
     sequence
 }
 
@@ -82,7 +82,7 @@ fn a_second_collector_is_refused_and_a_wiped_spool_is_a_new_identity() {
     let error = Spool::open(folder.path(), LARGE).expect_err("in use").to_string();
     assert!(error.contains("another collector uses the spool"), "{error}");
     drop(spool);
-    fs::remove_dir_all(folder.path()).expect("wiped");
+    fs::remove_dir_all(folder.path()).expect("the folder is empty");
     assert_ne!(open(folder.path()).identity(), identity);
 }
 
@@ -145,9 +145,9 @@ fn a_full_spool_drops_the_oldest_and_the_next_header_counts_the_rows() {
     drop(spool);
     let mut spool = open(folder.path());
     assert_eq!(spool.next().1, 10);
-    let told = batch(&spool, 1);
-    assert_eq!(decode_header(&told, &Limits::default()).expect("a batch").dropped_rows, 10);
-    spool.append(told, 10).expect("taken");
+    let next = batch(&spool, 1);
+    assert_eq!(decode_header(&next, &Limits::default()).expect("a batch").dropped_rows, 10);
+    spool.append(next, 10).expect("taken");
     assert_eq!(spool.next().1, 0);
 }
 
@@ -172,7 +172,7 @@ fn a_damaged_state_is_set_aside_and_a_check_changes_nothing() {
     let folder = tempfile::tempdir().expect("folder");
     let new = folder.path().join("new");
     assert_eq!(Spool::look(&new).expect("writable"), None);
-    assert!(!new.exists(), "a look makes no folder");
+    assert!(!new.exists(), "a check creates no folder");
     let identity = open(folder.path()).identity();
     fs::write(folder.path().join("state"), "identity ?").expect("written");
     fs::write(folder.path().join("x.tmp"), "").expect("written");

@@ -74,7 +74,7 @@ mod tests {
         }
         assert_eq!(clusters.conflict(), None);
         clusters.note(30 * SECOND, "2", "b");
-        assert_eq!(clusters.conflict(), None, "the server was made anew");
+        assert_eq!(clusters.conflict(), None, "the server was created again");
         clusters.note(40 * SECOND, "1", "a");
         clusters.note(41 * SECOND, "2", "b");
         let conflict = clusters.conflict().expect("a conflict");

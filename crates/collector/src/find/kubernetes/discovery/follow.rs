@@ -53,7 +53,7 @@ impl Known {
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 event = heard.recv() => match event {
-                    Some((at, event)) => self.hear(at, event),
+                    Some((at, event)) => self.handle_event(at, event),
                     None => break,
                 },
                 Some(attempt) = self.attempts.join_next() => match attempt {

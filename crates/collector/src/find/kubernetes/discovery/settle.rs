@@ -39,12 +39,12 @@ impl Known {
             let Some(found) = self.pods.get_mut(&key) else { continue };
             found.next = None;
             if let Some((state, why)) = refusal {
-                found.tell(&key, state, why);
+                found.set_state(&key, state, why);
                 continue;
             }
             let Some(intended) = found.intended.clone() else { continue };
             let Some(address) = intended.address else {
-                found.tell(&key, State::Waiting, String::new());
+                found.set_state(&key, State::Waiting, String::new());
                 continue;
             };
             found.attempt_under_way = true;
@@ -135,10 +135,10 @@ impl Known {
             Speaks::Nothing | Speaks::Other => found.wait(RETRY_CAP),
         }
         if let Some(caution) = &resolved.caution
-            && found.said != *caution
+            && found.last_reported != *caution
         {
             tracing::warn!(server = found.server, "{caution}");
-            found.said.clone_from(caution);
+            found.last_reported.clone_from(caution);
         }
         found.state = State::Watched;
         if let Some(running) = &found.running {

@@ -146,7 +146,7 @@ async fn a_pod_found_before_it_listens_is_a_target_until_it_speaks_another_proto
     let (events, heard) = mpsc::channel(QUEUE);
     let following = tokio::spawn(Known::new(discovery, Arc::new(common), stop.clone()).follow(heard));
     let port = free().await;
-    events.send((0, Ok(Event::Applied(Box::new(pod(port)))))).await.expect("heard");
+    events.send((0, Ok(Event::Applied(Box::new(pod(port)))))).await.expect("received");
     says(&metrics, "kubernetes_pods{state=\"watched\"} 1", true).await;
     says(&metrics, "target_up{server=\"db/web-0\"} 0", true).await;
 
@@ -156,5 +156,5 @@ async fn a_pod_found_before_it_listens_is_a_target_until_it_speaks_another_proto
     web.abort();
 
     stop.cancel();
-    tokio::time::timeout(PATIENCE, following).await.expect("an end").expect("no defect");
+    tokio::time::timeout(PATIENCE, following).await.expect("an end").expect("no panic");
 }

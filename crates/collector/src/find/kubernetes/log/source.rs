@@ -37,7 +37,7 @@ impl LogSource for LogOfPod {
     }
 
     /// CloudNativePG writes the entries of the log files to the container's log.
-    fn shows_files(&self) -> bool {
+    fn includes_files(&self) -> bool {
         self.pod.facts().operator == Operator::CloudNativePg.name()
     }
 }

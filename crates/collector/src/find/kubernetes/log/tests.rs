@@ -94,7 +94,7 @@ async fn lines_are_read_once_and_in_order_even_across_a_restart() -> anyhow::Res
     pod.writes(-1_000_000, "before the collector");
     pod.writes(1_100_000, "a");
     assert_eq!(pod.read().await, ["a"]);
-    assert!(pod.read().await.is_empty(), "its second comes again, the line does not");
+    assert!(pod.read().await.is_empty(), "the second is read again, but its line is not");
     pod.writes(1_900_000, "b");
     pod.writes(5_000_000, "last words");
     pod.starts_again("second");
@@ -103,7 +103,7 @@ async fn lines_are_read_once_and_in_order_even_across_a_restart() -> anyhow::Res
     pod.starts_again("third");
     pod.kubelet.lock().expect("no panic").previous = None;
     pod.writes(9_000_000, "d");
-    assert_eq!(pod.read().await, ["d"], "nothing was kept of the one before");
+    assert_eq!(pod.read().await, ["d"], "nothing of the previous one was kept");
     Ok(())
 }
 
@@ -157,5 +157,5 @@ fn a_cut_last_line_is_read_again_by_the_next_reading() {
     let (mut until, mut lines) = (time("2026-11-29T01:00:00Z"), Vec::new());
     let piece = Bytes::from_static(b"2026-11-29T01:00:01Z whole\nno time\n2026-11-29T01:00:01+00:00 too\n2026-11-29T01:00:02Z ha");
     append(&piece, true, &mut until, &mut lines);
-    assert_eq!((lines.len(), until), (2, time("2026-11-29T01:00:01Z")), "two of one moment");
+    assert_eq!((lines.len(), until), (2, time("2026-11-29T01:00:01Z")), "two rows of one moment");
 }

@@ -41,6 +41,6 @@ mod tests {
         assert_eq!([look(Role::Primary, true), look(Role::Primary, true), look(Role::Standby, true)], [false; 3]);
         assert_eq!([look(Role::Primary, true), look(Role::Primary, true)], [false; 2]);
         assert!(look(Role::Primary, true));
-        assert!(!look(Role::Primary, true), "told once");
+        assert!(!look(Role::Primary, true), "reported once");
     }
 }

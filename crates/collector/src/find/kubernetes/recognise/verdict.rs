@@ -40,6 +40,6 @@ pub(crate) fn recognise(pod: &Pod) -> Recognised {
         }
         operators::Pod::Unknown => return Recognised::No,
     };
-    annotated.lay_over(&mut candidate);
+    annotated.apply_to(&mut candidate);
     Recognised::Server(Box::new(candidate))
 }

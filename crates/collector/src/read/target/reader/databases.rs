@@ -67,7 +67,7 @@ impl Reader {
         self.read_views_in(&views, database.as_deref()).await;
         self.reading.clear();
         // An idle session would block DROP DATABASE.
-        self.sessions.leave_others().await;
+        self.sessions.close_others().await;
         if self.round.databases.is_empty() {
             let round = std::mem::take(&mut self.round);
             for view in &round.views {

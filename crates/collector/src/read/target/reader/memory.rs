@@ -109,7 +109,7 @@ impl Reader {
                 None => {
                     self.sessions.make_room().await;
                     let session = self.patiently(target.open()).await?;
-                    self.meet(&session);
+                    self.record_server(&session);
                     self.sessions.add(None, session);
                 }
             }
@@ -140,20 +140,20 @@ impl Reader {
     }
 
     /// Records the facts of the server that answers.
-    fn meet(&mut self, session: &Session) {
+    fn record_server(&mut self, session: &Session) {
         let facts = &session.facts;
         self.own_database = Some(facts.database.clone());
         self.server_addr.clone_from(&facts.server_addr);
-        self.target.tells_log(&facts.log_line_prefix, facts.logging_collector);
+        self.target.set_log_settings(&facts.log_line_prefix, facts.logging_collector);
         self.local = None;
         if self.major != facts.major() {
             self.major = facts.major();
             self.probes.clear();
         }
-        self.meet_postmaster(facts.postmaster_start_us);
+        self.record_postmaster(facts.postmaster_start_us);
     }
 
-    pub(super) fn meet_postmaster(&mut self, start_us: i64) {
+    pub(super) fn record_postmaster(&mut self, start_us: i64) {
         if self.target.is_another_postmaster(start_us) {
             tracing::info!(
                 server = self.target.options.name,

@@ -76,7 +76,7 @@ impl Reader {
         };
         self.probes.insert(view.name.clone(), (of, Some(probe)));
         outcome.map(Some).map_err(|error| {
-            let busy = self.target.busy_in_vain(&error, begun.elapsed());
+            let busy = self.target.busy_after_failure(&error, begun.elapsed());
             Unread { text: self.after(&error, view), busy }
         })
     }

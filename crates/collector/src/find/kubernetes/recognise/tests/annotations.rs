@@ -32,7 +32,7 @@ fn an_operators_pod_needs_no_scrape_and_keeps_defaults_without_annotations() {
     let mut operators = server(cloudnative_pg());
     operators.logins = vec![Login::new("monitoring", "role", "pw")];
     operators.login_is_asked_for = true;
-    assert_eq!(server(value), operators, "its own login alone, and all else as the operator's labels have it");
+    assert_eq!(server(value), operators, "only its own login differs from the operator's labels");
 
     let mut value = crunchy("replica");
     value["metadata"]["annotations"] =

@@ -17,7 +17,7 @@ use crate::find::kubernetes::recognise::{Recognised, address, key, recognise, se
 use crate::find::kubernetes::rights::READ_PODS;
 
 impl Known {
-    pub(super) fn hear(&mut self, at: usize, event: Result<Event<Pod>, ApiError>) {
+    pub(super) fn handle_event(&mut self, at: usize, event: Result<Event<Pod>, ApiError>) {
         let place = self.scopes.get(at).map(place).unwrap_or_default();
         match event {
             Err(error) => {
@@ -86,7 +86,7 @@ impl Known {
             found.halt();
             found.intended = None;
             found.next = None;
-            return found.tell(&key, state, why);
+            return found.set_state(&key, state, why);
         };
         let same_way = found.intended.as_ref().is_some_and(|before| before.reaches_as(&intended));
         let started = started(pod, &intended.candidate);
