@@ -35,7 +35,7 @@ impl Threads {
 
     fn start(builder: &mut Builder) -> anyhow::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let runtime = builder.worker_threads(cores).enable_all().build().context("start threads")?;
+        let runtime = builder.worker_threads(cores).enable_all().build().context("cannot start threads")?;
         let handle = runtime.handle().clone();
         Ok(Self { runtime: Some(runtime), handle })
     }
@@ -58,6 +58,6 @@ impl Drop for Threads {
 fn stand_behind() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(BEHIND) {
-        tracing::debug!(%error, "compaction runs at the priority of requests");
+        tracing::debug!(%error, "compaction runs with the priority of requests");
     }
 }

@@ -78,7 +78,7 @@ async fn a_holder_cut_from_the_store_hands_the_lease_to_a_replica_that_is_not() 
         .ask(Method::POST, "/api/v1/sql", Some(&serde_json::json!({"query": "select sum(archived_count) from pg_stat_archiver"})))
         .await?;
     ensure!(
-        status == 503 && body.contains("cannot be read at the moment"),
+        status == 503 && body.contains("the files of the history cannot be read"),
         "the cut replica answers a query of files with {status} {body}"
     );
     shipper.judge(&cluster.balancer.api).await.or_else(|error| {

@@ -176,7 +176,7 @@ impl Lake {
             tokio::fs::write(&probe, b"ready").await?;
             tokio::fs::remove_file(&probe).await
         };
-        written.await.with_context(|| format!("write to {}; free space there, or make it writable", probe.display()))
+        written.await.with_context(|| format!("cannot write to {}; free space on its disk, or make it writable", probe.display()))
     }
 
     /// Waits for running writes, then closes the store. Later calls fail.
@@ -185,7 +185,7 @@ impl Lake {
         if let Some(writer) = self.0.writer.lock().await.take()
             && let Err(error) = writer.await
         {
-            tracing::error!(error = %error, "the writer broke off");
+            tracing::error!(error = %error, "the task that writes batches panicked");
         }
         self.0.upkeep.finish_and(self.0.meta.close()).await;
     }

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_damaged_file_rests_and_is_tried_again() {
+    fn a_damaged_file_is_skipped_and_then_retried() {
         let (aside, now) = (Aside::default(), Instant::now());
         aside.add(7, now);
         assert_eq!(aside.resting(now), HashSet::from([7]));

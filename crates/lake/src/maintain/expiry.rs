@@ -40,7 +40,7 @@ pub(crate) async fn expire(compactor: &Compactor, fence: Fence, raw: Duration, n
         transaction.commit().await.map_err(explain)?;
         anyhow::Ok(version)
     };
-    let version = retire.await.context("retire expired files")?;
+    let version = retire.await.context("cannot retire expired files")?;
     let done = Expiry {
         files: expired.len() as u64,
         rows: expired.iter().map(|file| file.rows).sum(),

@@ -49,7 +49,12 @@ impl Compactor {
                     Ok(merged) => merged,
                     Err(MergeError::Damaged { id, file, remedy }) => {
                         // One damaged file must not keep all others from being merged.
-                        tracing::error!(file.id = id, error = file, remedy, "set a damaged file of the history aside");
+                        tracing::error!(
+                            file.id = id,
+                            error = file,
+                            remedy,
+                            "a damaged file of the history was set aside; the others are merged"
+                        );
                         self.aside.add(id, Instant::now());
                         continue;
                     }
@@ -82,7 +87,7 @@ impl Compactor {
         };
         let own = match &shape.view.rollup {
             Some(origin) => {
-                let raw = self.shapes.get(&origin.view.name).with_context(|| format!("{} without its table", shape.name()))?;
+                let raw = self.shapes.get(&origin.view.name).with_context(|| format!("table {} has no rollup source", shape.name()))?;
                 Some(Combiner::new(Arc::new(Binning::new(shape, raw)?)))
             }
             None => None,
@@ -126,7 +131,7 @@ impl Compactor {
             }
             anyhow::Ok((read, files))
         };
-        let merged = self.threads.handle().spawn_blocking(write).await.context("merge files")?;
+        let merged = self.threads.handle().spawn_blocking(write).await.context("cannot merge files")?;
         let (read, merged) = match merged {
             Ok(merged) => merged,
             Err(error) => {
@@ -138,7 +143,7 @@ impl Compactor {
         };
         if read != expected {
             self.discard(&merged).await;
-            return Err(anyhow::anyhow!("{read} rows were read, {expected} are in the catalog; the inputs are kept").into());
+            return Err(anyhow::anyhow!("{read} rows were read, but the catalog has {expected}; the files are kept").into());
         }
         Ok(merged)
     }

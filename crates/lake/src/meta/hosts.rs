@@ -23,14 +23,14 @@ impl DatabaseUrl {
         for host in &self.hosts {
             match look(host).await {
                 Ok(version) if version < OLDEST => {
-                    anyhow::bail!("the meta store's PostgreSQL is of version {}: it must be 14 or later", version / 10_000)
+                    anyhow::bail!("the meta store's PostgreSQL has version {}; 14 or later is required", version / 10_000)
                 }
                 Ok(_) => return Ok(host.clone()),
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| anyhow::anyhow!("the connection string names no host")))
-            .with_context(|| format!("connect to the meta store {self}"))
+        Err(last.unwrap_or_else(|| anyhow::anyhow!("the database URL names no host")))
+            .with_context(|| format!("cannot connect to the meta store {self}"))
     }
 
     /// Until the pool is closed, directs its new connections to the host that accepts writes, with the URL and password from the files.
@@ -66,7 +66,7 @@ impl DatabaseUrl {
                     continue;
                 }
                 if let Ok(other) = url.writable().await {
-                    tracing::warn!(database.host = other.get_host(), "the meta store's primary is another host now");
+                    tracing::warn!(database.host = other.get_host(), "the primary of the meta store is another host now");
                     pool.set_connect_options(other);
                 }
             }
@@ -86,7 +86,7 @@ async fn look(host: &PgConnectOptions) -> anyhow::Result<i32> {
     let where_it_is = || format!("{}:{}", host.get_host(), host.get_port());
     match tokio::time::timeout(CONNECT, asked).await {
         Ok(Ok((true, version))) => Ok(version),
-        Ok(Ok((false, _))) => Err(anyhow::anyhow!("{} takes no writes: it is a standby, or read-only", where_it_is())),
+        Ok(Ok((false, _))) => Err(anyhow::anyhow!("{} does not accept writes: it is a standby, or read-only", where_it_is())),
         Ok(Err(error)) => Err(explain(error).context(where_it_is())),
         Err(_) => Err(anyhow::anyhow!("{} did not answer within {} s", where_it_is(), CONNECT.as_secs())),
     }
