@@ -30,7 +30,7 @@ impl Threads {
     /// # Errors
     /// If threads cannot be started.
     pub(crate) fn of_compaction() -> anyhow::Result<Self> {
-        Self::start(Builder::new_multi_thread().thread_name("compaction").on_thread_start(stand_behind))
+        Self::start(Builder::new_multi_thread().thread_name("compaction").on_thread_start(lower_priority))
     }
 
     fn start(builder: &mut Builder) -> anyhow::Result<Self> {
@@ -55,7 +55,7 @@ impl Drop for Threads {
 }
 
 /// Lowers the priority of this thread. Only Linux has priorities per thread.
-fn stand_behind() {
+fn lower_priority() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(BEHIND) {
         tracing::debug!(%error, "compaction runs with the priority of requests");

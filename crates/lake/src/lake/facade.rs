@@ -155,7 +155,7 @@ impl Lake {
             stats.batches = intake.batches.load(Ordering::Relaxed);
             stats.duplicates = intake.duplicates.load(Ordering::Relaxed);
         }
-        stats.damaged_files = self.0.upkeep.compactor.aside.count();
+        stats.damaged_files = self.0.upkeep.compactor.damaged.count();
         stats.queries = self.0.engine.queries.load(Ordering::Relaxed);
         stats.kept_answers = self.0.engine.kept();
         stats.failed_queries = self.0.engine.failed.load(Ordering::Relaxed);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use anyhow::Context as _;
 use tokio::sync::Mutex;
 
-use super::aside::Aside;
+use super::damaged::DamagedFiles;
 use crate::catalog::{Fence, batches, files, next_version};
 use crate::meta::{Meta, explain};
 use crate::model::{LiveFile, Shapes};
@@ -28,7 +28,7 @@ pub(crate) struct Compactor {
     /// reused only after the orphans were deleted. A shared store counts the ids itself.
     pub(crate) last_id: AtomicI64,
     /// Damaged files, which merging skips.
-    pub(crate) aside: Aside,
+    pub(crate) damaged: DamagedFiles,
     /// The threads that compaction runs on.
     pub(crate) threads: Threads,
     /// Held while hot rows are written.

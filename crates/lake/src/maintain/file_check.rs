@@ -19,7 +19,13 @@ pub enum Depth {
 }
 
 /// Checks one file against its entry in the catalog.
-pub(crate) async fn look(store: &Store, file: &LiveFile, listed: Option<&Listed>, shapes: &Shapes, depth: Depth) -> anyhow::Result<()> {
+pub(crate) async fn check_file(
+    store: &Store,
+    file: &LiveFile,
+    listed: Option<&Listed>,
+    shapes: &Shapes,
+    depth: Depth,
+) -> anyhow::Result<()> {
     let listed = listed.context("the file is missing")?;
     anyhow::ensure!(listed.bytes == file.bytes, "it has {} bytes, but was written with {} bytes", listed.bytes, file.bytes);
     if depth == Depth::Names {

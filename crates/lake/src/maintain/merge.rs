@@ -41,7 +41,7 @@ impl Compactor {
         // A view comes before its rollups in the order of names, so the files that it adds to its rollups are merged in the same run.
         for shape in self.shapes.iter() {
             loop {
-                let resting = self.aside.resting(Instant::now());
+                let resting = self.damaged.resting(Instant::now());
                 let mut files = self.present.contents(shape.name()).files.to_vec();
                 files.retain(|file| !resting.contains(&file.id));
                 let Some(inputs) = due(&files, now) else { break };
@@ -53,9 +53,9 @@ impl Compactor {
                             file.id = id,
                             error = file,
                             remedy,
-                            "a damaged file of the history was set aside; the others are merged"
+                            "a damaged file of the history was skipped; the other files are merged"
                         );
-                        self.aside.add(id, Instant::now());
+                        self.damaged.add(id, Instant::now());
                         continue;
                     }
                     Err(MergeError::Other(error)) => {
@@ -63,7 +63,7 @@ impl Compactor {
                         return Err(error.context(format!("merge {}", paths.join(", "))));
                     }
                 };
-                self.aside.remove(inputs.iter().map(|file| file.id));
+                self.damaged.remove(inputs.iter().map(|file| file.id));
                 done.files += merged.len() as u64;
                 done.bytes += merged.iter().map(|file| file.bytes).sum::<u64>();
                 done.merged += inputs.len() as u64;

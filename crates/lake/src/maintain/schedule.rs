@@ -18,7 +18,7 @@ impl Upkeep {
     pub(crate) async fn run(&self, stop: &CancellationToken) {
         // On the heap: together the futures are too large for a caller's future.
         Box::pin(async {
-            tokio::join!(self.compactor.follower.run(stop), self.lease.keep(stop), self.write_until(stop), self.tend_until(stop))
+            tokio::join!(self.compactor.follower.run(stop), self.lease.keep(stop), self.write_until(stop), self.maintain_until(stop))
         })
         .await;
     }
@@ -37,11 +37,11 @@ impl Upkeep {
     }
 
     /// Merges files when new files were written, and deletes expired and replaced data.
-    async fn tend_until(&self, stop: &CancellationToken) {
+    async fn maintain_until(&self, stop: &CancellationToken) {
         let mut tick = self.tick().await;
         let mut orphans = Instant::now();
         while self.turn(&mut tick, &self.written, stop).await.is_some() {
-            self.tend().await;
+            self.maintain().await;
             if orphans.elapsed() >= ORPHANS_EVERY {
                 orphans = Instant::now();
                 match self.remove_orphans(Utc::now()).await {
@@ -89,7 +89,7 @@ impl Upkeep {
         }
     }
 
-    async fn tend(&self) {
+    async fn maintain(&self) {
         let began = Instant::now();
         let now = match self.compactor.meta.now().await {
             Ok(now) => now,

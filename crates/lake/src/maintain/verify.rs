@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use pganalytics_views::ViewSet;
 use serde::Serialize;
 
-use super::file_check::{Depth, look};
+use super::file_check::{Depth, check_file};
 use crate::catalog::{batches, files};
 use crate::decode::decode_known;
 use crate::meta::Meta;
@@ -66,7 +66,7 @@ pub(crate) async fn verify(
     let mut looks = futures::stream::iter(&live)
         .map(|file| {
             let (listed, shapes) = (listed.get(&file.path()), &shapes);
-            async move { (file, look(store, file, listed, shapes, depth).await) }
+            async move { (file, check_file(store, file, listed, shapes, depth).await) }
         })
         .buffer_unordered(AT_ONCE);
     let mut done = 0;

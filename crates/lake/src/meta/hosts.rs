@@ -21,7 +21,7 @@ impl DatabaseUrl {
     pub(super) async fn writable(&self) -> anyhow::Result<PgConnectOptions> {
         let mut last = None;
         for host in &self.hosts {
-            match look(host).await {
+            match check_writable(host).await {
                 Ok(version) if version < OLDEST => {
                     anyhow::bail!("the meta store's PostgreSQL has version {}; 14 or later is required", version / 10_000)
                 }
@@ -62,7 +62,7 @@ impl DatabaseUrl {
                     }
                     continue;
                 }
-                if url.hosts.len() < 2 || look(&current).await.is_ok() {
+                if url.hosts.len() < 2 || check_writable(&current).await.is_ok() {
                     continue;
                 }
                 if let Ok(other) = url.writable().await {
@@ -75,7 +75,7 @@ impl DatabaseUrl {
 }
 
 /// Checks that a server accepts writes, and returns its version.
-async fn look(host: &PgConnectOptions) -> anyhow::Result<i32> {
+async fn check_writable(host: &PgConnectOptions) -> anyhow::Result<i32> {
     let asked = async {
         let mut connection = host.connect().await?;
         let writes = takes_writes(&mut connection).await?;
