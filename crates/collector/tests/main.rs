@@ -65,7 +65,9 @@ async fn ingest(State(state): State<Arc<SinkState>>, headers: HeaderMap, body: B
     let (collector, sequence) = (batch.header.collector, batch.header.sequence);
     drop(state.batches.send((status, batch)));
     match status {
-        StatusCode::OK => axum::Json(serde_json::json!({ "collector": collector, "sequence": sequence, "duplicate": false })).into_response(),
+        StatusCode::OK => {
+            axum::Json(serde_json::json!({ "collector": collector, "sequence": sequence, "duplicate": false })).into_response()
+        }
         StatusCode::BAD_REQUEST => refusal(status, code::BAD_BATCH),
         _ => refusal(status, "unavailable"),
     }

@@ -50,7 +50,7 @@ async fn a_holder_cut_from_the_database_loses_the_lease_and_writes_nothing_under
             shipper.judge_first_answer(&backend.api).await?;
         }
         let now = term(&mut session).await?;
-        ensure!(now.fence >= after.fence, "the fence went back");
+        ensure!(now.fence >= after.fence, "the fence decreased");
     }
     cluster.backends[0].api.all_rows_in_files().await?;
     for backend in &cluster.backends {

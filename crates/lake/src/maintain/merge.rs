@@ -60,7 +60,7 @@ impl Compactor {
                     }
                     Err(MergeError::Other(error)) => {
                         let paths: Vec<_> = inputs.iter().map(|file| file.path()).collect();
-                        return Err(error.context(format!("merge {}", paths.join(", "))));
+                        return Err(error.context(format!("cannot merge {}", paths.join(", "))));
                     }
                 };
                 self.damaged.remove(inputs.iter().map(|file| file.id));

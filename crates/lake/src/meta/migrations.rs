@@ -49,10 +49,12 @@ impl SchemaState {
         match self {
             Self::Current => Ok(()),
             Self::Behind(from, to) => {
-                bail!("the meta store has schema {from}, but this version needs {to}: run pganalytics migrate with the same settings")
+                bail!(
+                    "the meta store has schema version {from}, but this version needs {to}: run pganalytics migrate with the same settings"
+                )
             }
             Self::Ahead(knows, has) => bail!(
-                "the meta store has schema {has}, but this version knows schemas up to {knows}: a newer pgAnalytics has migrated it; run \
+                "the meta store has schema version {has}, but this version knows versions up to {knows}: a newer pgAnalytics has migrated it; run \
                  that version, or restore a backup of the database from before the upgrade"
             ),
             Self::Half(version) => bail!(
