@@ -119,7 +119,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminate.recv() => {}
         }
-        tracing::info!("stopping; a second signal ends at once");
+        tracing::info!("stopping; a second signal stops the collector at once");
         signalled.cancel();
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}

@@ -65,7 +65,9 @@ async fn ingest(State(state): State<Arc<SinkState>>, headers: HeaderMap, body: B
     let (collector, sequence) = (batch.header.collector, batch.header.sequence);
     drop(state.batches.send((status, batch)));
     match status {
-        StatusCode::OK => axum::Json(serde_json::json!({ "collector": collector, "sequence": sequence, "duplicate": false })).into_response(),
+        StatusCode::OK => {
+            axum::Json(serde_json::json!({ "collector": collector, "sequence": sequence, "duplicate": false })).into_response()
+        }
         StatusCode::BAD_REQUEST => refusal(status, code::BAD_BATCH),
         _ => refusal(status, "unavailable"),
     }
@@ -111,7 +113,7 @@ fn servers(batch: &Batch) -> BTreeMap<String, (bool, String)> {
 }
 
 #[tokio::test]
-async fn servers_that_are_not_there_are_told_as_down_and_one_that_hangs_delays_no_other() -> anyhow::Result<()> {
+async fn unreachable_servers_are_reported_as_down_and_a_hanging_server_delays_no_other() -> anyhow::Result<()> {
     let (mut sink, spool) = (sink(&[]).await?, tempfile::tempdir()?);
     // The first server accepts connections and never answers; the port of the second is closed.
     let silent = TcpListener::bind("127.0.0.1:0").await?;
@@ -131,7 +133,7 @@ async fn servers_that_are_not_there_are_told_as_down_and_one_that_hangs_delays_n
             }
         }
     }
-    assert_eq!(order[0].0, "closed", "the closed port is told while the silent one is still waited for");
+    assert_eq!(order[0].0, "closed", "the closed port is reported while the silent one is still pending");
     assert!(order[0].1.contains("refused"), "{}", order[0].1);
     assert!(order[1].1.contains("no answer within 2 s"), "{}", order[1].1);
     stop.cancel();
@@ -139,7 +141,7 @@ async fn servers_that_are_not_there_are_told_as_down_and_one_that_hangs_delays_n
 }
 
 #[tokio::test]
-async fn each_batch_is_tried_until_it_is_committed_and_a_refused_one_is_set_aside() -> anyhow::Result<()> {
+async fn each_batch_is_retried_until_it_is_committed_and_a_refused_batch_is_set_aside() -> anyhow::Result<()> {
     let answers = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::INTERNAL_SERVER_ERROR, StatusCode::OK, StatusCode::BAD_REQUEST];
     let (mut sink, spool) = (sink(&answers).await?, tempfile::tempdir()?);
     let closed = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
@@ -161,7 +163,7 @@ async fn each_batch_is_tried_until_it_is_committed_and_a_refused_one_is_set_asid
     };
     // A batch that was closed after the error carries the error; a batch that was closed earlier may not.
     let status = loop {
-        let status = last.header.status.expect("a collector tells how it is");
+        let status = last.header.status.expect("the batch has a status");
         assert_eq!((status.targets, status.targets_up), (1, 0));
         if status.last_error.is_some() {
             break status;
@@ -189,14 +191,14 @@ async fn each_batch_is_tried_until_it_is_committed_and_a_refused_one_is_set_asid
 }
 
 #[tokio::test]
-async fn the_doctor_tells_what_is_broken_and_what_helps() -> anyhow::Result<()> {
+async fn doctor_reports_each_problem_with_its_remedy() -> anyhow::Result<()> {
     let (sink, spool) = (sink(&[]).await?, tempfile::tempdir()?);
     let closed = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
     let mut config = config(&sink, spool.path(), &[("closed", format!("host=127.0.0.1 port={} user=u password=hunter2", closed.port()))])?;
     let report = pganalytics_collector::doctor(&config).await;
     let text = report.to_string();
-    assert!(text.contains("answers and takes the token"), "{text}");
-    assert!(text.contains("can be written"), "{text}");
+    assert!(text.contains("answers and accepts the token"), "{text}");
+    assert!(text.contains("is writable") || text.contains("can be created"), "{text}");
     assert!(text.contains("refused") && text.contains("listen_addresses"), "{text}");
     assert!(!text.contains("hunter2") && !text.contains("the-token"), "{text}");
     assert_eq!(report.level(), pganalytics_collector::Level::Broken);

@@ -157,9 +157,9 @@ impl Client {
         }
         let after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let body = self.body(answer, action).await.unwrap_or_default();
-        let said: Status = serde_json::from_slice(&body).unwrap_or_default();
-        let message = if said.message.is_empty() { status.to_string() } else { said.message };
-        Err(refusal(status.as_u16(), &said.reason, message, action, after.map(Duration::from_secs)))
+        let status_body: Status = serde_json::from_slice(&body).unwrap_or_default();
+        let message = if status_body.message.is_empty() { status.to_string() } else { status_body.message };
+        Err(refusal(status.as_u16(), &status_body.reason, message, action, after.map(Duration::from_secs)))
     }
 
     async fn body(&self, mut answer: reqwest::Response, action: &str) -> Result<Bytes, ApiError> {

@@ -30,12 +30,12 @@ impl Threads {
     /// # Errors
     /// If threads cannot be started.
     pub(crate) fn of_compaction() -> anyhow::Result<Self> {
-        Self::start(Builder::new_multi_thread().thread_name("compaction").on_thread_start(stand_behind))
+        Self::start(Builder::new_multi_thread().thread_name("compaction").on_thread_start(lower_priority))
     }
 
     fn start(builder: &mut Builder) -> anyhow::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let runtime = builder.worker_threads(cores).enable_all().build().context("start threads")?;
+        let runtime = builder.worker_threads(cores).enable_all().build().context("cannot start threads")?;
         let handle = runtime.handle().clone();
         Ok(Self { runtime: Some(runtime), handle })
     }
@@ -55,9 +55,9 @@ impl Drop for Threads {
 }
 
 /// Lowers the priority of this thread. Only Linux has priorities per thread.
-fn stand_behind() {
+fn lower_priority() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(BEHIND) {
-        tracing::debug!(%error, "compaction runs at the priority of requests");
+        tracing::debug!(%error, "compaction runs with the priority of requests");
     }
 }

@@ -165,9 +165,9 @@ def no_postgres(world: World) -> None:
         ready_pods(DATABASES, "app=impostor", 1)
         kubectl("--namespace", DATABASES, "label", "pod", "impostor", "cnpg.io/cluster=impostor", "cnpg.io/podRole=instance",
                 "cnpg.io/instanceRole=primary")
-        world.note(until("a collector to log that the pod is no PostgreSQL", lambda: next(
+        world.note(until("a collector to log that the pod is not PostgreSQL", lambda: next(
             (line[:400] for pod in pods(NAMESPACE, COLLECTORS) for line in logs(NAMESPACE, pod["metadata"]["name"], "collector").splitlines()
-             if "impostor" in line and "is no PostgreSQL" in line), None)))
+             if "impostor" in line and "is not PostgreSQL" in line), None)))
         shown = [row[0] for row in world.api.sql("select server from pganalytics_fleet") if "impostor" in row[0]]
         if shown:
             raise Wrong(f"the pod is shown as a server: {shown}")

@@ -81,7 +81,7 @@ impl Demo {
                 let work = std::env::var("WORKLOAD").is_ok_and(|value| value == "1");
                 say("watching TARGET: its role needs pg_monitor; for statements, pg_stat_statements must be in shared_preload_libraries");
                 if !work {
-                    say("TARGET gets no workload; WORKLOAD=1 runs one (needs a superuser, makes the database 'shop' and three roles)");
+                    say("no workload runs on TARGET; WORKLOAD=1 runs one (needs a superuser, creates the database 'shop' and three roles)");
                 }
                 (None, target, work)
             }
@@ -103,7 +103,7 @@ impl Demo {
         demo.wait_for_history(&pganalytics.1, &password).await?;
         println!("READY url={} user={ADMIN} password={password} data={}", pganalytics.1, data.display());
         std::io::stdout().flush().context("write the ready line")?;
-        say("Ctrl-C ends it");
+        say("Ctrl-C stops the demo");
         Ok(demo)
     }
 
@@ -173,7 +173,7 @@ async fn start_workload(target: &str) -> Result<Workload> {
 
 async fn start_pganalytics(folder: &Path, data: &Path, target: &str, password: &str) -> Result<(Process, String)> {
     let wanted = match std::env::var("DEMO_PORT") {
-        Ok(port) => port.parse().with_context(|| format!("DEMO_PORT={port} is no port number"))?,
+        Ok(port) => port.parse().with_context(|| format!("DEMO_PORT={port} is not a port number"))?,
         Err(_) => DEFAULT_PORT,
     };
     let port = ports::free_from(wanted).with_context(|| format!("no port from {wanted} on is free"))?;

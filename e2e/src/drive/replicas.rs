@@ -128,8 +128,8 @@ pub fn holds_the_lease(backend: &Backend) -> bool {
 /// The fence of the lease that the backend holds, by its log.
 fn fence_of(backend: &Backend) -> Option<i64> {
     let log = backend.log();
-    let held = log.rfind("holds the lease: ")?;
-    if log.rfind("holds the lease no more").is_some_and(|lost| lost > held) {
+    let held = log.rfind("acquired the lease: ")?;
+    if log.rfind("no longer holds the lease").is_some_and(|lost| lost > held) {
         return None;
     }
     let fence = log[held..].split("lease.fence=").nth(1)?;

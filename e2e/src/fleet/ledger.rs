@@ -142,7 +142,7 @@ impl Ledger {
     async fn write(&self, line: Vec<u8>) -> Result<()> {
         let (answer, answered) = oneshot::channel();
         self.0.queue.send((line, answer)).map_err(|_| anyhow!("the ledger's thread has ended"))?;
-        let written = answered.await.context("hear from the ledger's thread")?;
+        let written = answered.await.context("wait for the ledger's thread")?;
         written.map_err(|error| anyhow!("write the ledger {}: {error}", self.0.path.display()))
     }
 }
@@ -198,10 +198,10 @@ fn parse(bytes: &[u8]) -> Result<(History, usize)> {
                 history.entries.push(entry);
             }
             (Record::Fleet(_), Some(_)) => bail!("line {}: a second fleet record", number + 1),
-            (Record::Batch(_), None) => bail!("the first line is no fleet: this file is no ledger"),
+            (Record::Batch(_), None) => bail!("the first line is not a fleet record: this file is not a ledger"),
         }
     }
-    Ok((history.context("the file is empty: it is no ledger")?, whole))
+    Ok((history.context("the file is empty: it is not a ledger")?, whole))
 }
 
 fn record(line: &[u8]) -> Result<Record> {

@@ -74,7 +74,7 @@ impl Shape {
     /// The number that is out of bounds.
     pub fn check(&self) -> Result<()> {
         let within = |what: &str, number: u32, most: u32| {
-            ensure!((1..=most).contains(&number), "{what} {number}: give the fleet 1 to {most}");
+            ensure!((1..=most).contains(&number), "{what} {number} is out of range: use 1 to {most}");
             Ok(())
         };
         within("collectors", self.collectors, MOST_COLLECTORS)?;
@@ -82,7 +82,7 @@ impl Shape {
         within("statements", self.statements, MOST_ROWS)?;
         within("tables", self.tables, MOST_ROWS / 2)?;
         within("flush (ms)", self.flush_ms, 3_600_000)?;
-        ensure!(self.speed > 0.0 && self.speed.is_finite(), "speed {}: give a positive number", self.speed);
+        ensure!(self.speed > 0.0 && self.speed.is_finite(), "speed {} is not a positive number", self.speed);
         Ok(())
     }
 

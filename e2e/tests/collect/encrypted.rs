@@ -54,7 +54,7 @@ async fn a_collector_ships_with_its_certificate_and_both_sides_take_renewed_cert
     // Without a certificate the token is not enough, and doctor says so.
     let mut collector = Collector::prepare_for(&backend.api, Some(&ours.file), &[("db", postgres.conninfo("postgres", None))]).await?;
     let doctor = String::from_utf8_lossy(&collector.doctor()?.stdout).into_owned();
-    ensure!(doctor.contains("give one that it trusts as [backend] cert_file and key_file"), "{doctor}");
+    ensure!(doctor.contains("set [backend] cert_file and key_file to a certificate that it trusts"), "{doctor}");
     collector.configure(&format!("[backend]\ncert_file = {:?}\nkey_file = {:?}", client.certificate, client.key))?;
     collector.run()?;
     up(&backend.api, "db").await.with_context(|| collector.log())?;

@@ -73,7 +73,7 @@ async fn a_collector_keeps_its_credential_through_kills_and_a_revoked_collector_
     one.run()?;
     shipped(api, &name, first).await?;
     let doctor = String::from_utf8(one.doctor()?.stdout)?;
-    ensure!(doctor.contains("takes this collector's own credential"), "{doctor}");
+    ensure!(doctor.contains("accepts the collector's own credential"), "{doctor}");
 
     let run = |action: &str, what: &str| -> Result<String> {
         let output = Command::new(binary("pganalytics")?).args(["collector", action, what, "--data"]).arg(backend.data()).output()?;
@@ -94,7 +94,7 @@ async fn a_collector_keeps_its_credential_through_kills_and_a_revoked_collector_
     run("forget", &id)?;
     one.kill();
     one.run()?;
-    logged(&one, "enrolled: this collector ships with a credential of its own").await?;
+    logged(&one, "enrolled: this collector has its own credential now").await?;
     let sequence = revoked["sequence"].as_i64().context("a sequence")?;
     shipped(api, &name, sequence).await?;
     until("an empty spool", PATIENCE, async || Ok((spooled(&one)? == 0).then_some(()))).await?;

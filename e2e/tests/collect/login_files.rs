@@ -50,7 +50,7 @@ async fn a_login_in_files_is_rotated_while_the_collector_runs() -> Result<()> {
     // The collector starts before the files are there, and names the missing file.
     collector.run()?;
     let error = down(&backend.api, "db", "user_file").await?;
-    ensure!(error.contains("username cannot be read") && error.contains("mount it, as text that this user may read"), "{error}");
+    ensure!(error.contains("username cannot be read") && error.contains("provide a text file that this user may read"), "{error}");
     let doctor = String::from_utf8(collector.doctor()?.stdout)?;
     ensure!(doctor.contains("username cannot be read"), "{doctor}");
     write(secret.path(), "one", "hunter1\n")?;

@@ -113,9 +113,9 @@ async fn refreshed(major: u32) -> Result<()> {
     postgres.execute("reindex table concurrently plain").await?;
     readings(api, 3).await?;
     let known = api.integer(scans).await?;
-    assert!(known <= 30, "{known} scans are known of 30");
+    assert!(known <= 30, "only {known} of 30 scans were collected");
     let of_table = api.integer("select sum(idx_scan) from pg_stat_user_tables where relname = 'plain'").await?;
-    assert!(of_table <= 30, "{of_table} scans are known of 30");
+    assert!(of_table <= 30, "only {of_table} of 30 scans were collected");
     judge(api).await?;
     nothing_failed(api).await
 }
@@ -176,7 +176,7 @@ async fn granted(major: u32) -> Result<()> {
     postgres.execute("grant pg_monitor to watcher").await?;
     rounds(&backend.api, "db", 3).await?;
     let known = backend.api.sql(&calls(queryid)).await?;
-    assert!(known[0][0].is_null() || known[0][0] == 0, "what became visible is no news: {known:?}");
+    assert!(known[0][0].is_null() || known[0][0] == 0, "rows that became visible were counted as new: {known:?}");
     repeat(&mut session, STATEMENT, 40).await?;
     backend.api.integer_is(&calls(queryid), 40).await?;
     // Without the privilege the statement is hidden; what was called meanwhile is not known when it is seen again.

@@ -40,7 +40,7 @@ async fn a_rotated_password_is_used_when_the_old_one_is_refused() -> Result<()> 
     setting.is_up("db/orders-1", false).await?;
     setting.kubernetes.secret(NAMESPACE, "orders-app", &json!({"username": "app", "password": "second"})).await?;
     setting.is_up("db/orders-1", true).await?;
-    setting.logs("the server's login has changed and is taken").await?;
+    setting.logs("the server's login has changed; the new login is used").await?;
     let log = setting.collector.log();
     assert!(!log.contains("'second'") && !log.contains("=second"), "a password is in the log: {log}");
     Ok(())
@@ -57,7 +57,7 @@ async fn a_failover_changes_the_role_and_a_label_that_disagrees_is_logged() -> R
     drop(primary);
     setting.is_up("db/orders-1", false).await?;
     standby.execute("select pg_promote()").await?;
-    setting.logs("the pod's label says standby, and the server is a primary").await?;
+    setting.logs("the pod's label says standby, but the server is a primary").await?;
     setting.kubernetes.label(NAMESPACE, "orders-2", "cnpg.io/instanceRole", "primary").await?;
     let promoted =
         "select distinct on (server) server, role, role_label from kubernetes_pod where server = 'db/orders-2' order by server, ts desc";
@@ -75,7 +75,7 @@ async fn servers_are_still_read_while_the_api_is_down_and_changes_are_seen_after
         setting.is_up(&format!("db/{name}"), true).await?;
     }
     setting.kubernetes.kill();
-    setting.logs("pods cannot be watched; what was found is read on").await?;
+    setting.logs("pods cannot be watched; servers that were found before are still read").await?;
     let count = "select count(*) from pganalytics_server where server = 'db/orders-1' and up";
     let before = setting.backend.api.integer(count).await?;
     until("more rows of the server", PATIENCE, async || Ok((setting.backend.api.integer(count).await? > before).then_some(()))).await?;

@@ -58,7 +58,7 @@ async fn a_missing_right_to_a_secret_and_a_missing_secret_are_reported_with_a_re
     setting.kubernetes.grant(NAMESPACE, "collector", NAMESPACE, &secrets(&names)).await?;
     setting.count("no_credentials", 1).await?;
     let line = setting.logs("Secret db/orders-superuser does not exist").await?;
-    assert!(line.contains("make a Secret for a role with pg_monitor (orders-pganalytics, keys username and password)"), "{line}");
+    assert!(line.contains("create a Secret for a role with pg_monitor (orders-pganalytics, keys username and password)"), "{line}");
     setting.kubernetes.secret(NAMESPACE, "orders-pganalytics", &json!({"username": "app", "password": "first"})).await?;
     setting.is_up("db/orders-1", true).await?;
     let doctor = String::from_utf8(setting.collector.doctor()?.stdout)?;
@@ -75,7 +75,7 @@ async fn a_labelled_pod_that_is_no_postgresql_has_its_own_state() -> Result<()> 
     let (port, web) = web_server(0).await?;
     setting.kubernetes.pod(&instance("orders-1", "primary", port, FIRST)).await?;
     setting.count("not_postgresql", 1).await?;
-    let line = setting.logs("is no PostgreSQL").await?;
+    let line = setting.logs("is not PostgreSQL").await?;
     assert!(line.contains("correct the pod's labels, or the port in pganalytics.io/port"), "{line}");
     assert!(!setting.collector.metrics().await?.contains("target_up{server=\"db/orders-1\"}"));
     web.abort();

@@ -50,7 +50,7 @@ async fn a_holder_cut_from_the_database_loses_the_lease_and_writes_nothing_under
             shipper.judge_first_answer(&backend.api).await?;
         }
         let now = term(&mut session).await?;
-        ensure!(now.fence >= after.fence, "the fence went back");
+        ensure!(now.fence >= after.fence, "the fence decreased");
     }
     cluster.backends[0].api.all_rows_in_files().await?;
     for backend in &cluster.backends {
@@ -78,7 +78,7 @@ async fn a_holder_cut_from_the_store_hands_the_lease_to_a_replica_that_is_not() 
         .ask(Method::POST, "/api/v1/sql", Some(&serde_json::json!({"query": "select sum(archived_count) from pg_stat_archiver"})))
         .await?;
     ensure!(
-        status == 503 && body.contains("cannot be read at the moment"),
+        status == 503 && body.contains("the files of the history cannot be read"),
         "the cut replica answers a query of files with {status} {body}"
     );
     shipper.judge(&cluster.balancer.api).await.or_else(|error| {

@@ -75,7 +75,7 @@ async fn a_meta_store_on_a_full_disk_refuses_with_a_clear_error_and_takes_batche
     shipper.ship_batches(&replicas[0].api, 1).await?;
     disk.fill()?;
     let (batch, refusal) = refused(&mut shipper, &replicas[1].api).await?;
-    ensure!(remedy(&refusal).contains("PostgreSQL has no disk left: grow its volume"), "{refusal}");
+    ensure!(remedy(&refusal).contains("the disk of the meta store's PostgreSQL is full: grow its volume"), "{refusal}");
     // Queries are still answered.
     ensure!(shipper.counted(&replicas[0].api).await?.0 + 1 == shipper.acknowledged().0, "rows are missing while the disk is full");
     disk.free()?;
@@ -95,7 +95,7 @@ async fn a_read_only_meta_store_refuses_with_a_clear_error_and_still_answers_que
     shipper.ship_batches(&replica.api, 1).await?;
     postgres.set_read_only(true).await?;
     let (batch, refusal) = refused(&mut shipper, &replica.api).await?;
-    ensure!(remedy(&refusal).contains("PostgreSQL is read-only: name the primary"), "{refusal}");
+    ensure!(remedy(&refusal).contains("PostgreSQL is read-only: connect to the primary"), "{refusal}");
     ensure!(shipper.counted(&replica.api).await?.0 + 1 == shipper.acknowledged().0, "rows are missing while the meta store is read-only");
     postgres.set_read_only(false).await?;
     shipper.ship_until_acknowledged(&replica.api, &batch).await?;
@@ -118,12 +118,15 @@ async fn a_spool_on_a_full_disk_holds_batches_in_memory_and_loses_none() -> Resu
     backend.kill();
     disk.fill()?;
     until("the collector to say that its spool is full", PATIENCE, async || {
-        Ok(collector.log().contains("batches wait in memory").then_some(()))
+        Ok(collector.log().contains("batches are held in memory").then_some(()))
     })
     .await
     .with_context(|| collector.log())?;
     disk.free()?;
-    until("the batches to be on disk", PATIENCE, async || Ok(collector.log().contains("the spool is on disk again").then_some(()))).await?;
+    until("the batches to be on disk", PATIENCE, async || {
+        Ok(collector.log().contains("the spool is writable again; all batches are on disk").then_some(()))
+    })
+    .await?;
     backend.run().await?;
     rounds(&backend.api, "db", 2).await?;
     collector.stop()?;

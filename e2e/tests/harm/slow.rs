@@ -44,8 +44,8 @@ async fn files_cannot_be_read(backend: &Backend) -> Result<()> {
     let query = serde_json::json!({"query": "select sum(archived_count) from pg_stat_archiver"});
     let asked = backend.api.ask(Method::POST, "/api/v1/sql", Some(&query)).await;
     let (status, body) = asked.with_context(|| format!("the backend's log:\n{}", backend.log()))?;
-    ensure!(status == 503 && body.contains("the history's files cannot be read at the moment"), "{status} {body}");
-    ensure!(body.contains("see that the object store is up"), "{body}");
+    ensure!(status == 503 && body.contains("the files of the history cannot be read"), "{status} {body}");
+    ensure!(body.contains("check that the object store is up"), "{body}");
     Ok(())
 }
 
@@ -154,7 +154,7 @@ async fn a_bucket_without_rights_is_refused_at_the_start_with_the_remedy() -> Re
     ] {
         let output = refused_with(&url, store, &environment).await?;
         ensure!(
-            output.contains("may these credentials read, write, list and delete there") && output.contains(answer),
+            output.contains("that these credentials may read, write, list and delete in it") && output.contains(answer),
             "{answer}: {output}"
         );
         ensure!(!output.contains(SECRET_KEY), "the secret is shown: {output}");

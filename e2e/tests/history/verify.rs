@@ -42,7 +42,7 @@ async fn a_history_on_s3_is_verified_while_its_backend_runs() -> Result<()> {
         let (ok, output) = verify(flags).await?;
         let verified: Value = serde_json::from_str(&output).with_context(|| output.clone())?;
         let problem = verified["problems"][0].as_str().unwrap_or_default();
-        ensure!(!ok && problem.starts_with(&store) && problem.contains("it is not there; restore it from a backup"), "{output}");
+        ensure!(!ok && problem.starts_with(&store) && problem.contains("the file is missing; restore it from a backup"), "{output}");
     }
     Ok(())
 }

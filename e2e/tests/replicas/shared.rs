@@ -29,7 +29,7 @@ async fn guesses_at_all_replicas_are_limited_together() -> Result<()> {
     guesses_are_limited(&replicas, "somebody").await?;
     // The meta store remembers the guesses, so a new replica knows them.
     let fresh = replica(&url, "database").await?;
-    ensure!(guess(&fresh.api, "somebody").await? == StatusCode::TOO_MANY_REQUESTS, "a new replica does not know the guesses");
+    ensure!(guess(&fresh.api, "somebody").await? == StatusCode::TOO_MANY_REQUESTS, "a new replica does not know the login attempts");
     Ok(())
 }
 
@@ -57,7 +57,7 @@ async fn redis_shares_cached_answers_and_guesses_and_may_vanish() -> Result<()> 
     guesses_are_limited(&replicas, "somebody").await?;
     let in_store: i64 =
         sqlx::query_scalar("select count(*) from attempts where count > 1").fetch_one(&mut postgres.connect().await?).await?;
-    ensure!(in_store == 0, "guesses are in the meta store, not in Redis");
+    ensure!(in_store == 0, "login attempts are in the meta store, not in Redis");
 
     for round in 0..3 {
         match round % 2 {

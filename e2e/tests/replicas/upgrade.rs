@@ -45,9 +45,12 @@ async fn a_migration_that_did_not_end_is_reported_and_not_served() -> Result<()>
     let url = migrated(&postgres).await?;
     postgres.execute("update _sqlx_migrations set success = false where version = (select max(version) from _sqlx_migrations)").await?;
     let refusal = refused(&url, "database").await?;
-    ensure!(refusal.contains("began and did not end: see its error in the log of pganalytics migrate, and run that again"), "{refusal}");
+    ensure!(
+        refusal.contains("started but did not finish: its error is in the log of pganalytics migrate; run pganalytics migrate again"),
+        "{refusal}"
+    );
     let (code, output) = migrate(&url, &["--check"]).await?;
-    ensure!(code != 0 && output.contains("began and did not end"), "{code}: {output}");
+    ensure!(code != 0 && output.contains("started but did not finish"), "{code}: {output}");
     Ok(())
 }
 

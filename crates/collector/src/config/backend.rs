@@ -60,7 +60,7 @@ impl Source {
         match self {
             Self::Given(secret) => Ok(secret.clone()),
             Self::File(file) => {
-                let text = std::fs::read_to_string(file).with_context(|| format!("read [backend] {key} {}", file.display()))?;
+                let text = std::fs::read_to_string(file).with_context(|| format!("cannot read [backend] {key} {}", file.display()))?;
                 Ok(Secret::new(text.trim()))
             }
         }

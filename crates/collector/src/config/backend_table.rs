@@ -31,13 +31,12 @@ pub(super) fn read(backend: &Place<'_>, overrides: &Overrides, spool: &Path) -> 
         return Ok(backend.clone());
     }
     let url = overrides.backend_url.clone().or(backend.string("url", "PGANALYTICS_BACKEND_URL")?).ok_or_else(|| {
-        backend.error("url", "is missing", "say where the backend is: [backend] url, PGANALYTICS_BACKEND_URL or --backend-url")
+        backend.error("url", "is missing", "set the backend's URL in [backend] url, PGANALYTICS_BACKEND_URL or --backend-url")
     })?;
-    let url: url::Url = url
-        .parse()
-        .ok()
-        .filter(|url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        .ok_or_else(|| backend.error("url", "is no http or https URL", "write it as in \"https://pganalytics.example.com\""))?;
+    let url: url::Url =
+        url.parse().ok().filter(|url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host()).ok_or_else(|| {
+            backend.error("url", "is not an http or https URL", "write a URL such as \"https://pganalytics.example.com\"")
+        })?;
     let token = token_of(backend, overrides, spool)?;
     let (cert_file, key_file) =
         backend.pair(("cert_file", "PGANALYTICS_BACKEND_CERT_FILE"), ("key_file", "PGANALYTICS_BACKEND_KEY_FILE"))?;
@@ -55,7 +54,7 @@ pub(super) fn read(backend: &Place<'_>, overrides: &Overrides, spool: &Path) -> 
 fn token_of(backend: &Place<'_>, overrides: &Overrides, spool: &Path) -> Result<Token, ConfigError> {
     let rotate_every = backend.duration("rotate_every", "PGANALYTICS_BACKEND_ROTATE_EVERY")?.unwrap_or(DEFAULT_ROTATE_EVERY);
     if rotate_every < ROTATE_RANGE.0 || rotate_every > ROTATE_RANGE.1 {
-        return Err(backend.error("rotate_every", "is not sensible", "give \"1s\" to \"3660d\""));
+        return Err(backend.error("rotate_every", "is out of range", "set a duration from \"1s\" to \"3660d\""));
     }
     let own = |enrolment| Token::OwnCredential { enrolment, rotate_every };
     match (&overrides.token, &overrides.token_file, &overrides.enrolment_token_file) {
@@ -63,7 +62,7 @@ fn token_of(backend: &Place<'_>, overrides: &Overrides, spool: &Path) -> Result<
         (None, Some(file), None) => return Ok(Token::File(file.clone())),
         (None, None, Some(file)) => return Ok(own(Some(Source::File(file.clone())))),
         (None, Some(_), Some(_)) => {
-            return Err(backend.error("token_file", "and enrolment_token_file are both given", "leave one of them out"));
+            return Err(backend.error("token_file", "and enrolment_token_file are both set", "remove one of them"));
         }
         (None, None, None) => {}
     }
@@ -81,12 +80,12 @@ fn token_of(backend: &Place<'_>, overrides: &Overrides, spool: &Path) -> Result<
         [("token_file", file)] => Ok(Token::File(file.into())),
         [("enrolment_token", token)] => Ok(own(Some(Source::Given(Secret::new(token))))),
         [(_, file)] => Ok(own(Some(Source::File(file.into())))),
-        [(first, _), (second, _), ..] => Err(backend.error(first, &format!("and {second} are both given"), "leave one of them out")),
+        [(first, _), (second, _), ..] => Err(backend.error(first, &format!("and {second} are both set"), "remove one of them")),
         // An enrolled collector needs no token any more.
         [] if credential_file(spool).exists() => Ok(own(None)),
         [] => {
-            let remedy = "make one on the backend with `pganalytics token create NAME --kind enrolment`, and give it as enrolment_token or \
-                          enrolment_token_file (one of kind collector as token or token_file)";
+            let remedy = "create a token on the backend with `pganalytics token create NAME --kind enrolment` and set enrolment_token or \
+                          enrolment_token_file (for a token of kind collector: token or token_file)";
             Err(backend.error("token", "is missing", remedy))
         }
     }

@@ -47,18 +47,22 @@ pub(super) fn read(collector: &Place<'_>, overrides: &Overrides) -> Result<Colle
         Some(address) => Some(
             address
                 .parse()
-                .map_err(|_| collector.error("listen", "is no address", "write ip:port, as in \"127.0.0.1:8081\", or \"off\""))?,
+                .map_err(|_| collector.error("listen", "is not an address", "write ip:port, such as \"127.0.0.1:8081\", or \"off\""))?,
         ),
     };
     let tls = tls(collector)?;
-    let plain_http = collector.truth("plain_http", "PGANALYTICS_COLLECTOR_PLAIN_HTTP")?.unwrap_or_default();
+    let plain_http = collector.switch("plain_http", "PGANALYTICS_COLLECTOR_PLAIN_HTTP")?.unwrap_or_default();
     if tls.is_none() && !plain_http && listen.is_some_and(|address| !address.ip().to_canonical().is_loopback()) {
-        let remedy = "give tls_cert and tls_key, or say plain_http = true, or listen on 127.0.0.1";
-        return Err(collector.error("listen", "is reached by other machines, and /metrics would travel unencrypted", remedy));
+        let remedy = "set tls_cert and tls_key, or plain_http = true, or listen on 127.0.0.1";
+        return Err(collector.error(
+            "listen",
+            "is an address that other machines can reach, and /metrics would be sent unencrypted",
+            remedy,
+        ));
     }
     let flush = collector.duration("flush", "PGANALYTICS_COLLECTOR_FLUSH")?.unwrap_or(DEFAULT_FLUSH);
     if flush < FLUSH_RANGE.0 || flush > FLUSH_RANGE.1 {
-        return Err(collector.error("flush", "is not sensible", "give \"1s\" to \"1h\""));
+        return Err(collector.error("flush", "is out of range", "set a duration from \"1s\" to \"1h\""));
     }
     Ok(Collector {
         name: overrides.name.clone().or(collector.string("name", "PGANALYTICS_COLLECTOR_NAME")?).unwrap_or_else(host_name),
@@ -81,15 +85,15 @@ fn tls(collector: &Place<'_>) -> Result<Option<ServerFiles>, ConfigError> {
     let client_ca = collector.string("tls_client_ca", "PGANALYTICS_COLLECTOR_TLS_CLIENT_CA")?.map(PathBuf::from);
     let client_crl = collector.string("tls_client_crl", "PGANALYTICS_COLLECTOR_TLS_CLIENT_CRL")?.map(PathBuf::from);
     if client_crl.is_some() && client_ca.is_none() {
-        return Err(collector.error("tls_client_crl", "is about certificates that are not asked for", "give tls_client_ca too"));
+        return Err(collector.error("tls_client_crl", "has no effect without client certificates", "set tls_client_ca too"));
     }
-    let said = collector.parsed("tls_client_auth", "PGANALYTICS_COLLECTOR_TLS_CLIENT_AUTH")?;
-    let client_auth = ClientAuth::resolve(said, client_ca.is_some())
-        .map_err(|problem| collector.error("tls_client_auth", problem, "give tls_client_ca too"))?;
+    let client_auth = collector.parsed("tls_client_auth", "PGANALYTICS_COLLECTOR_TLS_CLIENT_AUTH")?;
+    let client_auth = ClientAuth::resolve(client_auth, client_ca.is_some())
+        .map_err(|problem| collector.error("tls_client_auth", problem, "set tls_client_ca too"))?;
     let min_version = collector.parsed("tls_min_version", "PGANALYTICS_COLLECTOR_TLS_MIN_VERSION")?.unwrap_or_default();
     match pair {
         (Some(certificate), Some(key)) => Ok(Some(ServerFiles { certificate, key, client_ca, client_crl, client_auth, min_version })),
-        _ if client_ca.is_some() => Err(collector.error("tls_client_ca", "needs TLS", "give tls_cert and tls_key too")),
+        _ if client_ca.is_some() => Err(collector.error("tls_client_ca", "needs TLS", "set tls_cert and tls_key too")),
         _ => Ok(None),
     }
 }

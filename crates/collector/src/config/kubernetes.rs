@@ -113,20 +113,24 @@ impl KubernetesOptions {
 
 pub(super) fn read(table: &Place<'_>) -> Result<Option<KubernetesOptions>, ConfigError> {
     table.only(KEYS)?;
-    match table.truth("enabled", "PGANALYTICS_KUBERNETES_ENABLED")? {
+    match table.switch("enabled", "PGANALYTICS_KUBERNETES_ENABLED")? {
         Some(true) => {}
         None if !table.table.is_empty() => {
-            return Err(table.error("enabled", "is missing", "write enabled = true, or leave the whole of [kubernetes] out"));
+            return Err(table.error("enabled", "is missing", "write enabled = true, or remove the whole table [kubernetes]"));
         }
         Some(false) | None => return Ok(None),
     }
     let namespaces = table.words("namespaces", "PGANALYTICS_KUBERNETES_NAMESPACES")?;
-    let remedy = "name those that are looked at, as in [\"shop\", \"billing\"], or leave it out to look at all";
+    let remedy = "list the namespaces to watch, such as [\"shop\", \"billing\"], or remove the key to watch all";
     if namespaces.as_ref().is_some_and(Vec::is_empty) {
         return Err(table.error("namespaces", "is empty", remedy));
     }
     if let Some(name) = namespaces.iter().flatten().find(|name| !is_label(name)) {
-        return Err(table.error("namespaces", &format!("'{name}' is no namespace's name"), "use small letters, digits and dashes"));
+        return Err(table.error(
+            "namespaces",
+            &format!("'{name}' is not a valid namespace name"),
+            "use lower-case letters, digits and dashes",
+        ));
     }
     let watched = Watched { namespaces, node: table.string("node", "PGANALYTICS_KUBERNETES_NODE")? };
     let path = |key: &str, variable: &str| Ok(table.string(key, variable)?.map(PathBuf::from));
@@ -134,7 +138,7 @@ pub(super) fn read(table: &Place<'_>) -> Result<Option<KubernetesOptions>, Confi
     let sslmode = table.string("sslmode", "PGANALYTICS_KUBERNETES_SSLMODE")?;
     let sslmode = sslmode.map(|mode| mode.parse::<SslMode>().map_err(|error| table.error("sslmode", &error.problem, &error.remedy)));
     let options = KubernetesOptions {
-        secrets: table.truth("secrets", "PGANALYTICS_KUBERNETES_SECRETS")?.unwrap_or(usual.secrets),
+        secrets: table.switch("secrets", "PGANALYTICS_KUBERNETES_SECRETS")?.unwrap_or(usual.secrets),
         // The variables of libpq, as for a target: one user and password for all servers.
         user: table.string("user", "PGANALYTICS_KUBERNETES_USER")?.or(table.variable("PGUSER")),
         password: table.variable("PGPASSWORD").map(Secret::new),
@@ -144,7 +148,7 @@ pub(super) fn read(table: &Place<'_>) -> Result<Option<KubernetesOptions>, Confi
         ca_file: path("ca_file", "PGANALYTICS_KUBERNETES_CA_FILE")?,
         cgroups: path("cgroups", "PGANALYTICS_KUBERNETES_CGROUPS")?,
         volumes: path("volumes", "PGANALYTICS_KUBERNETES_VOLUMES")?,
-        logs: table.truth("logs", "PGANALYTICS_KUBERNETES_LOGS")?.unwrap_or(usual.logs),
+        logs: table.switch("logs", "PGANALYTICS_KUBERNETES_LOGS")?.unwrap_or(usual.logs),
         databases: table.strings("databases")?.unwrap_or(usual.databases),
         exclude_databases: table.strings("exclude_databases")?.unwrap_or(usual.exclude_databases),
         max_databases: table.positive("max_databases")?.unwrap_or(usual.max_databases),
@@ -153,11 +157,15 @@ pub(super) fn read(table: &Place<'_>) -> Result<Option<KubernetesOptions>, Confi
         watched: usual.watched,
     };
     if options.max_connections < 2 {
-        return Err(table.error("max_connections", "is too small", "give at least 2: one samples sessions, one reads everything else"));
+        return Err(table.error(
+            "max_connections",
+            "is too small",
+            "set at least 2: one connection samples sessions, the other reads everything else",
+        ));
     }
     if !options.secrets && options.user.is_none() {
-        let remedy = "let Secrets be read (secrets = true), or give user and password_file of a role that all servers know";
-        return Err(table.error("secrets", "is false, and no user is named: nothing says how to log in", remedy));
+        let remedy = "set secrets = true, or set user and password_file of a role that exists on all servers";
+        return Err(table.error("secrets", "is false, and no user is set, so there is no login", remedy));
     }
     Ok(Some(options))
 }
@@ -169,11 +177,13 @@ fn access(table: &Place<'_>) -> Result<Option<Access>, ConfigError> {
     let ca_file = table.string("api_ca_file", "PGANALYTICS_KUBERNETES_API_CA_FILE")?;
     match (url, token_file) {
         (None, None) if ca_file.is_none() => Ok(None),
-        (None, _) => Err(table.error("api_url", "is missing beside token_file and api_ca_file", "say where the Kubernetes API is")),
-        (Some(_), None) => Err(table.error("token_file", "is missing beside api_url", "name the file with a ServiceAccount's token")),
+        (None, _) => Err(table.error("api_url", "is missing, but token_file or api_ca_file is set", "set the URL of the Kubernetes API")),
+        (Some(_), None) => {
+            Err(table.error("token_file", "is missing, but api_url is set", "set it to the file with a ServiceAccount's token"))
+        }
         (Some(url), Some(token_file)) => {
             let url = url.parse().ok().filter(|url: &url::Url| matches!(url.scheme(), "https" | "http") && url.has_host());
-            let url = url.ok_or_else(|| table.error("api_url", "is no https URL", "write it as in \"https://10.0.0.1:6443\""))?;
+            let url = url.ok_or_else(|| table.error("api_url", "is not an https URL", "write a URL such as \"https://10.0.0.1:6443\""))?;
             Ok(Some(Access { url, token_file: token_file.into(), ca_file: ca_file.map(Into::into), namespace: None }))
         }
     }

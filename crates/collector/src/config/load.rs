@@ -60,7 +60,7 @@ impl Config {
                 place: path.display().to_string(),
                 key: "(file)".into(),
                 problem: format!("cannot be read: {error}"),
-                remedy: "name a file that this user may read".into(),
+                remedy: "choose a file that this user may read".into(),
             })?,
         };
         let place = path.map_or_else(|| "configuration".into(), |path| path.display().to_string());

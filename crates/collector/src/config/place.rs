@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pganalytics_views::parse_duration;
 
-use super::value::{self, Truth};
+use super::value::{self, Switch};
 
 /// A problem in the configuration: its place, its cause and its remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,8 +35,12 @@ impl<'a> Place<'a> {
             place: place.into(),
             key: "(file)".into(),
             // The parser's message quotes the line, which may hold a secret.
-            problem: format!("is not TOML: {}{}", error.message(), error.span().map_or_else(String::new, |span| line_of(text, span.start))),
-            remedy: "correct that line".into(),
+            problem: format!(
+                "is not valid TOML: {}{}",
+                error.message(),
+                error.span().map_or_else(String::new, |span| line_of(text, span.start))
+            ),
+            remedy: "correct this line".into(),
         })?;
         Ok(Self { place, path: String::new(), table, environment })
     }
@@ -54,20 +58,20 @@ impl<'a> Place<'a> {
         let Some(key) = self.table.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
         let nearest = known.iter().max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
         let remedy = nearest.map_or_else(|| "remove it".to_owned(), |nearest| format!("did you mean '{nearest}'?"));
-        Err(self.error(key, "is no key that is known here", &remedy))
+        Err(self.error(key, "is not a known key", &remedy))
     }
 
     pub(super) fn table_of(&self, key: &str) -> Result<Place<'a>, ConfigError> {
         let table = match self.table.get(key) {
             None => toml::Table::new(),
             Some(toml::Value::Table(table)) => table.clone(),
-            Some(_) => return Err(self.error(key, "is no table", &format!("write [{}{key}]", self.path))),
+            Some(_) => return Err(self.error(key, "is not a table", &format!("write [{}{key}]", self.path))),
         };
         Ok(Place { place: self.place, path: format!("{}{key}.", self.path), table, environment: self.environment })
     }
 
     pub(super) fn tables_of(&self, key: &str) -> Result<Vec<Place<'a>>, ConfigError> {
-        let wrong = || self.error(key, "is no array of tables", &format!("write [[{key}]]"));
+        let wrong = || self.error(key, "is not an array of tables", &format!("write [[{key}]]"));
         let Some(value) = self.table.get(key) else { return Ok(Vec::new()) };
         let tables = value.as_array().ok_or_else(wrong)?.iter().enumerate();
         tables
@@ -86,7 +90,7 @@ impl<'a> Place<'a> {
         match self.table.get(key) {
             None => Ok(None),
             Some(toml::Value::String(text)) if !text.trim().is_empty() => Ok(Some(text.clone())),
-            Some(_) => Err(self.error(key, "is no text", "give a non-empty string")),
+            Some(_) => Err(self.error(key, "is not a non-empty string", "write a text in quotes")),
         }
     }
 
@@ -100,8 +104,12 @@ impl<'a> Place<'a> {
         let read = |(name, variable): (&str, &str)| Ok(self.string(name, variable)?.map(PathBuf::from));
         let pair = (read(certificate)?, read(key)?);
         match pair {
-            (Some(_), None) => Err(self.error(key.0, "is missing", &format!("name the key of the certificate in {}", certificate.0))),
-            (None, Some(_)) => Err(self.error(certificate.0, "is missing", &format!("name the certificate of the key in {}", key.0))),
+            (Some(_), None) => {
+                Err(self.error(key.0, "is missing", &format!("set {} to the file with the certificate's key", certificate.0)))
+            }
+            (None, Some(_)) => {
+                Err(self.error(certificate.0, "is missing", &format!("set {} to the file with the key's certificate", key.0)))
+            }
             pair => Ok(pair),
         }
     }
@@ -117,37 +125,40 @@ impl<'a> Place<'a> {
     /// A text that is parsed. The error lists the valid values.
     pub(super) fn parsed<T: FromStr<Err = String>>(&self, key: &str, variable: &str) -> Result<Option<T>, ConfigError> {
         let Some(text) = self.string(key, variable)? else { return Ok(None) };
-        text.parse().map(Some).map_err(|remedy: String| self.error(key, &format!("'{text}' is not known"), &remedy))
+        text.parse().map(Some).map_err(|remedy: String| self.error(key, &format!("'{text}' is not a valid value"), &remedy))
     }
 
     /// A boolean in the file, or the words true and false in the variable.
-    pub(super) fn truth(&self, key: &str, variable: &str) -> Result<Option<bool>, ConfigError> {
-        if let Some(toml::Value::Boolean(truth)) = self.table.get(key).filter(|_| !self.environment.contains_key(variable)) {
-            return Ok(Some(*truth));
+    pub(super) fn switch(&self, key: &str, variable: &str) -> Result<Option<bool>, ConfigError> {
+        if let Some(toml::Value::Boolean(switch)) = self.table.get(key).filter(|_| !self.environment.contains_key(variable)) {
+            return Ok(Some(*switch));
         }
-        self.parsed(key, variable)?.map_or(Ok(None), |Truth(truth)| Ok(Some(truth)))
+        self.parsed(key, variable)?.map_or(Ok(None), |Switch(switch)| Ok(Some(switch)))
     }
 
     pub(super) fn strings(&self, key: &str) -> Result<Option<Vec<String>>, ConfigError> {
         let Some(value) = self.table.get(key) else { return Ok(None) };
         let texts = value.as_array().and_then(|array| array.iter().map(|value| value.as_str().map(Into::into)).collect());
-        texts.map(Some).ok_or_else(|| self.error(key, "is no list of texts", "write it as in [\"app\", \"shop_*\"]"))
+        texts.map(Some).ok_or_else(|| self.error(key, "is not a list of strings", "write a list such as [\"app\", \"shop_*\"]"))
     }
 
     pub(super) fn positive(&self, key: &str) -> Result<Option<usize>, ConfigError> {
         let Some(value) = self.table.get(key) else { return Ok(None) };
         let number = value.as_integer().and_then(|number| usize::try_from(number).ok()).filter(|number| *number > 0);
-        number.map(Some).ok_or_else(|| self.error(key, "is no positive number", "give a whole number above 0"))
+        number.map(Some).ok_or_else(|| self.error(key, "is not a positive whole number", "write a whole number above 0"))
     }
 
     pub(super) fn duration(&self, key: &str, variable: &str) -> Result<Option<Duration>, ConfigError> {
         let Some(text) = self.string(key, variable)? else { return Ok(None) };
-        let wrong = || self.error(key, &format!("'{text}' is no duration"), "give a number with ms, s, m, h or d, as in \"10s\"");
+        let wrong =
+            || self.error(key, &format!("'{text}' is not a duration"), "write a number with the unit ms, s, m, h or d, such as \"10s\"");
         parse_duration(&text).map(Some).ok_or_else(wrong)
     }
 
     pub(super) fn size(&self, key: &str, variable: &str) -> Result<Option<u64>, ConfigError> {
-        let wrong = || self.error(key, "is no size", "give a number of bytes, or one with KiB, MiB, GiB or TiB, as in \"1GiB\"");
+        let wrong = || {
+            self.error(key, "is not a size", "write a number of bytes, or a number with the unit KiB, MiB, GiB or TiB, such as \"1GiB\"")
+        };
         if self.environment.get(variable).is_none_or(String::is_empty)
             && let Some(toml::Value::Integer(bytes)) = self.table.get(key)
         {

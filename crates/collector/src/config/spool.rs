@@ -38,7 +38,7 @@ pub(super) fn read(spool: &Place<'_>, overrides: &Overrides) -> Result<SpoolOpti
     let folder = folder.unwrap_or_else(|| DEFAULT_SPOOL_FOLDER.into());
     let max_bytes = spool.size("max_bytes", "PGANALYTICS_SPOOL_MAX_BYTES")?.unwrap_or(DEFAULT_SPOOL_BYTES);
     if max_bytes < MIN_SPOOL_BYTES {
-        return Err(spool.error("max_bytes", "is too small", "give at least \"32MiB\""));
+        return Err(spool.error("max_bytes", "is too small", "set at least \"32MiB\""));
     }
     Ok(SpoolOptions { folder, max_bytes })
 }

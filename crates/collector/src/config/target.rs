@@ -58,7 +58,7 @@ pub(super) fn read(root: &Place<'_>, overrides: &Overrides, discovers: bool) -> 
     for at in root.tables_of("target")? {
         at.only(TARGET_KEYS)?;
         let conninfo = at.string("conninfo", "")?.ok_or_else(|| {
-            at.error("conninfo", "is missing", "give a connection string, as in \"postgresql://pganalytics@db-1:5432/postgres\"")
+            at.error("conninfo", "is missing", "set a connection string, such as \"postgresql://pganalytics@db-1:5432/postgres\"")
         })?;
         let conninfo = Conninfo::resolve_with(&conninfo, login_files(&at)?, &environment);
         let mut target = TargetOptions::new(conninfo.map_err(|error| at.error("conninfo", &error.problem, &error.remedy))?);
@@ -72,10 +72,18 @@ pub(super) fn read(root: &Place<'_>, overrides: &Overrides, discovers: bool) -> 
         target.max_databases = at.positive("max_databases")?.unwrap_or(target.max_databases);
         target.max_connections = at.positive("max_connections")?.unwrap_or(target.max_connections);
         if target.max_connections < 2 {
-            return Err(at.error("max_connections", "is too small", "give at least 2: one samples sessions, one reads everything else"));
+            return Err(at.error(
+                "max_connections",
+                "is too small",
+                "set at least 2: one connection samples sessions, the other reads everything else",
+            ));
         }
         if targets.iter().any(|other| other.name == target.name) {
-            return Err(at.error("name", &format!("'{}' is another target's name already", target.name), "give each its own"));
+            return Err(at.error(
+                "name",
+                &format!("'{}' is also the name of another target", target.name),
+                "give each target its own name",
+            ));
         }
         targets.push(target);
     }
@@ -91,7 +99,10 @@ pub(super) fn read(root: &Place<'_>, overrides: &Overrides, discovers: bool) -> 
         let conninfo = Conninfo::resolve(text, &environment).map_err(|cause| error(&cause.problem, &cause.remedy))?;
         let target = TargetOptions::new(conninfo);
         if targets.iter().any(|other| other.name == target.name) {
-            return Err(error(&format!("'{}' is a target already", target.name), "name it once, or name it in the file"));
+            return Err(error(
+                &format!("the target '{}' exists already", target.name),
+                "remove one, or give it another name in the configuration file",
+            ));
         }
         targets.push(target);
     }
@@ -99,7 +110,7 @@ pub(super) fn read(root: &Place<'_>, overrides: &Overrides, discovers: bool) -> 
         return Err(root.error(
             "target",
             "is missing",
-            "name the servers to read: [[target]] in the file, PGANALYTICS_TARGET or --target; or let [kubernetes] find pods",
+            "set the servers to read in [[target]], PGANALYTICS_TARGET or --target, or enable [kubernetes] to find pods",
         ));
     }
     Ok(targets)
@@ -110,7 +121,9 @@ fn login_files(at: &Place<'_>) -> Result<Option<LoginFiles>, ConfigError> {
     match (at.string("user_file", "")?, at.string("password_file", "")?) {
         (user, Some(password)) => Ok(Some(LoginFiles { user: user.map(Into::into), password: password.into() })),
         (None, None) => Ok(None),
-        (Some(_), None) => Err(at.error("password_file", "is missing beside user_file", "name the file with that user's password")),
+        (Some(_), None) => {
+            Err(at.error("password_file", "is missing, but user_file is set", "set it to the file with this user's password"))
+        }
     }
 }
 

@@ -48,7 +48,7 @@ enabled = false
 "#;
 
 #[test]
-fn an_unnamed_server_of_this_machine_has_the_machines_name() {
+fn a_local_server_without_a_name_gets_the_host_name() {
     let text = "[backend]\nurl = 'http://127.0.0.1:8080'\ntoken = 'token'\n[spool]\nfolder = '/tmp/spool'\n\
                 [[target]]\nconninfo = 'host=localhost port=5433 user=u'\n[[target]]\nconninfo = 'host=/tmp user=u'\n\
                 [[target]]\nconninfo = 'host=db-1 user=u'\n[[target]]\nname = 'mine'\nconninfo = 'host=127.0.0.1 user=u'\n";
@@ -59,7 +59,7 @@ fn an_unnamed_server_of_this_machine_has_the_machines_name() {
 }
 
 #[test]
-fn everything_can_be_said() {
+fn every_setting_can_be_set_in_the_file() {
     let config = with(WHOLE, &[], &Overrides::default()).expect("a configuration");
     assert_eq!(config.backend.url.as_str(), "http://127.0.0.1:8080/");
     assert_eq!((config.spool.max_bytes, config.flush, config.listen), (64 << 20, Duration::from_secs(2), None));
@@ -76,7 +76,7 @@ fn everything_can_be_said() {
 }
 
 #[test]
-fn variables_stand_above_the_file_and_flags_above_both() {
+fn variables_override_the_file_and_flags_override_variables() {
     let variables =
         [("PGANALYTICS_BACKEND_URL", "http://variable"), ("PGANALYTICS_COLLECTOR_NAME", "variable"), ("PGANALYTICS_TARGET", "host=v")];
     let overrides = Overrides { name: Some("flag".into()), targets: vec!["host=f".into()], ..Overrides::default() };
@@ -96,7 +96,7 @@ fn a_collector_needs_no_file_at_all() {
 }
 
 #[test]
-fn metrics_are_plain_http_to_other_machines_only_where_that_is_said() {
+fn metrics_are_plain_http_for_other_machines_only_with_plain_http() {
     let listen = |more: &str| WHOLE.replace("listen = \"off\"", &format!("listen = \"0.0.0.0:8081\"\n{more}"));
     for text in [listen("plain_http = true"), listen("tls_cert = \"/c\"\ntls_key = \"/k\"")] {
         assert!(with(&text, &[], &Overrides::default()).is_ok(), "{text}");
@@ -106,7 +106,7 @@ fn metrics_are_plain_http_to_other_machines_only_where_that_is_said() {
 }
 
 #[test]
-fn an_enrolment_token_stands_for_a_credential_of_its_own_and_one_that_is_enrolled_needs_none() {
+fn an_enrolment_token_makes_an_own_credential_and_an_enrolled_collector_needs_no_token() {
     let enrolled =
         |text: &str, variables: &[(&str, &str)]| match with(text, variables, &Overrides::default()).expect("a configuration").backend.token
         {
@@ -123,12 +123,12 @@ fn an_enrolment_token_stands_for_a_credential_of_its_own_and_one_that_is_enrolle
     let spool = folder.path().display().to_string();
     assert_eq!(enrolled(&bare, &[("PGANALYTICS_SPOOL_FOLDER", &spool)]), (false, month));
     let overrides = Overrides { enrolment_token_file: Some("/run/e".into()), ..Overrides::default() };
-    let flag = with(WHOLE, &[], &overrides).expect("a flag stands over the file");
+    let flag = with(WHOLE, &[], &overrides).expect("a flag overrides the file");
     assert!(matches!(flag.backend.token, Token::OwnCredential { .. }));
 }
 
 #[test]
-fn certificates_are_named_in_the_file_or_in_variables() {
+fn certificate_files_are_set_in_the_file_or_in_variables() {
     let text = WHOLE.replace("[spool]", "cert_file = \"/c\"\nkey_file = \"/k\"\ntls_min_version = \"1.2\"\n[spool]");
     let variables = [("PGANALYTICS_COLLECTOR_TLS_CERT", "/vc"), ("PGANALYTICS_COLLECTOR_TLS_KEY", "/vk")];
     let config = with(&text, &variables, &Overrides::default()).expect("a configuration");
@@ -142,54 +142,63 @@ fn certificates_are_named_in_the_file_or_in_variables() {
 }
 
 #[test]
-fn errors_name_the_file_the_key_and_what_helps_and_never_a_secret() {
+fn errors_name_the_file_the_key_and_the_remedy_and_never_a_secret() {
     let changed = |from: &str, to: &str| {
         assert!(WHOLE.contains(from), "{from}");
         WHOLE.replacen(from, to, 1)
     };
     for (text, part) in [
-        (changed("[backend]", "[backed]"), "collector.toml: backed: is no key that is known here; did you mean 'backend'?"),
-        (changed("url =", "ulr ="), "collector.toml: backend.ulr: is no key that is known here; did you mean 'url'?"),
-        (changed("http://127.0.0.1:8080", "ftp://x"), "backend.url: is no http or https URL"),
+        (changed("[backend]", "[backed]"), "collector.toml: backed: is not a known key; did you mean 'backend'?"),
+        (changed("url =", "ulr ="), "collector.toml: backend.ulr: is not a known key; did you mean 'url'?"),
+        (changed("http://127.0.0.1:8080", "ftp://x"), "backend.url: is not an http or https URL"),
         (changed("token = \"secret-token\"", ""), "backend.token: is missing"),
         (
             changed("[spool]", "enrolment_token = \"secret-token\"\n[spool]"),
-            "backend.token: and enrolment_token are both given; leave one of them out",
+            "backend.token: and enrolment_token are both set; remove one of them",
         ),
-        (changed("[spool]", "rotate_every = \"500ms\"\n[spool]"), "backend.rotate_every: is not sensible"),
-        (changed("64MiB", "64 parsecs"), "spool.max_bytes: is no size"),
+        (changed("[spool]", "rotate_every = \"500ms\"\n[spool]"), "backend.rotate_every: is out of range"),
+        (changed("64MiB", "64 parsecs"), "spool.max_bytes: is not a size"),
         (changed("64MiB", "1MiB"), "spool.max_bytes: is too small"),
-        (changed("\"off\"", "\"here\""), "collector.listen: is no address"),
-        (changed("\"off\"", "\"0.0.0.0:8081\""), "collector.listen: is reached by other machines, and /metrics would travel unencrypted"),
-        (changed("listen = \"off\"", "plain_http = \"maybe\""), "collector.plain_http: 'maybe' is not known; write true or false"),
-        (changed("listen = \"off\"", "tls_cert = \"/c\""), "collector.tls_key: is missing; name the key of the certificate in tls_cert"),
-        (changed("listen = \"off\"", "tls_client_ca = \"/c\""), "collector.tls_client_ca: needs TLS; give tls_cert and tls_key too"),
+        (changed("\"off\"", "\"here\""), "collector.listen: is not an address"),
+        (
+            changed("\"off\"", "\"0.0.0.0:8081\""),
+            "collector.listen: is an address that other machines can reach, and /metrics would be sent unencrypted",
+        ),
+        (changed("listen = \"off\"", "plain_http = \"maybe\""), "collector.plain_http: 'maybe' is not a valid value; write true or false"),
+        (
+            changed("listen = \"off\"", "tls_cert = \"/c\""),
+            "collector.tls_key: is missing; set tls_key to the file with the certificate's key",
+        ),
+        (changed("listen = \"off\"", "tls_client_ca = \"/c\""), "collector.tls_client_ca: needs TLS; set tls_cert and tls_key too"),
         (
             changed("listen = \"off\"", "tls_client_crl = \"/c\""),
-            "collector.tls_client_crl: is about certificates that are not asked for; give tls_client_ca too",
+            "collector.tls_client_crl: has no effect without client certificates; set tls_client_ca too",
         ),
         (
             changed("listen = \"off\"", "tls_client_auth = \"required\""),
             "collector.tls_client_auth: asks for certificates, but no authorities are given",
         ),
-        (changed("listen = \"off\"", "tls_client_auth = \"maybe\""), "'maybe' is not known; write off, optional or required"),
-        (changed("[spool]", "key_file = \"/k\"\n[spool]"), "backend.cert_file: is missing; name the certificate of the key in key_file"),
-        (changed("[spool]", "tls_min_version = \"1.1\"\n[spool]"), "backend.tls_min_version: '1.1' is not known; write 1.2 or 1.3"),
-        (changed("\"2s\"", "\"2 fortnights\""), "collector.flush: '2 fortnights' is no duration"),
+        (changed("listen = \"off\"", "tls_client_auth = \"maybe\""), "'maybe' is not a valid value; write off, optional or required"),
+        (
+            changed("[spool]", "key_file = \"/k\"\n[spool]"),
+            "backend.cert_file: is missing; set cert_file to the file with the key's certificate",
+        ),
+        (changed("[spool]", "tls_min_version = \"1.1\"\n[spool]"), "backend.tls_min_version: '1.1' is not a valid value; write 1.2 or 1.3"),
+        (changed("\"2s\"", "\"2 fortnights\""), "collector.flush: '2 fortnights' is not a duration"),
         (changed("host=a user=u password=hunter2", "host=a pasword=hunter2"), "target[0].conninfo: 'pasword'"),
         (
             changed("host=a user=u password=hunter2\"", "host=a user=u password=hunter2\"\npassword_file = \"/p\""),
-            "target[0].conninfo: has a password, and password_file is given too; leave one of them out",
+            "target[0].conninfo: has a password, but password_file is set too; remove one of them",
         ),
-        (changed("host=c", "host=c user=u"), "target[2].conninfo: has a user, and user_file is given too; leave one of them out"),
+        (changed("host=c", "host=c user=u"), "target[2].conninfo: has a user, but user_file is set too; remove one of them"),
         (
             changed("password_file = \"/run/c/password\"", ""),
-            "target[2].password_file: is missing beside user_file; name the file with that user's password",
+            "target[2].password_file: is missing, but user_file is set; set it to the file with this user's password",
         ),
-        (changed("name = \"b\"", "name = \"a:5432\""), "target[1].name: 'a:5432' is another target's name already"),
-        (changed("exclude_databases", "exclude"), "target[0].exclude: is no key that is known here; did you mean 'exclude_databases'?"),
+        (changed("name = \"b\"", "name = \"a:5432\""), "target[1].name: 'a:5432' is also the name of another target"),
+        (changed("exclude_databases", "exclude"), "target[0].exclude: is not a known key; did you mean 'exclude_databases'?"),
         (changed("max_connections = 3", "max_connections = 1"), "target[1].max_connections: is too small"),
-        (changed("view.pg_stat_io", "view.pg_stat_oi"), "view.pg_stat_oi: is no key that is known here; did you mean 'pg_stat_io'?"),
+        (changed("view.pg_stat_io", "view.pg_stat_oi"), "view.pg_stat_oi: is not a known key; did you mean 'pg_stat_io'?"),
         (changed("url = ", "url = = "), "is not TOML"),
     ] {
         let error = with(&text, &[], &Overrides::default()).expect_err(part).to_string();
@@ -204,7 +213,7 @@ fn errors_name_the_file_the_key_and_what_helps_and_never_a_secret() {
 const DISCOVERY: &str = "[backend]\nurl = \"http://x\"\ntoken = \"t\"\n[kubernetes]\nenabled = true\n";
 
 #[test]
-fn discovery_is_off_until_it_is_asked_for_and_needs_no_target() {
+fn discovery_is_off_by_default_and_needs_no_target() {
     let config = with(DISCOVERY, &[], &Overrides::default()).expect("a configuration");
     let kubernetes = config.kubernetes.expect("discovery");
     assert!(config.targets.is_empty() && kubernetes.secrets && !kubernetes.logs && kubernetes.access.is_none());
@@ -227,16 +236,16 @@ fn discovery_is_off_until_it_is_asked_for_and_needs_no_target() {
 }
 
 #[test]
-fn discovery_that_cannot_be_is_told_with_its_remedy() {
+fn invalid_discovery_settings_are_refused_with_their_remedy() {
     for (lines, part) in [
-        ("namespaces = []", "kubernetes.namespaces: is empty; name those that are looked at"),
-        ("namespaces = [\"Shop\"]", "'Shop' is no namespace's name"),
-        ("namespace = [\"shop\"]", "kubernetes.namespace: is no key that is known here; did you mean 'namespaces'?"),
-        ("secrets = false", "is false, and no user is named: nothing says how to log in; let Secrets be read (secrets = true)"),
-        ("sslmode = \"strict\"", "kubernetes.sslmode: sslmode is none that is known"),
+        ("namespaces = []", "kubernetes.namespaces: is empty; list the namespaces to watch"),
+        ("namespaces = [\"Shop\"]", "'Shop' is not a valid namespace name"),
+        ("namespace = [\"shop\"]", "kubernetes.namespace: is not a known key; did you mean 'namespaces'?"),
+        ("secrets = false", "is false, and no user is set, so there is no login; set secrets = true"),
+        ("sslmode = \"strict\"", "kubernetes.sslmode: sslmode has an unknown value"),
         ("max_connections = 1", "kubernetes.max_connections: is too small"),
-        ("api_url = \"https://x\"", "kubernetes.token_file: is missing beside api_url"),
-        ("api_ca_file = \"/x\"", "kubernetes.api_url: is missing beside token_file"),
+        ("api_url = \"https://x\"", "kubernetes.token_file: is missing, but api_url is set"),
+        ("api_ca_file = \"/x\"", "kubernetes.api_url: is missing, but token_file"),
     ] {
         let error = with(&format!("{DISCOVERY}{lines}\n"), &[], &Overrides::default()).expect_err(part).to_string();
         assert!(error.contains(part), "{error}");

@@ -18,9 +18,9 @@ pub(super) fn size(text: &str) -> Option<u64> {
 }
 
 /// Parses a boolean of an environment variable.
-pub(super) struct Truth(pub(super) bool);
+pub(super) struct Switch(pub(super) bool);
 
-impl FromStr for Truth {
+impl FromStr for Switch {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {

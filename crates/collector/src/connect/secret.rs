@@ -26,16 +26,16 @@ impl Secret {
         let (at, mut text) = (file.display(), String::new());
         // Opening a pipe would wait for a writer.
         if file.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(format!("{at} is no file: name a file with that value alone"));
+            return Err(format!("{at} is not a file: choose a file that contains only this value"));
         }
         let read = File::open(file).and_then(|opened| opened.take(FILE_CAP + 1).read_to_string(&mut text));
         match read {
-            Err(error) => Err(format!("{at} cannot be read ({error}): mount it, as text that this user may read")),
+            Err(error) => Err(format!("{at} cannot be read ({error}): provide a text file that this user may read")),
             Ok(_) if text.len() as u64 > FILE_CAP => {
-                Err(format!("{at} has more than {} KiB: name a file with that value alone", FILE_CAP >> 10))
+                Err(format!("{at} has more than {} KiB: choose a file that contains only this value", FILE_CAP >> 10))
             }
             Ok(_) => match text.trim_end_matches(['\r', '\n']) {
-                "" => Err(format!("{at} is empty: write that value into it")),
+                "" => Err(format!("{at} is empty: write the value into it")),
                 value => Ok(Self::new(value)),
             },
         }
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_gives_its_text_or_says_what_is_wrong_with_it() {
+    fn a_file_is_read_or_its_problem_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("password");
         let written = |bytes: &[u8]| {
@@ -77,14 +77,14 @@ mod tests {
         let largest = vec![b'x'; 64 << 10];
         assert_eq!(written(&largest).map(|text| text.len()), Ok(64 << 10));
         for (bytes, part) in [
-            (&b"\n"[..], "is empty: write that value into it"),
-            (&[&largest[..], b"hunter2"].concat(), "has more than 64 KiB: name a file with that value alone"),
-            (b"hunter2\xff", "cannot be read (stream did not contain valid UTF-8): mount it, as text that this user may read"),
+            (&b"\n"[..], "is empty: write the value into it"),
+            (&[&largest[..], b"hunter2"].concat(), "has more than 64 KiB: choose a file that contains only this value"),
+            (b"hunter2\xff", "cannot be read (stream did not contain valid UTF-8): provide a text file that this user may read"),
         ] {
             let error = written(bytes).expect_err(part);
             assert!(error.starts_with(&*file.to_string_lossy()) && error.contains(part) && !error.contains("hunter2"), "{error}");
         }
-        assert!(Secret::from_file(folder.path()).expect_err("a folder").contains("is no file"));
+        assert!(Secret::from_file(folder.path()).expect_err("a folder").contains("is not a file"));
         assert!(Secret::from_file(&folder.path().join("none")).expect_err("nothing").contains("cannot be read (No such file"));
     }
 }

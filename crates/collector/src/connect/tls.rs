@@ -35,7 +35,7 @@ pub(crate) const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 /// If the server does not answer, does not support TLS, or has a certificate that is not trusted.
 pub(crate) async fn relay(host: &str, port: u16, trust: &Trust) -> anyhow::Result<SocketAddr> {
     let config = config(trust)?;
-    let name = ServerName::try_from(host.to_owned()).with_context(|| format!("'{host}' is no name for a certificate"))?;
+    let name = ServerName::try_from(host.to_owned()).with_context(|| format!("'{host}' is not a valid host name for a certificate"))?;
     let mut server = TcpStream::connect((host, port)).await?;
     server.set_nodelay(true)?;
     server.write_all(&SSL_REQUEST).await?;
@@ -62,15 +62,15 @@ fn config(trust: &Trust) -> anyhow::Result<ClientConfig> {
         }
         Roots::Pem(pem) => ("of the Secret".into(), CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>()),
     };
-    let certificates = certificates.with_context(|| format!("read sslrootcert {file}"))?;
+    let certificates = certificates.with_context(|| format!("cannot read sslrootcert {file}"))?;
     let mut roots = RootCertStore::empty();
     for certificate in &certificates {
-        roots.add(certificate.clone()).with_context(|| format!("sslrootcert {file} holds a certificate that is none"))?;
+        roots.add(certificate.clone()).with_context(|| format!("sslrootcert {file} contains an invalid certificate"))?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
         .build()
-        .with_context(|| format!("sslrootcert {file} holds no certificate"))?;
+        .with_context(|| format!("sslrootcert {file} contains no certificate"))?;
     let verifier = Verifier { verifier, certificates, name: trust.name };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -81,9 +81,9 @@ fn config(trust: &Trust) -> anyhow::Result<ClientConfig> {
         Some((certificate, key)) => {
             let chain = CertificateDer::pem_file_iter(certificate)
                 .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-                .with_context(|| format!("read sslcert {}", certificate.display()))?;
-            let key = PrivateKeyDer::from_pem_file(key).with_context(|| format!("read sslkey {}", key.display()))?;
-            config.with_client_auth_cert(chain, key).context("sslcert and sslkey do not fit together")?
+                .with_context(|| format!("cannot read sslcert {}", certificate.display()))?;
+            let key = PrivateKeyDer::from_pem_file(key).with_context(|| format!("cannot read sslkey {}", key.display()))?;
+            config.with_client_auth_cert(chain, key).context("sslkey is not the private key of the certificate in sslcert")?
         }
     })
 }

@@ -117,12 +117,12 @@ impl Delta {
         let mut delta = vec![NULL; counters.len()];
         self.slots.begin();
         for row in 0..snapshot.rows {
-            let together = merged.get(&row);
-            if together.is_some_and(|together| together.first != row) || self.is_empty(snapshot, row) {
+            let merged_row = merged.get(&row);
+            if merged_row.is_some_and(|merged_row| merged_row.first != row) || self.is_empty(snapshot, row) {
                 continue;
             }
-            let value = |counter: usize| together.map_or_else(|| counters[counter].value(row), |together| together.values[counter]);
-            let copies = together.map_or(1, |together| together.copies);
+            let value = |counter: usize| merged_row.map_or_else(|| counters[counter].value(row), |merged_row| merged_row.values[counter]);
+            let copies = merged_row.map_or(1, |merged_row| merged_row.copies);
             let reset = reset.as_ref().map_or(NULL, |reset| reset.value(row));
             let (slot, known) = self.slots.find_or_add(keys.key(row));
 
@@ -136,12 +136,12 @@ impl Delta {
                 let fell = |(i, cell): (usize, &Cell<'_>)| self.plan.restarts(i) && cell.less(value(i), self.slots.counter(slot, i));
                 let fell = changes.witness || counters.iter().enumerate().any(fell);
                 let was_reset = changes.since || self.slots.reset(slot) != reset;
-                let told = was_reset || all_reset || changes.some_reset;
-                restarted = fell && !told;
+                let is_announced = was_reset || all_reset || changes.some_reset;
+                restarted = fell && !is_announced;
                 // If a reset happens after the reset time is read and before the counters are read, the counters show the reset first.
                 let known_already = self.slots.restarted(slot) && !fell;
                 basis = match () {
-                    () if told && known_already => Basis::Slot,
+                    () if is_announced && known_already => Basis::Slot,
                     () if all_reset => Basis::Zero,
                     () if was_reset || fell => Basis::Restarted,
                     () if changes.some_reset && !explained.contains(&marks.some_reset(row)) => Basis::Undecided,

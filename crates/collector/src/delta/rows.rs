@@ -130,7 +130,7 @@ impl Rows {
             Some(Cells::Int8(cells) | Cells::Duration(cells)) => cells.append_option(value),
             Some(Cells::Timestamptz(cells)) => cells.append_option(value),
             Some(Cells::Bool(cells)) => cells.append_option(value.map(|value| value != 0)),
-            #[expect(clippy::cast_precision_loss, reason = "a float column holds what a float can")]
+            #[expect(clippy::cast_precision_loss, reason = "a float column holds floats")]
             Some(Cells::Float8(cells)) => cells.append_option(value.map(|value| value as f64)),
             Some(Cells::Text(cells)) => cells.append_option(value.map(|value| value.to_string())),
             None => {}
@@ -160,7 +160,7 @@ impl Rows {
         self.rows += 1;
         let (shipped, rows) = (self.shipped, self.rows);
         self.columns.iter_mut().skip(shipped).filter(|cells| cells.len() < rows).for_each(Cells::null);
-        debug_assert!(self.columns.iter().all(|cells| cells.len() == self.rows), "every column is set once a row");
+        debug_assert!(self.columns.iter().all(|cells| cells.len() == self.rows), "every column is set once per row");
     }
 
     /// Finishes the snapshot.
@@ -240,7 +240,7 @@ mod tests {
     use arrow_array::cast::AsArray;
 
     #[test]
-    fn texts_of_any_encoding_are_taken_and_cut_at_a_character() {
+    fn texts_of_any_encoding_are_accepted_and_cut_at_a_character() {
         let mut cells = StringBuilder::new();
         append_text(&mut cells, b"caf\xe9");
         let long = "é".repeat(TEXT_CAP);

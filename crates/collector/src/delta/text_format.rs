@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn timestamps_are_read_with_any_offset_and_any_fraction() {
+    fn timestamps_are_parsed_with_any_offset_and_fraction() {
         for (text, micros) in [
             ("1970-01-01 00:00:00+00", 0),
             ("1970-01-01 00:00:01.5+00", 1_500_000),

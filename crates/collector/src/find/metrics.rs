@@ -26,8 +26,12 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn register(registry: &mut Registry) -> Self {
         Self {
-            pods: register(registry, "kubernetes_pods", "Pods that are about PostgreSQL by what became of them; watched: it is read"),
-            watch: register(registry, "kubernetes_watch_up", "Whether changes of pods are heard of"),
+            pods: register(
+                registry,
+                "kubernetes_pods",
+                "Pods that have to do with PostgreSQL, by state; watched: the pod's server is read",
+            ),
+            watch: register(registry, "kubernetes_watch_up", "Whether the watch of pods works"),
         }
     }
 

@@ -29,7 +29,10 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, metrics:
     };
     let ((), watched) = tokio::join!(pganalytics_tls::serve(listener, tls, router, Limits::default(), stop), watched);
     if let Err(error) = watched {
-        tracing::error!(error = format!("{error:#}"), "the certificate of the collector's own HTTP server is read no more");
+        tracing::error!(
+            error = format!("{error:#}"),
+            "the task that reloads the certificate of the collector's HTTP server panicked; it keeps the current certificate"
+        );
     }
 }
 
@@ -50,7 +53,7 @@ struct Served {
 async fn text(State(served): State<Served>, Extension(peer): Extension<Peer>) -> Response {
     if let Some(tls) = &served.tls {
         if tls.client_auth() == ClientAuth::Optional && peer.certificate.is_none() {
-            return (StatusCode::FORBIDDEN, "show a certificate that [collector] tls_client_ca trusts\n").into_response();
+            return (StatusCode::FORBIDDEN, "present a client certificate that [collector] tls_client_ca trusts\n").into_response();
         }
         served.metrics.ship.certificates.server(tls.figures());
     }
@@ -62,7 +65,7 @@ async fn ready(State(Served { metrics, .. }): State<Served>) -> impl IntoRespons
     if metrics.ship.spool_on_disk.get() == 1 {
         (StatusCode::OK, "ok\n")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the spool cannot be written\n")
+        (StatusCode::SERVICE_UNAVAILABLE, "the spool is not writable\n")
     }
 }
 
@@ -83,7 +86,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_certificates_are_optional_metrics_ask_for_one_and_health_does_not() -> anyhow::Result<()> {
+    async fn with_optional_client_certificates_metrics_require_one_and_health_does_not() -> anyhow::Result<()> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir()?;
         let ours = Authority::new(folder.path(), "ours")?;

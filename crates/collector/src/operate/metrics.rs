@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_status_tells_servers_that_answer_and_the_latest_error_even_after_it_passed() {
+    fn the_status_has_the_servers_that_answer_and_the_latest_error_even_after_recovery() {
         let metrics = Metrics::default();
         metrics.read.expect(2);
         metrics.read.target("db-1", true);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_tells_targets_views_and_the_spool() {
+    fn the_metrics_show_targets_views_and_the_spool() {
         let metrics = Metrics::default();
         metrics.read.target("db-1:5432", false);
         metrics.read.view_read("db-1:5432", "pg_stat_io", Duration::from_millis(1500), 7);

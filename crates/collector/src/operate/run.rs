@@ -33,24 +33,23 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     // First of all, so that invalid certificates are reported at once.
     let client = Client::new(&config.backend)?;
     if config.backend.url.scheme() == "http" && !is_loopback(&config.backend.url) {
-        tracing::warn!(backend = %config.backend.url, "the token and everything that is read travel unencrypted: use https");
+        tracing::warn!(backend = %config.backend.url, "the token and all statistics are sent unencrypted: use https");
     }
     let (folder, max_bytes) = (config.spool.folder.clone(), config.spool.max_bytes);
-    let spool = tokio::task::spawn_blocking(move || Spool::open(&folder, max_bytes)).await.context("open the spool")??;
+    let spool = tokio::task::spawn_blocking(move || Spool::open(&folder, max_bytes)).await.context("cannot open the spool")??;
     let shipper = Shipper::new(&config, client, spool.identity())?;
     let listener = match config.listen {
         None => None,
-        Some(address) => Some(
-            tokio::net::TcpListener::bind(address)
-                .await
-                .with_context(|| format!("listen on {address} for /metrics: choose another [collector] listen, or \"off\""))?,
-        ),
+        Some(address) => {
+            let cannot = || format!("cannot listen on {address} for /metrics: set another address in [collector] listen, or \"off\"");
+            Some(tokio::net::TcpListener::bind(address).await.with_context(cannot)?)
+        }
     };
     let tls = config
         .tls
         .map(Tls::load)
         .transpose()
-        .context("take the certificate of [collector] (tls_cert, tls_key, tls_client_ca, tls_client_crl)")?;
+        .context("cannot load the certificates in [collector] (tls_cert, tls_key, tls_client_ca, tls_client_crl)")?;
     let metrics = Arc::new(Metrics::default());
     let discovery = match config.kubernetes {
         None => None,

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_failure_waits_longer_up_to_a_minute_and_success_ends_it() {
+    fn each_failure_waits_longer_up_to_a_minute_and_success_resets_the_wait() {
         let now = Instant::now();
         let refused = SessionError::Broken("refused".into());
         let mut breaker = Breaker::default();

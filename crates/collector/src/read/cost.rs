@@ -66,7 +66,7 @@ impl Cost {
     }
 
     /// Returns the costs since the last call, and the interval in milliseconds.
-    pub(crate) fn tell(&mut self, view: &View, ts_us: i64) -> (Snapshot, Option<i64>) {
+    pub(crate) fn take(&mut self, view: &View, ts_us: i64) -> (Snapshot, Option<i64>) {
         let position = |name: &str| view.columns.iter().position(|column| column.name == name).unwrap_or(usize::MAX);
         let columns =
             ["view", "datname", "polls", "errors", "rows_read", "rows_shipped", "rows_cut", "duration", "last_error"].map(position);

@@ -49,16 +49,20 @@ impl Metrics {
     pub(crate) fn register(registry: &mut Registry) -> Self {
         Self {
             reported: Mutex::default(),
-            up: register(registry, "target_up", "Whether the target answered last time"),
-            polls: register(registry, "view_polls", "Readings of a view, good and bad"),
-            errors: register(registry, "view_errors", "Readings of a view that failed"),
+            up: register(registry, "target_up", "Whether the target answered the last attempt"),
+            polls: register(registry, "view_polls", "Readings of a view, successful and failed"),
+            errors: register(registry, "view_errors", "Failed readings of a view"),
             rows: register(registry, "view_rows", "Rows of a view that were shipped"),
             seconds: register_seconds(registry, "view_duration", "Time spent reading a view"),
-            last_success: register_seconds(registry, "view_last_success_timestamp", "When a view was last read; its age shows a hang"),
+            last_success: register_seconds(
+                registry,
+                "view_last_success_timestamp",
+                "Time of the last reading of a view; a growing age shows a hang",
+            ),
             interval: register_seconds(
                 registry,
                 "view_interval",
-                "How often a view is read now; longer than its definition says where it is over budget",
+                "Current interval between readings of a view; longer than in the view's definition if the view is over budget",
             ),
         }
     }

@@ -46,7 +46,8 @@ pub(super) async fn content<T: DeserializeOwned>(answer: Response) -> Result<T, 
     let status = answer.status();
     parse(&text(answer).await).ok_or_else(|| {
         format!(
-            "the answer {status} ({kind}) is not the backend's: something else answers at this address; check [backend] url and the proxies"
+            "the answer {status} ({kind}) does not come from the backend: another service answers at this address; check [backend] url \
+             and the proxies"
         )
     })
 }
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_backends_own_answer_is_an_acknowledgement() {
+    fn only_an_answer_of_the_backend_is_an_acknowledgement() {
         let id = Uuid::from_u128(7);
         let answer = format!(r#"{{"collector":"{id}","sequence":3,"duplicate":false,"rows":2,"later":1}}"#);
         assert_eq!(parse(&answer), Some(Acknowledgement { collector: id, sequence: 3, duplicate: false, mark: None }));

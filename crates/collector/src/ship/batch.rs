@@ -69,7 +69,7 @@ pub(super) mod tests {
             (0..rows).map(|i| Some(Uuid::from_u128((i as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)).to_string()));
         let columns: Vec<arrow_array::ArrayRef> =
             vec![Arc::new(TimestampMicrosecondArray::from(vec![1; rows]).with_timezone("UTC")), Arc::new(StringArray::from_iter(texts))];
-        RecordBatch::try_new(Arc::new(schema), columns).expect("columns of the schema")
+        RecordBatch::try_new(Arc::new(schema), columns).expect("the batch has the columns of its schema")
     }
 
     fn header() -> Header {
@@ -105,7 +105,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_row_no_batch_can_hold_is_dropped_and_counted() {
+    fn a_row_too_large_for_a_batch_is_dropped_and_counted() {
         let limits = Limits { encoded: 10, ..Limits::default() };
         let outcome = encode(header(), vec![("a".to_owned(), texts(1))], &limits);
         assert!(matches!(outcome, Encoded::Dropped { rows: 1, .. }));

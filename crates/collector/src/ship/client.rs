@@ -80,14 +80,14 @@ impl Client {
         match read.and_then(|contents| build(&self.ca, &self.identity, self.min_version, &contents)) {
             Ok((client, expires)) => {
                 (held.client, held.certificate.expires) = (client, expires);
-                tracing::info!(certificate.expires_s = expires, "shipping with the new certificates of [backend]");
+                tracing::info!(certificate.expires_s = expires, "the new certificates of [backend] are in use");
             }
             Err(error) => {
                 held.certificate.failures += 1;
                 let error = format!("{error:#}");
                 tracing::error!(
                     error,
-                    "the changed certificates of [backend] cannot be taken; shipping goes on with the old ones: correct the files"
+                    "the changed certificates of [backend] cannot be loaded; the old ones stay in use: correct the files"
                 );
             }
         }
@@ -136,5 +136,5 @@ fn build(
         let both = [&chain[..], b"\n", &key[..]].concat();
         client = client.identity(reqwest::Identity::from_pem(&both).context("[backend] cert_file and key_file")?);
     }
-    Ok((client.build().context("set up the HTTP client")?, expires))
+    Ok((client.build().context("cannot set up the HTTP client")?, expires))
 }

@@ -27,7 +27,7 @@ impl Closing {
         let (collector, name) = (self.collector, self.name.clone());
         let outcome = queue.with(move |spool| close(spool, collector, &name, &status, batches)).await;
         if let Ok(Err(error)) | Err(error) = outcome {
-            tracing::error!(error = format!("{error:#}"), "a batch could not be spooled; its rows are counted as dropped");
+            tracing::error!(error = format!("{error:#}"), "a batch could not be written to the spool; its rows are counted as dropped");
         }
         queue.bell.notify_one();
         let _ = self.observe(queue).await;
@@ -82,7 +82,7 @@ fn close(spool: &mut Spool, collector: uuid::Uuid, name: &str, status: &Status, 
             }
             Encoded::Halves(halves) => halves.into_iter().rev().for_each(|half| todo.push_front(half)),
             Encoded::Dropped { rows, reason } => {
-                tracing::warn!(dropped.rows = rows, reason, "rows that no batch can hold were dropped");
+                tracing::warn!(dropped.rows = rows, reason, "rows that are too large for a batch were dropped");
                 spool.drop_rows(rows);
             }
         }

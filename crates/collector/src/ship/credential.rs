@@ -49,12 +49,12 @@ impl Credential {
         let text = match std::fs::read_to_string(&file) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(none),
-            Err(error) => return Err(error).with_context(|| format!("read the collector's credential {}", file.display())),
+            Err(error) => return Err(error).with_context(|| format!("cannot read the collector's credential {}", file.display())),
         };
         let found = parse(&text, folder).with_context(|| {
             format!(
-                "the collector's credential {} is damaged: remove it, say `pganalytics collector forget NAME` at the backend, and give this \
-                 collector an enrolment token",
+                "the collector's credential {} is damaged: remove the file, run `pganalytics collector forget NAME` on the backend, and \
+                 give this collector an enrolment token",
                 file.display()
             )
         })?;
@@ -123,7 +123,7 @@ impl Credential {
         }
         text.push_str("end .\n");
         write_whole(&next.folder, CREDENTIAL_FILE, text.as_bytes())
-            .with_context(|| format!("keep the collector's credential in {}: free some room there", next.folder.display()))?;
+            .with_context(|| format!("cannot write the collector's credential to {}: free space on this disk", next.folder.display()))?;
         *self = next;
         Ok(())
     }
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_asked_for_is_asked_for_again_after_a_crash_and_then_shown() -> anyhow::Result<()> {
+    fn a_pending_credential_survives_a_crash_and_is_then_used() -> anyhow::Result<()> {
         let (folder, collector) = (tempfile::tempdir()?, Uuid::new_v4());
         let read = || Credential::read(folder.path(), collector);
         let mut first = read()?;
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_a_lost_identity_is_shown_for_its_batches_only() -> anyhow::Result<()> {
+    fn a_credential_of_a_lost_identity_is_used_only_for_its_batches() -> anyhow::Result<()> {
         let (folder, before, now) = (tempfile::tempdir()?, Uuid::new_v4(), Uuid::new_v4());
         let mut old = Credential::read(folder.path(), before)?;
         old.prepare()?;
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_one_says_what_to_do_and_none_shows_itself() -> anyhow::Result<()> {
+    fn a_damaged_credential_is_reported_with_a_remedy_and_no_credential_is_printed() -> anyhow::Result<()> {
         let (folder, collector) = (tempfile::tempdir()?, Uuid::new_v4());
         let mut credential = Credential::read(folder.path(), collector)?;
         credential.prepare()?;

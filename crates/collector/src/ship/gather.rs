@@ -97,7 +97,7 @@ fn join(view: &str, rows: &[RecordBatch]) -> Option<RecordBatch> {
         [] => None,
         [one] => Some(one.clone()),
         many => arrow_select::concat::concat_batches(many[0].schema_ref(), many)
-            .inspect_err(|error| tracing::error!(view, %error, "rows of one view differ in shape and were dropped"))
+            .inspect_err(|error| tracing::error!(view, %error, "rows of one view have different columns and were dropped"))
             .ok(),
     }
 }

@@ -31,12 +31,12 @@ impl Certificates {
             expiry: register_seconds(
                 registry,
                 "certificate_expiry_timestamp",
-                "When the certificate expires that is shown to the backend (client) or served with (server)",
+                "Expiry time of the certificate presented to the backend (client) or served to clients (server)",
             ),
             failures: register(
                 registry,
                 "certificate_reload_failures",
-                "Changed files of certificates that could not be taken, since the start",
+                "Changed certificate files that could not be loaded, since the start",
             ),
         }
     }
@@ -81,22 +81,26 @@ impl Metrics {
         Self {
             error: Mutex::default(),
             certificates,
-            spool_bytes: register(registry, "spool_bytes", "Bytes waiting in the spool"),
-            spool_batches: register(registry, "spool_batches", "Batches waiting in the spool"),
+            spool_bytes: register(registry, "spool_bytes", "Bytes of batches that wait in the spool"),
+            spool_batches: register(registry, "spool_batches", "Batches that wait in the spool"),
             spool_oldest: register_seconds(
                 registry,
                 "spool_oldest_timestamp",
-                "When the oldest waiting batch was closed; 0 where none waits",
+                "Time when the oldest waiting batch was closed; 0 if no batch waits",
             ),
-            spool_on_disk: register(registry, "spool_on_disk", "Whether the disk takes what is spooled (0: batches wait in memory)"),
-            shipped_batches: register(registry, "shipped_batches", "Batches the backend has committed"),
-            shipped_rows: register(registry, "shipped_rows", "Rows the backend has committed"),
-            shipped_bytes: register(registry, "shipped_bytes", "Bytes of batches the backend has committed"),
-            dropped_rows: register(registry, "dropped_rows", "Rows lost since the start: the spool was full, or a row was too large"),
-            damaged_batches: register(registry, "damaged_batches", "Spooled batches that were damaged, since the start"),
-            rejected_batches: register(registry, "rejected_batches", "Batches the backend refused for good, since the start"),
-            ship_errors: register(registry, "ship_errors", "Attempts to ship that failed"),
-            last_ship: register_seconds(registry, "last_ship_timestamp", "When a batch was last committed"),
+            spool_on_disk: register(registry, "spool_on_disk", "Whether the spool is writable (0: batches are held in memory)"),
+            shipped_batches: register(registry, "shipped_batches", "Batches that the backend has committed"),
+            shipped_rows: register(registry, "shipped_rows", "Rows that the backend has committed"),
+            shipped_bytes: register(registry, "shipped_bytes", "Bytes of the batches that the backend has committed"),
+            dropped_rows: register(
+                registry,
+                "dropped_rows",
+                "Rows lost since the start, because the spool was full or a row was too large",
+            ),
+            damaged_batches: register(registry, "damaged_batches", "Damaged batches found in the spool, since the start"),
+            rejected_batches: register(registry, "rejected_batches", "Batches that the backend refused permanently, since the start"),
+            ship_errors: register(registry, "ship_errors", "Failed attempts to ship a batch"),
+            last_ship: register_seconds(registry, "last_ship_timestamp", "Time when the backend last committed a batch"),
         }
     }
 

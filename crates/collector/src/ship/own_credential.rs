@@ -75,9 +75,13 @@ impl OwnCredential {
         let keep = |error: anyhow::Error| Outcome::Remedy(format!("{error:#}"));
         let token = self.token()?;
         let hash = state.credential.prepare().map_err(keep)?;
-        requests.tell(ENROL, &token, self.collector, &self.application(&hash, false)).await.map_err(refused)?;
+        requests.post(ENROL, &token, self.collector, &self.application(&hash, false)).await.map_err(refused)?;
         state.credential.promote(now_us()).map_err(keep)?;
-        tracing::info!(collector = %self.collector, backend = %requests.backend.url, "enrolled: this collector ships with a credential of its own");
+        tracing::info!(
+            collector = %self.collector,
+            backend = %requests.backend.url,
+            "enrolled: this collector has its own credential now"
+        );
         Ok(())
     }
 
@@ -86,18 +90,18 @@ impl OwnCredential {
             let hash = state.credential.prepare()?;
             let Some(current) = state.credential.current().cloned() else { return Ok(()) };
             let body = json!({"credential_sha256": hash});
-            requests.tell(ROTATE, &current, self.collector, &body).await.map_err(|failed| anyhow::anyhow!("{}", failed.reason()))?;
+            requests.post(ROTATE, &current, self.collector, &body).await.map_err(|failed| anyhow::anyhow!("{}", failed.reason()))?;
             state.credential.promote(now_us())
         };
-        match renewed.await.context("renew the collector's credential") {
+        match renewed.await.context("cannot renew the collector's credential") {
             Ok(()) => {
                 tracing::info!(collector = %self.collector, "the collector's credential was renewed");
                 state.failed = None;
             }
             Err(error) => {
                 let reason = format!("{error:#}");
-                if state.failed.as_ref().is_none_or(|(_, told)| *told != reason) {
-                    tracing::warn!(error = reason, "the collector's credential could not be renewed; the one in use goes on");
+                if state.failed.as_ref().is_none_or(|(_, before)| *before != reason) {
+                    tracing::warn!(error = reason, "the collector's credential could not be renewed; the current one stays in use");
                 }
                 state.failed = Some((Instant::now(), reason));
             }
@@ -114,7 +118,7 @@ impl OwnCredential {
     fn token(&self) -> Result<Secret, Outcome> {
         let Some(source) = &self.token else {
             return Err(Outcome::Remedy(
-                "this collector is not enrolled; make a token with `pganalytics token create NAME --kind enrolment`, and give it as [backend] \
+                "this collector is not enrolled; create a token with `pganalytics token create NAME --kind enrolment` and set [backend] \
                  enrolment_token or enrolment_token_file"
                     .into(),
             ));
@@ -139,7 +143,7 @@ impl OwnCredential {
             return Ok(Some(secret.clone()));
         }
         let hash = state.credential.pending_hash().unwrap_or_else(hash_of_none);
-        requests.tell(ENROL, &self.token()?, self.collector, &self.application(&hash, true)).await.map_err(refused)?;
+        requests.post(ENROL, &self.token()?, self.collector, &self.application(&hash, true)).await.map_err(refused)?;
         Ok(None)
     }
 }
@@ -149,7 +153,7 @@ fn refused(failed: Failed) -> Outcome {
     match failed {
         Failed::Unreached(reason) | Failed::Strange(reason) => Outcome::Again(reason, None),
         Failed::Answered { status: StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED, reason, .. } => {
-            Outcome::Remedy(format!("{reason}; nothing enrols collectors there: check [backend] url, or upgrade the backend"))
+            Outcome::Remedy(format!("{reason}; no service enrols collectors there: check [backend] url, or upgrade the backend"))
         }
         Failed::Answered { status, reason, after, .. } if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
             Outcome::Again(reason, after)

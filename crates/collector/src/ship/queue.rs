@@ -23,6 +23,6 @@ impl Queue {
         let spool = Arc::clone(&self.spool);
         tokio::task::spawn_blocking(move || work(&mut spool.lock().unwrap_or_else(PoisonError::into_inner)))
             .await
-            .context("work on the spool")
+            .context("the task that uses the spool panicked")
     }
 }

@@ -50,13 +50,13 @@ impl Requests {
     }
 
     /// Sends JSON to a path of the backend. The answer must name the same collector.
-    pub(super) async fn tell(&self, path: &str, secret: &Secret, collector: Uuid, body: &serde_json::Value) -> Result<(), Failed> {
+    pub(super) async fn post(&self, path: &str, secret: &Secret, collector: Uuid, body: &serde_json::Value) -> Result<(), Failed> {
         let request = self.client.current().post(self.url(path)).header(CONTENT_TYPE, "application/json");
         let named: Named = self.send(request.body(body.to_string()), secret).await?;
         if named.collector == collector {
             return Ok(());
         }
-        Err(Failed::Strange(format!("the backend answers for collector {} instead of {collector}", named.collector)))
+        Err(Failed::Strange(format!("the backend answered for collector {} instead of {collector}", named.collector)))
     }
 
     pub(super) fn url(&self, path: &str) -> String {
@@ -85,13 +85,13 @@ impl Requests {
         let text = text(answer).await;
         // A proxy may echo the request. The text goes to the log and into the next header, so the secret is masked.
         let text = if secret.reveal().is_empty() { text } else { text.replace(secret.reveal(), "***") };
-        let (code, said) = match serde_json::from_str::<Refusal>(&text) {
+        let (code, reason) = match serde_json::from_str::<Refusal>(&text) {
             Ok(Refusal { error: RefusalError { code, message, remedy: Some(remedy) } }) => (code, format!("{message}; {remedy}")),
             Ok(Refusal { error: RefusalError { code, message, remedy: None } }) => (code, message),
             Err(_) => (String::new(), text),
         };
-        let cut = said.floor_char_boundary(REASON_CAP);
-        Err(Failed::Answered { status, code, reason: format!("{status}: {}", said[..cut].trim()), after })
+        let cut = reason.floor_char_boundary(REASON_CAP);
+        Err(Failed::Answered { status, code, reason: format!("{status}: {}", reason[..cut].trim()), after })
     }
 }
 

@@ -73,7 +73,7 @@ impl Shipper {
                 (Err(failed), _) => return self.outcome(failed),
             }
         }
-        Outcome::Again("the backend does not know the credential it has just taken".into(), None)
+        Outcome::Again("the backend does not know the credential that it has just accepted".into(), None)
     }
 
     /// Checks that the backend answers and accepts the secret, without changing anything: the backend must refuse an empty body as a bad
@@ -82,12 +82,14 @@ impl Shipper {
         let (secret, what) = match &self.shown {
             Shown::Token(..) => (self.secret(Uuid::nil()).await?, "the token"),
             Shown::OwnCredential(own) => match own.examine(&self.requests).await? {
-                Some(secret) => (secret, "this collector's own credential"),
+                Some(secret) => (secret, "the collector's own credential"),
                 None => return Ok("the enrolment token; the collector enrols when it runs"),
             },
         };
         match self.requests.ship(Bytes::new(), &secret).await {
-            Ok(_) => Err(Outcome::Again("an empty body was acknowledged as a batch: something else than the backend answers".into(), None)),
+            Ok(_) => {
+                Err(Outcome::Again("an empty body was acknowledged as a batch: something other than the backend answers".into(), None))
+            }
             Err(failed) => match self.outcome(failed) {
                 Outcome::Refused(_) => Ok(what),
                 outcome => Err(outcome),
@@ -113,7 +115,7 @@ impl Shipper {
             StatusCode::PAYLOAD_TOO_LARGE if code == code::TOO_LARGE => Outcome::Refused(reason),
             // A proxy refuses the batch. Its size limit may be raised.
             StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE if code.is_empty() => Outcome::Remedy(format!(
-                "{reason}; the answer is not the backend's: let the proxies in front of it pass bodies of {} MiB on unchanged",
+                "{reason}; the answer does not come from the backend: let the proxies in front of it pass bodies of {} MiB unchanged",
                 Limits::default().encoded >> 20
             )),
             // The reason includes the remedy.
@@ -121,22 +123,25 @@ impl Shipper {
             // The collector has no credential for the identity of this batch, and never will.
             StatusCode::FORBIDDEN if code == code::FOREIGN_COLLECTOR => Outcome::Refused(reason),
             StatusCode::FORBIDDEN if code == code::CERTIFICATE_REQUIRED => Outcome::Remedy(format!(
-                "{reason}; the backend asks for a certificate beside the token: give one that it trusts as [backend] cert_file and key_file"
+                "{reason}; the backend requires a client certificate in addition to the token: set [backend] cert_file and key_file to a \
+                 certificate that it trusts"
             )),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match self.shown {
                 // The reason includes the remedy.
                 Shown::OwnCredential(_) => Outcome::Remedy(reason),
                 Shown::Token(..) if code == code::COLLECTOR_REVOKED || code == code::COLLECTOR_ENROLLED => Outcome::Remedy(reason),
                 Shown::Token(..) => Outcome::Remedy(format!(
-                    "{reason}; the token in [backend] is not taken: make one with `pganalytics token create --kind collector`"
+                    "{reason}; the backend does not accept the token in [backend]: create one with `pganalytics token create --kind \
+                     collector`"
                 )),
             },
-            StatusCode::UNPROCESSABLE_ENTITY => {
-                Outcome::Remedy(format!("{reason}; the backend does not know this view: upgrade it, or give it the same views folder"))
-            }
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
-                Outcome::Remedy(format!("{reason}; nothing takes batches at {}: check [backend] url", self.requests.url("/api/v1/ingest")))
-            }
+            StatusCode::UNPROCESSABLE_ENTITY => Outcome::Remedy(format!(
+                "{reason}; the backend does not know this view: upgrade the backend, or use the same folder of views on both sides"
+            )),
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Outcome::Remedy(format!(
+                "{reason}; no service accepts batches at {}: check [backend] url",
+                self.requests.url("/api/v1/ingest")
+            )),
             _ => Outcome::Again(reason, after),
         }
     }
@@ -147,13 +152,17 @@ fn judge(oldest: &Oldest, acknowledgement: Acknowledgement) -> Outcome {
     let Acknowledgement { collector, sequence, duplicate, mark } = acknowledgement;
     if (collector, sequence) != (oldest.collector, oldest.sequence) {
         let (own, number) = (oldest.collector, oldest.sequence);
-        return Outcome::Again(format!("batch {sequence} of collector {collector} was acknowledged instead of {number} of {own}"), None);
+        return Outcome::Again(
+            format!("the backend acknowledged batch {sequence} of collector {collector} instead of batch {number} of collector {own}"),
+            None,
+        );
     }
     match mark.filter(|mark| duplicate && oldest.cannot_be_below(*mark)) {
         None => Outcome::Committed,
         Some(mark) => Outcome::Remedy(format!(
-            "the backend has batch {mark} of this collector, which never shipped it: somebody else ships as {collector} (a copied spool, or a \
-             shared token in other hands); find the other collector, then run: pganalytics collector reset-mark {collector} {}",
+            "the backend has committed batch {mark} of this collector, but this collector never shipped it: another process ships as \
+             {collector} (a copied spool, or someone else with the shared token); find that process, then run: pganalytics collector \
+             reset-mark {collector} {}",
             sequence.saturating_sub(1)
         )),
     }
@@ -172,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_leaves_the_spool_only_for_an_acknowledgement_of_its_own() {
+    fn a_batch_leaves_the_spool_only_after_its_own_acknowledgement() {
         for (duplicate, mark) in [(false, None), (true, None)] {
             assert_eq!(judge(&oldest(true), acknowledgement(duplicate, mark)), Outcome::Committed);
         }
@@ -183,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_below_a_mark_that_this_collector_never_shipped_stays() {
+    fn a_duplicate_below_a_mark_of_another_process_stays_in_the_spool() {
         let outcome = judge(&oldest(true), acknowledgement(true, Some(6)));
         assert!(matches!(&outcome, Outcome::Remedy(reason) if reason.contains("reset-mark") && reason.ends_with(" 4")), "{outcome:?}");
         assert!(matches!(judge(&oldest(false), acknowledgement(true, Some(8))), Outcome::Remedy(_)));

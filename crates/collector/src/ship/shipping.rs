@@ -60,7 +60,7 @@ pub(crate) async fn run(shipper: &Shipper, queue: &Queue, metrics: &Metrics, sto
                     tracing::warn!(
                         error = reason,
                         retry.after_ms = wait.as_millis(),
-                        "batches wait in the spool: the backend did not take one"
+                        "batches wait in the spool: the oldest batch could not be shipped"
                     );
                     reported = Some(reason.clone());
                 }
@@ -102,7 +102,7 @@ async fn settle(oldest: &Oldest, outcome: &Outcome, failures: u32, queue: &Queue
                 batch.sequence = sequence,
                 batch.rows = oldest.rows,
                 error = reason,
-                "the backend refuses a batch; it is kept in rejected/"
+                "the backend refused a batch; it was moved to rejected/"
             );
             metrics.ship_failed(reason);
             queue.with(move |spool| spool.reject(sequence)).await.ok().and(None)

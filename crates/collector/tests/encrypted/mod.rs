@@ -44,7 +44,7 @@ fn show(config: &mut Config, issued: &Issued) {
 }
 
 #[tokio::test]
-async fn the_doctor_says_what_is_wrong_with_a_certificate_and_what_helps() -> anyhow::Result<()> {
+async fn doctor_names_the_problem_of_a_certificate_and_its_remedy() -> anyhow::Result<()> {
     let (folder, spool) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let (ours, foreign) = (Authority::new(folder.path(), "ours")?, Authority::new(folder.path(), "foreign")?);
     let said = async |config: &Config| pganalytics_collector::doctor(config).await.to_string();
@@ -52,7 +52,7 @@ async fn the_doctor_says_what_is_wrong_with_a_certificate_and_what_helps() -> an
     let (open, _open) = sink(&ours.issue("server", GOOD)?, None, MinVersion::Tls13).await?;
     let mut config = config(&open, spool.path(), &ours).await?;
     let text = said(&config).await;
-    assert!(text.contains("answers and takes the token"), "{text}");
+    assert!(text.contains("answers and accepts the token"), "{text}");
     config.backend.ca_file = Some(foreign.file.clone());
     let text = said(&config).await;
     assert!(text.contains("signed by an unknown authority: name that authority in [backend] ca_file"), "{text}");
@@ -84,7 +84,7 @@ async fn the_doctor_says_what_is_wrong_with_a_certificate_and_what_helps() -> an
     );
     show(&mut config, &ours.issue("collector", GOOD)?);
     let text = said(&config).await;
-    assert!(text.contains("answers and takes the token"), "{text}");
+    assert!(text.contains("answers and accepts the token"), "{text}");
     config.backend.key_file = Some(ours.issue("another", GOOD)?.key);
     let text = said(&config).await;
     assert!(text.contains("[backend] cert_file and key_file") && text.contains("is not the key of the certificate in"), "{text}");
@@ -92,7 +92,7 @@ async fn the_doctor_says_what_is_wrong_with_a_certificate_and_what_helps() -> an
 }
 
 #[tokio::test]
-async fn a_backend_without_tls_is_told_from_one_that_is_away() -> anyhow::Result<()> {
+async fn a_backend_without_tls_is_distinguished_from_an_unreachable_backend() -> anyhow::Result<()> {
     let (folder, spool) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let ours = Authority::new(folder.path(), "ours")?;
     let plain = super::sink(&[]).await?;
@@ -103,7 +103,7 @@ async fn a_backend_without_tls_is_told_from_one_that_is_away() -> anyhow::Result
 }
 
 #[tokio::test]
-async fn a_renewed_certificate_is_shown_without_a_restart_and_a_bad_one_is_not_taken() -> anyhow::Result<()> {
+async fn a_renewed_certificate_is_used_without_a_restart_and_an_invalid_one_is_not() -> anyhow::Result<()> {
     let (folder, spool) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let (ours, foreign) = (Authority::new(folder.path(), "ours")?, Authority::new(folder.path(), "foreign")?);
     let (mut sink, _stop) = sink(&ours.issue("server", GOOD)?, Some(&ours), MinVersion::Tls13).await?;

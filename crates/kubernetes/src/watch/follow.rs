@@ -107,7 +107,7 @@ impl<K: Resource + DeserializeOwned> Watch<K> {
                 State::Open(open) => match open.line().await {
                     // The watch ended normally, or the connection was cut: continue from the last version.
                     Ok(None) | Err(Cut::Connection) => {
-                        let at_once = !open.told && open.opened.elapsed() < AT_ONCE;
+                        let at_once = !open.delivered && open.opened.elapsed() < AT_ONCE;
                         self.state = State::Begin(std::mem::take(&mut open.version));
                         if at_once {
                             return Err(self.client.unreachable("it ends every watch at once".into()));
@@ -119,7 +119,7 @@ impl<K: Resource + DeserializeOwned> Watch<K> {
                         return Err(ApiError::Malformed { action: self.action(), reason });
                     }
                     Ok(Some(line)) => {
-                        open.told = true;
+                        open.delivered = true;
                         if let Some(event) = self.understand(&line)? {
                             return Ok(event);
                         }

@@ -20,7 +20,7 @@ pub(super) struct Open {
     pub(super) version: String,
     pub(super) opened: Instant,
     /// Whether the watch has sent any line.
-    pub(super) told: bool,
+    pub(super) delivered: bool,
 }
 
 pub(super) enum Cut {
@@ -30,7 +30,7 @@ pub(super) enum Cut {
 
 impl Open {
     pub(super) fn new(answer: reqwest::Response, version: String) -> Self {
-        Self { answer, line: BytesMut::new(), searched: 0, version, opened: Instant::now(), told: false }
+        Self { answer, line: BytesMut::new(), searched: 0, version, opened: Instant::now(), delivered: false }
     }
 
     /// The next line. `None`: the API ended the watch.

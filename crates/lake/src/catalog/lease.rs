@@ -136,7 +136,7 @@ impl Lease {
         if self.held.borrow().is_none() {
             return false;
         }
-        tracing::warn!("steps aside: another replica may reach what this replica cannot");
+        tracing::warn!("steps aside: releases the lease, because another replica may succeed where this replica failed");
         *aside = Some(Instant::now() + ASIDE);
         self.free(&LAID_DOWN.to_string()).await;
         true
@@ -160,7 +160,7 @@ impl Lease {
                 Ok(Err(error)) => {
                     self.note(None);
                     if !std::mem::replace(&mut failing, true) {
-                        tracing::warn!(error = format!("{:#}", explain(error)), "renew the lease");
+                        tracing::warn!(error = format!("{:#}", explain(error)), "cannot renew the lease");
                     }
                 }
                 Err(_) => self.note(None),
@@ -176,7 +176,7 @@ impl Lease {
         let sql = format!("update leases set expires = {expired} where name = $1 and holder = $2 and expires > {clock}");
         let release = statement(sqlx::AssertSqlSafe(sql)).bind(LAKE).bind(self.holder.as_str());
         if let Ok(Err(error)) = tokio::time::timeout(LASTS, self.meta.database().execute(release)).await {
-            tracing::warn!(error = format!("{:#}", explain(error)), "hand over the lease");
+            tracing::warn!(error = format!("{:#}", explain(error)), "cannot release the lease");
         }
     }
 
@@ -184,8 +184,8 @@ impl Lease {
         let changed = self.held.send_if_modified(|held| std::mem::replace(held, fence) != fence);
         if changed {
             match fence {
-                Some(fence) => tracing::info!(lease.fence = fence, "holds the lease: this replica compacts"),
-                None => tracing::info!("holds the lease no more"),
+                Some(fence) => tracing::info!(lease.fence = fence, "acquired the lease: this replica compacts"),
+                None => tracing::info!("no longer holds the lease"),
             }
         }
     }
@@ -221,15 +221,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_who_is_aside_leaves_a_free_lease_to_others_and_takes_one_that_is_left_lying() -> anyhow::Result<()> {
+    async fn a_replica_that_stepped_aside_leaves_a_free_lease_to_others_and_takes_one_that_nobody_takes() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let (one, other) = replicas(&folder).await?;
         assert!(one.step_aside().await);
-        assert!(takes(&other, THEN).await?, "what was laid down is free at once");
+        assert!(takes(&other, THEN).await?, "a released lease is free at once");
         // It dies.
         let free = THEN + LASTS;
-        assert!(!takes(&one, free + TICK).await?, "others come first");
-        assert!(takes(&one, free + BEHIND + TICK).await?, "there is no other");
+        assert!(!takes(&one, free + TICK).await?, "other replicas come first");
+        assert!(takes(&one, free + BEHIND + TICK).await?, "there is no other replica");
         let fence = *one.held.borrow();
         // By now it holds the lease as any other does.
         assert!(takes(&one, free + BEHIND + TICK * 2).await?);
@@ -239,20 +239,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_nobody_can_do_the_work_each_tries_once_in_a_while() -> anyhow::Result<()> {
+    async fn if_no_replica_can_do_the_work_each_retries_at_intervals() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let (one, other) = replicas(&folder).await?;
         assert!(one.step_aside().await);
         assert!(takes(&other, THEN).await?);
         assert!(other.step_aside().await);
         let long_after = THEN + ASIDE * 100;
-        assert!(!takes(&one, long_after).await? && !takes(&other, long_after).await?, "they try in a circle");
+        assert!(!takes(&one, long_after).await? && !takes(&other, long_after).await?, "each replica tries in turn");
         assert!(takes_at(&one, Instant::now() + ASIDE, long_after).await?);
         Ok(())
     }
 
     #[tokio::test]
-    async fn one_who_is_aside_does_not_keep_what_it_could_not_lay_down() -> anyhow::Result<()> {
+    async fn a_replica_that_stepped_aside_does_not_keep_a_lease_that_it_could_not_release() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let (one, other) = replicas(&folder).await?;
         *one.aside.lock().await = Some(Instant::now() + ASIDE);

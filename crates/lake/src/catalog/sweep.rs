@@ -20,12 +20,13 @@ pub(crate) async fn clean(meta: &Meta, store: &Store) -> anyhow::Result<i64> {
     let Some(root) = store.root().map(Path::to_path_buf) else { return Ok(last_id) };
     // The rows of an orphan are still hot batches, so a collector is known. Without a known collector, these files belong to another meta.db.
     let is_new = last_id == 0 && meta.collectors().await?.is_empty();
-    let swept = tokio::task::spawn_blocking(move || sweep(&root, &live, is_new)).await.context("look through the files")??;
+    let swept =
+        tokio::task::spawn_blocking(move || sweep(&root, &live, is_new)).await.context("cannot check the files of the history")??;
     for damage in &swept.damaged {
         tracing::error!(damage, "a file of the history is missing or damaged; queries that need it will fail");
     }
     if swept.orphans > 0 {
-        tracing::info!(lake.orphans = swept.orphans, "deleted the orphans of a crash");
+        tracing::info!(lake.orphans = swept.orphans, "deleted files that no catalog row names (left by a crash)");
     }
     Ok(last_id)
 }
@@ -39,24 +40,24 @@ fn sweep(root: &Path, live: &[LiveFile], is_new: bool) -> anyhow::Result<Sweep> 
     let mut swept = Sweep::default();
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        let entries = std::fs::read_dir(&folder).with_context(|| format!("list {}", folder.display()))?;
+        let entries = std::fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
         for entry in entries {
-            let entry = entry.with_context(|| format!("list {}", folder.display()))?;
+            let entry = entry.with_context(|| format!("cannot list {}", folder.display()))?;
             let path = entry.path();
-            let kind = entry.file_type().with_context(|| format!("look at {}", path.display()))?;
+            let kind = entry.file_type().with_context(|| format!("cannot read the type of {}", path.display()))?;
             let is_ours = path.extension().is_some_and(|extension| extension == "parquet" || extension == UNFINISHED);
             if kind.is_dir() {
                 folders.push(path);
             } else if kind.is_file() && is_ours && !known.contains(&path) {
                 if is_new && path.extension().is_some_and(|extension| extension == "parquet") {
                     anyhow::bail!(
-                        "{} is a file of a history that {} knows nothing of; restore {FILE}, or move the folder {} away",
+                        "{} is a file of a history that {} does not contain; restore {FILE}, or move the folder {} away",
                         path.display(),
                         FILE,
                         root.display()
                     );
                 }
-                std::fs::remove_file(&path).with_context(|| format!("delete the orphan {}", path.display()))?;
+                std::fs::remove_file(&path).with_context(|| format!("cannot delete the orphan {}", path.display()))?;
                 swept.orphans += 1;
             }
         }
@@ -65,7 +66,9 @@ fn sweep(root: &Path, live: &[LiveFile], is_new: bool) -> anyhow::Result<Sweep> 
         let path = root.join(file.path());
         match std::fs::metadata(&path) {
             Ok(found) if found.len() == file.bytes => {}
-            Ok(found) => swept.damaged.push(format!("{} has {} bytes, and was written with {}", path.display(), found.len(), file.bytes)),
+            Ok(found) => {
+                swept.damaged.push(format!("{} has {} bytes, but was written with {} bytes", path.display(), found.len(), file.bytes))
+            }
             Err(error) => swept.damaged.push(format!("{}: {error}", path.display())),
         }
     }

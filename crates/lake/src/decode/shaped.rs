@@ -33,9 +33,9 @@ pub(crate) fn shaped(shape: &Shape, rows: &RecordBatch) -> Result<Hot, RowsError
     let shipped = rows.schema_ref();
     for (i, field) in shipped.fields().iter().enumerate() {
         let unknown = |problem: String| RowsError::UnknownColumn { view: shape.name().into(), column: field.name().clone(), problem };
-        let known = expected.field_with_name(field.name()).map_err(|_| unknown("is unknown here".into()))?;
+        let known = expected.field_with_name(field.name()).map_err(|_| unknown("is unknown to this backend".into()))?;
         if known.data_type() != field.data_type() {
-            return Err(unknown(format!("is {} here, and was shipped as {}", known.data_type(), field.data_type())));
+            return Err(unknown(format!("has type {}, but was shipped as {}", known.data_type(), field.data_type())));
         }
         if shipped.fields().iter().take(i).any(|earlier| earlier.name() == field.name()) {
             return Err(wrong(format!("column '{}' was shipped twice", field.name())));
@@ -65,10 +65,10 @@ pub(crate) fn shaped(shape: &Shape, rows: &RecordBatch) -> Result<Hot, RowsError
     }
     let servers = rows.column(SERVER_AT).as_string_view();
     if let Some(name) = servers.iter().flatten().find(|name| name.is_empty() || name.len() > MAX_SERVER) {
-        return Err(wrong(format!("a server's name of {} bytes; give it 1 to {MAX_SERVER}", name.len())));
+        return Err(wrong(format!("a server's name has {} bytes; set a name of 1 to {MAX_SERVER} bytes", name.len())));
     }
     if day::days(&rows).len() > MAX_DAYS {
-        return Err(wrong(format!("rows of more than {MAX_DAYS} days in one batch")));
+        return Err(wrong(format!("the batch has rows of more than {MAX_DAYS} days")));
     }
     Ok(Hot { batch: 0, bytes: memory(&rows), rows, extent })
 }

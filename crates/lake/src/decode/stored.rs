@@ -20,7 +20,9 @@ pub(crate) fn decode_known(id: i64, body: &[u8], shapes: &Shapes) -> anyhow::Res
         };
         match shaped {
             Ok(rows) => hot.push((view.clone(), Hot { batch: id, ..rows })),
-            Err(error) => tracing::warn!(batch.id = id, batch.rows = rows.num_rows(), error = %error, "leave out rows of a stored batch"),
+            Err(error) => {
+                tracing::warn!(batch.id = id, batch.rows = rows.num_rows(), error = %error, "rows of a stored batch were skipped")
+            }
         }
     }
     Ok(hot)

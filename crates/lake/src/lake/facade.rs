@@ -155,7 +155,7 @@ impl Lake {
             stats.batches = intake.batches.load(Ordering::Relaxed);
             stats.duplicates = intake.duplicates.load(Ordering::Relaxed);
         }
-        stats.damaged_files = self.0.upkeep.compactor.aside.count();
+        stats.damaged_files = self.0.upkeep.compactor.damaged.count();
         stats.queries = self.0.engine.queries.load(Ordering::Relaxed);
         stats.kept_answers = self.0.engine.kept();
         stats.failed_queries = self.0.engine.failed.load(Ordering::Relaxed);
@@ -176,7 +176,7 @@ impl Lake {
             tokio::fs::write(&probe, b"ready").await?;
             tokio::fs::remove_file(&probe).await
         };
-        written.await.with_context(|| format!("write to {}; free space there, or make it writable", probe.display()))
+        written.await.with_context(|| format!("cannot write to {}; free space on its disk, or make it writable", probe.display()))
     }
 
     /// Waits for running writes, then closes the store. Later calls fail.
@@ -185,7 +185,7 @@ impl Lake {
         if let Some(writer) = self.0.writer.lock().await.take()
             && let Err(error) = writer.await
         {
-            tracing::error!(error = %error, "the writer broke off");
+            tracing::error!(error = %error, "the task that writes batches panicked");
         }
         self.0.upkeep.finish_and(self.0.meta.close()).await;
     }

@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, Notify};
 use super::facade::{Inner, Lake};
 use super::folder::{create, lock};
 use crate::catalog::{Lease, clean};
-use crate::maintain::{Aside, Compactor, Depth, Times, Upkeep, Verified, verify};
+use crate::maintain::{Compactor, DamagedFiles, Depth, Times, Upkeep, Verified, verify};
 use crate::meta::{Meta, SchemaState};
 use crate::model::Shapes;
 use crate::options::LakeOptions;
@@ -65,7 +65,7 @@ impl Lake {
             present: Arc::clone(&present),
             files: files.clone(),
             last_id: AtomicI64::new(last_id),
-            aside: Aside::default(),
+            damaged: DamagedFiles::default(),
             threads: Threads::of_compaction().context("for compaction")?,
             writing: Mutex::new(()),
             tending: Mutex::new(()),

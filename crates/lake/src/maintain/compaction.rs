@@ -105,7 +105,7 @@ impl Compactor {
             }
             Ok(files)
         };
-        self.threads.handle().spawn_blocking(write).await.context("write hot rows")?
+        self.threads.handle().spawn_blocking(write).await.context("cannot write hot rows")?
     }
 }
 

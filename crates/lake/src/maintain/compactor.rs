@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use anyhow::Context as _;
 use tokio::sync::Mutex;
 
-use super::aside::Aside;
+use super::damaged::DamagedFiles;
 use crate::catalog::{Fence, batches, files, next_version};
 use crate::meta::{Meta, explain};
 use crate::model::{LiveFile, Shapes};
@@ -28,7 +28,7 @@ pub(crate) struct Compactor {
     /// reused only after the orphans were deleted. A shared store counts the ids itself.
     pub(crate) last_id: AtomicI64,
     /// Damaged files, which merging skips.
-    pub(crate) aside: Aside,
+    pub(crate) damaged: DamagedFiles,
     /// The threads that compaction runs on.
     pub(crate) threads: Threads,
     /// Held while hot rows are written.
@@ -65,15 +65,18 @@ impl Compactor {
             }
             for file in retired {
                 let was_live = files::retire(&mut transaction, self.meta.database().clock(), file.id, version).await.map_err(explain)?;
-                anyhow::ensure!(was_live, "{} has left the history meanwhile; it is left as it is now", file.path());
+                anyhow::ensure!(was_live, "{} is no longer in the history; the history is unchanged", file.path());
             }
             if let Some(Compacted { up_to, batches: written }) = compacted {
                 let deleted = batches::remove(&mut transaction, up_to).await?;
-                anyhow::ensure!(deleted == written, "{deleted} batches wait up to {up_to}, {written} were written; they are kept");
+                anyhow::ensure!(
+                    deleted == written,
+                    "{deleted} batches wait up to id {up_to}, but {written} were written to files; the batches are kept"
+                );
             }
             anyhow::Ok((transaction, version))
         };
-        let context = "change the catalog of files";
+        let context = "cannot change the catalog of files";
         let (transaction, version) = match begun.await {
             Ok(begun) => begun,
             Err(error) => {
@@ -95,7 +98,7 @@ impl Compactor {
     pub(crate) async fn discard(&self, files: &[LiveFile]) {
         for file in files {
             if let Err(error) = self.store.delete(&file.path()).await {
-                tracing::debug!(error = format!("{error:#}"), "leave an orphan");
+                tracing::debug!(error = format!("{error:#}"), "cannot delete an unused file");
             }
         }
     }

@@ -23,7 +23,7 @@ pub(crate) async fn expire(compactor: &Compactor, fence: Fence, raw: Duration, n
         let Some(first_kept) = first_kept(retention.of(&table, shapes), now) else { continue };
         // The rows of a damaged file cannot be rolled up, so the file does not wait for its rollup.
         let waits = |file: &LiveFile| {
-            !file.rolled_up && !compactor.aside.holds(file.id) && shapes.get(&table).is_some_and(|shape| shapes.has_rollups(shape))
+            !file.rolled_up && !compactor.damaged.holds(file.id) && shapes.get(&table).is_some_and(|shape| shapes.has_rollups(shape))
         };
         expired.extend(contents.files.iter().filter(|file| file.date < first_kept && !waits(file)).cloned());
     }
@@ -40,13 +40,13 @@ pub(crate) async fn expire(compactor: &Compactor, fence: Fence, raw: Duration, n
         transaction.commit().await.map_err(explain)?;
         anyhow::Ok(version)
     };
-    let version = retire.await.context("retire expired files")?;
+    let version = retire.await.context("cannot retire expired files")?;
     let done = Expiry {
         files: expired.len() as u64,
         rows: expired.iter().map(|file| file.rows).sum(),
         bytes: expired.iter().map(|file| file.bytes).sum(),
     };
-    compactor.aside.remove(expired.iter().map(|file| file.id));
+    compactor.damaged.remove(expired.iter().map(|file| file.id));
     let retired: HashSet<i64> = expired.iter().map(|file| file.id).collect();
     compactor.follower.publish(version, Change { retired, ..Change::default() }).await?;
     Ok(done)

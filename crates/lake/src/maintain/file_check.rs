@@ -19,15 +19,21 @@ pub enum Depth {
 }
 
 /// Checks one file against its entry in the catalog.
-pub(crate) async fn look(store: &Store, file: &LiveFile, listed: Option<&Listed>, shapes: &Shapes, depth: Depth) -> anyhow::Result<()> {
-    let listed = listed.context("it is not there")?;
-    anyhow::ensure!(listed.bytes == file.bytes, "it has {} bytes, and was written with {}", listed.bytes, file.bytes);
+pub(crate) async fn check_file(
+    store: &Store,
+    file: &LiveFile,
+    listed: Option<&Listed>,
+    shapes: &Shapes,
+    depth: Depth,
+) -> anyhow::Result<()> {
+    let listed = listed.context("the file is missing")?;
+    anyhow::ensure!(listed.bytes == file.bytes, "it has {} bytes, but was written with {} bytes", listed.bytes, file.bytes);
     if depth == Depth::Names {
         return Ok(());
     }
-    let sum = store.checksum(&file.path()).await.context("read it")?;
-    anyhow::ensure!(sum == file.crc32, "its CRC-32 is {sum:08x}, and was written as {:08x}", file.crc32);
-    let footer = footer(store, file).await.context("read its footer")?;
+    let sum = store.checksum(&file.path()).await.context("cannot read the file")?;
+    anyhow::ensure!(sum == file.crc32, "its CRC-32 is {sum:08x}, but was {:08x} when written", file.crc32);
+    let footer = footer(store, file).await.context("cannot read its footer")?;
     agrees(&footer, file, shapes)
 }
 
@@ -37,7 +43,7 @@ async fn footer(store: &Store, file: &LiveFile) -> anyhow::Result<ParquetMetaDat
     let end = file.bytes.checked_sub(FOOTER_SIZE as u64).context("it is too short for a Parquet file")?;
     let tail = objects.get_range(&path, end..file.bytes).await?;
     let length = FooterTail::try_from(tail.as_ref())?.metadata_length() as u64;
-    let start = end.checked_sub(length).context("its footer is longer than itself")?;
+    let start = end.checked_sub(length).context("its footer is longer than the file")?;
     Ok(ParquetMetaDataReader::decode_metadata(&objects.get_range(&path, start..end).await?)?)
 }
 
@@ -45,15 +51,15 @@ async fn footer(store: &Store, file: &LiveFile) -> anyhow::Result<ParquetMetaDat
 fn agrees(footer: &ParquetMetaData, file: &LiveFile, shapes: &Shapes) -> anyhow::Result<()> {
     let metadata = footer.file_metadata();
     let rows = metadata.num_rows();
-    anyhow::ensure!(u64::try_from(rows).ok() == Some(file.rows), "it has {rows} rows, and the catalog says {}", file.rows);
+    anyhow::ensure!(u64::try_from(rows).ok() == Some(file.rows), "it has {rows} rows, but the catalog says {}", file.rows);
     let of = metadata.key_value_metadata().into_iter().flatten().find(|pair| pair.key == "pganalytics.view");
     let of = of.and_then(|pair| pair.value.as_deref()).unwrap_or_default();
-    anyhow::ensure!(of == file.view, "it is a file of table '{of}', and the catalog says {}", file.view);
+    anyhow::ensure!(of == file.view, "it is a file of table '{of}', but the catalog says {}", file.view);
     // A file may lack columns that were added to its table later. A column that its table lacks is an error.
     if let Some(shape) = shapes.get(&file.view) {
         for column in metadata.schema_descr().columns() {
             let name = column.path().parts().first().map_or("", String::as_str);
-            anyhow::ensure!(shape.stored.field_with_name(name).is_ok(), "its column {name} is none of table {}", file.view);
+            anyhow::ensure!(shape.stored.field_with_name(name).is_ok(), "its column {name} does not exist in table {}", file.view);
         }
     }
     Ok(())

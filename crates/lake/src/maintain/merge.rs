@@ -41,7 +41,7 @@ impl Compactor {
         // A view comes before its rollups in the order of names, so the files that it adds to its rollups are merged in the same run.
         for shape in self.shapes.iter() {
             loop {
-                let resting = self.aside.resting(Instant::now());
+                let resting = self.damaged.resting(Instant::now());
                 let mut files = self.present.contents(shape.name()).files.to_vec();
                 files.retain(|file| !resting.contains(&file.id));
                 let Some(inputs) = due(&files, now) else { break };
@@ -49,16 +49,21 @@ impl Compactor {
                     Ok(merged) => merged,
                     Err(MergeError::Damaged { id, file, remedy }) => {
                         // One damaged file must not keep all others from being merged.
-                        tracing::error!(file.id = id, error = file, remedy, "set a damaged file of the history aside");
-                        self.aside.add(id, Instant::now());
+                        tracing::error!(
+                            file.id = id,
+                            error = file,
+                            remedy,
+                            "a damaged file of the history was skipped; the other files are merged"
+                        );
+                        self.damaged.add(id, Instant::now());
                         continue;
                     }
                     Err(MergeError::Other(error)) => {
                         let paths: Vec<_> = inputs.iter().map(|file| file.path()).collect();
-                        return Err(error.context(format!("merge {}", paths.join(", "))));
+                        return Err(error.context(format!("cannot merge {}", paths.join(", "))));
                     }
                 };
-                self.aside.remove(inputs.iter().map(|file| file.id));
+                self.damaged.remove(inputs.iter().map(|file| file.id));
                 done.files += merged.len() as u64;
                 done.bytes += merged.iter().map(|file| file.bytes).sum::<u64>();
                 done.merged += inputs.len() as u64;
@@ -82,7 +87,7 @@ impl Compactor {
         };
         let own = match &shape.view.rollup {
             Some(origin) => {
-                let raw = self.shapes.get(&origin.view.name).with_context(|| format!("{} without its table", shape.name()))?;
+                let raw = self.shapes.get(&origin.view.name).with_context(|| format!("table {} has no rollup source", shape.name()))?;
                 Some(Combiner::new(Arc::new(Binning::new(shape, raw)?)))
             }
             None => None,
@@ -126,7 +131,7 @@ impl Compactor {
             }
             anyhow::Ok((read, files))
         };
-        let merged = self.threads.handle().spawn_blocking(write).await.context("merge files")?;
+        let merged = self.threads.handle().spawn_blocking(write).await.context("cannot merge files")?;
         let (read, merged) = match merged {
             Ok(merged) => merged,
             Err(error) => {
@@ -138,7 +143,7 @@ impl Compactor {
         };
         if read != expected {
             self.discard(&merged).await;
-            return Err(anyhow::anyhow!("{read} rows were read, {expected} are in the catalog; the inputs are kept").into());
+            return Err(anyhow::anyhow!("{read} rows were read, but the catalog has {expected}; the files are kept").into());
         }
         Ok(merged)
     }

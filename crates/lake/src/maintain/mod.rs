@@ -2,9 +2,9 @@
 //! Uses: `write`, `present`, `catalog`, `parquet`, `store`, `decode`, `rollup`, `meta`, `model`, `threads`. Never `query`.
 //! Used by: `lake`.
 
-mod aside;
 mod compaction;
 mod compactor;
+mod damaged;
 mod due;
 mod expiry;
 mod file_check;
@@ -14,8 +14,8 @@ mod schedule;
 mod upkeep;
 mod verify;
 
-pub(crate) use aside::Aside;
 pub(crate) use compactor::Compactor;
+pub(crate) use damaged::DamagedFiles;
 pub use file_check::Depth;
 pub use retention::{MAX_RETENTION_DAYS, Retention, RetentionDays, RetentionError, RetentionSetting};
 pub(crate) use upkeep::{Times, Upkeep};

@@ -72,7 +72,7 @@ pub struct Retention {
 /// Why a retention was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum RetentionError {
-    #[error("{what}: {days} days cannot be a retention; give 1 to {MAX_RETENTION_DAYS}")]
+    #[error("{what}: {days} days is out of range; set 1 to {MAX_RETENTION_DAYS} days")]
     Days { what: String, days: u32 },
     #[error("table '{table}' does not exist; did you mean '{nearest}'?")]
     Table { table: String, nearest: String },

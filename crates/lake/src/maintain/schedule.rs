@@ -18,7 +18,7 @@ impl Upkeep {
     pub(crate) async fn run(&self, stop: &CancellationToken) {
         // On the heap: together the futures are too large for a caller's future.
         Box::pin(async {
-            tokio::join!(self.compactor.follower.run(stop), self.lease.keep(stop), self.write_until(stop), self.tend_until(stop))
+            tokio::join!(self.compactor.follower.run(stop), self.lease.keep(stop), self.write_until(stop), self.maintain_until(stop))
         })
         .await;
     }
@@ -37,17 +37,17 @@ impl Upkeep {
     }
 
     /// Merges files when new files were written, and deletes expired and replaced data.
-    async fn tend_until(&self, stop: &CancellationToken) {
+    async fn maintain_until(&self, stop: &CancellationToken) {
         let mut tick = self.tick().await;
         let mut orphans = Instant::now();
         while self.turn(&mut tick, &self.written, stop).await.is_some() {
-            self.tend().await;
+            self.maintain().await;
             if orphans.elapsed() >= ORPHANS_EVERY {
                 orphans = Instant::now();
                 match self.remove_orphans(Utc::now()).await {
                     Ok(0) => {}
-                    Ok(files) => tracing::info!(orphans.files = files, "deleted what a crash left"),
-                    Err(error) => tracing::error!(error = format!("{error:#}"), "delete orphans"),
+                    Ok(files) => tracing::info!(orphans.files = files, "deleted files that no catalog row names (left by a crash)"),
+                    Err(error) => tracing::error!(error = format!("{error:#}"), "cannot delete orphans"),
                 }
             }
         }
@@ -83,23 +83,23 @@ impl Upkeep {
         match written.await {
             Ok(done) => log(began, done, "compacted"),
             Err(error) => {
-                tracing::error!(error = format!("{error:#}"), "compact");
+                tracing::error!(error = format!("{error:#}"), "cannot compact");
                 self.lease.step_aside().await;
             }
         }
     }
 
-    async fn tend(&self) {
+    async fn maintain(&self) {
         let began = Instant::now();
         let now = match self.compactor.meta.now().await {
             Ok(now) => now,
-            Err(error) => return tracing::error!(error = format!("{error:#}"), "ask the store for the time"),
+            Err(error) => return tracing::error!(error = format!("{error:#}"), "cannot read the meta store's clock"),
         };
         let merged = async { self.compactor.merge(self.fence().await?, now).await };
         match merged.await {
             Ok(done) => log(began, done, "merged"),
             Err(error) => {
-                tracing::error!(error = format!("{error:#}"), "merge");
+                tracing::error!(error = format!("{error:#}"), "cannot merge files");
                 // If this is the only process, expiry continues: it may free the disk space that the merge lacks.
                 if self.lease.step_aside().await {
                     return;
@@ -109,16 +109,16 @@ impl Upkeep {
         match self.expire(now).await {
             Ok(done) if done == Expiry::default() => {}
             Ok(done) => tracing::info!(expiry.files = done.files, expiry.rows = done.rows, expiry.bytes = done.bytes, "expired"),
-            Err(error) => tracing::error!(error = format!("{error:#}"), "remove what is older than the retention"),
+            Err(error) => tracing::error!(error = format!("{error:#}"), "cannot delete rows older than the retention"),
         }
         if let Err(error) = self.remove_replaced(now).await {
-            tracing::error!(error = format!("{error:#}"), "delete replaced files");
+            tracing::error!(error = format!("{error:#}"), "cannot delete replaced files");
         }
         if let Err(error) = self.compactor.meta.delete_expired_sessions(now).await {
-            tracing::error!(error = format!("{error:#}"), "forget expired sessions");
+            tracing::error!(error = format!("{error:#}"), "cannot delete expired sessions");
         }
         if let Err(error) = self.compactor.meta.delete_expired_attempts(now).await {
-            tracing::error!(error = format!("{error:#}"), "forget old attempts to log in");
+            tracing::error!(error = format!("{error:#}"), "cannot delete old login attempts");
         }
     }
 }

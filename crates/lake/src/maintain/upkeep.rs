@@ -86,7 +86,7 @@ impl Upkeep {
         if self.lease.fence().is_none() {
             self.lease.renew().await.map_err(explain)?;
         }
-        self.lease.fence().context("another replica holds the lease: it does this work")
+        self.lease.fence().context("another replica holds the lease and does this work")
     }
 
     /// Waits for running steps, then runs `last` while no step can start.

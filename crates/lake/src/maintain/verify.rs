@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use pganalytics_views::ViewSet;
 use serde::Serialize;
 
-use super::file_check::{Depth, look};
+use super::file_check::{Depth, check_file};
 use crate::catalog::{batches, files};
 use crate::decode::decode_known;
 use crate::meta::Meta;
@@ -66,7 +66,7 @@ pub(crate) async fn verify(
     let mut looks = futures::stream::iter(&live)
         .map(|file| {
             let (listed, shapes) = (listed.get(&file.path()), &shapes);
-            async move { (file, look(store, file, listed, shapes, depth).await) }
+            async move { (file, check_file(store, file, listed, shapes, depth).await) }
         })
         .buffer_unordered(AT_ONCE);
     let mut done = 0;
@@ -78,7 +78,7 @@ pub(crate) async fn verify(
             && files::is_live(meta, file.id).await?
         {
             verified.problems.push(format!(
-                "{}: {problem:#}; restore it from a backup, or give its {} rows up: delete from files where id = {}",
+                "{}: {problem:#}; restore it from a backup, or give up its {} rows: delete from files where id = {}",
                 store.shown(&file.path()),
                 file.rows,
                 file.id
@@ -101,10 +101,11 @@ async fn hot_batches(meta: &Meta, shapes: &Arc<Shapes>, verified: &mut Verified)
         for (id, body) in rows {
             verified.hot_batches += 1;
             let shapes = Arc::clone(shapes);
-            let decoded = tokio::task::spawn_blocking(move || decode_known(id, &body, &shapes)).await.context("decode a batch")?;
+            let decoded = tokio::task::spawn_blocking(move || decode_known(id, &body, &shapes)).await.context("cannot decode a batch")?;
             if let Err(problem) = decoded {
                 verified.problems.push(format!(
-                    "batch {id} in the meta store is damaged ({problem:#}): restore it, or give it up: delete from batches where id = {id}"
+                    "batch {id} in the meta store is damaged ({problem:#}): restore it, or give up its rows: delete from batches where id \
+                     = {id}"
                 ));
             }
         }

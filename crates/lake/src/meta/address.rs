@@ -45,9 +45,9 @@ pub enum DatabaseUrlError {
     Scheme,
     #[error("the database URL's parameter '{0}' is unknown; it takes sslmode, sslrootcert, sslcert, sslkey, target_session_attrs")]
     Parameter(String),
-    #[error("target_session_attrs={0} is of no use here: the meta store is written to; use read-write, or leave it out")]
+    #[error("target_session_attrs={0} is not supported: the meta store must be writable; use read-write, or remove the parameter")]
     Attributes(String),
-    #[error("the user or the password of the database URL has a '{0}' that is not encoded; encode it: write '{0}' as {1}")]
+    #[error("the user or the password of the database URL contains an unencoded '{0}'; write '{0}' as {1}")]
     Unencoded(char, &'static str),
     #[error("the database URL cannot be read ({0}); special characters in user and password are written as %XX")]
     Form(String),
@@ -111,7 +111,7 @@ fn encoded(rest: &str, account: &str) -> Result<(), DatabaseUrlError> {
 fn cause(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Configuration(inner) => inner.to_string(),
-        _ => "it is no URL".into(),
+        _ => "it is not a URL".into(),
     }
 }
 
@@ -129,7 +129,7 @@ impl std::fmt::Debug for DatabaseUrl {
 
 /// Reads a small file, without the line break at its end.
 fn read(file: &Path) -> anyhow::Result<String> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
@@ -140,7 +140,7 @@ impl DatabaseUrl {
     /// If the file cannot be read, or does not hold an address.
     pub fn from_file(file: &Path) -> anyhow::Result<Self> {
         let text = read(file)?;
-        let mut url: Self = text.parse().with_context(|| format!("read {}", file.display()))?;
+        let mut url: Self = text.parse().with_context(|| format!("cannot read {}", file.display()))?;
         url.files = AddressFiles { url: Some(file.to_owned()), password: None, contents: vec![text] };
         Ok(url)
     }
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_host_or_several_are_read_and_the_password_is_not_shown() -> anyhow::Result<()> {
+    fn one_or_several_hosts_are_parsed_and_the_password_is_not_printed() -> anyhow::Result<()> {
         let url: DatabaseUrl = "postgresql://me:s%40cret@a:5433,b/meta?sslmode=disable&target_session_attrs=read-write".parse()?;
         let hosts: Vec<(&str, u16)> = url.hosts.iter().map(|host| (host.get_host(), host.get_port())).collect();
         assert_eq!(hosts, [("a", 5433), ("b", 5432)]);
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unencoded_password_is_refused_with_its_code_and_without_the_password() {
+    fn an_unencoded_password_is_refused_with_its_encoding_and_without_the_password() {
         for (url, code) in [
             ("postgresql://me:hun@ter@a/meta", "'@' as %40"),
             ("postgresql://me:12#hunter@a/meta", "'#' as %23"),
@@ -197,12 +197,12 @@ mod tests {
             ("postgresql://me:12?hunter@a/meta", "'?' as %3F"),
         ] {
             let error = url.parse::<DatabaseUrl>().expect_err(url).to_string();
-            assert!(error.contains("encode it: write ") && error.contains(code) && !error.contains("hun"), "{url}: {error}");
+            assert!(error.contains("; write ") && error.contains(code) && !error.contains("hun"), "{url}: {error}");
         }
     }
 
     #[test]
-    fn files_are_read_again_and_only_a_change_is_one() -> anyhow::Result<()> {
+    fn files_are_read_again_and_only_a_changed_file_counts_as_a_change() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let (address, password) = (folder.path().join("uri"), folder.path().join("password"));
         std::fs::write(&address, "postgresql://me@a/meta\n")?;
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_told_what_one_is() {
+    fn an_invalid_url_is_refused_with_an_example() {
         let error = |text: &str| text.parse::<DatabaseUrl>().err();
         assert_eq!(error("mysql://x"), Some(DatabaseUrlError::Scheme));
         assert_eq!(error("postgres://a/b?sslmod=x"), Some(DatabaseUrlError::Parameter("sslmod".into())));

@@ -36,7 +36,7 @@ pub struct Credential {
 /// Why a credential is refused, or not issued.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
-    #[error("no such credential")]
+    #[error("the credential does not exist")]
     Unknown,
     #[error("the credential was replaced by a newer one of the same collector")]
     Replaced,
@@ -44,15 +44,15 @@ pub enum CredentialError {
     CollectorRevoked,
     #[error("the collector is enrolled with another credential")]
     EnrolledOtherwise,
-    #[error("the credential is another collector's")]
+    #[error("the credential belongs to another collector")]
     Taken,
-    #[error("no such enrolment token")]
+    #[error("the enrolment token does not exist")]
     TokenUnknown,
     #[error("the enrolment token expired at {0}")]
     TokenExpired(DateTime<Utc>),
     #[error("the enrolment token was revoked")]
     TokenRevoked,
-    #[error("the enrolment token was used {0} times, as often as it may be")]
+    #[error("the enrolment token was used {0} times, the maximum")]
     TokenUsedUp(u64),
     #[error(transparent)]
     Store(#[from] MetaError),
@@ -114,7 +114,7 @@ impl Meta {
         if found.used.is_none()
             && let Err(error) = self.note_first_use(&found, now).await
         {
-            tracing::warn!(collector.id = %collector, error = %MetaError::from(error), "note the first use of a credential");
+            tracing::warn!(collector.id = %collector, error = %MetaError::from(error), "cannot record the first use of a credential");
         }
         Ok(Credential { collector, name: found.name, hash: found.hash })
     }

@@ -6,7 +6,7 @@ use super::remedy::explain;
 #[derive(Debug, thiserror::Error)]
 pub enum MetaError {
     /// A name is taken.
-    #[error("a {what} '{name}' exists already; choose another name")]
+    #[error("a {what} named '{name}' exists already; choose another name")]
     Exists { what: &'static str, name: String },
     /// The change would leave no enabled admin.
     #[error("'{0}' is the last enabled admin; make another user an admin first")]

@@ -21,15 +21,16 @@ impl DatabaseUrl {
     pub(super) async fn writable(&self) -> anyhow::Result<PgConnectOptions> {
         let mut last = None;
         for host in &self.hosts {
-            match look(host).await {
+            match check_writable(host).await {
                 Ok(version) if version < OLDEST => {
-                    anyhow::bail!("the meta store's PostgreSQL is of version {}: it must be 14 or later", version / 10_000)
+                    anyhow::bail!("the meta store's PostgreSQL has version {}; 14 or later is required", version / 10_000)
                 }
                 Ok(_) => return Ok(host.clone()),
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| anyhow::anyhow!("no host is named"))).with_context(|| format!("connect to the meta store {self}"))
+        Err(last.unwrap_or_else(|| anyhow::anyhow!("the database URL names no host")))
+            .with_context(|| format!("cannot connect to the meta store {self}"))
     }
 
     /// Until the pool is closed, directs its new connections to the host that accepts writes, with the URL and password from the files.
@@ -61,11 +62,11 @@ impl DatabaseUrl {
                     }
                     continue;
                 }
-                if url.hosts.len() < 2 || look(&current).await.is_ok() {
+                if url.hosts.len() < 2 || check_writable(&current).await.is_ok() {
                     continue;
                 }
                 if let Ok(other) = url.writable().await {
-                    tracing::warn!(database.host = other.get_host(), "the meta store's primary is another host now");
+                    tracing::warn!(database.host = other.get_host(), "the primary of the meta store is another host now");
                     pool.set_connect_options(other);
                 }
             }
@@ -74,7 +75,7 @@ impl DatabaseUrl {
 }
 
 /// Checks that a server accepts writes, and returns its version.
-async fn look(host: &PgConnectOptions) -> anyhow::Result<i32> {
+async fn check_writable(host: &PgConnectOptions) -> anyhow::Result<i32> {
     let asked = async {
         let mut connection = host.connect().await?;
         let writes = takes_writes(&mut connection).await?;
@@ -85,7 +86,7 @@ async fn look(host: &PgConnectOptions) -> anyhow::Result<i32> {
     let where_it_is = || format!("{}:{}", host.get_host(), host.get_port());
     match tokio::time::timeout(CONNECT, asked).await {
         Ok(Ok((true, version))) => Ok(version),
-        Ok(Ok((false, _))) => Err(anyhow::anyhow!("{} takes no writes: it is a standby, or read-only", where_it_is())),
+        Ok(Ok((false, _))) => Err(anyhow::anyhow!("{} does not accept writes: it is a standby, or read-only", where_it_is())),
         Ok(Err(error)) => Err(explain(error).context(where_it_is())),
         Err(_) => Err(anyhow::anyhow!("{} did not answer within {} s", where_it_is(), CONNECT.as_secs())),
     }

@@ -49,14 +49,17 @@ impl SchemaState {
         match self {
             Self::Current => Ok(()),
             Self::Behind(from, to) => {
-                bail!("the meta store is at schema {from}, this version needs {to}: run pganalytics migrate with the same settings")
+                bail!(
+                    "the meta store has schema version {from}, but this version needs {to}: run pganalytics migrate with the same settings"
+                )
             }
             Self::Ahead(knows, has) => bail!(
-                "the meta store is at schema {has}, this version knows up to {knows}: a newer pgAnalytics has migrated it; run that version, or restore \
-                 the database from before the upgrade"
+                "the meta store has schema version {has}, but this version knows versions up to {knows}: a newer pgAnalytics has migrated it; run \
+                 that version, or restore a backup of the database from before the upgrade"
             ),
             Self::Half(version) => bail!(
-                "migration {version} of the meta store began and did not end: see its error in the log of pganalytics migrate, and run that again"
+                "migration {version} of the meta store started but did not finish: its error is in the log of pganalytics migrate; run \
+                 pganalytics migrate again"
             ),
         }
     }
@@ -115,9 +118,9 @@ pub(super) async fn run(database: &Database) -> anyhow::Result<()> {
     let mut connection = {
         use sqlx::ConnectOptions as _;
         let options = pool.connect_options().as_ref().clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
-        options.connect().await.map_err(explain).context("connect to migrate")?
+        options.connect().await.map_err(explain).context("cannot connect for the migration")?
     };
-    migrator(POSTGRES).run(&mut connection).await.context("migrate the meta store; nothing of a migration that failed is left")?;
+    migrator(POSTGRES).run(&mut connection).await.context("cannot migrate the meta store; the failed migration was rolled back")?;
     use sqlx::Connection as _;
-    connection.close().await.map_err(explain).context("end the migration's session")
+    connection.close().await.map_err(explain).context("cannot close the migration's session")
 }

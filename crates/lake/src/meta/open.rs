@@ -51,13 +51,12 @@ impl Meta {
             .max_connections(1)
             .connect_with(options.clone())
             .await
-            .with_context(|| format!("open the meta store {}", path.display()))?;
-        migrations::sqlite()
-            .run(&writer)
-            .await
-            .with_context(|| format!("migrate the meta store {}; a newer version may have written it", path.display()))?;
+            .with_context(|| format!("cannot open the meta store {}", path.display()))?;
+        migrations::sqlite().run(&writer).await.with_context(|| {
+            format!("cannot migrate the meta store {}; a newer version of pgAnalytics may have written it", path.display())
+        })?;
         let readers = keep.max_connections(READERS).connect_with(options.read_only(true).create_if_missing(false)).await;
-        let readers = readers.with_context(|| format!("open the meta store {} for reading", path.display()))?;
+        let readers = readers.with_context(|| format!("cannot open the meta store {} for reading", path.display()))?;
         Ok(Self::of(Database::Sqlite { writer, readers }))
     }
 
@@ -85,7 +84,7 @@ impl Meta {
             .connect_with(first)
             .await
             .map_err(explain)
-            .with_context(|| format!("connect to the meta store {url}"))?;
+            .with_context(|| format!("cannot connect to the meta store {url}"))?;
         url.follow(&pool);
         Ok(Self::of(Database::Postgres(pool)))
     }
@@ -98,7 +97,7 @@ impl Meta {
         let path = folder.join(FILE);
         let options = SqliteConnectOptions::new().filename(&path).read_only(true).busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await;
-        let pool = pool.with_context(|| format!("open the meta store {}", path.display()))?;
+        let pool = pool.with_context(|| format!("cannot open the meta store {}", path.display()))?;
         Ok(Self::of(Database::Sqlite { writer: pool.clone(), readers: pool }))
     }
 

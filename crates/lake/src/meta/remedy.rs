@@ -32,10 +32,10 @@ pub(crate) fn remedy(error: &sqlx::Error) -> Option<Remedy> {
             }
         }
         sqlx::Error::PoolTimedOut => {
-            Some("no connection to the meta store's PostgreSQL in time: is it up, and are its max_connections enough?")
+            Some("no connection to the meta store's PostgreSQL in time: check that it runs and that its max_connections suffices")
         }
-        sqlx::Error::Io(_) => Some("the meta store's PostgreSQL does not answer: is it up, and is the address right?"),
-        sqlx::Error::Tls(_) => Some("TLS with the meta store's PostgreSQL failed: see sslmode and sslrootcert in the database URL"),
+        sqlx::Error::Io(_) => Some("the meta store's PostgreSQL does not answer: check that it runs and that the address is correct"),
+        sqlx::Error::Tls(_) => Some("TLS with the meta store's PostgreSQL failed: check sslmode and sslrootcert in the database URL"),
         _ => None,
     };
     remedy.map(Remedy)
@@ -44,7 +44,7 @@ pub(crate) fn remedy(error: &sqlx::Error) -> Option<Remedy> {
 fn of_sqlite(code: i32) -> Option<&'static str> {
     match code {
         13 => Some("the disk is full: free space in the data folder, shorten the retention, or grow the volume"),
-        10 => Some("reading or writing the data folder failed (disk full, a file size limit, or a broken disk): see the system's log"),
+        10 => Some("reading or writing the data folder failed (full disk, file size limit, or broken disk): check the system's log"),
         8 => Some("the data folder is read-only: mount it writable"),
         11 | 26 => Some("meta.db is damaged: restore the data folder from a backup"),
         _ => None,
@@ -54,15 +54,17 @@ fn of_sqlite(code: i32) -> Option<&'static str> {
 fn of_postgres(code: &str) -> Option<&'static str> {
     match code {
         "53100" => {
-            Some("the meta store's PostgreSQL has no disk left: grow its volume; nothing is lost meanwhile, collectors keep their batches")
+            Some("the disk of the meta store's PostgreSQL is full: grow its volume; no rows are lost, collectors keep their batches")
         }
-        "25006" => Some("the meta store's PostgreSQL is read-only: name the primary, or all hosts with target_session_attrs=read-write"),
-        "53300" => Some("the meta store's PostgreSQL has no connection left: raise max_connections"),
-        "28P01" | "28000" => Some("the meta store's PostgreSQL does not take this user and password: see the database URL"),
-        "3D000" => Some("the database does not exist: create it, or name another in the database URL"),
-        "42501" => Some("the user lacks a right in the meta store's database: let it own the schema"),
-        "42P01" | "42703" => Some("the meta store is not at this version: run pganalytics migrate"),
-        "57P01" | "57P02" | "57P03" => Some("the meta store's PostgreSQL is stopping or starting; it is tried again"),
+        "25006" => {
+            Some("the meta store's PostgreSQL is read-only: connect to the primary, or list all hosts with target_session_attrs=read-write")
+        }
+        "53300" => Some("the meta store's PostgreSQL has no free connection: raise max_connections"),
+        "28P01" | "28000" => Some("the meta store's PostgreSQL refuses this user and password: check the database URL"),
+        "3D000" => Some("the database does not exist: create it, or set another in the database URL"),
+        "42501" => Some("the user lacks a privilege in the meta store's database: make it the owner of the schema"),
+        "42P01" | "42703" => Some("the meta store's schema is not at this version: run pganalytics migrate"),
+        "57P01" | "57P02" | "57P03" => Some("the meta store's PostgreSQL is stopping or starting; retries automatically"),
         _ => None,
     }
 }

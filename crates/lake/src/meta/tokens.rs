@@ -141,7 +141,7 @@ impl Meta {
         if token.last_used.is_none_or(|last| now - last >= LAST_USED_STEP) {
             let note = statement("update tokens set last_used = $2 where id = $1").bind(token.id).bind(micros(now));
             if let Err(error) = self.database().execute(note).await {
-                tracing::warn!(token.name, error = %error, "note the use of a token");
+                tracing::warn!(token.name, error = %error, "cannot record the use of a token");
             }
         }
         Ok(Some(token))

@@ -43,7 +43,7 @@ impl Draft {
     pub(crate) fn create(store: &Store, shape: &Shape, date: NaiveDate, id: i64) -> anyhow::Result<Self> {
         let target = path(shape.name(), date, id);
         let unfinished = store.unfinished(&target)?;
-        let file = File::create(&unfinished).with_context(|| format!("create {}", unfinished.display()))?;
+        let file = File::create(&unfinished).with_context(|| format!("cannot create {}", unfinished.display()))?;
         let options = ArrowWriterOptions::new().with_properties(properties(shape)?).with_skip_arrow_metadata(true);
         let sink = ChecksumWriter { sink: BufWriter::new(file), hasher: crc32fast::Hasher::new(), bytes: 0 };
         let writer = ArrowWriter::try_new_with_options(sink, Arc::clone(&shape.stored), options)?;
@@ -70,8 +70,8 @@ impl Draft {
     /// Appends rows. They must follow the earlier rows in the file's order.
     pub(crate) fn write(&mut self, rows: &RecordBatch) -> anyhow::Result<()> {
         let Some(extent) = Extent::of(rows) else { return Ok(()) };
-        let writer = self.writer.as_mut().context("the file is finished")?;
-        writer.write(rows).with_context(|| format!("write {}", self.unfinished.display()))?;
+        let writer = self.writer.as_mut().context("the file is already finished")?;
+        writer.write(rows).with_context(|| format!("cannot write {}", self.unfinished.display()))?;
         self.rows += rows.num_rows() as u64;
         self.extent = Some(match self.extent.take() {
             Some(before) => before.and(extent),
@@ -82,13 +82,13 @@ impl Draft {
 
     /// Makes the file durable under its name. Blocks: call it only on a thread that may block.
     pub(crate) fn finish(mut self, created: DateTime<Utc>) -> anyhow::Result<LiveFile> {
-        let writer = self.writer.take().context("the file is finished")?;
+        let writer = self.writer.take().context("the file is already finished")?;
         let written = || format!("write {}", self.unfinished.display());
         let mut sink = writer.into_inner().with_context(written)?;
         sink.flush().with_context(written)?;
         let file = sink.sink.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(written)?;
-        file.sync_all().with_context(|| format!("sync {}", self.unfinished.display()))?;
-        let extent = self.extent.take().with_context(|| format!("no rows for {}", self.target))?;
+        file.sync_all().with_context(|| format!("cannot sync {}", self.unfinished.display()))?;
+        let extent = self.extent.take().with_context(|| format!("no rows were written to {}", self.target))?;
         self.store.publish(&self.unfinished, &self.target)?;
         Ok(LiveFile {
             id: self.id,

@@ -23,7 +23,7 @@ pub(crate) const ASCENDING: SortOptions = SortOptions { descending: false, nulls
 /// The properties of a table's files.
 pub(crate) fn properties(shape: &Shape) -> anyhow::Result<WriterProperties> {
     let order = shape.order.iter().map(|at| {
-        let column_idx = i32::try_from(*at).context("a table of more columns than Parquet has")?;
+        let column_idx = i32::try_from(*at).context("the table has more columns than Parquet supports")?;
         Ok(SortingColumn { column_idx, descending: ASCENDING.descending, nulls_first: ASCENDING.nulls_first })
     });
     let mut properties = WriterProperties::builder()

@@ -149,7 +149,7 @@ impl Files {
         for file in files {
             let found = match self.store.checksum(&file.path()).await {
                 Ok(found) if found == file.crc32 => continue,
-                Ok(found) => format!("its checksum is {found:08x}, and was written as {:08x}", file.crc32),
+                Ok(found) => format!("its checksum is {found:08x}, but was {:08x} when written", file.crc32),
                 Err(error) => match away(error.as_ref()) {
                     Some(away) => return Some(Blame::Away(away)),
                     None => match self.store.answers().await {
@@ -163,7 +163,8 @@ impl Files {
                 id: file.id,
                 file: format!("the file {} of the history is damaged or missing ({found})", self.store.shown(&file.path())),
                 remedy: format!(
-                    "see with pganalytics lake verify what else is, and restore it from a backup, or give its {} rows up: delete from files where id = {}",
+                    "run pganalytics lake verify to find other damaged files, and restore the file from a backup, or give up its {} rows: \
+                     delete from files where id = {}",
                     file.rows, file.id
                 ),
             });
@@ -185,7 +186,7 @@ fn order(shape: &Shape) -> Result<LexOrdering> {
     let fields = shape.order.iter().map(|at| shape.stored.field(*at).name());
     let order = fields.map(|name| Ok(PhysicalSortExpr::new(col(name, &shape.stored)?, ASCENDING)));
     let order: Vec<_> = order.collect::<Result<_>>()?;
-    LexOrdering::new(order).ok_or_else(|| DataFusionError::Internal(format!("{} without a sort order", shape.name())))
+    LexOrdering::new(order).ok_or_else(|| DataFusionError::Internal(format!("table {} has no sort order", shape.name())))
 }
 
 fn partitioned(shape: &Shape, file: &LiveFile) -> PartitionedFile {

@@ -102,7 +102,7 @@ impl Follower {
             match self.refresh().await {
                 Ok(()) => failing = false,
                 Err(error) if !std::mem::replace(&mut failing, true) => {
-                    tracing::warn!(error = format!("{error:#}"), "follow the other replicas");
+                    tracing::warn!(error = format!("{error:#}"), "cannot read the commits of other replicas");
                 }
                 Err(_) => {}
             }
@@ -158,10 +158,11 @@ impl Follower {
             after = *last;
             for (id, body) in rows {
                 let shapes = Arc::clone(&self.shapes);
-                let decoded = tokio::task::spawn_blocking(move || decode_known(id, &body, &shapes)).await.context("decode a batch")?;
+                let decoded =
+                    tokio::task::spawn_blocking(move || decode_known(id, &body, &shapes)).await.context("cannot decode a batch")?;
                 let store = if self.meta.database().is_shared() { "the meta store" } else { crate::meta::FILE };
                 batches.push(decoded.with_context(|| {
-                    format!("batch {id} in {store} is damaged; restore it, or give the batch up: delete from batches where id = {id}")
+                    format!("batch {id} in {store} is damaged; restore it, or give up its rows: delete from batches where id = {id}")
                 })?);
             }
         }

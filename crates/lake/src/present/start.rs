@@ -32,7 +32,7 @@ pub(crate) async fn note_fleet(shapes: &Shapes, present: &Present, files: &Files
             anyhow::Ok(())
         };
         if let Err(error) = noted.await {
-            tracing::error!(view, error = format!("{error:#}"), "read the newest rows for the fleet's tables");
+            tracing::error!(view, error = format!("{error:#}"), "cannot read the newest rows for the fleet's tables");
         }
     }
 }

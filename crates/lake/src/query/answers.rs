@@ -55,7 +55,7 @@ impl Answers {
     pub(crate) async fn open(cache: Arc<dyn AnswerCache>, meta: &Meta) -> anyhow::Result<Self> {
         // 244 random bits from the operating system.
         let proposed = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()].map(|half| half.simple().to_string()).concat();
-        let secret = meta.setting_or(SECRET, &proposed, meta.now().await?).await.context("read the secret of kept answers")?;
+        let secret = meta.setting_or(SECRET, &proposed, meta.now().await?).await.context("cannot read the secret of cached answers")?;
         Ok(Self { cache, secret: secret.into_bytes() })
     }
 
@@ -88,7 +88,7 @@ impl Answers {
         expected.update(name.as_bytes());
         expected.update(content);
         if expected.verify_slice(seal).is_err() {
-            tracing::warn!(answer = name, "the cache holds an answer that no replica of this meta store wrote; it is not used");
+            tracing::warn!(answer = name, "the cache has an answer that no replica of this meta store wrote; the answer is ignored");
             return None;
         }
         let (truncated, stream) = content.split_first()?;

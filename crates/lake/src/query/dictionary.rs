@@ -25,7 +25,7 @@ pub(crate) fn dictionary(shapes: &Shapes) -> Result<Arc<dyn SchemaProvider>> {
         };
         let front = [
             row(TS, "label", "timestamptz", None, "When the snapshot was taken."),
-            row(SERVER, "label", "text", None, "Whose it is."),
+            row(SERVER, "label", "text", None, "Server that the row is about."),
             row(INTERVAL_MS, "gauge", "int8", Some("ms"), "The time that the row's counters cover; null in a first snapshot."),
         ];
         let rest = shape.view.columns.iter().map(|column| {

@@ -30,7 +30,8 @@ use crate::present::{Follower, Present, Snapshot};
 use crate::threads::Threads;
 
 /// The remedy if the object store does not return files.
-const AWAY: &str = "see that the object store is up, and that its bucket and the credentials are right (the backend's log says what it answered); then try again";
+const AWAY: &str = "check that the object store is up, and that the bucket and the credentials are correct (the backend's log has its \
+                    answer); then try again";
 /// The number of queries that run at once. Further queries wait for a turn; the wait counts toward their deadline.
 pub const QUERIES_AT_ONCE: usize = 4;
 /// The stack of a query thread, enough for the deepest nesting that [`super::guard::MAX_TOKENS`] allows. Unused pages cost nothing.
@@ -101,8 +102,8 @@ impl Engine {
     pub(crate) async fn answer(self: &Arc<Self>, query: Query) -> Result<Answer, QueryError> {
         let began = Instant::now();
         let answer = tokio::time::timeout(self.deadline, self.in_turn(query, began)).await.unwrap_or_else(|_| {
-            let message = format!("the query ran longer than the {} s it may", self.deadline.as_secs_f64());
-            let hint = "ask for a shorter time or fewer servers, or aggregate more coarsely";
+            let message = format!("the query took longer than {} s", self.deadline.as_secs_f64());
+            let hint = "query a shorter time range or fewer servers, or group by fewer values";
             Err(QueryError::new(QueryErrorKind::Deadline, message).hint(hint))
         });
         let counter = if answer.is_ok() { &self.queries } else { &self.failed };
@@ -121,8 +122,8 @@ impl Engine {
             engine.run(query, began).await
         });
         AbortOnDropHandle::new(task).await.map_err(|error| {
-            tracing::error!(error = %error, "a query broke off");
-            broken("the query broke off; see the log")
+            tracing::error!(error = %error, "a query panicked");
+            broken("the query failed with an internal error; the backend's log has the cause")
         })?
     }
 
@@ -130,9 +131,9 @@ impl Engine {
         let statement = one_statement(&query.sql, &self.shapes)?;
         // The answer includes every batch that any replica acknowledged before this query.
         if let Err(error) = self.follower.refresh().await {
-            tracing::warn!(error = format!("{error:#}"), "follow the other replicas for a query");
+            tracing::warn!(error = format!("{error:#}"), "cannot read the commits of other replicas for a query");
             let hint = error.downcast_ref::<Remedy>().map_or_else(|| "try again".to_owned(), ToString::to_string);
-            return Err(QueryError::new(QueryErrorKind::Store, "the store does not answer at the moment").hint(hint));
+            return Err(QueryError::new(QueryErrorKind::Store, "the meta store does not answer").hint(hint));
         }
         let snapshot = self.present.snapshot();
         let reads = Arc::new(Reads::default());
@@ -154,13 +155,13 @@ impl Engine {
         let files: Vec<Arc<LiveFile>> = files.filter(|file| read.contains(&file.id)).cloned().collect();
         match self.files.blame(error, &files).await {
             Some(Blame::Damaged { file, remedy, .. }) => {
-                tracing::error!(error = file, remedy, "read files for a query");
+                tracing::error!(error = file, remedy, "cannot read files for a query");
                 let message = format!("{file}: {}", failure.message);
                 QueryError::new(QueryErrorKind::Damaged, message).hint(remedy)
             }
             Some(Blame::Away(reason)) => {
-                tracing::warn!(error = reason, "read files for a query");
-                QueryError::new(QueryErrorKind::Store, "the history's files cannot be read at the moment").hint(AWAY)
+                tracing::warn!(error = reason, "cannot read files for a query");
+                QueryError::new(QueryErrorKind::Store, "the files of the history cannot be read").hint(AWAY)
             }
             None => failure,
         }

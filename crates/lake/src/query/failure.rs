@@ -34,9 +34,9 @@ pub(crate) fn failure(error: &DataFusionError, shapes: &Shapes) -> QueryError {
             None => (root.message().into_owned(), None),
         },
         _ if is_exhausted(root) => {
-            let hint = "aggregate more coarsely, ask for a shorter time, or add a limit; or try again when fewer queries run";
+            let hint = "group by fewer values, query a shorter time range, or add a limit; or try again when fewer queries run";
             (
-                format!("the query needs more memory or disk than queries may take (--query-memory, --spill-disk): {}", exhausted(root)),
+                format!("the query needs more memory or disk than queries may use (--query-memory, --spill-disk): {}", exhausted(root)),
                 Some(hint.to_owned()),
             )
         }

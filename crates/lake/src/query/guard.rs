@@ -30,7 +30,7 @@ const MAX_GROUPING_SETS: usize = 64;
 /// Parses a text that must be one statement that reads.
 pub(crate) fn one_statement(sql: &str, shapes: &Shapes) -> Result<Statement, QueryError> {
     if sql.len() > MAX_SQL {
-        let message = format!("the statement has {} bytes, at most {MAX_SQL} are read", sql.len());
+        let message = format!("the statement has {} bytes; the maximum is {MAX_SQL}", sql.len());
         return Err(QueryError::new(QueryErrorKind::Syntax, message));
     }
     let dialect = PostgreSqlDialect {};
@@ -38,7 +38,7 @@ pub(crate) fn one_statement(sql: &str, shapes: &Shapes) -> Result<Statement, Que
         .tokenize_with_location()
         .map_err(|error| failure(&DataFusionError::SQL(Box::new(error.into()), None), shapes))?;
     if tokens.len() > MAX_TOKENS {
-        let message = format!("the statement has {} words and signs, at most {MAX_TOKENS} are read", tokens.len());
+        let message = format!("the statement has {} tokens; the maximum is {MAX_TOKENS}", tokens.len());
         return Err(QueryError::new(QueryErrorKind::Syntax, message));
     }
     let mut statements = DFParserBuilder::new(tokens)
@@ -48,19 +48,19 @@ pub(crate) fn one_statement(sql: &str, shapes: &Shapes) -> Result<Statement, Que
         .and_then(|mut parser| parser.parse_statements())
         .map_err(|error| failure(&error, shapes))?;
     let Some(statement) = statements.pop_front() else {
-        return Err(QueryError::new(QueryErrorKind::Syntax, "there is no statement").hint("write a select"));
+        return Err(QueryError::new(QueryErrorKind::Syntax, "the text has no statement").hint("write a select"));
     };
     if !statements.is_empty() {
-        return Err(QueryError::new(QueryErrorKind::Forbidden, "there is more than one statement").hint("send them one at a time"));
+        return Err(QueryError::new(QueryErrorKind::Forbidden, "the text has more than one statement").hint("send them one at a time"));
     }
     let sets = grouping_sets(&statement);
     if sets > MAX_GROUPING_SETS {
-        let message = format!("the statement groups by {sets} sets of columns, at most {MAX_GROUPING_SETS} are computed");
-        return Err(QueryError::new(QueryErrorKind::Forbidden, message).hint("name the sets you need with grouping sets"));
+        let message = format!("the statement groups by {sets} sets of columns; the maximum is {MAX_GROUPING_SETS}");
+        return Err(QueryError::new(QueryErrorKind::Forbidden, message).hint("list the needed sets with grouping sets"));
     }
     if !reads(&statement) {
         let hint = "use select, with, values, explain, show or describe";
-        return Err(QueryError::new(QueryErrorKind::Forbidden, "only statements that read are answered").hint(hint));
+        return Err(QueryError::new(QueryErrorKind::Forbidden, "only statements that read are allowed").hint(hint));
     }
     Ok(statement)
 }
@@ -137,7 +137,7 @@ pub(crate) fn parameters(query: &Query) -> Result<HashMap<String, ScalarValue>> 
                 (None, None) => ScalarValue::Float64(number.as_f64()),
             },
             Value::Array(_) | Value::Object(_) => {
-                return Err(DataFusionError::Plan(format!("parameter '{name}' is no string, number, boolean or null")));
+                return Err(DataFusionError::Plan(format!("parameter '{name}' is not a string, number, boolean or null")));
             }
         })
     };

@@ -139,5 +139,5 @@ fn order(binning: &Binning) -> Result<LexOrdering> {
         let name = binning.schema().field(*at).name();
         PhysicalSortExpr::new(Arc::new(Column::new(name, *at)), ASCENDING)
     });
-    LexOrdering::new(sorted).ok_or_else(|| DataFusionError::Internal(format!("a rollup without {SERVER} and {TS}")))
+    LexOrdering::new(sorted).ok_or_else(|| DataFusionError::Internal(format!("a rollup has no {SERVER} and {TS}")))
 }

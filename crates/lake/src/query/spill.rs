@@ -34,7 +34,7 @@ impl Spill {
     /// Creates the folder in `named`, or by default in the data folder. Removes the folders of processes that have ended.
     pub(crate) fn open(named: Option<&Path>, data: &Path, bytes: usize) -> anyhow::Result<Self> {
         let parent = named.map_or_else(|| data.join(FOLDER), Path::to_path_buf);
-        let context = || format!("use {} for what queries spill; name a folder that this user may write", parent.display());
+        let context = || format!("cannot use the spill folder {}; choose a folder in which this user may write", parent.display());
         std::fs::create_dir_all(&parent).with_context(context)?;
         sweep(&parent).with_context(context)?;
         let folder = parent.join(format!("{PREFIX}{}", uuid::Uuid::new_v4().simple()));
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_start_removes_what_a_kill_left_and_nothing_of_those_who_run() {
+    fn a_start_removes_spill_files_of_killed_processes_and_keeps_those_of_running_ones() {
         let data = tempfile::tempdir().unwrap();
         let dead = data.path().join(FOLDER).join(format!("{PREFIX}dead"));
         std::fs::create_dir_all(dead.join("datafusion-x")).unwrap();

@@ -55,7 +55,7 @@ impl Summing {
 
 impl DisplayAs for Summing {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RollupExec: rows of recent days, summed as they are read")
+        write!(f, "RollupExec: sums the rows of recent days while reading them")
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Binning {
 impl Binning {
     /// How rows of `raw` become rows of `rollup`.
     pub(crate) fn new(rollup: &Shape, raw: &Shape) -> anyhow::Result<Self> {
-        let origin = rollup.view.rollup.as_ref().with_context(|| format!("{} is no rollup", rollup.name()))?;
+        let origin = rollup.view.rollup.as_ref().with_context(|| format!("{} is not a rollup", rollup.name()))?;
         let raw_at = |name: &str| raw.stored.index_of(name).with_context(|| format!("{}: no column {name}", raw.name()));
         let at = |name: &str| rollup.stored.index_of(name).with_context(|| format!("{}: no column {name}", rollup.name()));
         let column = |name: &str| -> anyhow::Result<RollupColumn> {
@@ -56,10 +56,10 @@ impl Binning {
                     return of(aggregate, gauge);
                 }
             }
-            anyhow::bail!("{}: column {name} comes from none of {}", rollup.name(), raw.name())
+            anyhow::bail!("{}: column {name} does not exist in {}", rollup.name(), raw.name())
         };
         let columns = rollup.stored.fields().iter().map(|field| column(field.name())).collect::<anyhow::Result<_>>()?;
-        let bin = i64::try_from(origin.tier.bin().as_micros()).context("a bin longer than time")?;
+        let bin = i64::try_from(origin.tier.bin().as_micros()).context("the bin is too long")?;
         Ok(Self { schema: Arc::clone(&rollup.stored), columns, key: rollup.order.clone(), last_ts: at(LAST_TS)?, raw_ts: TS_AT, bin })
     }
 

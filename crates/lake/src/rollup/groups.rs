@@ -47,7 +47,7 @@ impl<'a> Groups<'a> {
             (Aggregate::Max, DataType::Float64) => self.folded::<Float64Type>(values, |a, b| if b.total_cmp(&a).is_gt() { b } else { a }),
             (Aggregate::Min, DataType::Timestamp(..)) => self.folded::<TimestampMicrosecondType>(values, i64::min),
             (Aggregate::Max | Aggregate::LastTs, DataType::Timestamp(..)) => self.folded::<TimestampMicrosecondType>(values, i64::max),
-            (aggregate, r#type) => anyhow::bail!("no way to make {aggregate:?} of {type}"),
+            (aggregate, r#type) => anyhow::bail!("{aggregate:?} is not supported for {type}"),
         })
     }
 

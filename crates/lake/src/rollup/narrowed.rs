@@ -28,11 +28,11 @@ impl Binning {
         let weights = wanted.iter().filter_map(|at| self.columns.get(*at)?.weight);
         let needed: BTreeSet<usize> = wanted.iter().copied().chain(weights).chain(self.key.iter().copied()).chain([self.last_ts]).collect();
         let rollup_columns: Vec<usize> = needed.into_iter().collect();
-        let of = |at: &usize| self.columns.get(*at).context("a column that the rollup has not");
+        let of = |at: &usize| self.columns.get(*at).context("the rollup does not have this column");
         let made: Vec<&RollupColumn> = rollup_columns.iter().map(of).collect::<anyhow::Result<_>>()?;
         let raw: BTreeSet<usize> = made.iter().map(|made| made.raw).chain([self.raw_ts]).collect();
         let raw_columns: Vec<usize> = raw.into_iter().collect();
-        let place = |columns: &[usize], at: usize| columns.binary_search(&at).ok().context("a column that was left out");
+        let place = |columns: &[usize], at: usize| columns.binary_search(&at).ok().context("the column was left out");
         let columns = made.into_iter().map(|made| {
             let weight = made.weight.map(|weight| place(&rollup_columns, weight)).transpose()?;
             Ok(RollupColumn { raw: place(&raw_columns, made.raw)?, weight, ..made.clone() })

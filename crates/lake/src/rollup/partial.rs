@@ -46,7 +46,7 @@ impl Binning {
             self.columns.iter().zip(rows.columns()).zip(self.schema.fields()).map(|((column, values), field)| match column.aggregate {
                 Aggregate::Rows | Aggregate::Count => groups.aggregated(Aggregate::Sum, values, field.data_type()),
                 Aggregate::Mean => {
-                    let weights = rows.column(column.weight.context("a mean without its weight")?);
+                    let weights = rows.column(column.weight.context("a mean has no weight column")?);
                     Ok(groups.weighted(values, weights.as_primitive::<Int64Type>(), column.whole))
                 }
                 take => groups.aggregated(take, values, field.data_type()),

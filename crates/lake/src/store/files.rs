@@ -63,7 +63,7 @@ impl Store {
     pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<()> {
         match self.objects.delete(&ObjectPath::from(path)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-            Err(error) => return Err(error).with_context(|| format!("delete {}", self.shown(path))),
+            Err(error) => return Err(error).with_context(|| format!("cannot delete {}", self.shown(path))),
         }
         if let Some(day) = self.root().and_then(|root| root.join(path).parent().map(Path::to_path_buf)) {
             // Fails while the folder holds other files, as intended.
@@ -88,13 +88,13 @@ impl Store {
             let entry = entry?;
             Ok::<_, object_store::Error>(Listed { path: entry.location.to_string(), bytes: entry.size, modified: entry.last_modified })
         });
-        listed.try_collect().await.with_context(|| format!("list {}", self.shown("")))
+        listed.try_collect().await.with_context(|| format!("cannot list {}", self.shown("")))
     }
 
     /// Checks that the store answers and that its bucket exists and may be listed.
     pub(crate) async fn answers(&self) -> anyhow::Result<()> {
         let nothing = ObjectPath::from(PROBE);
-        self.objects.list(Some(&nothing)).try_next().await.with_context(|| format!("list {}", self.shown("")))?;
+        self.objects.list(Some(&nothing)).try_next().await.with_context(|| format!("cannot list {}", self.shown("")))?;
         Ok(())
     }
 }

@@ -40,10 +40,13 @@ impl Store {
         if let Place::Remote { scratch, .. } = &store.place {
             // Files that an earlier process did not upload are of no use.
             let _ = std::fs::remove_dir_all(scratch);
-            std::fs::create_dir_all(scratch).with_context(|| format!("create {}", scratch.display()))?;
+            std::fs::create_dir_all(scratch).with_context(|| format!("cannot create {}", scratch.display()))?;
         }
         store.probe().await.with_context(|| {
-            format!("write to {url}: does it exist, may these credentials read, write, list and delete there, and is the endpoint right?")
+            format!(
+                "cannot write to {url}: check that it exists, that these credentials may read, write, list and delete in it, and that \
+                     the endpoint is correct"
+            )
         })?;
         Ok(store)
     }
@@ -60,13 +63,13 @@ impl Store {
             StoreUrl::Cloud(url) => remote(cloud(url)?, url.as_str().trim_end_matches('/').to_owned()),
             StoreUrl::Database => match meta.database() {
                 Database::Postgres(pool) => remote(Arc::new(Objects::new(pool.clone())), "the meta store's table objects".into()),
-                Database::Sqlite { .. } => bail!("--store database needs --database-url: the history then lies in that PostgreSQL"),
+                Database::Sqlite { .. } => bail!("--store database requires --database-url: the history is stored in that PostgreSQL"),
             },
         })
     }
 
     fn folder(root: &Path) -> anyhow::Result<Self> {
-        let objects = LocalFileSystem::new_with_prefix(root).with_context(|| format!("open {}", root.display()))?;
+        let objects = LocalFileSystem::new_with_prefix(root).with_context(|| format!("cannot open {}", root.display()))?;
         Ok(Self { objects: Arc::new(objects), place: Place::Folder(root.to_path_buf()) })
     }
 
@@ -83,5 +86,5 @@ impl Store {
 fn create(root: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root);
-    made.with_context(|| format!("create {}; name a folder that this user may write", root.display()))
+    made.with_context(|| format!("cannot create {}; choose a folder in which this user may write", root.display()))
 }

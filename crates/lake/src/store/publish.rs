@@ -23,7 +23,7 @@ impl Store {
             Place::Remote { scratch, .. } => scratch.join(path.replace('/', "-")).with_extension(UNFINISHED),
         };
         if let Some(parent) = unfinished.parent() {
-            std::fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
+            std::fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
         }
         Ok(unfinished)
     }
@@ -34,22 +34,22 @@ impl Store {
             Place::Folder(root) => root.join(path),
             Place::Remote { .. } => {
                 tokio::runtime::Handle::current().block_on(self.send(unfinished, path))?;
-                return std::fs::remove_file(unfinished).with_context(|| format!("remove {}", unfinished.display()));
+                return std::fs::remove_file(unfinished).with_context(|| format!("cannot remove {}", unfinished.display()));
             }
         };
-        std::fs::rename(unfinished, &target).with_context(|| format!("name {}", target.display()))?;
+        std::fs::rename(unfinished, &target).with_context(|| format!("cannot rename a file to {}", target.display()))?;
         // Sync the folder's entry too, and the entries of the folders above, which may be new.
         for folder in target.ancestors().skip(1).take(3) {
-            File::open(folder).and_then(|folder| folder.sync_all()).with_context(|| format!("sync {}", folder.display()))?;
+            File::open(folder).and_then(|folder| folder.sync_all()).with_context(|| format!("cannot sync {}", folder.display()))?;
         }
         Ok(())
     }
 
     async fn send(&self, unfinished: &Path, path: &str) -> anyhow::Result<()> {
-        let mut file = File::open(unfinished).with_context(|| format!("open {}", unfinished.display()))?;
+        let mut file = File::open(unfinished).with_context(|| format!("cannot open {}", unfinished.display()))?;
         let target = ObjectPath::from(path);
         let context = || format!("write {}", self.shown(path));
-        let mut part = next_part(&mut file).with_context(|| format!("read {}", unfinished.display()))?;
+        let mut part = next_part(&mut file).with_context(|| format!("cannot read {}", unfinished.display()))?;
         if part.len() < PART {
             self.objects.put(&target, part.into()).await.with_context(context)?;
             return Ok(());
@@ -59,7 +59,7 @@ impl Store {
         while !part.is_empty() {
             upload.wait_for_capacity(PARTS_AT_ONCE).await.with_context(context)?;
             upload.put(part.into());
-            part = next_part(&mut file).with_context(|| format!("read {}", unfinished.display()))?;
+            part = next_part(&mut file).with_context(|| format!("cannot read {}", unfinished.display()))?;
         }
         upload.finish().await.with_context(context)?;
         Ok(())

@@ -22,9 +22,9 @@ pub enum StoreUrl {
 /// Why a text does not name a store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreUrlError {
-    #[error("'{0}' is no store: write s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, file:///path, or database")]
+    #[error("'{0}' is not a store: use s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, file:///path, or database")]
     Form(String),
-    #[error("a store's URL holds no credentials, user or parameters: {0}")]
+    #[error("a store's URL must not contain credentials, a user or parameters: {0}")]
     Credentials(&'static str),
 }
 
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_is_named_by_its_url_and_holds_no_credentials() {
+    fn a_stores_url_has_no_credentials() {
         let parse = |text: &str| text.parse::<StoreUrl>();
         assert_eq!(parse("database"), Ok(StoreUrl::Database));
         assert_eq!(parse("file:///srv/lake"), Ok(StoreUrl::Folder("/srv/lake".into())));

@@ -16,21 +16,21 @@ pub enum IngestError {
     #[error(transparent)]
     Rows(#[from] RowsError),
     /// The credential belongs to another collector than the batch.
-    #[error("the batch is of collector {shipped}, and the credential it came with is bound to {own}")]
+    #[error("the batch is from collector {shipped}, but its credential belongs to collector {own}")]
     Foreign { shipped: Uuid, own: Uuid },
     /// The batch has another collector name than the credential.
-    #[error("the batch names its collector '{shipped}', which was enrolled as '{own}'")]
+    #[error("the batch is from a collector with the name '{shipped}', but the collector was enrolled as '{own}'")]
     Renamed { shipped: String, own: String },
     /// An administrator has revoked the collector.
     #[error("collector {0} was revoked")]
     Revoked(Uuid),
     /// The batch came with a shared token, but its collector has its own credential.
-    #[error("collector {0} has a credential of its own, and the batch came with a shared token")]
+    #[error("collector {0} has its own credential, but the batch was sent with a shared token")]
     Enrolled(Uuid),
     /// The batch's number is too far above the collector's mark.
-    #[error("batch {sequence} of collector {collector} is too far above {mark}, the newest batch that is committed")]
+    #[error("batch {sequence} of collector {collector} is too far above its newest committed batch {mark}")]
     Leap { collector: Uuid, sequence: u64, mark: u64 },
     /// The store cannot accept the batch now. The sender must try again later.
-    #[error("store the batch: {0:#}")]
+    #[error("cannot store the batch: {0:#}")]
     Store(anyhow::Error),
 }

@@ -128,8 +128,8 @@ impl Intake {
             if header.sequence < mark {
                 tracing::warn!(
                     collector.id = %header.collector, collector.name = header.collector_name, batch.sequence = header.sequence, collector.mark = mark,
-                    "a batch is far behind its collector's mark and counts as a duplicate: where the collector says that it never shipped the \
-                     mark, set the mark back (pganalytics collector reset-mark)"
+                    "a batch is far below its collector's newest committed batch (the mark) and counts as a duplicate: if the collector \
+                     logs that it never shipped the mark, lower the mark (pganalytics collector reset-mark)"
                 );
             }
             Ack { collector: header.collector, sequence: header.sequence, duplicate, rows: rows(&header), mark }
@@ -149,7 +149,7 @@ impl Intake {
             let (body, shapes) = (body.clone(), Arc::clone(&self.shapes));
             tokio::task::spawn_blocking(move || prepare(&body, &limits, &shapes))
                 .await
-                .context("decode the batch")
+                .context("cannot decode the batch")
                 .map_err(IngestError::Store)??
         };
         drop(permit);
@@ -167,7 +167,7 @@ impl Intake {
     }
 
     async fn standing(&self, collector: Uuid) -> Result<Standing, IngestError> {
-        self.meta.standing(collector).await.context("ask for the collector").map_err(IngestError::Store)
+        self.meta.standing(collector).await.context("cannot read the collector's state").map_err(IngestError::Store)
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn bytes(header: &Header) -> u64 {
 
 fn progress(header: &Header) -> Result<Progress, RowsError> {
     let whole = |number: u64, what: &str| {
-        let problem = format!("{what} {number} is larger than any that can be");
+        let problem = format!("{what} {number} is out of range");
         i64::try_from(number).map_err(|_| RowsError::Malformed { view: "(header)".into(), problem })
     };
     Ok(Progress {

@@ -16,7 +16,7 @@ use crate::present::Present;
 
 /// The remedy if rows arrive faster than compaction writes them into files.
 const COMPACTION_BEHIND: Remedy =
-    Remedy("too many rows wait to be written into files (--hot-memory): see the backends' logs for why compaction fails or is slow");
+    Remedy("too many rows wait for compaction (--hot-memory): the backends' logs say why compaction fails or is slow");
 /// How long a batch waits for room. A collector waits three times as long for its answer, and a compaction takes seconds.
 const ROOM: Duration = Duration::from_secs(10);
 
@@ -58,7 +58,7 @@ impl HotMemory {
     pub(crate) async fn take(self: &Arc<Self>, bytes: u64) -> Result<Room, IngestError> {
         tokio::time::timeout(ROOM, self.wait_for(bytes)).await.map_err(|_| {
             let (hot, limit) = (self.present.hot_bytes(), self.limit);
-            let error = anyhow::anyhow!("{hot} bytes of rows wait for compaction, {limit} may (--hot-memory)");
+            let error = anyhow::anyhow!("{hot} bytes of rows wait for compaction; the maximum is {limit} (--hot-memory)");
             IngestError::Store(error.context(COMPACTION_BEHIND))
         })
     }

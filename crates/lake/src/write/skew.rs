@@ -1,4 +1,4 @@
-//! Logs once when a collector's clock is wrong, and once when the clock is right again.
+//! Logs once when a collector's clock is wrong, and once when the clock is correct again.
 //!
 //! Each backend logs the batches that it receives itself, so several replicas may log the same collector.
 
@@ -26,10 +26,11 @@ impl Skewed {
                 collector.id = %collector,
                 collector.name = name,
                 clock.skew_ms = skew_ms,
-                "a collector's clock is wrong: its rows are kept under its own times; set the clock of its machine (NTP)"
+                "a collector's clock is wrong: its rows are stored with the collector's times; correct the clock of its machine (NTP)"
             ),
             Some(false) => {
-                tracing::info!(collector.id = %collector, collector.name = name, clock.skew_ms = skew_ms, "a collector's clock is right again");
+                tracing::info!(collector.id = %collector, collector.name = name, clock.skew_ms = skew_ms, "a collector's clock is correct \
+                     again");
             }
             None => {}
         }
@@ -51,10 +52,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_change_is_news() {
+    fn only_a_change_is_reported() {
         let (skewed, collector) = (Skewed::default(), Uuid::from_u128(1));
         skewed.know(collector, Some(-MARKED_FROM_US));
-        assert_eq!(skewed.change(collector, Some(MARKED_FROM_US)), None, "known from before");
+        assert_eq!(skewed.change(collector, Some(MARKED_FROM_US)), None, "already reported");
         assert_eq!(skewed.change(collector, Some(0)), Some(false));
         assert_eq!(skewed.change(collector, None), None);
         assert_eq!(skewed.change(collector, Some(MARKED_FROM_US)), Some(true));

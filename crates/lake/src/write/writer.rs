@@ -72,7 +72,7 @@ impl Writer {
             return self.commit(group).await;
         }
         let silent =
-            |_| Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer to a commit of batches in time")));
+            |_| Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "a commit of batches was not answered in time")));
         tokio::time::timeout(COMMIT, self.commit(group)).await.unwrap_or_else(silent)
     }
 
@@ -117,7 +117,7 @@ impl Writer {
         }
         if let Err(error) = self.follower.publish(version, Change { batches: visible, ..Change::default() }).await {
             // The batches are committed, and a query refreshes its view of the store before it answers.
-            tracing::warn!(error = format!("{error:#}"), "show what other replicas took before this batch");
+            tracing::warn!(error = format!("{error:#}"), "cannot read the commits of other replicas before this batch");
         }
         drop(rooms);
         for (answer, new) in answers {

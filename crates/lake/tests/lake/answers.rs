@@ -65,7 +65,7 @@ async fn world() -> (World, Arc<Kept>) {
 }
 
 #[tokio::test]
-async fn the_same_question_over_the_same_rows_is_answered_from_the_cache() {
+async fn the_same_query_over_the_same_rows_is_answered_from_the_cache() {
     let (world, kept) = world().await;
     let first = world.one(SLOW).await;
     kept.holds(1).await;
@@ -87,7 +87,7 @@ async fn rows_that_come_or_move_into_files_are_in_the_next_answer() {
     assert_eq!(world.one(SLOW).await, "1099991");
     kept.holds(1).await;
     world.ingest(batch(2, &[Row::new(noon() + TimeDelta::minutes(1), "a", 2, 2)])).await.unwrap();
-    assert_eq!(world.one(SLOW).await, "3099991", "a row came");
+    assert_eq!(world.one(SLOW).await, "3099991", "a row was found");
     kept.holds(2).await;
     world.lake.compact().await.unwrap();
     assert_eq!(world.one(SLOW).await, "3099991", "the rows are in a file");
@@ -99,7 +99,7 @@ async fn rows_that_come_or_move_into_files_are_in_the_next_answer() {
 }
 
 #[tokio::test]
-async fn what_depends_on_the_moment_on_chance_or_on_the_process_is_not_kept() {
+async fn answers_that_depend_on_time_chance_or_the_process_are_not_cached() {
     let (world, kept) = world().await;
     for sql in [
         &format!("{SLOW} and s.ts < now()"),
@@ -117,7 +117,7 @@ async fn what_depends_on_the_moment_on_chance_or_on_the_process_is_not_kept() {
 }
 
 #[tokio::test]
-async fn what_no_replica_wrote_is_not_believed() {
+async fn a_cached_answer_that_no_replica_wrote_is_ignored() {
     let (world, kept) = world().await;
     let first = world.one(SLOW).await;
     kept.holds(1).await;

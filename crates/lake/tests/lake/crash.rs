@@ -14,7 +14,7 @@ async fn opened(folder: &std::path::Path) -> Lake {
 }
 
 #[tokio::test]
-async fn right_after_the_acknowledgement() {
+async fn a_crash_right_after_the_acknowledgement() {
     let world = World::new().await;
     world.ingest(batch(1, &[Row::new(noon(), "a", 1, 7)])).await.unwrap();
     let image = world.crash_image();
@@ -24,7 +24,7 @@ async fn right_after_the_acknowledgement() {
 }
 
 #[tokio::test]
-async fn between_the_files_and_their_commit() {
+async fn a_crash_between_the_files_and_their_commit() {
     let world = World::new().await;
     for sequence in 1..=3 {
         world.ingest(batch(sequence, &[Row::new(noon(), "a", 1, 1), Row::new(noon() - TimeDelta::days(1), "a", 1, 1)])).await.unwrap();
@@ -45,7 +45,7 @@ async fn between_the_files_and_their_commit() {
 }
 
 #[tokio::test]
-async fn between_a_merged_file_and_its_commit() {
+async fn a_crash_between_a_merged_file_and_its_commit() {
     let world = World::new().await;
     for sequence in 1..=3 {
         world.ingest(batch(sequence, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
@@ -62,7 +62,7 @@ async fn between_a_merged_file_and_its_commit() {
 }
 
 #[tokio::test]
-async fn after_the_commit_of_a_merge() {
+async fn a_crash_after_the_commit_of_a_merge() {
     let world = World::new().await;
     for sequence in 1..=3 {
         world.ingest(batch(sequence, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
@@ -72,12 +72,12 @@ async fn after_the_commit_of_a_merge() {
     let image = world.crash_image();
     assert_eq!(files(image.path()).len(), 3 + 3);
     let lake = opened(image.path()).await;
-    assert_eq!(files(image.path()).len(), 3, "replaced files go at the start, when nothing reads them");
+    assert_eq!(files(image.path()).len(), 3, "replaced files are deleted at the start, when no query reads them");
     assert_eq!(one(&lake, "select count(*) from pg_stat_statements").await, "3");
 }
 
 #[tokio::test]
-async fn ids_of_removed_orphans_do_no_harm() {
+async fn reused_ids_of_deleted_orphans_are_harmless() {
     let world = World::new().await;
     world.ingest(batch(1, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
     let image = world.crash_image();

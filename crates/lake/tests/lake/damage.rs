@@ -74,7 +74,7 @@ async fn a_restored_file_is_merged_again() {
 }
 
 #[tokio::test]
-async fn the_grace_of_a_replaced_file_counts_from_the_commit() {
+async fn a_replaced_file_is_kept_for_a_time_after_the_commit() {
     let world = World::new().await;
     // A compaction that began ten minutes ago, which is much longer than the grace period.
     let began = Utc::now() - TimeDelta::minutes(10);

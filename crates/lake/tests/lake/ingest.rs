@@ -88,10 +88,10 @@ async fn the_newest_row_of_a_server_is_kept() {
 }
 
 #[tokio::test]
-async fn a_folder_is_open_in_one_place_only() {
+async fn a_folder_is_opened_by_one_process_only() {
     let world = World::new().await;
     let error = Lake::open(options(world.folder.path())).await.unwrap_err();
-    assert!(error.to_string().contains("is open in another process"), "{error:#}");
+    assert!(error.to_string().contains("another process uses the data folder"), "{error:#}");
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn a_closed_lake_refuses() {
 }
 
 #[tokio::test]
-async fn a_leap_of_the_sequence_is_refused_and_does_not_silence_the_collector() {
+async fn a_jump_of_the_sequence_number_is_refused_and_does_not_block_the_collector() {
     let world = World::new().await;
     world.ingest(batch(1, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
     for leap in [1 << 62, 1 << 40, 1_000_000_000, i64::MAX.unsigned_abs(), u64::MAX] {
@@ -118,14 +118,14 @@ async fn a_leap_of_the_sequence_is_refused_and_does_not_silence_the_collector() 
 }
 
 #[tokio::test]
-async fn a_mark_that_somebody_else_moved_is_told_and_set_back_without_doubled_rows() {
+async fn a_mark_raised_by_another_process_is_reported_and_lowered_without_doubled_rows() {
     let world = World::new().await;
     for sequence in 1..=3 {
         world.ingest(batch(sequence, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
     }
     world.ingest(batch_of(COLLECTOR, 90_000, &[])).await.unwrap();
     let ack = world.ingest(batch(4, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
-    assert_eq!((ack.duplicate, ack.sequence, ack.mark), (true, 4, 90_000), "the collector learns the mark");
+    assert_eq!((ack.duplicate, ack.sequence, ack.mark), (true, 4, 90_000), "the answer has the mark");
 
     assert_eq!(world.lake.meta().reset_mark(COLLECTOR, 3).await.unwrap(), Some(90_000));
     assert_eq!(world.lake.meta().reset_mark(Uuid::from_u128(77), 3).await.unwrap(), None);

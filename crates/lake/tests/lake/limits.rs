@@ -8,7 +8,7 @@ use crate::rows::{Row, batch, noon};
 use crate::world::World;
 
 #[tokio::test]
-async fn memory() {
+async fn a_query_beyond_the_query_memory_is_an_error() {
     let world = World::new().await;
     for sql in [
         "select array_agg(x.value) from generate_series(1, 30000000) as x",
@@ -34,7 +34,7 @@ const LARGE: [(&str, &str); 2] = [
 ];
 
 #[tokio::test]
-async fn what_does_not_fit_goes_to_disk_and_leaves_it_with_its_query() {
+async fn a_query_that_needs_more_memory_spills_to_disk_and_removes_its_files() {
     let world = World::with(|options| options.query_memory = 32 << 20).await;
     for (sql, expected) in LARGE {
         assert_eq!(world.one(sql).await, expected, "{sql}");
@@ -47,7 +47,7 @@ async fn what_does_not_fit_goes_to_disk_and_leaves_it_with_its_query() {
 }
 
 #[tokio::test]
-async fn disk_that_does_not_suffice_is_an_error_too() {
+async fn too_little_spill_disk_is_an_error() {
     let world = World::with(|options| options.spill_disk = 1 << 20).await;
     for (sql, _) in LARGE {
         let error = world.query(sql).await.expect_err(sql);
@@ -58,7 +58,7 @@ async fn disk_that_does_not_suffice_is_an_error_too() {
 }
 
 #[tokio::test]
-async fn texts_that_grow_without_end() {
+async fn texts_that_grow_without_bound_are_refused() {
     let world = World::new().await;
     world.ingest(batch(1, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
     for sql in [
@@ -83,7 +83,7 @@ async fn texts_that_grow_without_end() {
 }
 
 #[tokio::test]
-async fn the_deadline_ends_a_query_and_frees_its_turn() {
+async fn the_deadline_stops_a_query_and_frees_its_slot() {
     let world = World::with(|options| options.query_deadline = Duration::from_millis(200)).await;
     for sql in [
         "select count(*) from generate_series(1, 1000000000000) as x where x.value % 3 = 1",
@@ -100,7 +100,7 @@ async fn the_deadline_ends_a_query_and_frees_its_turn() {
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_ends_its_query() {
+async fn a_query_stops_when_its_caller_disconnects() {
     let world = World::with(|options| options.query_deadline = Duration::from_secs(3_600)).await;
     let lake = world.lake.clone();
     let asking = tokio::spawn(async move {
@@ -116,7 +116,7 @@ async fn a_caller_that_goes_away_ends_its_query() {
 }
 
 #[tokio::test]
-async fn more_queries_than_turns_are_all_answered() {
+async fn more_queries_than_slots_are_all_answered() {
     let world = World::new().await;
     let asks: Vec<_> = (0..40)
         .map(|i| {
@@ -131,7 +131,7 @@ async fn more_queries_than_turns_are_all_answered() {
 }
 
 #[tokio::test]
-async fn rows_beyond_the_cap_are_cut_and_said_to_be() {
+async fn rows_beyond_the_limit_are_cut_and_the_answer_says_so() {
     let world = World::with(|options| options.max_rows = 100).await;
     let rows = async |sql: &str, max_rows| {
         let answer = world.lake.query(Query { max_rows, ..Query::new(sql) }).await.unwrap();
@@ -161,7 +161,7 @@ async fn a_statement_too_deep_or_too_long_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_would_end_the_process_or_hold_a_thread_is_refused() {
+async fn statements_that_would_crash_the_process_or_block_a_thread_are_refused() {
     let world = World::new().await;
     for (sql, part) in [
         ("select approx_percentile_cont(0.5, 1000000000000) within group (order by value) from range(10)", "between 1 and 1000"),

@@ -52,7 +52,7 @@ async fn small_files_of_one_day_become_one_and_queries_never_miss_a_row() {
 }
 
 #[tokio::test]
-async fn queries_meanwhile_see_every_row_once() {
+async fn queries_during_a_merge_see_every_row_once() {
     let world = World::new().await;
     for sequence in 1..=4 {
         world.ingest(batch(sequence, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
@@ -80,7 +80,7 @@ async fn queries_meanwhile_see_every_row_once() {
 }
 
 #[tokio::test]
-async fn a_column_that_came_later_is_null_in_older_files() {
+async fn a_new_column_is_null_in_older_files() {
     let world = World::new().await;
     world.ingest(batch(1, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
     world.lake.compact().await.unwrap();

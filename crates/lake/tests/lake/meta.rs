@@ -6,7 +6,7 @@ use pganalytics_lake::{MetaError, NewToken, Role, TokenKind};
 use crate::world::World;
 
 #[tokio::test]
-async fn users() {
+async fn users_are_created_and_change_their_password() {
     let world = World::new().await;
     let meta = world.lake.meta();
     let now = Utc::now();
@@ -27,7 +27,7 @@ async fn users() {
 }
 
 #[tokio::test]
-async fn the_last_admin_stays() {
+async fn the_last_admin_cannot_be_removed() {
     let world = World::new().await;
     let meta = world.lake.meta();
     let now = Utc::now();
@@ -74,7 +74,7 @@ async fn sessions_end() {
 }
 
 #[tokio::test]
-async fn tokens() {
+async fn tokens_are_found_until_they_expire_or_are_revoked() {
     let world = World::new().await;
     let meta = world.lake.meta();
     let now = Utc::now();
@@ -101,7 +101,7 @@ async fn tokens() {
     let noted = used(meta.tokens().await.unwrap()).unwrap();
     assert_eq!(noted.timestamp_micros(), now.timestamp_micros());
     meta.token(b"one", now + TimeDelta::seconds(59)).await.unwrap();
-    assert_eq!(used(meta.tokens().await.unwrap()), Some(noted), "noted once a minute");
+    assert_eq!(used(meta.tokens().await.unwrap()), Some(noted), "recorded once a minute");
     meta.token(b"one", now + TimeDelta::seconds(60)).await.unwrap();
     assert!(used(meta.tokens().await.unwrap()) > Some(noted));
 
@@ -114,7 +114,7 @@ async fn tokens() {
 }
 
 #[tokio::test]
-async fn roles_include_the_ones_before() {
+async fn each_role_includes_the_lower_roles() {
     assert!(Role::Viewer < Role::Editor && Role::Editor < Role::Admin);
     assert_eq!("editor".parse::<Role>().unwrap(), Role::Editor);
     assert!("root".parse::<Role>().unwrap_err().to_string().contains("viewer, editor, admin"));

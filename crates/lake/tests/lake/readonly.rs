@@ -7,7 +7,7 @@ use crate::rows::{Row, batch, noon};
 use crate::world::World;
 
 #[tokio::test]
-async fn what_does_not_read_is_forbidden() {
+async fn statements_that_do_not_only_read_are_forbidden() {
     let world = World::new().await;
     world.ingest(batch(1, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
     for sql in [
@@ -78,7 +78,7 @@ async fn no_file_or_url_is_a_table() {
 }
 
 #[tokio::test]
-async fn what_reads_is_answered() {
+async fn statements_that_only_read_are_answered() {
     let world = World::new().await;
     world.ingest(batch(1, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
     for sql in [

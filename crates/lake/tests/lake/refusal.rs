@@ -10,7 +10,7 @@ use crate::rows::{COLLECTOR, Row, batch, batch_of, noon, statements};
 use crate::world::World;
 
 #[tokio::test]
-async fn a_batch_that_is_wrong_is_refused_whole() {
+async fn an_invalid_batch_is_refused_as_a_whole() {
     let world = World::new().await;
     let good = statements(&[Row::new(noon(), "a", 1, 1)]);
     let changed = |change: &dyn Fn(&RecordBatch) -> RecordBatch| ("pg_stat_statements".to_owned(), change(&good.1));
@@ -62,7 +62,7 @@ async fn a_batch_that_is_wrong_is_refused_whole() {
 }
 
 #[tokio::test]
-async fn columns_that_a_collector_lacks_are_null() {
+async fn columns_that_a_collector_does_not_ship_are_null() {
     let world = World::new().await;
     let (view, rows) = statements(&[Row::new(noon(), "a", 1, 1)]);
     world.ingest(batch_of(COLLECTOR, 1, &[(view, rows.project(&[0, 1, 2, 5]).unwrap())])).await.unwrap();

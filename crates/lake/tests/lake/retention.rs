@@ -8,7 +8,7 @@ use crate::rows::{Row, batch};
 use crate::world::{World, one};
 
 #[tokio::test]
-async fn each_tier_is_kept_as_long_as_it_is_set_and_a_change_acts_at_the_next_run() {
+async fn each_tier_is_kept_for_its_retention_and_a_change_applies_at_the_next_run() {
     let world = World::with(|options: &mut LakeOptions| options.retention = std::time::Duration::from_secs(10 * 86_400)).await;
     let now = Utc::now();
     let ages = [0, 5, 30, 500, 3000];
@@ -43,7 +43,7 @@ async fn each_tier_is_kept_as_long_as_it_is_set_and_a_change_acts_at_the_next_ru
 }
 
 #[tokio::test]
-async fn a_retention_that_cannot_be_is_refused_whole() {
+async fn an_invalid_retention_is_refused_as_a_whole() {
     let world = World::new().await;
     let none = RetentionSetting { raw: Some(5), hour: Some(0), ..RetentionSetting::default() };
     assert!(matches!(world.lake.set_retention(&none, Utc::now()).await, Err(RetentionError::Days { .. })));
@@ -54,7 +54,7 @@ async fn a_retention_that_cannot_be_is_refused_whole() {
 }
 
 #[tokio::test]
-async fn days_older_than_the_retention_go() {
+async fn days_older_than_the_retention_are_deleted() {
     let world = World::with(|options: &mut LakeOptions| options.retention = std::time::Duration::from_secs(10 * 86_400)).await;
     let now = Utc::now();
     let days = [0, 5, 9, 11, 30].map(|days| Row::new(now - TimeDelta::days(days), "a", days, 1));

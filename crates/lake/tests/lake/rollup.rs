@@ -47,7 +47,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_rollup_is_its_rows_aggregate_whatever_happened_to_them(
+    fn a_rollup_always_equals_the_aggregate_of_its_rows(
         batches in prop::collection::vec(
             (
                 prop::collection::vec(row(), 1..40),

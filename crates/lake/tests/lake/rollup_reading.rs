@@ -9,7 +9,7 @@ use crate::rows::{COLLECTOR, Row, batch, batch_of, noon, servers};
 use crate::world::{World, options};
 
 #[tokio::test]
-async fn a_crash_in_the_middle_of_a_merge_counts_nothing_twice() {
+async fn a_crash_during_a_merge_counts_no_row_twice() {
     let world = World::new().await;
     let rows: Vec<Row> = (0..10).map(|i| Row::new(noon() + TimeDelta::minutes(i), "a", i % 2, i)).collect();
     world.ingest(batch(1, &rows)).await.unwrap();
@@ -30,7 +30,7 @@ async fn a_crash_in_the_middle_of_a_merge_counts_nothing_twice() {
 }
 
 #[tokio::test]
-async fn filters_and_projections_of_a_rollup_answer_as_on_its_rows() {
+async fn filters_and_projections_of_a_rollup_give_the_same_result_as_on_its_rows() {
     let world = World::new().await;
     let row = |minute: i64, server: &str, calls: i64| Row::new(noon() + TimeDelta::minutes(minute), server, calls % 3, calls);
     let old: Vec<Row> = (0..30).map(|i| row(i, if i % 2 == 0 { "a" } else { "b" }, i)).collect();
@@ -75,5 +75,5 @@ async fn collectors_cannot_ship_rows_of_a_rollup() {
     let (_, rows) = servers(&[(noon(), "a", true, None, None)]);
     let body = batch_of(COLLECTOR, 1, &[("pganalytics_server_5m".into(), rows)]);
     let error = world.ingest(body).await.unwrap_err().to_string();
-    assert!(error.contains("'pganalytics_server_5m' is unknown here"), "{error}");
+    assert!(error.contains("'pganalytics_server_5m' is unknown to this backend"), "{error}");
 }

@@ -18,7 +18,7 @@ fn large(sequence: u64) -> bytes::Bytes {
 }
 
 #[tokio::test]
-async fn hot_rows_keep_to_their_memory_and_batches_wait_for_room() {
+async fn hot_rows_stay_within_their_memory_and_batches_wait_for_room() {
     // Compaction does not run during the test, unless the memory is full.
     let rare = |options: &mut LakeOptions| (options.hot_memory, options.compact_every) = (HOT_MEMORY, Duration::from_secs(86_400));
     let world = World::with(rare).await;
@@ -38,7 +38,7 @@ async fn hot_rows_keep_to_their_memory_and_batches_wait_for_room() {
 }
 
 #[tokio::test]
-async fn a_batch_for_which_no_room_is_made_is_refused_and_taken_later() {
+async fn a_batch_without_room_is_refused_and_accepted_later() {
     let world = World::with(|options| options.hot_memory = HOT_MEMORY).await;
     let mut taken = 0;
     let refused = loop {
@@ -54,7 +54,7 @@ async fn a_batch_for_which_no_room_is_made_is_refused_and_taken_later() {
 }
 
 #[tokio::test]
-async fn a_batch_larger_than_the_memory_is_taken_where_nothing_else_is() {
+async fn a_batch_larger_than_the_memory_is_accepted_if_there_are_no_other_hot_rows() {
     let world = World::with(|options| options.hot_memory = 1).await;
     world.ingest(large(1)).await.unwrap();
     world.lake.compact().await.unwrap();

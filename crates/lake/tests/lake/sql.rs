@@ -39,7 +39,7 @@ async fn durations_are_milliseconds() {
 }
 
 #[tokio::test]
-async fn parameters() {
+async fn parameters_are_bound_as_values() {
     let world = World::new().await;
     world.ingest(batch(1, &[Row::new(noon(), "a", 1, 10), Row::new(noon() + TimeDelta::hours(1), "b'; drop", 2, 20)])).await.unwrap();
     let ask = async |sql: &str, parameters: serde_json::Value| {
@@ -75,7 +75,7 @@ async fn parameters() {
 }
 
 #[tokio::test]
-async fn a_mistake_is_named_with_its_place_and_a_remedy() {
+async fn an_error_has_its_position_and_a_remedy() {
     let world = World::new().await;
     let at = |line, column| Some(Position { line, column });
     for (sql, kind, position, message, hint) in [
@@ -153,7 +153,7 @@ async fn files_of_other_days_and_servers_are_not_opened() {
 }
 
 #[tokio::test]
-async fn one_statement_of_a_day_is_read_without_the_others() {
+async fn reading_one_statement_of_a_day_skips_the_others() {
     let world = World::new().await;
     // 64 statements of 1,000 rows each: 16 pages.
     let rows: Vec<Row> = (0..64_000).map(|i| Row::new(noon() + TimeDelta::seconds(i % 1_000), "a", i / 1_000 - 32, 1)).collect();
@@ -167,7 +167,7 @@ async fn one_statement_of_a_day_is_read_without_the_others() {
 }
 
 #[tokio::test]
-async fn counts_and_extremes_need_no_reading() {
+async fn counts_and_extremes_are_answered_from_statistics() {
     let world = World::new().await;
     world.ingest(batch(1, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
     world.lake.compact().await.unwrap();
@@ -178,7 +178,7 @@ async fn counts_and_extremes_need_no_reading() {
 }
 
 #[tokio::test]
-async fn to_char_takes_the_templates_of_postgresql() {
+async fn to_char_accepts_the_templates_of_postgresql() {
     let world = World::new().await;
     let at = "timestamp '2026-11-29 08:05:09.123456'";
     for (template, text) in [
@@ -189,6 +189,6 @@ async fn to_char_takes_the_templates_of_postgresql() {
     ] {
         assert_eq!(world.one(&format!("select to_char({at}, '{template}')")).await, text, "{template}");
     }
-    let error = world.query(&format!("select to_char({at}, 'Month')")).await.expect_err("a pattern that is not known").to_string();
-    assert!(error.contains("known are"), "{error}");
+    let error = world.query(&format!("select to_char({at}, 'Month')")).await.expect_err("an unknown pattern").to_string();
+    assert!(error.contains("known patterns are"), "{error}");
 }

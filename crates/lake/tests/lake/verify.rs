@@ -21,7 +21,7 @@ async fn world() -> World {
 }
 
 #[tokio::test]
-async fn a_whole_lake_is_well_while_a_process_has_it_open() {
+async fn an_intact_lake_is_verified_while_a_process_uses_it() {
     let world = world().await;
     for depth in [Depth::Names, Depth::Contents] {
         let verified = verify(world.folder.path(), depth).await;
@@ -32,41 +32,41 @@ async fn a_whole_lake_is_well_while_a_process_has_it_open() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_missing_cut_or_changed_is_named_with_what_to_do() {
+async fn a_missing_cut_or_changed_file_is_named_with_the_remedy() {
     let world = world().await;
     let file = files(world.folder.path()).into_iter().find(|path| path.to_string_lossy().contains("table=pg_stat_statements/")).unwrap();
     let whole = std::fs::read(&file).unwrap();
     let problem = async |depth| {
         let problems = verify(world.folder.path(), depth).await.problems;
         assert!(problems.len() == 1 && problems[0].starts_with(&file.display().to_string()), "{problems:?}");
-        assert!(problems[0].contains("restore it from a backup, or give its 2 rows up: delete from files where id = "), "{problems:?}");
+        assert!(problems[0].contains("restore it from a backup, or give up its 2 rows: delete from files where id = "), "{problems:?}");
         problems[0].clone()
     };
     let mut changed = whole.clone();
     changed[10] ^= 1;
     std::fs::write(&file, &changed).unwrap();
     assert!(problem(Depth::Contents).await.contains("its CRC-32 is "));
-    assert!(verify(world.folder.path(), Depth::Names).await.problems.is_empty(), "its size is right");
+    assert!(verify(world.folder.path(), Depth::Names).await.problems.is_empty(), "its size is unchanged");
     std::fs::write(&file, &whole[..whole.len() - 1]).unwrap();
-    assert!(problem(Depth::Names).await.contains(&format!("it has {} bytes, and was written with {}", whole.len() - 1, whole.len())));
+    assert!(problem(Depth::Names).await.contains(&format!("it has {} bytes, but was written with {} bytes", whole.len() - 1, whole.len())));
     std::fs::remove_file(&file).unwrap();
-    assert!(problem(Depth::Names).await.contains("it is not there"));
+    assert!(problem(Depth::Names).await.contains("the file is missing"));
 }
 
 #[tokio::test]
-async fn a_file_of_another_table_or_of_no_catalog_is_found() {
+async fn a_file_of_another_table_or_of_no_catalog_is_reported() {
     let world = world().await;
     let file = files(world.folder.path()).into_iter().find(|path| path.to_string_lossy().contains("table=pg_stat_statements/")).unwrap();
     std::fs::copy(&file, file.with_file_name("999.parquet")).unwrap();
     let verified = verify(world.folder.path(), Depth::Contents).await;
     assert_eq!((verified.problems.as_slice(), verified.orphans), (&[][..], 1));
-    assert!(file.with_file_name("999.parquet").exists(), "it is not touched");
+    assert!(file.with_file_name("999.parquet").exists(), "the file is not changed");
 }
 
 #[tokio::test]
-async fn where_there_is_no_lake_that_is_said() {
+async fn a_folder_without_a_lake_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let error = Lake::verify(&options(folder.path()), Depth::Names, |_, _| {}).await.unwrap_err();
     assert!(format!("{error:#}").contains("open the meta store"), "{error:#}");
-    assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "nothing is made");
+    assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "nothing is created");
 }

@@ -104,8 +104,8 @@ async fn the_retention_is_replaced_as_a_whole_or_not_at_all() {
     assert_eq!(backend.get(path, &admin).await.json(), set.json());
 
     for (body, said) in [
-        (json!({"raw": 0}), "raw: 0 days cannot be a retention; give 1 to 36525"),
-        (json!({"tables": {"pg_stat_activity": 40_000}}), "pg_stat_activity: 40000 days cannot be"),
+        (json!({"raw": 0}), "raw: 0 days is out of range; set 1 to 36525 days"),
+        (json!({"tables": {"pg_stat_activity": 40_000}}), "pg_stat_activity: 40000 days is out of range"),
         (json!({"tables": {"pg_stat_activty": 3}}), "did you mean 'pg_stat_activity'?"),
         (json!({"rwa": 3}), "rwa"),
     ] {

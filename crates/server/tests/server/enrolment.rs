@@ -185,7 +185,7 @@ async fn each_kind_of_invalid_enrolment_token_has_its_own_error() {
 
     let one = Applicant::new();
     for (token, status, code, said) in [
-        (forged, StatusCode::UNAUTHORIZED, "enrolment_token_unknown", "no such enrolment token"),
+        (forged, StatusCode::UNAUTHORIZED, "enrolment_token_unknown", "the enrolment token does not exist"),
         (expired, StatusCode::FORBIDDEN, "enrolment_token_expired", "expired at 20"),
         (revoked, StatusCode::FORBIDDEN, "enrolment_token_revoked", "was revoked"),
         (used_up, StatusCode::FORBIDDEN, "enrolment_token_used_up", "was used 1 times"),
@@ -363,5 +363,5 @@ async fn batches_with_a_wrong_clock_are_stored_marked_and_logged_once() {
     );
     let (log, id) = (log(), id.to_string());
     let logged = |words: &str| log.lines().filter(|line| line.contains(&id) && line.contains(words)).count();
-    assert_eq!((logged("clock is wrong"), logged("clock is right again")), (1, 1));
+    assert_eq!((logged("clock is wrong"), logged("clock is correct again")), (1, 1));
 }

@@ -186,7 +186,7 @@ async fn with_bound_certificates_a_credential_needs_its_collectors_certificate()
     // An address is a name, too. But the batch has another name than the enrolment.
     let (id, credential, status, body) = enrol(&db_1, "10.0.0.1").await;
     assert_eq!(status, StatusCode::OK, "{body}");
-    assert_foreign(&ship(&db_1, id, &credential).await, "names its collector 'test', which was enrolled as '10.0.0.1'");
+    assert_foreign(&ship(&db_1, id, &credential).await, "with the name 'test', but the collector was enrolled as '10.0.0.1'");
     // A shared token belongs to no collector.
     let (status, error) = ship(&test, uuid::Uuid::new_v4(), &backend.collector().await).await;
     assert_eq!((status, &error["code"]), (StatusCode::FORBIDDEN, &json!("wrong_token")), "{error}");

@@ -81,7 +81,7 @@ impl Rows {
             frames: Vec::new(),
         };
         let batch = wire::encode(header, &frames, &Limits::default())
-            .with_context(|| format!("encode batch {sequence} of collector {collector}; give each fewer servers"))?;
+            .with_context(|| format!("cannot encode batch {sequence} of collector {collector}; use fewer servers per collector"))?;
         Ok((batch, sums))
     }
 

@@ -78,14 +78,14 @@ pub(super) struct Snapshot {
 impl Recipe {
     pub(super) fn new(habit: Habit, views: &ViewSet, shape: &Shape) -> Result<Self> {
         let view = Arc::clone(
-            views.get(habit.view).with_context(|| format!("there is no view {} any more: adapt the fleet's population", habit.view))?,
+            views.get(habit.view).with_context(|| format!("the view {} no longer exists: adapt the fleet's population", habit.view))?,
         );
         let mark = view
             .column(habit.mark)
-            .with_context(|| format!("there is no column {}.{} any more: choose another mark", habit.view, habit.mark))?;
+            .with_context(|| format!("the column {}.{} no longer exists: choose another mark", habit.view, habit.mark))?;
         ensure!(
             matches!(mark.r#type, Type::Int8 | Type::Float8),
-            "the column {}.{} is no number: choose another mark",
+            "the column {}.{} is not a number: choose another mark",
             habit.view,
             habit.mark
         );

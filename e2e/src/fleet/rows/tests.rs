@@ -19,7 +19,7 @@ fn every_built_in_view_is_shipped() {
     // The simulated servers run in no pod, whose log could be read.
     let of_servers = |name: &String| !["kubernetes_pod", "postgres_log"].contains(&name.as_str());
     let known: BTreeSet<String> = ViewSet::builtin().unwrap().iter().map(|view| view.name.clone()).filter(of_servers).collect();
-    assert_eq!(shipped, known, "a view came or went: adapt HABITS");
+    assert_eq!(shipped, known, "a view was added or removed: adapt HABITS");
 }
 
 #[test]

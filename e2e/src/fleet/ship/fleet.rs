@@ -31,9 +31,9 @@ impl Fleet {
     /// If the shape is out of bounds, or a URL or certificate is invalid.
     pub fn start(endpoint: Endpoint, ledger: Ledger, history: &History) -> Result<Self> {
         use_ring();
-        ensure!(!endpoint.urls.is_empty(), "the fleet has no URL to ship to: name one");
+        ensure!(!endpoint.urls.is_empty(), "the fleet has no URL to ship to: set one");
         for url in &endpoint.urls {
-            url.parse::<reqwest::Url>().with_context(|| format!("'{url}' is no URL"))?;
+            url.parse::<reqwest::Url>().with_context(|| format!("'{url}' is not a URL"))?;
         }
         let rows = Arc::new(Rows::new(&history.shape)?);
         let mut last = vec![0; history.shape.collectors as usize];

@@ -42,6 +42,6 @@ pub(super) fn deployed(name: &str) -> PathBuf {
 /// # Errors
 /// If the file does not have the line.
 pub(super) fn adapt(text: &str, line: &str, adapted: &str) -> Result<String> {
-    ensure!(text.contains(line), "the file in deploy/ has no line '{line}' any more: change the line in e2e/src/servers/balancer too");
+    ensure!(text.contains(line), "the file in deploy/ no longer has the line '{line}': change the line in e2e/src/servers/balancer too");
     Ok(text.replace(line, adapted))
 }

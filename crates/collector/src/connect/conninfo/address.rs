@@ -62,7 +62,7 @@ pub(super) fn addresses(host: Option<&str>, hostaddr: Option<&str>, port: Option
     let (hosts, addresses, ports) = (list(host), list(hostaddr), list(port).unwrap_or_default());
     let names = match (hosts, addresses) {
         (Some(hosts), Some(addresses)) if hosts.len() != addresses.len() => {
-            return Err(ConninfoError::new("host and hostaddr name different numbers of hosts", "give one hostaddr a host"));
+            return Err(ConninfoError::new("host and hostaddr list different numbers of hosts", "list one hostaddr per host"));
         }
         // An address replaces the look-up of the name. If the address is empty, the name is looked up.
         (Some(hosts), Some(addresses)) => {
@@ -72,7 +72,7 @@ pub(super) fn addresses(host: Option<&str>, hostaddr: Option<&str>, port: Option
         (None, None) => vec![String::new()],
     };
     if ports.len() > 1 && ports.len() != names.len() {
-        return Err(ConninfoError::new("host and port name different numbers of hosts", "give one port, or one a host"));
+        return Err(ConninfoError::new("host and port list different numbers of hosts", "write one port, or one port per host"));
     }
     let port_of = |i: usize| match ports.get(if ports.len() == 1 { 0 } else { i }).map(String::as_str) {
         None | Some("") => Ok(DEFAULT_PORT),
@@ -80,7 +80,7 @@ pub(super) fn addresses(host: Option<&str>, hostaddr: Option<&str>, port: Option
             .parse()
             .ok()
             .filter(|port| *port > 0)
-            .ok_or_else(|| ConninfoError::new("a port is no number from 1 to 65535", "give the server's port, as in 5432")),
+            .ok_or_else(|| ConninfoError::new("a port is not a number from 1 to 65535", "write the server's port, such as 5432")),
     };
     names
         .into_iter()
@@ -91,7 +91,7 @@ pub(super) fn addresses(host: Option<&str>, hostaddr: Option<&str>, port: Option
                 "" => default_address(port),
                 folder if folder.starts_with('/') => Address::Socket(name.into()),
                 folder if folder.starts_with('@') => {
-                    return Err(ConninfoError::new("abstract sockets are not supported", "give the folder of the server's socket"));
+                    return Err(ConninfoError::new("abstract sockets are not supported", "write the folder of the server's socket"));
                 }
                 _ => Address::Tcp(name),
             };

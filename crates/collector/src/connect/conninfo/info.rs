@@ -72,8 +72,8 @@ impl Conninfo {
         let read = tokio::time::timeout(self.connect_timeout, reading).await;
         let (user, password) = match read {
             Ok(Ok(read)) => read?,
-            Ok(Err(defect)) => return Err(format!("reading password_file ended in a defect: {defect}")),
-            Err(_) => return Err("password_file cannot be read in time: see to the disk or network that it is on".into()),
+            Ok(Err(defect)) => return Err(format!("reading password_file panicked: {defect}")),
+            Err(_) => return Err("password_file was not read in time: check its disk or network file system".into()),
         };
         let mut found = self.clone();
         found.user = user.map(|user| user.reveal().trim().to_owned()).or(found.user);

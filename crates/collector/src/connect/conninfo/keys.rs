@@ -83,13 +83,13 @@ pub(super) fn refuse_what_is_not_done(settings: &Settings) -> Result<(), Conninf
     ];
     for (key, values) in harmless {
         if settings.get(*key).is_some_and(|value| !value.is_empty() && !values.contains(&value.as_str())) {
-            let problem = format!("{key} asks for what this client does not do");
-            return Err(ConninfoError::new(problem, format!("leave it out, or give one of: {}", values.join(", "))));
+            let problem = format!("this value of {key} is not supported");
+            return Err(ConninfoError::new(problem, format!("remove it, or use one of: {}", values.join(", "))));
         }
     }
     let refused = ["sslcrl", "sslcrldir", "sslpassword", "requirepeer", "require_auth", "scram_client_key", "oauth_issuer"];
     match refused.iter().find(|key| settings.get(**key).is_some_and(|value| !value.is_empty())) {
-        Some(key) => Err(ConninfoError::new(format!("{key} asks for what this client does not do"), "leave it out")),
+        Some(key) => Err(ConninfoError::new(format!("this value of {key} is not supported"), "leave it out")),
         None => Ok(()),
     }
 }
@@ -109,10 +109,10 @@ pub(super) fn known_key(key: &str, place: &str) -> Result<String, ConninfoError>
     let nearest = keys().map(|known| (strsim::jaro_winkler(key, known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
     match nearest {
         Some((likeness, nearest)) if likeness > 0.85 => {
-            Err(ConninfoError::new(format!("'{key}' ({place}) is no setting"), format!("did you mean '{nearest}'?")))
+            Err(ConninfoError::new(format!("'{key}' ({place}) is not a connection setting"), format!("did you mean '{nearest}'?")))
         }
         _ => Err(ConninfoError::new(
-            format!("{place} is no setting that libpq knows"),
+            format!("{place} is not a connection setting of libpq"),
             "a value with spaces needs quotes: key='the value'; in a URL, %20",
         )),
     }

@@ -50,8 +50,8 @@ impl FromStr for SslMode {
             "verify-ca" => Ok(Self::VerifyCa),
             "verify-full" => Ok(Self::VerifyFull),
             _ => Err(ConninfoError::new(
-                "sslmode is none that is known",
-                "give one of: disable, allow, prefer, require, verify-ca, verify-full",
+                "sslmode has an unknown value",
+                "use one of: disable, allow, prefer, require, verify-ca, verify-full",
             )),
         }
     }
@@ -69,8 +69,8 @@ impl FromStr for SessionAttrs {
             "standby" => Ok(Self::Standby),
             "prefer-standby" => Ok(Self::PreferStandby),
             _ => Err(ConninfoError::new(
-                "target_session_attrs is none that is known",
-                "give one of: any, read-write, read-only, primary, standby, prefer-standby",
+                "target_session_attrs has an unknown value",
+                "use one of: any, read-write, read-only, primary, standby, prefer-standby",
             )),
         }
     }

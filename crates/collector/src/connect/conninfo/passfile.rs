@@ -19,7 +19,7 @@ pub(super) struct Entry {
 pub(super) fn read(file: &Path) -> Vec<Entry> {
     let Ok(metadata) = fs::metadata(file) else { return Vec::new() };
     if !metadata.is_file() || metadata.permissions().mode() & 0o077 != 0 {
-        tracing::warn!(file = %file.display(), "the password file is ignored: it must be a file that only its owner may read (chmod 600)");
+        tracing::warn!(file = %file.display(), "the password file is ignored: only its owner may have access (chmod 600)");
         return Vec::new();
     }
     let Ok(text) = fs::read_to_string(file) else { return Vec::new() };

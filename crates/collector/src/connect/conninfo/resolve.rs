@@ -45,7 +45,7 @@ impl Conninfo {
             }
         }
         if let Some(key) = settings.keys().find(|key| in_file(key)) {
-            return Err(ConninfoError::new(format!("has a {key}, and {key}_file is given too"), "leave one of them out"));
+            return Err(ConninfoError::new(format!("has a {key}, but {key}_file is set too"), "remove one of them"));
         }
         for (key, variable) in VARIABLES.iter().filter(|(key, _)| !in_file(key)) {
             if let Some(value) = environment.get(variable) {
@@ -94,18 +94,19 @@ fn complete(mut settings: Settings, login_files: Option<LoginFiles>, environment
     let tcp = addresses.iter().any(|(at, _)| matches!(at, Address::Tcp(_)));
     let sslmode = match (sslmode, &rootcert) {
         (SslMode::VerifyFull, _) if by_address => {
-            return Err(ConninfoError::new("hostaddr beside host is not done with sslmode=verify-full", "leave hostaddr out"));
+            return Err(ConninfoError::new("hostaddr together with host is not supported with sslmode=verify-full", "remove hostaddr"));
         }
         (SslMode::VerifyFull, None) => sslmode,
         (SslMode::VerifyCa, None) if tcp => {
             return Err(ConninfoError::new(
                 "sslmode=verify-ca needs a root certificate",
-                "give sslrootcert=FILE, put it in ~/.postgresql/root.crt, or use sslmode=verify-full with the system's certificates",
+                "set sslrootcert=FILE, put the certificate into ~/.postgresql/root.crt, or use sslmode=verify-full with the system's \
+                 certificates",
             ));
         }
         // Any certificate of a public authority would pass without a check of its name. libpq refuses this too.
         (SslMode::Allow | SslMode::Prefer | SslMode::Require | SslMode::VerifyCa, Some(RootCert::System)) if tcp => {
-            return Err(ConninfoError::new("sslrootcert=system is too weak for this sslmode", "use sslmode=verify-full"));
+            return Err(ConninfoError::new("sslrootcert=system requires sslmode=verify-full", "use sslmode=verify-full"));
         }
         (SslMode::Require, Some(RootCert::File(_))) => SslMode::VerifyCa,
         _ => sslmode,
@@ -118,7 +119,7 @@ fn complete(mut settings: Settings, login_files: Option<LoginFiles>, environment
         Some(seconds) => match seconds.trim().parse::<i64>() {
             Ok(seconds) if seconds > 0 => Duration::from_secs(seconds.unsigned_abs()),
             Ok(_) => DEFAULT_CONNECT_TIMEOUT,
-            Err(_) => return Err(ConninfoError::new("connect_timeout is no number", "give whole seconds")),
+            Err(_) => return Err(ConninfoError::new("connect_timeout is not a number", "write whole seconds")),
         },
     };
     let target_session_attrs = take("target_session_attrs").map_or(Ok(SessionAttrs::Any), |attrs| attrs.parse())?;

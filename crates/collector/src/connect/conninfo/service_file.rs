@@ -19,7 +19,10 @@ pub(super) fn settings(service: &str, file: Option<&str>, environment: &Environm
         Some(file) => {
             let file = PathBuf::from(file);
             if !file.exists() {
-                return Err(ConninfoError::new(format!("service file {} is not there", file.display()), "correct PGSERVICEFILE"));
+                return Err(ConninfoError::new(
+                    format!("service file {} does not exist", file.display()),
+                    "correct PGSERVICEFILE or servicefile",
+                ));
             }
             Some(file)
         }
@@ -60,13 +63,19 @@ fn parse(text: &str, service: &str, file: &Path) -> Result<Option<Settings>, Con
         }
         let Some(settings) = &mut found else { continue };
         if line.starts_with("ldap") {
-            return Err(ConninfoError::new(format!("{place} asks an LDAP server"), "write the settings in the file itself"));
+            return Err(ConninfoError::new(
+                format!("{place} refers to an LDAP server, which is not supported"),
+                "write the settings into the file",
+            ));
         }
         let (key, value) = line
             .split_once('=')
             .ok_or_else(|| ConninfoError::new(format!("{place} has no '='"), "write key=value, without spaces around the '='"))?;
         if key == "service" || key == "servicefile" {
-            return Err(ConninfoError::new(format!("{place} names another service"), "write that service's settings here"));
+            return Err(ConninfoError::new(
+                format!("{place} refers to another service, which is not supported"),
+                "write the settings of that service here",
+            ));
         }
         settings.entry(known_key(key, &place)?).or_insert_with(|| value.to_owned());
     }

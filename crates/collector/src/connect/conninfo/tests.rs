@@ -26,7 +26,7 @@ fn tcp(name: &str) -> Address {
 }
 
 #[test]
-fn urls_are_read() {
+fn urls_are_parsed() {
     let conninfo = resolve("postgresql://al%40ice:p%3Aw%2F@db-1:5433/sh%20op?sslmode=require&connect_timeout=3&application_name=x");
     assert_eq!(conninfo.user.as_deref(), Some("al@ice"));
     assert_eq!(password(&conninfo), Some("p:w/"));
@@ -56,7 +56,7 @@ fn urls_are_read() {
 }
 
 #[test]
-fn words_are_read_with_quotes_and_escapes() {
+fn key_value_strings_are_parsed_with_quotes_and_escapes() {
     let conninfo = resolve(r"host = db port='5433' user=al\ ice password='it\'s a \\ secret' dbname=''");
     assert_eq!(conninfo.user.as_deref(), Some("al ice"));
     assert_eq!(password(&conninfo), Some(r"it's a \ secret"));
@@ -72,19 +72,19 @@ fn errors_name_the_place_and_the_nearest_key_and_never_a_value() {
     for (text, part) in [
         ("host=h pasword=hunter2", "did you mean 'password'?"),
         ("host=h password=hunter2 geheim", "setting 3 has no '='"),
-        ("host=h password='hunter2", "the quote of setting 2 is not closed"),
-        ("host=h password=a hunter2=b", "setting 3 is no setting"),
-        ("postgresql://u:hunter2%zz@h/d", "the password is not well escaped"),
-        ("postgresql://u:hun@ter2@h/d", "encode it: write '@' as %40"),
-        ("postgresql://u@x:hunter2@h/d", "encode it: write '@' as %40"),
-        ("postgresql://u:hun/ter2@h/d", "encode it: write '/' as %2F"),
-        ("postgresql://u:12/hunter2@h/d", "encode it: write '/' as %2F"),
-        ("postgresql://u:hun?ter2@h/d", "encode it: write '?' as %3F"),
-        ("postgresql://u:hunter2@h:port/d", "a port is no number"),
+        ("host=h password='hunter2", "the quotation mark of setting 2 is not closed"),
+        ("host=h password=a hunter2=b", "setting 3 is not a connection setting"),
+        ("postgresql://u:hunter2%zz@h/d", "the password has an invalid percent-encoding"),
+        ("postgresql://u:hun@ter2@h/d", "unencoded '@'; write '@' as %40"),
+        ("postgresql://u@x:hunter2@h/d", "unencoded '@'; write '@' as %40"),
+        ("postgresql://u:hun/ter2@h/d", "unencoded '/'; write '/' as %2F"),
+        ("postgresql://u:12/hunter2@h/d", "unencoded '/'; write '/' as %2F"),
+        ("postgresql://u:hun?ter2@h/d", "unencoded '?'; write '?' as %3F"),
+        ("postgresql://u:hunter2@h:port/d", "a port is not a number"),
         ("postgresql://u:hunter2@h/d?sslmod=require", "did you mean 'sslmode'?"),
         ("host=a,b port=1,2,3 password=hunter2", "different numbers of hosts"),
         ("host=h sslmode=strict password=hunter2", "verify-full"),
-        ("host=h password=hunter2 channel_binding=require", "channel_binding asks for what this client does not do"),
+        ("host=h password=hunter2 channel_binding=require", "this value of channel_binding is not supported"),
         ("host=h password=hunter2 sslmode=verify-ca", "needs a root certificate"),
         ("host=h password=hunter2 sslrootcert=system sslmode=require", "use sslmode=verify-full"),
         ("just text hunter2", "has no '='"),
@@ -96,7 +96,7 @@ fn errors_name_the_place_and_the_nearest_key_and_never_a_value() {
 }
 
 #[test]
-fn the_string_stands_above_the_service_and_the_service_above_variables() {
+fn the_string_overrides_the_service_and_the_service_overrides_variables() {
     let folder = tempfile::tempdir().expect("folder");
     let file = folder.path().join("services");
     let text = "# comment\n[other]\nhost=no\n\n[shop]\nhost=svc\nuser=svc\nport=7000\nsslmode=disable\n[after]\nhost=no\n";
@@ -114,7 +114,7 @@ fn the_string_stands_above_the_service_and_the_service_above_variables() {
 }
 
 #[test]
-fn the_users_service_file_comes_before_the_systems() {
+fn the_users_service_file_is_searched_before_the_systems() {
     let (home, system) = (tempfile::tempdir().expect("folder"), tempfile::tempdir().expect("folder"));
     let path = |folder: &Path| folder.to_string_lossy().into_owned();
     fs::write(system.path().join("pg_service.conf"), "[a]\nhost=system\n[b]\nhost=system\n").expect("written");
@@ -126,7 +126,7 @@ fn the_users_service_file_comes_before_the_systems() {
 }
 
 #[test]
-fn the_password_file_is_asked_for_each_host_and_only_where_it_is_private() {
+fn the_password_file_is_used_for_each_host_and_only_if_it_is_private() {
     let home = tempfile::tempdir().expect("folder");
     let file = home.path().join(".pgpass");
     fs::write(&file, "# c\na:5432:d:u:one\n*:6000:*:u:tw\\:o:x\nlocalhost:*:*:*:local\n").expect("written");
@@ -148,14 +148,14 @@ fn the_password_file_is_asked_for_each_host_and_only_where_it_is_private() {
 async fn login(text: &str, files: &LoginFiles) -> Result<(Option<String>, Vec<Option<String>>), String> {
     let variables = [("USER", "os"), ("PGUSER", "variable"), ("PGPASSWORD", "variable")];
     let conninfo = Conninfo::resolve_with(text, Some(files.clone()), &environment(&variables)).map_err(|error| error.to_string())?;
-    assert!(conninfo.hosts.iter().all(|host| host.password.is_none()), "no variable's password stands beside the file's");
+    assert!(conninfo.hosts.iter().all(|host| host.password.is_none()), "a password from a variable does not replace the file's");
     let found = conninfo.with_login().await?.into_owned();
     assert!(!format!("{found:?} {found}").contains("hunter"), "{found:?}");
     Ok((found.user, found.hosts.into_iter().map(|host| host.password.map(|password| password.reveal().to_owned())).collect()))
 }
 
 #[tokio::test]
-async fn a_login_in_files_is_what_they_hold_at_each_connection() {
+async fn login_files_are_read_at_each_connection() {
     let folder = tempfile::tempdir().expect("folder");
     let (user, password) = (folder.path().join("username"), folder.path().join("password"));
     let mut files = LoginFiles { user: None, password: password.clone() };
@@ -170,30 +170,30 @@ async fn a_login_in_files_is_what_they_hold_at_each_connection() {
     fs::write(&user, "monitor\n").expect("written");
     assert_eq!(login("host=a,b", &files).await, Ok((Some("monitor".into()), both("hunter2"))));
     for (text, part) in [
-        ("postgresql://u@a", "has a user, and user_file is given too; leave one of them out"),
-        ("postgresql://:hunter3@a", "has a password, and password_file is given too; leave one of them out"),
+        ("postgresql://u@a", "has a user, but user_file is set too; remove one of them"),
+        ("postgresql://:hunter3@a", "has a password, but password_file is set too; remove one of them"),
     ] {
         let error = login(text, &files).await.expect_err(part);
         assert!(error.contains(part) && !error.contains("hunter"), "{error}");
     }
     fs::remove_file(&password).expect("removed");
     let error = login("host=a", &files).await.expect_err("no password");
-    assert!(error.contains("password_file") && error.contains("mount it, as text that this user may read"), "{error}");
+    assert!(error.contains("password_file") && error.contains("provide a text file that this user may read"), "{error}");
 }
 
 #[test]
-fn a_service_with_a_password_and_a_file_with_another_are_one_too_many() {
+fn a_password_in_a_service_and_in_a_file_is_refused() {
     let folder = tempfile::tempdir().expect("folder");
     let services = folder.path().join("services");
     fs::write(&services, "[a]\nhost=a\npassword=hunter2\n").expect("written");
     let text = format!("service=a servicefile={}", services.display());
     let files = LoginFiles { user: None, password: "/p".into() };
     let error = Conninfo::resolve_with(&text, Some(files), &Environment::default()).expect_err("two passwords").to_string();
-    assert!(error.contains("has a password, and password_file is given too"), "{error}");
+    assert!(error.contains("has a password, but password_file is set too"), "{error}");
 }
 
 #[test]
-fn each_sslmode_means_what_it_means_to_libpq() {
+fn each_sslmode_connects_as_libpq_does() {
     use sqlx::postgres::PgSslMode;
     let attempts = |text: &str| -> Vec<String> {
         let conninfo = resolve(text);
@@ -225,7 +225,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_it_panic(text in "\\PC{0,60}") {
+    fn no_text_panics(text in "\\PC{0,60}") {
         let _ = Conninfo::resolve(&text, &Environment::default());
         let _ = Conninfo::resolve(&format!("postgresql://{text}"), &Environment::default());
     }

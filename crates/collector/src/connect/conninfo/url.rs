@@ -66,8 +66,8 @@ pub(super) fn settings(rest: &str) -> Result<Settings, ConninfoError> {
 /// parameter, and the login would go to another server than intended. libpq silently accepts some of these texts.
 fn encoded(credentials: Option<&str>, path: Option<&str>, query: Option<&str>) -> Result<(), ConninfoError> {
     let refuse = |character: char, code: &str| {
-        let message = format!("the user or the password has a '{character}' that is not encoded");
-        Err(ConninfoError::new(message, format!("encode it: write '{character}' as {code}, or give the password in .pgpass or PGPASSWORD")))
+        let message = format!("the user or the password contains an unencoded '{character}'");
+        Err(ConninfoError::new(message, format!("write '{character}' as {code}, or put the password into .pgpass or PGPASSWORD")))
     };
     match credentials {
         Some(credentials) if credentials.contains('@') => refuse('@', "%40"),
@@ -79,7 +79,7 @@ fn encoded(credentials: Option<&str>, path: Option<&str>, query: Option<&str>) -
 }
 
 fn decode(text: &str, place: &str) -> Result<String, ConninfoError> {
-    let bad = || ConninfoError::new(format!("{place} is not well escaped"), "write a '%' as %25");
+    let bad = || ConninfoError::new(format!("{place} has an invalid percent-encoding"), "write a '%' as %25");
     // The decoder keeps a single '%' as it is, but libpq refuses it.
     let escaped = |rest: &str| rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
     if !text.split('%').skip(1).all(escaped) {

@@ -31,7 +31,7 @@ pub(super) fn settings(text: &str) -> Result<Settings, ConninfoError> {
         loop {
             match chars.next_if(|c| quoted || !c.is_whitespace()) {
                 None if quoted => {
-                    return Err(ConninfoError::new(format!("the quote of {place} is not closed"), "add the closing '"));
+                    return Err(ConninfoError::new(format!("the quotation mark of {place} is not closed"), "add the closing '"));
                 }
                 None => break,
                 Some('\'') if quoted => break,

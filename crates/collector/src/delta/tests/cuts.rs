@@ -4,7 +4,7 @@ use super::*;
 use crate::delta::OTHER;
 
 #[test]
-fn the_busiest_and_the_largest_rows_are_kept_and_the_rest_is_one_row_with_their_sum() {
+fn the_busiest_and_largest_rows_are_kept_and_the_others_are_summed_into_one_row() {
     let view = view_with("max_rows=3\nkeep=['size']", GAUGE);
     let mut engine = Delta::new(Arc::clone(&view));
     let rows = |a: [i64; 5]| {
@@ -24,7 +24,7 @@ fn the_busiest_and_the_largest_rows_are_kept_and_the_rest_is_one_row_with_their_
 }
 
 #[test]
-fn a_label_that_all_other_rows_share_stays() {
+fn a_label_that_all_summed_rows_share_is_kept() {
     let view = view_with("max_rows=2", "[[columns]]\nname='database'\nkind='label'\ntype='int8'\nhelp='h'\n");
     let mut engine = Delta::new(Arc::clone(&view));
     let rows = |a| [("x", Some(a), 0.0, Some(1)), ("x", Some(2 * a), 0.0, Some(2)), ("x", Some(3 * a), 0.0, Some(3))];
@@ -36,7 +36,7 @@ fn a_label_that_all_other_rows_share_stays() {
 
 proptest! {
     #[test]
-    fn sums_over_all_rows_are_the_same_with_and_without_a_cut(
+    fn a_cut_does_not_change_the_sum_of_all_rows(
         steps in proptest::collection::vec(proptest::collection::vec(0..100_i64, 8), 1..6),
         max_rows in 1..8_usize,
     ) {

@@ -111,7 +111,7 @@ fn after_another_postmaster_everything_is_a_baseline_again() {
 }
 
 #[test]
-fn rows_of_the_same_labels_are_one_and_the_loss_of_a_part_is_no_new_beginning() {
+fn rows_with_the_same_labels_are_merged_and_a_missing_part_is_no_reset() {
     let view = view("");
     let mut engine = Delta::new(Arc::clone(&view));
     apply(&mut engine, &snapshot(&view, 0, 0, &[one("x", 5), one("x", 100), one("y", 1)]));
@@ -121,7 +121,7 @@ fn rows_of_the_same_labels_are_one_and_the_loss_of_a_part_is_no_new_beginning() 
 }
 
 #[test]
-fn a_null_counter_has_no_delta_until_it_has_a_basis() {
+fn a_null_counter_has_no_delta_until_it_has_a_baseline() {
     let view = view("");
     let mut engine = Delta::new(Arc::clone(&view));
     apply(&mut engine, &snapshot(&view, 0, 0, &[("x", None, 0.0, None)]));

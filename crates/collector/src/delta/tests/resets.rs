@@ -29,7 +29,7 @@ fn a_counter_that_falls_has_no_delta_and_the_others_keep_theirs() {
 }
 
 #[test]
-fn a_fall_that_proves_a_restart_starts_the_whole_row_again() {
+fn a_fall_that_proves_a_reset_resets_the_whole_row() {
     let view = view_with("restarts_with=['a']", "");
     let mut engine = Delta::new(Arc::clone(&view));
     let at = |seconds, a, b| snapshot(&view, seconds, 0, &[("x", Some(a), b, None)]);
@@ -39,7 +39,7 @@ fn a_fall_that_proves_a_restart_starts_the_whole_row_again() {
 }
 
 #[test]
-fn a_changed_reset_time_starts_the_row_again_even_above_its_old_values() {
+fn a_changed_reset_time_resets_the_row_even_above_its_old_values() {
     let view = view(RESET);
     let mut engine = Delta::new(Arc::clone(&view));
     let row = |a, reset| [("x", Some(a), 0.0, reset)];
@@ -63,7 +63,7 @@ fn marked<'a>(view: &View, seconds: i64, rows: &[(&'a str, i64, &'a str)]) -> Sn
 }
 
 #[test]
-fn another_start_of_counting_starts_the_row_again_and_none_on_one_side_does_not() {
+fn a_changed_start_of_counting_resets_the_row_and_a_missing_one_does_not() {
     let view = view("[[marks]]\nname='since'\nsays='since'\ntype='text'\n");
     let mut engine = Delta::new(Arc::clone(&view));
     apply(&mut engine, &marked(&view, 0, &[("x", 10, "")]));
@@ -72,7 +72,7 @@ fn another_start_of_counting_starts_the_row_again_and_none_on_one_side_does_not(
 }
 
 #[test]
-fn a_witness_that_falls_starts_the_row_again() {
+fn a_witness_that_falls_resets_the_row() {
     let view = view("[[marks]]\nname='most'\nsays='witness'\ntype='int8'\n");
     let mut engine = Delta::new(Arc::clone(&view));
     apply(&mut engine, &marked(&view, 0, &[("x", 10, "900")]));
@@ -101,7 +101,7 @@ fn a_sum_has_no_delta_if_one_of_its_parts_is_gone_even_if_it_grew() {
 }
 
 #[test]
-fn the_restart_of_a_row_says_nothing_about_its_sums_over_parts() {
+fn a_reset_of_a_row_does_not_reset_its_sums_over_parts() {
     let view = view_with("restarts_with=['b']", "[[marks]]\nname='parts'\nsays='parts'\nof=['a']\ntype='text'\n");
     let mut engine = Delta::new(Arc::clone(&view));
     apply(&mut engine, &snapshot(&view, 0, 0, &[("x", Some(10), 9.0, None)]));
@@ -137,7 +137,7 @@ fn the_reset_of_one_row_leaves_the_others_their_deltas() {
 }
 
 #[test]
-fn the_reset_of_all_rows_starts_each_of_them_again() {
+fn a_reset_of_all_rows_resets_each_row() {
     let view = database();
     let mut engine = Delta::new(Arc::clone(&view));
     apply(&mut engine, &of_database(&view, 0, 1, 500, &[("x", 10), ("y", 10)]));
@@ -147,7 +147,7 @@ fn the_reset_of_all_rows_starts_each_of_them_again() {
 }
 
 #[test]
-fn where_it_is_unknown_which_row_was_reset_those_that_moved_have_no_delta() {
+fn if_it_is_unknown_which_row_was_reset_changed_rows_have_no_delta() {
     let view = database();
     let mut engine = Delta::new(Arc::clone(&view));
     apply(&mut engine, &of_database(&view, 0, 1, 500, &[("x", 10), ("y", 10)]));
@@ -158,7 +158,7 @@ fn where_it_is_unknown_which_row_was_reset_those_that_moved_have_no_delta() {
 }
 
 #[test]
-fn a_part_whose_counters_may_come_late_has_no_delta_in_the_interval_after_either() {
+fn a_part_whose_counters_may_arrive_late_has_no_delta_in_the_next_interval_either() {
     let view = view("[[marks]]\nname='parts'\nsays='parts'\nsettles=true\ntype='text'\n");
     let mut engine = Delta::new(Arc::clone(&view));
     let mut next = |seconds, a, parts| {

@@ -49,7 +49,7 @@ fn a_row_of_the_same_name_with_another_identity_is_another_row() {
 }
 
 #[test]
-fn a_row_that_was_not_seen_before_is_a_baseline_where_nothing_proves_that_it_is_new() {
+fn an_unseen_row_is_a_baseline_unless_it_is_provably_new() {
     let view = view("");
     let mut engine = Delta::new(Arc::clone(&view));
     apply(&mut engine, &snapshot(&view, 0, 0, &[one("x", 5)]));
@@ -58,7 +58,7 @@ fn a_row_that_was_not_seen_before_is_a_baseline_where_nothing_proves_that_it_is_
 }
 
 #[test]
-fn where_no_row_can_be_hidden_a_new_row_counts_from_zero_after_a_complete_snapshot() {
+fn if_no_row_can_be_hidden_a_new_row_counts_from_zero_after_a_complete_snapshot() {
     let view = view(ALWAYS_NEW);
     let mut engine = Delta::new(Arc::clone(&view));
     apply(&mut engine, &snapshot(&view, 0, 0, &[one("x", 5)]));
@@ -85,7 +85,7 @@ fn born(view: &View, seconds: i64, horizon: Option<i64>, rows: &[(&str, i64, Opt
 const BORN: &str = "[[marks]]\nname='born'\nsays='born'\ntype='int8'\n[[marks]]\nname='horizon'\nsays='horizon'\ntype='int8'\n";
 
 #[test]
-fn a_row_that_becomes_visible_is_a_baseline_and_one_born_since_counts_from_zero() {
+fn a_row_that_becomes_visible_is_a_baseline_and_a_row_created_since_counts_from_zero() {
     let view = view(BORN);
     let mut engine = Delta::new(Arc::clone(&view));
     apply(&mut engine, &born(&view, 0, Some(1_000), &[("x", 5, Some(10))]));
@@ -99,7 +99,7 @@ fn a_row_that_becomes_visible_is_a_baseline_and_one_born_since_counts_from_zero(
 }
 
 #[test]
-fn without_a_birth_a_row_is_new_only_after_a_snapshot_that_saw_everything() {
+fn without_a_creation_time_a_row_is_new_only_after_a_complete_snapshot() {
     let view = view(BORN);
     let mut engine = Delta::new(Arc::clone(&view));
     // At first the role does not see all rows. Then a privilege is granted.
@@ -110,7 +110,7 @@ fn without_a_birth_a_row_is_new_only_after_a_snapshot_that_saw_everything() {
 }
 
 #[test]
-fn a_row_without_identity_is_only_read_for_its_marks() {
+fn a_row_without_identity_only_provides_its_marks() {
     let view = view(&format!("{IDENTITY}{BORN}"));
     let mut engine = Delta::new(Arc::clone(&view));
     let at = |seconds, horizon, id: Option<i64>, a| {

@@ -21,8 +21,9 @@ const FILE_CAP: u64 = 1 << 20;
 /// The source of the login in the configuration, which is the same for all servers.
 const SHARED: &str = "configuration";
 /// The error if that login is not sent.
-const SHARED_ONLY_VERIFIED: &str = "the shared login of [kubernetes] is sent to a server in any namespace only if its certificate is checked: set \
-     sslmode = \"verify-ca\" with ca_file, or list namespaces, or name a Secret of the pod with the annotation pganalytics.io/secret-name";
+const SHARED_ONLY_VERIFIED: &str = "the shared login in [kubernetes] is sent to servers in any namespace only if their certificates are \
+     verified: set sslmode = \"verify-ca\" with ca_file, or list namespaces, or name a Secret in the pod's annotation \
+     pganalytics.io/secret-name";
 
 /// Why no login was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +88,9 @@ async fn login(
         }
     } else if candidate.login_is_asked_for && options.user.is_none() {
         let names = candidate.logins.iter().map(|login| login.secret.as_str()).collect::<Vec<_>>().join(", ");
-        return Err(Missing::Credentials(format!("its annotation names Secret {names}, and [kubernetes] secrets is off: {READ_SECRETS}")));
+        return Err(Missing::Credentials(format!(
+            "the pod's annotation names Secret {names}, but [kubernetes] secrets is off: {READ_SECRETS}"
+        )));
     }
     // If a named Secret does not exist, no other login may silently replace it.
     let asked_for = options.secrets && candidate.login_is_asked_for;
@@ -103,9 +106,9 @@ async fn login(
         User::Key(user) => format!(" ({}, keys {user} and {})", login.secret, login.password_key),
         User::Named(user) => format!(" ({}, key {} with the password of {user})", login.secret, login.password_key),
     });
-    let tried = if absent.is_empty() { "nothing names a login".into() } else { absent.join("; ") };
+    let tried = if absent.is_empty() { "no Secret and no setting provides a login".into() } else { absent.join("; ") };
     Err(Missing::Credentials(format!(
-        "{tried}: make a Secret for a role with pg_monitor{own}, or name one with the annotation pganalytics.io/secret-name"
+        "{tried}: create a Secret for a role with pg_monitor{own}, or name a Secret in the annotation pganalytics.io/secret-name"
     )))
 }
 
@@ -114,7 +117,7 @@ fn take(secret: &ApiSecret, login: &Login) -> Result<(String, Secret), String> {
     let value = |key: &str| {
         let bytes = secret.data.as_ref().and_then(|data| data.get(key)).map(|bytes| bytes.0.as_slice());
         let text = bytes.and_then(|bytes| std::str::from_utf8(bytes).ok()).filter(|text| !text.is_empty());
-        text.ok_or_else(|| format!("Secret {} has no text under the key {key}", login.secret))
+        text.ok_or_else(|| format!("Secret {} has no value for the key {key}", login.secret))
     };
     let user = match &login.user {
         User::Named(name) => name.clone(),
@@ -155,14 +158,14 @@ async fn encryption(
         return Ok((mode, Some(RootCert::Pem(pem.into())), None));
     }
     let why = match &candidate.authority {
-        None => "nothing names the authority that signs for it: give [kubernetes] ca_file".to_owned(),
-        Some(_) if !options.secrets => format!("its authority is in a Secret, and [kubernetes] secrets is off: {READ_SECRETS}"),
+        None => "no certificate authority is known for this server: set [kubernetes] ca_file".to_owned(),
+        Some(_) if !options.secrets => format!("its certificate authority is in a Secret, but [kubernetes] secrets is off: {READ_SECRETS}"),
         Some(authority) => match client.get::<ApiSecret>(Some(namespace), &authority.secret).await {
             Ok(secret) => {
                 let pem = secret.data.as_ref().and_then(|data| data.get(&authority.key)).map(|bytes| bytes.0.as_slice());
                 match pem.and_then(|pem| std::str::from_utf8(pem).ok()) {
                     Some(pem) => return Ok((mode, Some(RootCert::Pem(Arc::from(pem))), None)),
-                    None => format!("Secret {namespace}/{} has no text under the key {}", authority.secret, authority.key),
+                    None => format!("Secret {namespace}/{} has no value for the key {}", authority.secret, authority.key),
                 }
             }
             Err(ApiError::NotFound(_)) => format!("Secret {namespace}/{} does not exist", authority.secret),
@@ -173,8 +176,10 @@ async fn encryption(
     match asked_for {
         // The system's authorities can sign for a host name.
         Some(SslMode::VerifyFull) => Ok((mode, None, None)),
-        Some(_) => Err(Missing::Credentials(format!("sslmode=verify-ca is asked for, and {why}"))),
-        None => Ok((SslMode::Require, None, Some(format!("its connection is encrypted and its certificate is not checked: {why}")))),
+        Some(_) => Err(Missing::Credentials(format!("sslmode=verify-ca is required, but {why}"))),
+        None => {
+            Ok((SslMode::Require, None, Some(format!("the connection is encrypted, but the server's certificate is not verified: {why}"))))
+        }
     }
 }
 
@@ -182,7 +187,7 @@ fn read(file: &Path) -> Result<String, String> {
     use std::io::Read as _;
     let mut text = String::new();
     let read = std::fs::File::open(file).and_then(|opened| opened.take(FILE_CAP).read_to_string(&mut text));
-    read.map(|_| text).map_err(|error| format!("{} cannot be read ({error}): mount it for this user", file.display()))
+    read.map(|_| text).map_err(|error| format!("{} cannot be read ({error}): provide a file that this user may read", file.display()))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ const NAMED: usize = 200;
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     /// Text and remedy of each finding. No remedy: nothing is wrong.
-    pub said: Vec<(String, Option<String>)>,
+    pub results: Vec<(String, Option<String>)>,
     /// The problem because of which discovery cannot work at all.
     pub broken: Option<(String, Option<String>)>,
     /// Servers that can be examined like any other target.
@@ -41,13 +41,14 @@ pub(crate) async fn examine(options: &KubernetesOptions, client: &Client) -> Fin
         for (verb, resource, remedy) in &needed {
             let right = Right { verb, group: "", resource, namespace: scope.namespace.clone(), name: None };
             match client.may(&right).await {
-                Ok(verdict) if verdict.allowed => findings.said.push((format!("may {right}"), None)),
+                Ok(verdict) if verdict.allowed => findings.results.push((format!("may {right}"), None)),
                 Ok(verdict) => {
                     let reason = verdict.reason.map_or_else(String::new, |reason| format!(" ({reason})"));
-                    findings.said.push((format!("may not {right}{reason}"), Some((*remedy).into())));
+                    findings.results.push((format!("may not {right}{reason}"), Some((*remedy).into())));
                 }
                 Err(error) => {
-                    let remedy = "check that this runs in a pod with a ServiceAccount token, and that the network lets it reach the API";
+                    let remedy = "check that the collector runs in a pod with a ServiceAccount token, and that the network allows \
+                                  connections to the API";
                     findings.broken = Some((error.to_string(), Some(remedy.into())));
                     return findings;
                 }
@@ -59,7 +60,7 @@ pub(crate) async fn examine(options: &KubernetesOptions, client: &Client) -> Fin
         match client.list::<Pod>(scope).await {
             Ok((pods, _)) => servers.extend(pods.into_iter().filter_map(|pod| sort(pod, &mut findings))),
             // The missing right is already reported above.
-            Err(error) => findings.said.push((error.to_string(), Some(READ_PODS.into()))),
+            Err(error) => findings.results.push((error.to_string(), Some(READ_PODS.into()))),
         }
     }
     let place = match (&options.watched.namespaces, &options.watched.node) {
@@ -68,7 +69,7 @@ pub(crate) async fn examine(options: &KubernetesOptions, client: &Client) -> Fin
         (Some(names), None) => format!("in {}", names.join(", ")),
         (Some(names), Some(node)) => format!("in {} on node {node}", names.join(", ")),
     };
-    findings.said.push((format!("{} pods {place} are PostgreSQL servers", servers.len()), None));
+    findings.results.push((format!("{} pods {place} are PostgreSQL servers", servers.len()), None));
     if options.secrets {
         secrets(client, &servers, &mut findings).await;
     }
@@ -76,16 +77,16 @@ pub(crate) async fn examine(options: &KubernetesOptions, client: &Client) -> Fin
         let name = server_name(pod);
         match login_of(client, options, pod, candidate).await {
             Ok((target, from, caution)) => {
-                findings.said.push((format!("{name}: {}, login from {from}", candidate.operator.name()), None));
+                findings.results.push((format!("{name}: {}, login from {from}", candidate.operator.name()), None));
                 if let Some(caution) = caution {
-                    findings.said.push((format!("{name}: {caution}"), Some(String::new())));
+                    findings.results.push((format!("{name}: {caution}"), Some(String::new())));
                 }
                 findings.targets.push(target);
             }
             Err(why) => {
                 let (what, remedy) =
                     why.split_once(": ").map_or((why.clone(), String::new()), |(what, remedy)| (what.into(), remedy.into()));
-                findings.said.push((format!("{name}: {what}"), Some(remedy)));
+                findings.results.push((format!("{name}: {what}"), Some(remedy)));
             }
         }
     }
@@ -97,7 +98,7 @@ fn sort(pod: Pod, findings: &mut Findings) -> Option<(Pod, Candidate)> {
     match recognise(&pod) {
         Recognised::Server(candidate) => Some((pod, *candidate)),
         Recognised::Wrong(why) => {
-            findings.said.push((format!("{}: {why}", server_name(&pod)), Some(String::new())));
+            findings.results.push((format!("{}: {why}", server_name(&pod)), Some(String::new())));
             None
         }
         Recognised::No | Recognised::LeftOut(_) => None,
@@ -114,7 +115,7 @@ async fn login_of(
     pod: &Pod,
     candidate: &Candidate,
 ) -> Result<(TargetOptions, String, Option<String>), String> {
-    let address = address(pod).ok_or("it has no address yet")?;
+    let address = address(pod).ok_or("the pod has no address yet")?;
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
     match credentials::resolve(client, options, namespace, address, candidate).await {
         Ok(resolved) => Ok((options.target(server_name(pod), resolved.conninfo), resolved.from, resolved.caution)),
@@ -134,15 +135,15 @@ async fn secrets(client: &Client, servers: &[(Pod, Candidate)], findings: &mut F
     for (namespace, name) in names.into_iter().take(NAMED) {
         let right = Right { verb: "get", group: "", resource: "secrets", namespace: Some(namespace), name: Some(name) };
         match client.may(&right).await {
-            Ok(verdict) if verdict.allowed => findings.said.push((format!("may {right}"), None)),
-            Ok(_) => findings.said.push((format!("may not {right}"), Some(READ_SECRETS.into()))),
-            Err(error) => return findings.said.push((error.to_string(), Some("try again".into()))),
+            Ok(verdict) if verdict.allowed => findings.results.push((format!("may {right}"), None)),
+            Ok(_) => findings.results.push((format!("may not {right}"), Some(READ_SECRETS.into()))),
+            Err(error) => return findings.results.push((error.to_string(), Some("try again".into()))),
         }
     }
     // A right that is not needed is reported too.
     let all = Right { verb: "list", group: "", resource: "secrets", namespace: None, name: None };
     if client.may(&all).await.is_ok_and(|verdict| verdict.allowed) {
-        let remedy = "take this right away: the collector reads Secrets by name and never lists them";
-        findings.said.push((format!("may {all}, which is more than it needs"), Some(remedy.into())));
+        let remedy = "revoke this right: the collector reads Secrets by name and never lists them";
+        findings.results.push((format!("may {all}, which is more than the collector needs"), Some(remedy.into())));
     }
 }

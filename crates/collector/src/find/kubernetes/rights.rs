@@ -2,8 +2,10 @@
 
 /// The values that grant reading pods.
 pub(crate) const READ_PODS: &str =
-    "let the collector read pods: collector.discovery.mode (node, or namespaces with collector.discovery.namespaces) in the Helm values";
+    "grant the right to read pods: collector.discovery.mode (node, or namespaces with collector.discovery.namespaces) in the Helm values";
 /// The values that grant reading Secrets.
-pub(crate) const READ_SECRETS: &str = "let the collector read it by name: add it to collector.discovery.secrets in the Helm values, or give one login for all in collector.credentials";
+pub(crate) const READ_SECRETS: &str = "grant the right to read this Secret: add it to collector.discovery.secrets in the Helm values, or \
+     set one login for all servers in collector.credentials";
 /// The values that grant reading logs.
-pub(crate) const READ_LOGS: &str = "let the collector read logs: collector.discovery.logs in the Helm values, which gives it get on pods/log (or logs = false in [kubernetes])";
+pub(crate) const READ_LOGS: &str = "grant the right to read logs: set collector.discovery.logs in the Helm values, which grants get on \
+     pods/log (or set logs = false in [kubernetes])";

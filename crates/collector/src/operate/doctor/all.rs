@@ -35,7 +35,7 @@ async fn backend(config: &Config, report: &mut Report) {
         Err(error) => return report.add(Level::Broken, "backend", format!("{error:#}"), None),
     };
     let outcome = match shipper.ask().await {
-        Ok(taken) => return report.fine("backend", format!("{} answers and takes {taken}", config.backend.url)),
+        Ok(accepted) => return report.fine("backend", format!("{} answers and accepts {accepted}", config.backend.url)),
         Err(outcome) => outcome,
     };
     match outcome {
@@ -45,7 +45,7 @@ async fn backend(config: &Config, report: &mut Report) {
             None => report.add(Level::Broken, "backend", reason, None),
         },
         Outcome::Again(reason, _) => {
-            let remedy = "check [backend] url, the network between, and that the backend runs; until then batches wait in the spool";
+            let remedy = "check [backend] url, the network, and that the backend runs; until then, batches wait in the spool";
             report.add(Level::Broken, "backend", reason, Some(remedy.into()));
         }
     }
@@ -61,7 +61,7 @@ async fn discovered(options: &KubernetesOptions, report: &mut Report) -> Vec<Tar
         }
     };
     let findings = kubernetes::examine(options, &client).await;
-    for (what, remedy) in findings.said {
+    for (what, remedy) in findings.results {
         let level = if remedy.is_some() { Level::Missing } else { Level::Fine };
         report.add(level, "kubernetes", what, remedy.filter(|remedy| !remedy.is_empty()));
     }
@@ -75,7 +75,7 @@ async fn discovered(options: &KubernetesOptions, report: &mut Report) -> Vec<Tar
 fn listener(config: &Config, report: &mut Report) {
     let Some(files) = config.tls.clone() else { return };
     match Tls::load(files) {
-        Ok(_) => report.fine("listen", "the certificate can be served"),
+        Ok(_) => report.fine("listen", "the certificate is valid"),
         Err(error) => {
             report.add(Level::Broken, "listen", format!("[collector] tls_cert, tls_key, tls_client_ca, tls_client_crl: {error:#}"), None)
         }
@@ -86,14 +86,15 @@ async fn spool(config: &Config, report: &mut Report) {
     let folder = config.spool.folder.clone();
     match tokio::task::spawn_blocking(move || Spool::look(&folder)).await {
         Ok(Ok(None)) => {
-            report.fine("spool", format!("{} can be written; the collector makes it when it starts", config.spool.folder.display()));
+            report.fine(
+                "spool",
+                format!("{} does not exist yet and can be created; the collector creates it at its start", config.spool.folder.display()),
+            );
         }
-        Ok(Ok(Some((batches, bytes)))) => report.fine(
-            "spool",
-            format!("{} can be written; {batches} batches of {} kB wait in it", config.spool.folder.display(), bytes / 1_000),
-        ),
+        Ok(Ok(Some((batches, bytes)))) => report
+            .fine("spool", format!("{} is writable; {batches} batches ({} kB) wait in it", config.spool.folder.display(), bytes / 1_000)),
         Ok(Err(error)) => {
-            let remedy = format!("make {} a folder that this user may write", config.spool.folder.display());
+            let remedy = format!("make {} a folder in which this user may write", config.spool.folder.display());
             report.add(Level::Broken, "spool", format!("{error:#}"), Some(remedy));
         }
         Err(error) => report.add(Level::Broken, "spool", error.to_string(), None),

@@ -53,7 +53,12 @@ pub(super) async fn examine(config: &Config, target: &TargetOptions, report: &mu
                          CREATE EXTENSION {extension};    -- in database {}",
                         facts.database
                     );
-                    report.add(Level::Missing, &name, format!("{}: extension {extension} is in no database", view.name), Some(remedy));
+                    report.add(
+                        Level::Missing,
+                        &name,
+                        format!("{}: extension {extension} is not installed in any database", view.name),
+                        Some(remedy),
+                    );
                     continue;
                 }
             },
@@ -83,7 +88,7 @@ pub(super) async fn examine(config: &Config, target: &TargetOptions, report: &mu
         }
     }
     if !fine.is_empty() {
-        report.fine(&name, format!("read, with rows: {}", fine.join(", ")));
+        report.fine(&name, format!("views that can be read (rows): {}", fine.join(", ")));
     }
     session.close().await;
 }
@@ -130,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn roles_are_quoted_where_sql_needs_it() {
+    fn role_names_are_quoted_if_sql_requires_it() {
         assert_eq!(quoted("monitor_1"), "monitor_1");
         assert_eq!(quoted("We\"ird"), "\"We\"\"ird\"");
     }

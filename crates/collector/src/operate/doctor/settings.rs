@@ -16,11 +16,11 @@ pub(super) async fn settings(session: &mut Session, name: &str, role: &str, repo
     let read = session
         .read(SETTINGS, TIMEOUT, |row| row_of = Some(std::array::from_fn::<_, 5, _>(|column| text(row, column).unwrap_or_default())));
     if let Err(error) = read.await {
-        return report.add(Level::Missing, name, format!("the server's settings: {error}"), None);
+        return report.add(Level::Missing, name, format!("the server's settings could not be read: {error}"), None);
     }
     let Some([monitor, query_id, preload, io_timing, activities]) = row_of else { return };
     if monitor != "t" {
-        let what = "the role is no member of pg_monitor: other roles' sessions and statements stay hidden";
+        let what = "the role is not a member of pg_monitor: it cannot see other roles' sessions and statements";
         report.add(Level::Missing, name, what, Some(format!("GRANT pg_monitor TO {role};")));
     }
     // Only members of pg_read_all_settings see shared_preload_libraries.
@@ -29,11 +29,11 @@ pub(super) async fn settings(session: &mut Session, name: &str, role: &str, repo
         report.add(Level::Missing, name, what, Some("ALTER SYSTEM SET compute_query_id = on; SELECT pg_reload_conf();".into()));
     }
     if io_timing == "off" {
-        let what = "times of reads and writes are all 0: track_io_timing is off";
+        let what = "the times of reads and writes are always 0: track_io_timing is off";
         report.add(Level::Missing, name, what, Some("ALTER SYSTEM SET track_io_timing = on; SELECT pg_reload_conf();".into()));
     }
     if activities == "off" {
-        let what = "sessions are not seen at work: track_activities is off";
+        let what = "the states and queries of sessions are hidden: track_activities is off";
         report.add(Level::Missing, name, what, Some("ALTER SYSTEM SET track_activities = on; SELECT pg_reload_conf();".into()));
     }
 }

@@ -17,7 +17,7 @@ mod tests {
     use crate::read::redact;
 
     #[test]
-    fn each_format_tells_the_same() {
+    fn each_log_format_gives_the_same_entry() {
         let entry = Entry {
             database: Some("shop".into()),
             user: Some("app".into()),
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_no_entry_of_postgresql_is_none() {
+    fn lines_that_start_no_entry_of_postgresql_are_ignored() {
         for line in [
             "",
             "\tselect 1",
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_severity_in_another_language_is_counted_and_its_text_hidden() {
+    fn an_entry_in_another_language_is_counted_without_its_text() {
         let prefix = Prefix::new("%m [%p] ");
         let entry = parse("2026-11-29 01:02:03.004 CET [77] ANWEISUNG:  select secret", &prefix).expect("counted");
         assert_eq!((entry.severity.as_str(), entry.message), ("ANWEISUNG", None));
@@ -64,12 +64,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_line_makes_it_panic(line in "\\PC{0,200}", prefix in "[%a-zA-Z0-9 @\\[\\]-]{0,20}") {
+        fn no_line_panics(line in "\\PC{0,200}", prefix in "[%a-zA-Z0-9 @\\[\\]-]{0,20}") {
             let _ = parse(&line, &Prefix::new(&prefix));
         }
 
         #[test]
-        fn a_literal_of_a_statement_never_comes_through(severity in "ERROR|LOG|STATEMENT|DETAIL|QUERY|CONTEXT|ANWEISUNG", front in "[a-z ]{0,20}") {
+        fn literals_of_statements_are_never_shipped(severity in "ERROR|LOG|STATEMENT|DETAIL|QUERY|CONTEXT|ANWEISUNG", front in "[a-z ]{0,20}") {
             for text in [format!("{front} \"s3cret\""), format!("statement: {front} s3cret"), format!("duration: 1.0 ms  statement: {front} s3cret")] {
                 let line = format!("2026-11-29 01:02:03.004 UTC [77] {severity}:  {text}");
                 let shown = format!("{:?}", parse(&line, &Prefix::new("%m [%p] ")));

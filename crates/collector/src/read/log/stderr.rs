@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn prefixes_as_people_write_them_are_read() {
+    fn common_prefixes_are_parsed() {
         for (setting, line, user, database, sqlstate) in [
             ("%m [%p] ", "2026-11-29 01:02:03.004 UTC [77] ERROR:  x", "", "", ""),
             ("%t:%r:%u@%d:[%p]: ", "2026-11-29 01:02:03 UTC:10.0.0.1(5000):app@shop:[77]: ERROR:  x", "app", "shop", ""),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_another_prefix_still_tells_its_severity() {
+    fn a_line_with_another_prefix_still_has_its_severity() {
         for (setting, line) in [("%m [%p] %u@%d ", "77 LOG:  x"), ("", "LOG:  x")] {
             assert_eq!(read(setting, line).map(|entry| (entry.severity, entry.user)), Some(("LOG".into(), None)), "{line}");
         }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_fits_in_many_ways_ends_soon() {
+    fn an_ambiguous_line_is_parsed_in_bounded_time() {
         let setting = "%a %a %a %a %a %a %a ";
         let line = format!("{}x", "a ".repeat(2_000));
         assert_eq!(read(setting, &line), None);

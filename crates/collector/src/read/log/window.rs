@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn repeated_messages_are_one_row_and_the_severest_and_most_frequent_are_kept() {
+    fn repeated_messages_become_one_row_and_the_most_severe_and_frequent_are_kept() {
         let mut view =
             pganalytics_views::ViewSet::builtin().expect("the built-in views").get("postgres_log").expect("the view").as_ref().clone();
         view.max_rows = 2;

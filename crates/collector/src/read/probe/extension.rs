@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_place_can_be_read_takes_every_text_and_has_the_newest_version() {
+    fn a_usable_home_ranks_first_then_one_that_accepts_every_text_then_the_newest_version() {
         let worst_first = [
             found(false, "UTF8", "1.12"),
             found(true, "LATIN1", "1.12"),

@@ -29,7 +29,7 @@ pub(crate) fn read(view: &View, ts_us: i64) -> anyhow::Result<Snapshot> {
     let mut rows = Rows::new(view, 16);
     match view.name.as_str() {
         "host_cpu" => {
-            let cpu = procfs::KernelStats::current().context("read /proc/stat")?;
+            let cpu = procfs::KernelStats::current().context("cannot read /proc/stat")?;
             let cores = i64::try_from(cpu.cpu_time.len()).ok();
             let total = cpu.total;
             let ns = |time: std::time::Duration| u64::try_from(time.as_nanos()).ok();
@@ -47,7 +47,7 @@ pub(crate) fn read(view: &View, ts_us: i64) -> anyhow::Result<Snapshot> {
             });
         }
         "host_memory" => {
-            let memory = procfs::Meminfo::current().context("read /proc/meminfo")?;
+            let memory = procfs::Meminfo::current().context("cannot read /proc/meminfo")?;
             add(&mut rows, view, None, None, |column| match column {
                 "total" => Some(memory.mem_total),
                 "available" => memory.mem_available,
@@ -60,7 +60,7 @@ pub(crate) fn read(view: &View, ts_us: i64) -> anyhow::Result<Snapshot> {
             });
         }
         "host_load" => {
-            let load = procfs::LoadAverage::current().context("read /proc/loadavg")?;
+            let load = procfs::LoadAverage::current().context("cannot read /proc/loadavg")?;
             for (column, definition) in view.columns.iter().enumerate() {
                 let value = match definition.name.as_str() {
                     "load1" => Some(load.one),
@@ -74,7 +74,7 @@ pub(crate) fn read(view: &View, ts_us: i64) -> anyhow::Result<Snapshot> {
             rows.end_row();
         }
         "host_disk" => {
-            for disk in procfs::diskstats().context("read /proc/diskstats")? {
+            for disk in procfs::diskstats().context("cannot read /proc/diskstats")? {
                 let partition = std::path::Path::new("/sys/class/block").join(&disk.name).join("partition").exists();
                 if partition || NO_DISKS.iter().any(|prefix| disk.name.starts_with(prefix)) {
                     continue;
@@ -93,7 +93,7 @@ pub(crate) fn read(view: &View, ts_us: i64) -> anyhow::Result<Snapshot> {
             }
         }
         "host_network" => {
-            for (name, device) in procfs::net::dev_status().context("read /proc/net/dev")? {
+            for (name, device) in procfs::net::dev_status().context("cannot read /proc/net/dev")? {
                 let number = tiny_file(&format!("/sys/class/net/{name}/ifindex"));
                 add(&mut rows, view, Some(&name), number.as_deref(), |column| match column {
                     "received_bytes" => Some(device.recv_bytes),
@@ -108,7 +108,7 @@ pub(crate) fn read(view: &View, ts_us: i64) -> anyhow::Result<Snapshot> {
                 });
             }
         }
-        name => anyhow::bail!("no probe reads view '{name}'"),
+        name => anyhow::bail!("no probe exists for view '{name}'"),
     }
     Ok(rows.finish(ts_us, 0))
 }

@@ -84,7 +84,11 @@ impl SqlProbe {
             })
             .await?;
         if rows.unreadable() > 0 {
-            tracing::debug!(view = view.name, cells = rows.unreadable(), "cells were not of their column's type and are null");
+            tracing::debug!(
+                view = view.name,
+                cells = rows.unreadable(),
+                "cells whose values do not fit their column's type were replaced by null"
+            );
         }
         self.rows = rows.len().max(1);
         Ok((rows.finish(ts_us, cut), took))
@@ -108,10 +112,10 @@ mod tests {
              [[sql]]\nfrom=15\nquery='select a, c from {schema}.t;'\n[[sql]]\nfrom=17\nquery='select a, b, c from {schema}.t'";
         let view = pganalytics_views::parse("v.toml", text).expect("a view");
         assert!(SqlProbe::new(&view, 14, None).is_none());
-        let probe = SqlProbe::new(&view, 15, Some(&installed("\"Ext\"", "1.0"))).expect("there in 15");
+        let probe = SqlProbe::new(&view, 15, Some(&installed("\"Ext\"", "1.0"))).expect("the view has SQL for 15");
         assert_eq!(probe.query, "select v.a, v.c from (\nselect a, c from \"Ext\".t\n) as v limit 10001");
         assert_eq!(probe.columns, [Some(0), None, Some(1)]);
-        let newer = SqlProbe::new(&view, 99, Some(&installed("e", "1.0"))).expect("there in any later one");
+        let newer = SqlProbe::new(&view, 99, Some(&installed("e", "1.0"))).expect("the view has SQL for every later version");
         assert_eq!(newer.columns, [Some(0), Some(1), Some(2)]);
     }
 }

@@ -149,7 +149,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn words_stay_and_values_go() {
+    fn words_are_kept_and_values_are_hidden() {
         for (message, shown) in [
             ("division by zero", "division by zero"),
             ("database system is ready to accept connections", "database system is ready to accept connections"),
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_violated_constraint_is_named() {
+    fn the_name_of_a_violated_constraint_is_kept() {
         let message = "insert or update on table \"orders\" violates foreign key constraint \"orders_fk2\"";
         assert_eq!(template(message, Some("23503")), message);
         assert_eq!(template(message, Some("22000")), "insert or update on table \"…\"");
@@ -197,7 +197,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn anything_is_bounded_and_holds_no_digit(text in "\\PC{0,400}") {
+        fn any_redacted_text_is_bounded_and_has_no_digits(text in "\\PC{0,400}") {
             let shown = template(&text, None);
             prop_assert!(shown.len() <= CAP + HIDDEN.len());
             let words = WORDS.iter().fold(shown.clone(), |shown, word| shown.replace(word, ""));
@@ -205,7 +205,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_quoted_is_hidden(front in "[a-z :]{0,20}", inner in "[\" a-z]{0,20}", back in "[a-z ]{0,20}") {
+        fn quoted_text_is_hidden(front in "[a-z :]{0,20}", inner in "[\" a-z]{0,20}", back in "[a-z ]{0,20}") {
             let shown = template(&format!("x{front} \"SECRET{inner}SECRET\"{back}"), None);
             prop_assert!(!shown.contains("SECRET"), "{shown}");
         }

@@ -111,7 +111,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn literals_of_every_kind_are_hidden_and_the_rest_stays() {
+    fn every_kind_of_literal_is_hidden_and_the_rest_is_kept() {
         for (text, redacted) in [
             ("select 1", "select …"),
             ("select $1, $2", "select $1, $2"),
@@ -168,7 +168,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_secret_comes_through(front in surroundings(), back in surroundings(), kind in 0..6) {
+        fn no_secret_is_shipped(front in surroundings(), back in surroundings(), kind in 0..6) {
             let secret = "S3CRET";
             let literal = match kind {
                 0 => format!("'{secret}'"),
@@ -183,7 +183,7 @@ mod tests {
         }
 
         #[test]
-        fn anything_is_redacted_without_panic_and_twice_is_as_once(text in "[a-zE'$\\\\\"/* \n\\-1…é]{0,40}") {
+        fn redaction_never_panics_and_is_idempotent(text in "[a-zE'$\\\\\"/* \n\\-1…é]{0,40}") {
             let once = without_literals(&text);
             prop_assert_eq!(without_literals(&once), once);
         }

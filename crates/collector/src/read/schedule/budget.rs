@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outlier_changes_nothing_wherever_it_falls() {
+    fn a_single_outlier_does_not_change_the_interval() {
         for outlier in [1, 6, 600].map(Duration::from_secs) {
             for at in 0..10 {
                 let mut works = [CHEAP_WORK; 10];
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn two_outliers_among_five_change_nothing() {
+    fn two_outliers_among_five_do_not_change_the_interval() {
         let outlier = Duration::from_secs(6);
         assert_eq!(after(&[CHEAP_WORK, outlier, outlier, CHEAP_WORK, CHEAP_WORK]), BASE);
         assert_eq!(after(&[CHEAP_WORK, outlier, CHEAP_WORK, outlier, CHEAP_WORK, CHEAP_WORK]), BASE);
@@ -131,18 +131,18 @@ mod tests {
     }
 
     #[test]
-    fn two_cheap_readings_end_it() {
+    fn two_cheap_readings_restore_the_interval() {
         let mut budget = Budget::new(BASE);
         for _ in 0..10 {
             budget.spent(Duration::from_secs(60));
         }
         budget.spent(CHEAP_WORK);
         assert_eq!(budget.spent(CHEAP_WORK), Some(BASE));
-        assert_eq!(budget.spent(Duration::from_secs(60)), None, "one more outlier does not bring it back");
+        assert_eq!(budget.spent(Duration::from_secs(60)), None, "one more outlier does not change the interval again");
     }
 
     #[test]
-    fn any_series_of_works_keeps_the_bounds() {
+    fn any_sequence_of_readings_keeps_the_bounds() {
         // A linear congruential generator gives the same series on every run.
         let mut seed = 1_u64;
         let mut budget = Budget::new(BASE);

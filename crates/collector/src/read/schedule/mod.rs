@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_due_at_once_then_each_in_its_phase() {
+    fn all_views_are_due_at_the_start_and_then_each_in_its_phase() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut schedule = Schedule::new([view("a", "10s"), view("b", "60s")], start, 0.5);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_view_over_its_budget_is_read_less_often_and_comes_back() {
+    fn a_view_over_its_budget_is_read_less_often_until_it_is_cheap_again() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut schedule = Schedule::new([view("a", "10s"), view("b", "10s")], start, 0.0);
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(schedule.read("a", slow, start), None);
         assert_eq!(schedule.read("a", slow, at(10)), None);
         assert_eq!(schedule.read("a", slow, at(20)), Some(Duration::from_secs(20)));
-        assert_eq!(names(&schedule.due(at(20))), ["b"], "the other view keeps its time");
+        assert_eq!(names(&schedule.due(at(20))), ["b"], "the other view keeps its schedule");
         assert_eq!(names(&schedule.due(at(39))), ["b"]);
         assert_eq!(names(&schedule.due(at(40))), ["a", "b"]);
         assert_eq!(schedule.read("a", Duration::from_millis(1), at(40)), None);

@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_longer_way_to_the_server_counts_as_work_for_two_windows_at_most() {
+    fn a_longer_round_trip_counts_as_work_for_two_windows_at_most() {
         let mut known = RoundTrip::default();
         let (near, far) = (Duration::from_millis(1), Duration::from_millis(300));
         assert_eq!(known.busy(near), Duration::ZERO);

@@ -47,7 +47,7 @@ impl SessionError {
 
     /// Whether the login may have changed: the server refuses the login, or its certificate is not the expected one.
     #[must_use]
-    pub(crate) fn is_wrong_way_in(&self) -> bool {
+    pub(crate) fn is_login_refused(&self) -> bool {
         match self {
             Self::Connect { code: Some(code), .. } => WRONG_LOGIN.contains(&code.as_str()),
             Self::Connect { message, .. } => message.starts_with(TLS_FAILED),

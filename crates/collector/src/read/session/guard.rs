@@ -13,7 +13,7 @@ const LOCK_TIMEOUT: &str = "100ms";
 /// The schemas in which unqualified names are looked up.
 const SEARCH_PATH: &str = "pg_catalog, pg_temp";
 /// The error if the guard's row is missing.
-pub(super) const NO_ANSWER: &str = "the server did not answer the session's guard: the session was dropped";
+pub(super) const NO_ANSWER: &str = "the server did not answer the session's guard query: the session was dropped";
 
 /// The guard, without a closing semicolon. A single statement makes a single entry in the server's `pg_stat_statements`.
 pub(super) fn statement(statement_timeout: Duration, raw: bool) -> String {
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_is_set_first_and_every_function_has_its_schema() {
+    fn the_search_path_is_set_first_and_every_function_is_qualified() {
         let statement = statement(Duration::from_secs(5), true);
         assert!(statement.starts_with("select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true), "), "{statement}");
         assert_eq!(statement.matches("set_config(").count(), statement.matches("pg_catalog.set_config(").count());
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_compared_whatever_their_unit() {
+    fn durations_are_compared_in_any_unit() {
         for (timeout, reported) in [(250, "250ms"), (5_000, "5s"), (60_000, "1min"), (61_000, "61s"), (3_600_000, "1h"), (86_400_000, "1d")]
         {
             let reported = answer(["pg_catalog, pg_temp", "on", reported, "100ms", "off"]);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn each_setting_that_does_not_hold_is_named() {
+    fn each_setting_that_was_not_applied_is_named() {
         let right = ["pg_catalog, pg_temp", "on", "5s", "100ms", "off"];
         for (column, name) in ["search_path", "transaction_read_only", "statement_timeout", "lock_timeout", "jit"].into_iter().enumerate() {
             for wrong in ["0", "evil, pg_catalog", ""] {

@@ -48,12 +48,12 @@ impl Session {
                     Ok(Ok(connection)) => {
                         let mut session = Self::new(connection, begun.elapsed());
                         match session.identify(&at).await {
-                            Ok(()) if session.will_do(conninfo.target_session_attrs) => return Ok(session),
+                            Ok(()) if session.satisfies(conninfo.target_session_attrs) => return Ok(session),
                             Ok(()) if conninfo.target_session_attrs == SessionAttrs::PreferStandby => {
                                 second_choice.get_or_insert(session);
                             }
                             Ok(()) => {
-                                let message = "the server is not what target_session_attrs asks for".into();
+                                let message = "the server does not satisfy target_session_attrs".into();
                                 last = Some(SessionError::Connect { at, message, code: None });
                             }
                             Err(error) => last = Some(error),
@@ -78,7 +78,7 @@ impl Session {
             || {
                 Err(last.unwrap_or_else(|| SessionError::Connect {
                     at: conninfo.to_string(),
-                    message: "no host is named".into(),
+                    message: "the connection string names no host".into(),
                     code: None,
                 }))
             },
@@ -110,7 +110,7 @@ impl Session {
         }
         answer.map_err(|error| SessionError::Connect {
             at: at.into(),
-            message: format!("connected, but: {error}"),
+            message: format!("connected, but the server could not be identified: {error}"),
             code: error.code().map(Into::into),
         })?;
         self.raw = facts.encoding == "SQL_ASCII";
@@ -118,7 +118,7 @@ impl Session {
         Ok(())
     }
 
-    fn will_do(&self, attrs: SessionAttrs) -> bool {
+    fn satisfies(&self, attrs: SessionAttrs) -> bool {
         let (standby, read_only) = (self.facts.in_recovery, self.facts.in_recovery || self.facts.read_only);
         match attrs {
             SessionAttrs::Any => true,

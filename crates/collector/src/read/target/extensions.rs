@@ -44,7 +44,7 @@ impl Extensions {
 
     pub(super) fn nowhere(&mut self, extension: &str, searched: &[String], now: Instant) -> String {
         let why = format!(
-            "extension {extension} is in none of the databases looked at ({}): run CREATE EXTENSION {extension} in one of them",
+            "extension {extension} is not installed in any of the searched databases ({}): run CREATE EXTENSION {extension} in one of them",
             searched.join(", ")
         );
         self.known.insert(extension.into(), Known::Nowhere { since: now, why: why.clone() });

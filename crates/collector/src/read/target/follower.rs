@@ -23,8 +23,8 @@ pub(super) const VIEW: &str = "postgres_log";
 /// The time limit for the last piece.
 const LAST: Duration = Duration::from_secs(1);
 /// The error if the server writes its log to files and the log that is read lacks them.
-const TO_FILES: &str = "the server writes its log to files of its own, so its pod's log has none of it: \
-     set logging_collector = off, or log_destination = stderr with a sidecar that shows the files";
+const TO_FILES: &str = "the server writes its log to its own files, so the pod's log does not contain it: set logging_collector = off, or \
+                        log_destination = stderr with a sidecar that prints the files";
 
 /// Reads the log until `stop` is cancelled.
 pub(super) async fn run(target: Arc<Target>, stop: CancellationToken) {
@@ -58,12 +58,12 @@ impl Follower {
     async fn read(&mut self) {
         let begun = Instant::now();
         match self.log.read().await {
-            Ok(piece) => self.hand_on(piece, begun),
+            Ok(piece) => self.gather(piece, begun),
             Err(error) => self.target.was_not_read(VIEW, None, begun.elapsed(), &error),
         }
     }
 
-    fn hand_on(&mut self, piece: Piece, begun: Instant) {
+    fn gather(&mut self, piece: Piece, begun: Instant) {
         let server = self.target.options.name.as_str();
         let writes = self.target.writes();
         let mut window = Window::default();
@@ -74,9 +74,9 @@ impl Follower {
             }
         }
         if piece.skipped_s > 0 {
-            tracing::warn!(server, skipped_s = piece.skipped_s, "the server's log grows faster than it is read: a part of it was skipped");
+            tracing::warn!(server, skipped_s = piece.skipped_s, "the server's log grows faster than it can be read: a part was skipped");
         }
-        if window.is_empty() && writes.to_files && !self.log.shows_files() {
+        if window.is_empty() && writes.to_files && !self.log.includes_files() {
             return self.target.was_not_read(VIEW, None, begun.elapsed(), TO_FILES);
         }
         let ts_us = now_us();

@@ -13,6 +13,7 @@
 //! May use every other module of `read`, and the modules that `read` may use.
 //! Used by `operate` for configured targets, and by `find` for discovered targets.
 
+mod connection;
 mod extensions;
 mod follower;
 mod link;
@@ -24,7 +25,6 @@ mod run;
 mod sampler;
 mod sessions;
 mod state;
-mod way_in;
 
 pub(crate) use link::Link;
 pub(crate) use needs::{Host, LogSource, Piece};

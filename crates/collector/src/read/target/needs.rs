@@ -30,7 +30,7 @@ pub(crate) trait LogSource: Debug + Send + Sync {
     fn read(&self) -> BoxFuture<'_, Result<Piece, String>>;
 
     /// Whether the log includes the lines that the server writes to files.
-    fn shows_files(&self) -> bool;
+    fn includes_files(&self) -> bool;
 }
 
 /// The result of one reading of a log.

@@ -20,8 +20,8 @@ impl Target {
     }
 
     /// Returns the costs since the last call, and the interval in milliseconds.
-    pub(super) fn tell_cost(&self, view: &View) -> (Snapshot, Option<i64>) {
-        self.state().cost.tell(view, now_us())
+    pub(super) fn take_cost(&self, view: &View) -> (Snapshot, Option<i64>) {
+        self.state().cost.take(view, now_us())
     }
 
     /// The server's work in a reading: the time that the reading took without the network's part.
@@ -32,7 +32,7 @@ impl Target {
     }
 
     /// The server's work in a failed reading. Waiting for a connection, a lock or a stopped server is not work.
-    pub(super) fn busy_in_vain(&self, error: &SessionError, took: Duration) -> Option<Duration> {
+    pub(super) fn busy_after_failure(&self, error: &SessionError, took: Duration) -> Option<Duration> {
         match error {
             SessionError::Query { code, .. } if code != LOCK_NOT_AVAILABLE => Some(self.busy(took)),
             _ => None,
@@ -75,7 +75,7 @@ impl Target {
         drop(state);
         self.common.metrics.view_failed(&self.options.name, view);
         if new {
-            tracing::warn!(server = self.options.name, view, database, error, "a view could not be read; `doctor` tells what helps");
+            tracing::warn!(server = self.options.name, view, database, error, "a view could not be read; `doctor` shows the remedy");
         }
     }
 }

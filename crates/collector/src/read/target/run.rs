@@ -28,7 +28,7 @@ pub(crate) async fn run(options: TargetOptions, link: Arc<Link>, common: Arc<Com
             Ok(()) => return,
             Err(error) => {
                 // The panic handler has already printed the message to stderr.
-                tracing::error!(server = options.name, %error, "reading a target ended in a defect; it begins anew");
+                tracing::error!(server = options.name, %error, "the task that reads a target panicked; restarting it");
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = tokio::time::sleep(RESTART_AFTER) => {}

@@ -97,8 +97,11 @@ impl Sampler {
                 if let Some(interval) = budget.spent(target.busy(took))
                     && interval > SAMPLE
                 {
-                    let note =
-                        format!("over budget: a sample took {} ms; sessions are sampled every {} s", took.as_millis(), interval.as_secs());
+                    let note = format!(
+                        "over budget: a sample took {} ms; sessions are now sampled every {} s",
+                        took.as_millis(),
+                        interval.as_secs()
+                    );
                     target.note(name, &note);
                 }
                 budget.interval().min(view.interval)

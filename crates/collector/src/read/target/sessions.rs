@@ -38,7 +38,7 @@ impl Sessions {
 
     /// Closes the sessions on all databases but the target's own. An idle session would block DROP DATABASE and CREATE DATABASE …
     /// TEMPLATE.
-    pub(super) async fn leave_others(&mut self) {
+    pub(super) async fn close_others(&mut self) {
         while let Some(at) = self.open.iter().position(|(name, _)| name.is_some()) {
             self.open.remove(at).1.close().await;
         }

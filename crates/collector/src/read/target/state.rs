@@ -71,7 +71,7 @@ impl Target {
     }
 
     /// Records how the server writes its log, as its settings say.
-    pub(super) fn tells_log(&self, line_prefix: &str, to_files: bool) {
+    pub(super) fn set_log_settings(&self, line_prefix: &str, to_files: bool) {
         if self.link.log().is_some() {
             self.state().writes = Some(Arc::new(Writes { prefix: Prefix::new(line_prefix), to_files }));
         }

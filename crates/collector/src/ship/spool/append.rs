@@ -15,12 +15,12 @@ use crate::ship::durable::write_whole;
 pub(super) const RESERVE: u64 = 1_000;
 
 impl Spool {
-    /// Appends the batch with the sequence from [`Spool::next`]. `told` is the number of dropped rows in its header. The batch is on disk
-    /// when this returns, or in memory if the disk cannot be written.
+    /// Appends the batch with the sequence from [`Spool::next`]. `dropped_rows` is the number of dropped rows in its header. When this
+    /// returns, the batch is on disk, or in memory if the disk is not writable.
     ///
     /// # Errors
     /// If no more sequences can be reserved. The batch is then not appended.
-    pub fn append(&mut self, body: Bytes, told: u64) -> anyhow::Result<()> {
+    pub fn append(&mut self, body: Bytes, dropped_rows: u64) -> anyhow::Result<()> {
         let sequence = self.next;
         let bytes = body.len() as u64;
         self.make_room(bytes);
@@ -29,7 +29,7 @@ impl Spool {
             match reserved.write(&self.folder) {
                 Ok(()) => self.state = reserved,
                 // The last reserved sequence stays unused, so that a restart cannot use a sequence again.
-                Err(error) => return Err(error).context("reserve sequences in the spool's state"),
+                Err(error) => return Err(error).context("cannot reserve sequence numbers in the spool's state"),
             }
         }
         self.write_held();
@@ -39,16 +39,16 @@ impl Spool {
             Ok(true) => None,
             Ok(false) => Some(body),
             Err(error) => {
-                self.trouble(&error);
+                self.report_write_failure(&error);
                 Some(body)
             }
         };
         self.next += 1;
         self.queue.push_back(Entry { sequence, bytes, since: SystemTime::now(), is_new: true, held });
         self.bytes += bytes;
-        if told > 0 {
+        if dropped_rows > 0 {
             // Rows dropped to make room for this batch are not in its header; the next batch's header carries them.
-            self.state.dropped_rows = self.state.dropped_rows.saturating_sub(told);
+            self.state.dropped_rows = self.state.dropped_rows.saturating_sub(dropped_rows);
             // If a crash loses this write, two headers carry the count, which is better than none.
             let _ = self.state.write(&self.folder);
         }
@@ -70,14 +70,14 @@ impl Spool {
             }
         }
         self.disk_full = false;
-        tracing::info!(spool.folder = %self.folder.display(), "the spool is on disk again");
+        tracing::info!(spool.folder = %self.folder.display(), "the spool is writable again; all batches are on disk");
     }
 
-    fn trouble(&mut self, error: &io::Error) {
+    fn report_write_failure(&mut self, error: &io::Error) {
         if !self.disk_full {
             tracing::error!(
                 spool.folder = %self.folder.display(), %error,
-                "the spool cannot be written: batches wait in memory, where a crash loses them; free some room on that disk"
+                "the spool is not writable: batches are held in memory and are lost in a crash; free space on this disk"
             );
         }
         self.disk_full = true;

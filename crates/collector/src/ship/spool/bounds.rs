@@ -20,7 +20,7 @@ impl Spool {
             tracing::warn!(
                 spool.max_bytes = self.max_bytes,
                 dropped.rows = rows,
-                "the spool is full: its oldest batches were dropped; check that the backend is reachable, or give [spool] max_bytes more"
+                "the spool is full: its oldest batches were dropped; check that the backend is reachable, or raise [spool] max_bytes"
             );
         }
     }
@@ -28,8 +28,8 @@ impl Spool {
     fn drop_oldest(&mut self) -> bool {
         let Some(oldest) = self.oldest() else { return false };
         // The next batch's header carries the `dropped_rows` of this batch's header too.
-        let told = wire::decode_header(&oldest.body, &Limits::default()).map_or(0, |header| header.dropped_rows);
-        self.state.dropped_rows += oldest.rows + told;
+        let dropped_rows = wire::decode_header(&oldest.body, &Limits::default()).map_or(0, |header| header.dropped_rows);
+        self.state.dropped_rows += oldest.rows + dropped_rows;
         self.counts.dropped_rows += oldest.rows;
         self.counts.dropped_batches += 1;
         self.remove_front();

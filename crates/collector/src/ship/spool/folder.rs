@@ -21,8 +21,8 @@ pub(super) struct Found {
 
 /// Removes the files that a crash left unfinished.
 pub(super) fn remove_unfinished(folder: &Path) -> anyhow::Result<()> {
-    for entry in fs::read_dir(folder).with_context(|| format!("read the spool's folder {}", folder.display()))? {
-        let entry = entry.with_context(|| format!("read the spool's folder {}", folder.display()))?;
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read the spool's folder {}", folder.display()))? {
+        let entry = entry.with_context(|| format!("cannot read the spool's folder {}", folder.display()))?;
         if entry.file_name().to_string_lossy().ends_with(".tmp") {
             let _ = fs::remove_file(entry.path());
         }
@@ -33,8 +33,8 @@ pub(super) fn remove_unfinished(folder: &Path) -> anyhow::Result<()> {
 /// Lists the batches of a folder, oldest first. Changes nothing.
 pub(super) fn scan(folder: &Path) -> anyhow::Result<Vec<Found>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| format!("read the spool's folder {}", folder.display()))? {
-        let entry = entry.with_context(|| format!("read the spool's folder {}", folder.display()))?;
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read the spool's folder {}", folder.display()))? {
+        let entry = entry.with_context(|| format!("cannot read the spool's folder {}", folder.display()))?;
         let file = entry.file_name();
         let file = file.to_string_lossy();
         if let Some(sequence) = file.strip_suffix(".batch").and_then(|stem| stem.parse().ok()) {

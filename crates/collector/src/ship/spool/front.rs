@@ -57,7 +57,7 @@ impl Spool {
                 },
                 Err(error) => error.to_string(),
             };
-            tracing::error!(spool.file = %path.display(), error = problem, "a spooled batch is damaged; it is set aside in rejected/");
+            tracing::error!(spool.file = %path.display(), error = problem, "a batch in the spool is damaged; it was moved to rejected/");
             self.counts.damaged += 1;
             self.set_aside();
         }
@@ -86,7 +86,7 @@ impl Spool {
             && error.kind() != io::ErrorKind::NotFound
         {
             // After a restart the batch is shipped again. The backend recognises the duplicate, and nothing changes.
-            tracing::warn!(spool.sequence = entry.sequence, %error, "a batch's file could not be removed from the spool");
+            tracing::warn!(spool.sequence = entry.sequence, %error, "the file of a batch could not be removed from the spool");
         }
     }
 }

@@ -26,17 +26,17 @@ impl Spool {
             .recursive(true)
             .mode(0o700)
             .create(folder.join("rejected"))
-            .with_context(|| format!("make the spool's folder {}", folder.display()))?;
-        let lock = File::create(folder.join("lock")).with_context(|| format!("write in the spool's folder {}", folder.display()))?;
+            .with_context(|| format!("cannot create the spool's folder {}", folder.display()))?;
+        let lock = File::create(folder.join("lock")).with_context(|| format!("cannot write to the spool's folder {}", folder.display()))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 anyhow::bail!(
-                    "the spool {} is in use by another collector: stop that one, or give this one its own [spool] folder",
+                    "another collector uses the spool {}: stop that collector, or set another [spool] folder for this one",
                     folder.display()
                 )
             }
-            Err(TryLockError::Error(error)) => return Err(error).with_context(|| format!("lock the spool {}", folder.display())),
+            Err(TryLockError::Error(error)) => return Err(error).with_context(|| format!("cannot lock the spool {}", folder.display())),
         }
         let state = read_state(&folder)?;
         remove_unfinished(&folder)?;
@@ -51,14 +51,17 @@ impl Spool {
         if damaged_state {
             let kept = folder.join("state.damaged");
             if let Err(error) = fs::rename(folder.join("state"), &kept) {
-                tracing::warn!(spool.folder = %folder.display(), %error, "the damaged state could not be kept");
+                tracing::warn!(spool.folder = %folder.display(), %error, "the damaged state of the spool could not be set aside");
             }
-            tracing::warn!(spool.file = %kept.display(), "the spool's state is damaged and kept aside; this collector has a new identity");
+            tracing::warn!(
+                spool.file = %kept.display(),
+                "the spool's state is damaged and was set aside; this collector has a new identity"
+            );
         }
         let above = names.last().map_or(1, |found| found.sequence + 1);
         let next = state.reserved.max(above);
         state.reserved = next + RESERVE;
-        state.write(&folder).with_context(|| format!("write the spool's state in {}", folder.display()))?;
+        state.write(&folder).with_context(|| format!("cannot write the spool's state in {}", folder.display()))?;
         let queue: VecDeque<_> = names
             .into_iter()
             .map(|found| Entry { sequence: found.sequence, bytes: found.bytes, since: found.since, is_new: false, held: None })
@@ -76,7 +79,7 @@ impl Spool {
     pub(crate) fn look(folder: &Path) -> anyhow::Result<Option<(usize, u64)>> {
         let existing = folder.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("."));
         let writable = rustix::fs::access(existing, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK);
-        writable.map_err(io::Error::from).with_context(|| format!("write in {}", existing.display()))?;
+        writable.map_err(io::Error::from).with_context(|| format!("cannot write to {}", existing.display()))?;
         if existing != folder {
             return Ok(None);
         }
@@ -106,12 +109,15 @@ fn read_state(folder: &Path) -> anyhow::Result<Found> {
         Ok(Some(state)) => Ok(Found::State(state)),
         Ok(None) => Ok(Found::Nothing),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Found::Damaged),
-        Err(error) => Err(error).with_context(|| format!("read {}; {}", folder.join("state").display(), who(folder))),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}; {}", folder.join("state").display(), owner_advice(folder))),
     }
 }
 
 /// Advice on which user should run the collector.
-fn who(folder: &Path) -> String {
+fn owner_advice(folder: &Path) -> String {
     let owner = fs::metadata(folder).map_or_else(|_| "its owner".into(), |found| format!("user {}", found.uid()));
-    format!("run the collector as {owner}, who owns the folder, or give the folder with all files to the collector's user (chown -R)")
+    format!(
+        "run the collector as {owner}, the owner of the folder, or make the collector's user the owner of the folder and its files (chown \
+         -R)"
+    )
 }

@@ -21,7 +21,7 @@ impl Spool {
             None => fs::rename(self.folder.join(&file), rejected.join(&file)),
         };
         if let Err(error) = moved {
-            tracing::warn!(spool.sequence = entry.sequence, %error, "a batch could not be kept in rejected/");
+            tracing::warn!(spool.sequence = entry.sequence, %error, "a refused batch could not be moved to rejected/");
             let _ = fs::remove_file(self.folder.join(&file));
         }
         // The folder is bounded: removes the oldest files.

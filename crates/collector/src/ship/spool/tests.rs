@@ -36,9 +36,9 @@ fn batch(spool: &Spool, rows: usize) -> Bytes {
 }
 
 fn append(spool: &mut Spool, rows: usize) -> u64 {
-    let (sequence, told) = spool.next();
+    let (sequence, dropped_rows) = spool.next();
     let body = batch(spool, rows);
-    spool.append(body, told).expect("taken");
+    spool.append(body, dropped_rows).expect("taken");
     sequence
 }
 
@@ -57,7 +57,7 @@ fn drain(spool: &mut Spool) -> Vec<u64> {
 }
 
 #[test]
-fn batches_survive_a_restart_and_leave_in_order_and_no_sequence_comes_twice() {
+fn batches_survive_a_restart_in_order_and_no_sequence_is_used_twice() {
     let folder = tempfile::tempdir().expect("folder");
     let mut spool = open(folder.path());
     let identity = spool.identity();
@@ -80,14 +80,14 @@ fn a_second_collector_is_refused_and_a_wiped_spool_is_a_new_identity() {
     let spool = open(folder.path());
     let identity = spool.identity();
     let error = Spool::open(folder.path(), LARGE).expect_err("in use").to_string();
-    assert!(error.contains("in use by another collector"), "{error}");
+    assert!(error.contains("another collector uses the spool"), "{error}");
     drop(spool);
-    fs::remove_dir_all(folder.path()).expect("wiped");
+    fs::remove_dir_all(folder.path()).expect("the folder is empty");
     assert_ne!(open(folder.path()).identity(), identity);
 }
 
 #[test]
-fn wherever_a_write_was_cut_off_the_other_batches_go_on() {
+fn a_batch_file_cut_at_any_byte_does_not_affect_the_others() {
     let folder = tempfile::tempdir().expect("folder");
     let mut spool = open(folder.path());
     let (cut, whole) = (append(&mut spool, 3), append(&mut spool, 3));
@@ -104,7 +104,7 @@ fn wherever_a_write_was_cut_off_the_other_batches_go_on() {
 }
 
 #[test]
-fn wherever_the_state_was_cut_off_the_identity_is_the_old_one_or_a_new_one_and_no_sequence_comes_twice() {
+fn a_state_file_cut_at_any_byte_gives_the_old_or_a_new_identity_and_no_sequence_twice() {
     let folder = tempfile::tempdir().expect("folder");
     let mut spool = open(folder.path());
     let identity = spool.identity();
@@ -129,7 +129,7 @@ fn unfinished_files_are_removed() {
 }
 
 #[test]
-fn a_full_spool_drops_the_oldest_and_the_next_header_tells_how_many_rows() {
+fn a_full_spool_drops_the_oldest_and_the_next_header_counts_the_rows() {
     let folder = tempfile::tempdir().expect("folder");
     let spool = open(folder.path());
     let size = batch(&spool, 10).len() as u64;
@@ -145,9 +145,9 @@ fn a_full_spool_drops_the_oldest_and_the_next_header_tells_how_many_rows() {
     drop(spool);
     let mut spool = open(folder.path());
     assert_eq!(spool.next().1, 10);
-    let told = batch(&spool, 1);
-    assert_eq!(decode_header(&told, &Limits::default()).expect("a batch").dropped_rows, 10);
-    spool.append(told, 10).expect("taken");
+    let next = batch(&spool, 1);
+    assert_eq!(decode_header(&next, &Limits::default()).expect("a batch").dropped_rows, 10);
+    spool.append(next, 10).expect("taken");
     assert_eq!(spool.next().1, 0);
 }
 
@@ -168,11 +168,11 @@ fn an_unreadable_state_is_an_error_and_the_identity_stays() {
 }
 
 #[test]
-fn a_damaged_state_is_kept_aside_and_a_look_changes_nothing() {
+fn a_damaged_state_is_set_aside_and_a_check_changes_nothing() {
     let folder = tempfile::tempdir().expect("folder");
     let new = folder.path().join("new");
     assert_eq!(Spool::look(&new).expect("writable"), None);
-    assert!(!new.exists(), "a look makes no folder");
+    assert!(!new.exists(), "a check creates no folder");
     let identity = open(folder.path()).identity();
     fs::write(folder.path().join("state"), "identity ?").expect("written");
     fs::write(folder.path().join("x.tmp"), "").expect("written");
@@ -198,7 +198,7 @@ fn rejected_batches_are_kept_and_bounded() {
 }
 
 #[test]
-fn where_the_disk_takes_nothing_batches_wait_in_memory_and_reach_it_later() {
+fn if_the_disk_is_not_writable_batches_wait_in_memory_and_reach_the_disk_later() {
     let folder = tempfile::tempdir().expect("folder");
     let mut spool = open(folder.path());
     // A folder in place of the temporary file makes the write fail, like a full disk, even for root.
@@ -235,7 +235,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
-    fn whatever_happens_it_is_a_queue_of_rising_sequences(steps in steps()) {
+    fn any_sequence_of_operations_keeps_a_queue_of_rising_sequence_numbers(steps in steps()) {
         let folder = tempfile::tempdir().expect("folder");
         let mut spool = open(folder.path());
         let (mut model, mut highest) = (std::collections::VecDeque::new(), 0);

@@ -53,7 +53,7 @@ impl Clusters {
             .collect();
         (!mixed.is_empty()).then(|| {
             format!(
-                "clusters with different system identifiers report under this name: {}; give each its own [[target]] name",
+                "clusters with different system identifiers report under this name: {}; give each cluster its own [[target]] name",
                 mixed.join(", ")
             )
         })
@@ -67,18 +67,21 @@ mod tests {
     const SECOND: i64 = 1_000_000;
 
     #[test]
-    fn two_clusters_at_the_same_time_are_a_conflict_and_one_after_the_other_is_none() {
+    fn two_clusters_at_the_same_time_are_a_conflict_and_successive_clusters_are_not() {
         let mut clusters = Clusters::default();
         for ts in [0, 10, 20] {
             clusters.note(ts * SECOND, "1", "a");
         }
         assert_eq!(clusters.conflict(), None);
         clusters.note(30 * SECOND, "2", "b");
-        assert_eq!(clusters.conflict(), None, "the server was made anew");
+        assert_eq!(clusters.conflict(), None, "the server was created again");
         clusters.note(40 * SECOND, "1", "a");
         clusters.note(41 * SECOND, "2", "b");
         let conflict = clusters.conflict().expect("a conflict");
-        assert!(conflict.contains("1 (read by collector a), 2 (read by collector b); give each its own [[target]] name"), "{conflict}");
+        assert!(
+            conflict.contains("1 (read by collector a), 2 (read by collector b); give each cluster its own [[target]] name"),
+            "{conflict}"
+        );
         // Cluster 1 has its own name now.
         for ts in [60, 200, 345] {
             clusters.note(ts * SECOND, "2", "b");
@@ -87,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn few_clusters_are_remembered() {
+    fn only_a_few_clusters_are_remembered() {
         let mut clusters = Clusters::default();
         (0..100).for_each(|n| clusters.note(n, &n.to_string(), "c"));
         assert!(clusters.0.len() <= REMEMBERED);

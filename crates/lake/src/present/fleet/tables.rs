@@ -56,5 +56,5 @@ fn batch(schema: &SchemaRef, rows: usize, columns: &[(&str, ArrayRef)]) -> anyho
     let column = |name: &str| columns.iter().find(|(known, _)| *known == name).map(|(_, column)| Arc::clone(column));
     let fields = schema.fields().iter();
     let columns = fields.map(|field| column(field.name()).unwrap_or_else(|| new_null_array(field.data_type(), rows)));
-    RecordBatch::try_new(Arc::clone(schema), columns.collect()).context("put the fleet's state in a table")
+    RecordBatch::try_new(Arc::clone(schema), columns.collect()).context("cannot build the fleet's tables")
 }

@@ -28,7 +28,7 @@ pub(crate) fn within(function: &str, args: &ScalarFunctionArgs) -> Result<()> {
         return Ok(());
     }
     Err(DataFusionError::ResourcesExhausted(format!(
-        "{function} could make {bytes} bytes of text of {what}, at most {limit} are allowed; make shorter texts"
+        "{function} could return {bytes} bytes of text for {what}; the maximum is {limit}; use shorter texts"
     )))
 }
 

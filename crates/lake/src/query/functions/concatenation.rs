@@ -79,7 +79,7 @@ impl ScalarUDFImpl for Concatenation {
         let rows = if scalar { 1 } else { args.number_rows };
         let sides = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<ArrayRef>>>()?;
         let [left, right] = sides.as_slice() else {
-            return Err(DataFusionError::Plan("|| takes two texts".into()));
+            return Err(DataFusionError::Plan("|| requires two texts".into()));
         };
         let both = concat_elements_dyn(left, right)?;
         if scalar { Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&both, 0)?)) } else { Ok(ColumnarValue::Array(both)) }

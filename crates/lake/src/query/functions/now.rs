@@ -43,6 +43,6 @@ impl ScalarUDFImpl for Now {
     }
 
     fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        Err(DataFusionError::Internal("now() stands for a moment, and was not replaced by it".into()))
+        Err(DataFusionError::Internal("now() was not replaced by a constant".into()))
     }
 }

@@ -82,7 +82,8 @@ impl ScalarUDFImpl for ToChar {
 
 fn each(templates: &ArrayRef) -> Result<ArrayRef> {
     let texts = cast(templates, &DataType::Utf8)?;
-    let texts = texts.as_any().downcast_ref::<StringArray>().ok_or_else(|| DataFusionError::Internal("a template is not a text".into()))?;
+    let texts =
+        texts.as_any().downcast_ref::<StringArray>().ok_or_else(|| DataFusionError::Internal("the template is not a text".into()))?;
     let translated: StringArray = texts.iter().map(|text| text.map(strftime).transpose()).collect::<Result<_>>()?;
     Ok(Arc::new(translated))
 }
@@ -101,7 +102,7 @@ fn strftime(template: &str) -> Result<String> {
         } else if first.is_ascii_alphabetic() {
             let known: Vec<&str> = PATTERNS.iter().map(|(pattern, _)| *pattern).collect();
             let message = format!(
-                "to_char: no pattern is known at '{rest}'; known are {}; write other letters between double quotes",
+                "to_char: unknown pattern at '{rest}'; known patterns are {}; put other letters between double quotes",
                 known.join(", ")
             );
             return Err(DataFusionError::Plan(message));
@@ -118,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn templates_are_translated_and_unknown_patterns_refused() {
+    fn templates_are_translated_and_unknown_patterns_are_refused() {
         for (template, form) in [
             ("HH24:MI", "%H:%M"),
             ("YYYY-MM-DD HH24:MI:SS.MS", "%Y-%m-%d %H:%M:%S.%3f"),
@@ -130,7 +131,7 @@ mod tests {
             assert_eq!(strftime(template).expect(template), form);
         }
         for unknown in ["%H:%M", "Month", "Day", "yyyy", "J"] {
-            assert!(strftime(unknown).expect_err(unknown).to_string().contains("known are"), "{unknown}");
+            assert!(strftime(unknown).expect_err(unknown).to_string().contains("known patterns are"), "{unknown}");
         }
     }
 }

@@ -34,8 +34,7 @@ impl Objects {
             .fetch_optional(&self.pool)
             .await
             .map_err(failed)?;
-        let (size, modified) =
-            found.ok_or_else(|| Error::NotFound { path: location.to_string(), source: "there is no row of it".into() })?;
+        let (size, modified) = found.ok_or_else(|| Error::NotFound { path: location.to_string(), source: "its row is missing".into() })?;
         Ok(meta(location.clone(), size, modified))
     }
 
@@ -65,7 +64,7 @@ impl Objects {
         let skip = usize::try_from(range.start - first * PIECE).unwrap_or(usize::MAX);
         let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
         if content.len() < skip.saturating_add(length) {
-            return Err(Error::NotFound { path: location.to_string(), source: "pieces of it are missing".into() });
+            return Err(Error::NotFound { path: location.to_string(), source: "pieces are missing".into() });
         }
         Ok(content.freeze().slice(skip..skip + length))
     }
@@ -86,7 +85,7 @@ impl std::fmt::Display for Objects {
 impl ObjectStore for Objects {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         if options.mode != PutMode::Overwrite {
-            return Err(Error::NotImplemented { operation: "put with a condition".into(), implementer: NAME.into() });
+            return Err(Error::NotImplemented { operation: "conditional put is not supported".into(), implementer: NAME.into() });
         }
         self.write(location, &Bytes::from(payload)).await?;
         Ok(PutResult { e_tag: None, version: None })

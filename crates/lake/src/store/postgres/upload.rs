@@ -28,7 +28,7 @@ struct UploadState {
 }
 
 fn uneven() -> Error {
-    Error::Generic { store: NAME, source: "parts of an upload must be of one size, in whole pieces".into() }
+    Error::Generic { store: NAME, source: "all parts of an upload must have the same size, a multiple of the piece size".into() }
 }
 
 impl Upload {

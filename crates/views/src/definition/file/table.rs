@@ -34,12 +34,12 @@ impl Table<'_> {
         match self.content.get(key) {
             None => Ok(None),
             Some(toml::Value::String(text)) if !text.trim().is_empty() => Ok(Some(text.clone())),
-            Some(_) => Err(self.error(key, "is not a text".into(), "give a non-empty string")),
+            Some(_) => Err(self.error(key, "is not a text".into(), "write a text in quotes")),
         }
     }
 
     pub(super) fn string(&self, key: &str) -> Result<String, DefinitionError> {
-        self.string_opt(key)?.ok_or_else(|| self.missing(key, "give a non-empty string"))
+        self.string_opt(key)?.ok_or_else(|| self.missing(key, "write a text in quotes"))
     }
 
     /// A name that SQL takes without quotes.
@@ -92,9 +92,9 @@ impl Table<'_> {
 
     pub(super) fn duration(&self, key: &str) -> Result<Option<Duration>, DefinitionError> {
         let Some(text) = self.string_opt(key)? else { return Ok(None) };
-        parse_duration(&text)
-            .map(Some)
-            .ok_or_else(|| self.error(key, format!("'{text}' is not a duration"), "give a number with ms, s, m, h or d, as in \"10s\""))
+        parse_duration(&text).map(Some).ok_or_else(|| {
+            self.error(key, format!("'{text}' is not a duration"), "write a number with the unit ms, s, m, h or d, such as \"10s\"")
+        })
     }
 
     pub(super) fn one_of<T: Clone>(&self, key: &str, default: Option<T>, choices: &[(&str, T)]) -> Result<T, DefinitionError> {

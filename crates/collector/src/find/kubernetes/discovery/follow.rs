@@ -53,12 +53,12 @@ impl Known {
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 event = heard.recv() => match event {
-                    Some((at, event)) => self.hear(at, event),
+                    Some((at, event)) => self.handle_event(at, event),
                     None => break,
                 },
                 Some(attempt) = self.attempts.join_next() => match attempt {
                     Ok(attempt) => self.settle(attempt),
-                    Err(error) => tracing::error!(%error, "an attempt to reach a discovered server ended in a defect"),
+                    Err(error) => tracing::error!(%error, "the task that connects to a discovered server panicked"),
                 },
                 Some(ended) = self.targets.join_next() => self.ended(ended),
                 () = bell.notified() => self.login_refused(),

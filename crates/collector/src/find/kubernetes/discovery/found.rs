@@ -28,7 +28,7 @@ pub(super) struct Found {
     pub(super) intended: Option<Intended>,
     pub(super) state: State,
     /// The last message about the pod in the log.
-    pub(super) said: String,
+    pub(super) last_reported: String,
     pub(super) attempt_under_way: bool,
     /// The last answer of the pod; see [`Self::speaks`].
     pub(super) speaks: Speaks,
@@ -74,7 +74,7 @@ impl Found {
             created,
             intended: None,
             state: State::Waiting,
-            said: String::new(),
+            last_reported: String::new(),
             attempt_under_way: false,
             speaks: Speaks::Nothing,
             failures: 0,
@@ -106,29 +106,29 @@ impl Found {
     }
 
     /// Sets the state, and logs the reason once.
-    pub(super) fn tell(&mut self, key: &str, state: State, why: String) {
+    pub(super) fn set_state(&mut self, key: &str, state: State, why: String) {
         self.state = state;
-        if self.said == why {
+        if self.last_reported == why {
             return;
         }
         match state {
-            State::LeftOut => tracing::debug!(pod = key, why, "a pod is left out"),
+            State::LeftOut => tracing::debug!(pod = key, why, "a pod is skipped"),
             _ if why.is_empty() => {}
-            _ => tracing::warn!(pod = key, state = state.name(), why, "a pod that should be a server is not read"),
+            _ => tracing::warn!(pod = key, state = state.name(), why, "a pod that should be a PostgreSQL server is not read"),
         }
-        self.said = why;
+        self.last_reported = why;
     }
 
     /// Records a failed attempt. A running target goes on with its last login.
     pub(super) fn fail(&mut self, key: &str, state: State, why: String, cap: Duration) {
         self.wait(cap);
         match self.running {
-            Some(_) if self.said == why => {}
+            Some(_) if self.last_reported == why => {}
             Some(_) => {
-                tracing::warn!(server = self.server, why, "the server's login cannot be read again; the last one is used");
-                self.said = why;
+                tracing::warn!(server = self.server, why, "the server's login cannot be read again; the last login stays in use");
+                self.last_reported = why;
             }
-            None => self.tell(key, state, why),
+            None => self.set_state(key, state, why),
         }
     }
 }

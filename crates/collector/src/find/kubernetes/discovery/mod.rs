@@ -15,9 +15,9 @@
 //! Used by `operate`, which starts it once.
 
 mod attempt;
+mod events;
 mod follow;
 mod found;
-mod hear;
 mod known;
 mod settle;
 mod state;

@@ -39,12 +39,12 @@ impl Known {
             let Some(found) = self.pods.get_mut(&key) else { continue };
             found.next = None;
             if let Some((state, why)) = refusal {
-                found.tell(&key, state, why);
+                found.set_state(&key, state, why);
                 continue;
             }
             let Some(intended) = found.intended.clone() else { continue };
             let Some(address) = intended.address else {
-                found.tell(&key, State::Waiting, String::new());
+                found.set_state(&key, State::Waiting, String::new());
                 continue;
             };
             found.attempt_under_way = true;
@@ -65,7 +65,10 @@ impl Known {
             return None;
         }
         if self.taken.contains(&found.server) {
-            return Some((State::Duplicate, format!("a target of the configuration is called {} already: rename that one", found.server)));
+            return Some((
+                State::Duplicate,
+                format!("a target in the configuration file has the name {} already: rename that target", found.server),
+            ));
         }
         // Of several pods with one server name, the pod with a running target wins, else the oldest.
         let rank = |key: &str, found: &Found| (found.running.is_none(), found.created.clone(), key.to_owned());
@@ -74,11 +77,15 @@ impl Known {
         if let Some((first, _)) = first
             && first != key
         {
-            return Some((State::Duplicate, format!("pod {first} is {} already; this one follows when that is gone", found.server)));
+            return Some((
+                State::Duplicate,
+                format!("pod {first} is already read as {}; this pod is read when that pod is gone", found.server),
+            ));
         }
         let running = self.pods.values().filter(|found| found.running.is_some() || found.attempt_under_way).count();
-        (running >= MAX_SERVERS)
-            .then(|| (State::TooMany, format!("{MAX_SERVERS} servers are read already: let another collector watch some")))
+        (running >= MAX_SERVERS).then(|| {
+            (State::TooMany, format!("{MAX_SERVERS} servers, the maximum, are read already: let another collector watch some of them"))
+        })
     }
 
     /// Handles a finished attempt.
@@ -106,9 +113,9 @@ impl Known {
             }
             Outcome::Nobody => found.wait(if found.running.is_some() { RETRY_CAP } else { RETRY_OTHER_CAP }),
             Outcome::NotPostgresql(answer) => {
-                let what = if answer == Answer::Closed { "closes the connection without a word" } else { "speaks something else" };
+                let what = if answer == Answer::Closed { "closes the connection without an answer" } else { "speaks another protocol" };
                 let why = format!(
-                    "what listens on port {} is no PostgreSQL (it {what}): correct the pod's labels, or the port in pganalytics.io/port",
+                    "the service on port {} is not PostgreSQL (it {what}): correct the pod's labels, or the port in pganalytics.io/port",
                     intended.candidate.port
                 );
                 // The pod may have a target, because nothing answered at first and the server was taken to be down.
@@ -128,15 +135,15 @@ impl Known {
             Speaks::Nothing | Speaks::Other => found.wait(RETRY_CAP),
         }
         if let Some(caution) = &resolved.caution
-            && found.said != *caution
+            && found.last_reported != *caution
         {
             tracing::warn!(server = found.server, "{caution}");
-            found.said.clone_from(caution);
+            found.last_reported.clone_from(caution);
         }
         found.state = State::Watched;
         if let Some(running) = &found.running {
             if running.link.replace(resolved.conninfo) {
-                tracing::info!(server = found.server, login.from = resolved.from, "the server's login has changed and is taken");
+                tracing::info!(server = found.server, login.from = resolved.from, "the server's login has changed; the new login is used");
             }
             return;
         }

@@ -94,7 +94,7 @@ async fn says(metrics: &Registry, text: &str, is_there: bool) {
 }
 
 #[tokio::test]
-async fn who_does_not_answer_yet_is_worth_a_target_and_who_said_something_else_is_not() {
+async fn a_silent_pod_becomes_a_target_and_a_pod_with_another_protocol_does_not() {
     let Discovery { options, client, .. } = discovery(&mut Registry::default());
     let (postgres, one) = listen_and_say(0, b"N").await;
     let (web, two) = listen_and_say(0, b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
@@ -124,7 +124,7 @@ async fn who_does_not_answer_yet_is_worth_a_target_and_who_said_something_else_i
 }
 
 #[test]
-fn it_is_looked_at_less_and_less_often_and_never_less_than_its_cap() {
+fn retries_become_rarer_up_to_a_longest_wait() {
     let mut found = Found::new(0, "u".into(), "db/web-0".into(), None, None);
     let mut waits = Vec::new();
     for _ in 0..40 {
@@ -136,7 +136,7 @@ fn it_is_looked_at_less_and_less_often_and_never_less_than_its_cap() {
 }
 
 #[tokio::test]
-async fn a_pod_that_is_found_before_it_listens_is_a_target_until_it_speaks_something_else() {
+async fn a_pod_found_before_it_listens_is_a_target_until_it_speaks_another_protocol() {
     let mut metrics = Registry::default();
     let discovery = discovery(&mut metrics);
     let read = Arc::new(crate::read::metrics::Metrics::register(&mut metrics));
@@ -146,7 +146,7 @@ async fn a_pod_that_is_found_before_it_listens_is_a_target_until_it_speaks_somet
     let (events, heard) = mpsc::channel(QUEUE);
     let following = tokio::spawn(Known::new(discovery, Arc::new(common), stop.clone()).follow(heard));
     let port = free().await;
-    events.send((0, Ok(Event::Applied(Box::new(pod(port)))))).await.expect("heard");
+    events.send((0, Ok(Event::Applied(Box::new(pod(port)))))).await.expect("received");
     says(&metrics, "kubernetes_pods{state=\"watched\"} 1", true).await;
     says(&metrics, "target_up{server=\"db/web-0\"} 0", true).await;
 
@@ -156,5 +156,5 @@ async fn a_pod_that_is_found_before_it_listens_is_a_target_until_it_speaks_somet
     web.abort();
 
     stop.cancel();
-    tokio::time::timeout(PATIENCE, following).await.expect("an end").expect("no defect");
+    tokio::time::timeout(PATIENCE, following).await.expect("an end").expect("no panic");
 }

@@ -29,7 +29,7 @@ impl LogSource for LogOfPod {
     fn read(&self) -> BoxFuture<'_, Result<Piece, String>> {
         async {
             self.log.read(&self.pod.facts()).await.map_err(|error| {
-                let remedy = if matches!(error, ApiError::Forbidden { .. }) { READ_LOGS } else { "it is tried again" };
+                let remedy = if matches!(error, ApiError::Forbidden { .. }) { READ_LOGS } else { "retries automatically" };
                 format!("{error}: {remedy}")
             })
         }
@@ -37,7 +37,7 @@ impl LogSource for LogOfPod {
     }
 
     /// CloudNativePG writes the entries of the log files to the container's log.
-    fn shows_files(&self) -> bool {
+    fn includes_files(&self) -> bool {
         self.pod.facts().operator == Operator::CloudNativePg.name()
     }
 }

@@ -89,12 +89,12 @@ impl Pod {
 }
 
 #[tokio::test]
-async fn lines_are_read_once_and_in_order_also_across_a_restart() -> anyhow::Result<()> {
+async fn lines_are_read_once_and_in_order_even_across_a_restart() -> anyhow::Result<()> {
     let mut pod = Pod::new().await?;
     pod.writes(-1_000_000, "before the collector");
     pod.writes(1_100_000, "a");
     assert_eq!(pod.read().await, ["a"]);
-    assert!(pod.read().await.is_empty(), "its second comes again, the line does not");
+    assert!(pod.read().await.is_empty(), "the second is read again, but its line is not");
     pod.writes(1_900_000, "b");
     pod.writes(5_000_000, "last words");
     pod.starts_again("second");
@@ -103,12 +103,12 @@ async fn lines_are_read_once_and_in_order_also_across_a_restart() -> anyhow::Res
     pod.starts_again("third");
     pod.kubelet.lock().expect("no panic").previous = None;
     pod.writes(9_000_000, "d");
-    assert_eq!(pod.read().await, ["d"], "nothing was kept of the one before");
+    assert_eq!(pod.read().await, ["d"], "nothing of the previous one was kept");
     Ok(())
 }
 
 #[tokio::test]
-async fn what_is_more_than_one_reading_takes_is_read_by_the_next() -> anyhow::Result<()> {
+async fn lines_beyond_the_limit_of_a_reading_are_read_by_the_next_reading() -> anyhow::Result<()> {
     let pod = Pod::new().await?;
     let padding = "x".repeat(1_000);
     // Nine pieces: more than two readings can take.
@@ -127,7 +127,7 @@ async fn what_is_more_than_one_reading_takes_is_read_by_the_next() -> anyhow::Re
 }
 
 #[tokio::test]
-async fn a_second_that_is_more_than_a_piece_is_skipped_and_told() -> anyhow::Result<()> {
+async fn a_second_with_too_many_lines_is_skipped_and_reported() -> anyhow::Result<()> {
     let pod = Pod::new().await?;
     let padding = "x".repeat(1_000);
     (0..3_000).for_each(|number| pod.writes(1_000_000 + number, padding.clone()));
@@ -138,7 +138,7 @@ async fn a_second_that_is_more_than_a_piece_is_skipped_and_told() -> anyhow::Res
 }
 
 #[tokio::test]
-async fn a_reading_that_fails_or_finds_no_container_keeps_the_place() -> anyhow::Result<()> {
+async fn a_failed_reading_keeps_the_position() -> anyhow::Result<()> {
     let mut pod = Pod::new().await?;
     pod.writes(1_000_000, "a");
     pod.kubelet.lock().expect("no panic").forbids = true;
@@ -153,9 +153,9 @@ async fn a_reading_that_fails_or_finds_no_container_keeps_the_place() -> anyhow:
 }
 
 #[test]
-fn the_cut_end_of_a_piece_is_left_for_the_next() {
+fn a_cut_last_line_is_read_again_by_the_next_reading() {
     let (mut until, mut lines) = (time("2026-11-29T01:00:00Z"), Vec::new());
     let piece = Bytes::from_static(b"2026-11-29T01:00:01Z whole\nno time\n2026-11-29T01:00:01+00:00 too\n2026-11-29T01:00:02Z ha");
     append(&piece, true, &mut until, &mut lines);
-    assert_eq!((lines.len(), until), (2, time("2026-11-29T01:00:01Z")), "two of one moment");
+    assert_eq!((lines.len(), until), (2, time("2026-11-29T01:00:01Z")), "two rows of one moment");
 }

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_is_found_in_every_layout_and_both_versions() -> std::io::Result<()> {
+    fn a_container_is_found_in_every_layout_of_both_cgroup_versions() -> std::io::Result<()> {
         let underscored = UID.replace('-', "_");
         for place in [
             format!("kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{underscored}.slice/cri-containerd-{ID}.scope"),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_version_has_a_tree_a_controller() -> std::io::Result<()> {
+    fn cgroup_version_1_has_a_tree_per_controller() -> std::io::Result<()> {
         let folder = tempfile::tempdir()?;
         let of = |controller: &str| folder.path().join(controller).join(format!("kubepods/burstable/pod{UID}/{ID}"));
         write(

@@ -22,7 +22,7 @@ impl Disagreement {
         self.seen = self.seen.saturating_add(1);
         (self.seen == DISAGREEMENTS).then(|| {
             format!(
-                "the pod's label says {}, and the server is a {}: the server is believed; look at the operator",
+                "the pod's label says {}, but the server is a {}: the server's role is used; check the operator",
                 label.name(),
                 is.name()
             )
@@ -35,12 +35,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_label_that_lags_behind_a_failover_is_no_disagreement() {
+    fn a_label_that_lags_behind_a_failover_is_not_reported() {
         let mut disagreement = Disagreement::default();
         let mut look = |label, standby| disagreement.look(Some(label), Some(standby)).is_some();
         assert_eq!([look(Role::Primary, true), look(Role::Primary, true), look(Role::Standby, true)], [false; 3]);
         assert_eq!([look(Role::Primary, true), look(Role::Primary, true)], [false; 2]);
         assert!(look(Role::Primary, true));
-        assert!(!look(Role::Primary, true), "told once");
+        assert!(!look(Role::Primary, true), "reported once");
     }
 }

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantities_are_read_as_kubernetes_writes_them() {
+    fn quantities_in_kubernetes_notation_are_parsed() {
         for (text, value) in
             [("500m", 0.5), ("2", 2.0), ("0.1", 0.1), ("1Gi", 1_073_741_824.0), ("128M", 128e6), ("1e3", 1000.0), ("1E", 1e18)]
         {

@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_use_of_a_volume_is_told_where_there_is_one_alone() -> std::io::Result<()> {
+    fn the_use_of_a_volume_is_known_if_the_pod_has_only_one() -> std::io::Result<()> {
         let folder = tempfile::tempdir()?;
         let of = |path: &str| std::fs::create_dir_all(folder.path().join("volumes").join(path));
         of("kubernetes.io~projected/kube-api-access")?;

@@ -27,10 +27,10 @@ pub(crate) fn recognise(pod: &Pod) -> Recognised {
         Err(problem) => return Recognised::Wrong(problem),
     };
     if annotated.scrape == Some(false) {
-        return Recognised::LeftOut("its annotation pganalytics.io/scrape says false");
+        return Recognised::LeftOut("the annotation pganalytics.io/scrape is false");
     }
     let mut candidate = match labelled {
-        operators::Pod::Pooler => return Recognised::LeftOut("it is a connection pooler"),
+        operators::Pod::Pooler => return Recognised::LeftOut("the pod is a connection pooler"),
         operators::Pod::Server(candidate) => *candidate,
         operators::Pod::Unknown if annotated.scrape == Some(true) => {
             let mut candidate = Candidate::new(Operator::Annotated);
@@ -40,6 +40,6 @@ pub(crate) fn recognise(pod: &Pod) -> Recognised {
         }
         operators::Pod::Unknown => return Recognised::No,
     };
-    annotated.lay_over(&mut candidate);
+    annotated.apply_to(&mut candidate);
     Recognised::Server(Box::new(candidate))
 }

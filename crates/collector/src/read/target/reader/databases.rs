@@ -29,7 +29,7 @@ impl Reader {
             Ok(names) => names,
             Err(error) => {
                 for view in &views {
-                    self.target.was_not_read(&view.name, None, Duration::ZERO, &format!("list the databases: {error}"));
+                    self.target.was_not_read(&view.name, None, Duration::ZERO, &format!("cannot list the databases: {error}"));
                 }
                 return;
             }
@@ -40,7 +40,8 @@ impl Reader {
         if found > cap {
             wanted.truncate(cap);
             for view in &views {
-                let note = format!("{cap} of {found} databases are read: raise the target's max_databases, or choose with databases");
+                let note =
+                    format!("only {cap} of {found} databases are read: raise the target's max_databases, or list databases in the target");
                 self.target.note(&view.name, &note);
             }
         }
@@ -48,7 +49,7 @@ impl Reader {
         let (open, closed): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|name| self.refusals.get(name, Instant::now()).is_none());
         wanted = open;
         if !closed.is_empty() {
-            let note = format!("databases that refuse connections are left out and tried again every few hours: {}", closed.join(", "));
+            let note = format!("databases that refuse connections are skipped and retried every few hours: {}", closed.join(", "));
             for view in &views {
                 self.target.note(&view.name, &note);
             }
@@ -66,7 +67,7 @@ impl Reader {
         self.read_views_in(&views, database.as_deref()).await;
         self.reading.clear();
         // An idle session would block DROP DATABASE.
-        self.sessions.leave_others().await;
+        self.sessions.close_others().await;
         if self.round.databases.is_empty() {
             let round = std::mem::take(&mut self.round);
             for view in &round.views {

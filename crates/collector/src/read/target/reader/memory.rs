@@ -109,12 +109,12 @@ impl Reader {
                 None => {
                     self.sessions.make_room().await;
                     let session = self.patiently(target.open()).await?;
-                    self.meet(&session);
+                    self.record_server(&session);
                     self.sessions.add(None, session);
                 }
             }
         }
-        self.sessions.get(database).ok_or_else(|| SessionError::Broken("the session is gone".into()))
+        self.sessions.get(database).ok_or_else(|| SessionError::Broken("the session was closed".into()))
     }
 
     /// The key of a database among the sessions: `None` for the target's own database.
@@ -125,7 +125,7 @@ impl Reader {
     /// Takes out the session on a database for a reading. `put` puts the session back.
     pub(super) async fn take(&mut self, database: Option<&str>) -> Result<Session, SessionError> {
         self.session(database).await?;
-        self.sessions.take(self.key(database)).ok_or_else(|| SessionError::Broken("the session is gone".into()))
+        self.sessions.take(self.key(database)).ok_or_else(|| SessionError::Broken("the session was closed".into()))
     }
 
     /// Puts a session back after a reading, unless the session broke.
@@ -140,22 +140,25 @@ impl Reader {
     }
 
     /// Records the facts of the server that answers.
-    fn meet(&mut self, session: &Session) {
+    fn record_server(&mut self, session: &Session) {
         let facts = &session.facts;
         self.own_database = Some(facts.database.clone());
         self.server_addr.clone_from(&facts.server_addr);
-        self.target.tells_log(&facts.log_line_prefix, facts.logging_collector);
+        self.target.set_log_settings(&facts.log_line_prefix, facts.logging_collector);
         self.local = None;
         if self.major != facts.major() {
             self.major = facts.major();
             self.probes.clear();
         }
-        self.meet_postmaster(facts.postmaster_start_us);
+        self.record_postmaster(facts.postmaster_start_us);
     }
 
-    pub(super) fn meet_postmaster(&mut self, start_us: i64) {
+    pub(super) fn record_postmaster(&mut self, start_us: i64) {
         if self.target.is_another_postmaster(start_us) {
-            tracing::info!(server = self.target.options.name, "another postmaster answers than before: counters have a new beginning");
+            tracing::info!(
+                server = self.target.options.name,
+                "another postmaster answers (restart or failover): counters start from a new baseline"
+            );
             self.deltas.values_mut().for_each(Delta::forget);
             self.extensions.clear();
             self.refusals.clear();

@@ -4,7 +4,7 @@
 //! Used by `target::run`.
 
 mod databases;
-mod hand_on;
+mod deltas;
 mod machine;
 mod memory;
 mod patience;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use pganalytics_views::{Scope, Source, View};
 
-use super::hand_on::COST;
+use super::deltas::COST;
 use super::memory::Reader;
 use super::server::SERVER;
 use crate::clock::now_us;
@@ -80,7 +80,7 @@ impl Reader {
         for view in due {
             match (view.scope, view.name.as_str()) {
                 (Scope::Host, _) => self.read_machine(&view),
-                (_, COST) => self.tell_cost(),
+                (_, COST) => self.ship_cost(),
                 (_, HOST_VIEW) => self.read_its_host(&view),
                 _ => self.read_apart(&view).await,
             }
@@ -114,7 +114,7 @@ impl Reader {
             }
             Err(error) => {
                 target.was_not_read(&view.name, None, begun.elapsed(), &error.to_string());
-                if let Some(busy) = target.busy_in_vain(&error, begun.elapsed()) {
+                if let Some(busy) = target.busy_after_failure(&error, begun.elapsed()) {
                     self.plan(view, busy);
                 }
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pganalytics_views::{Scope, Source, View};
 use tokio_util::sync::CancellationToken;
 
-use super::hand_on::COST;
+use super::deltas::COST;
 use super::memory::Reader;
 use super::server::SERVER;
 use super::texts::TEXTS;
@@ -22,7 +22,7 @@ pub(crate) async fn run(target: Arc<Target>, stop: CancellationToken) {
         () = stop.cancelled() => {}
         () = reader.rounds() => {}
     }
-    reader.tell_cost();
+    reader.ship_cost();
     reader.sessions.close().await;
 }
 
@@ -41,7 +41,7 @@ impl Reader {
             } else if let Some(database) = self.round.databases.pop_front() {
                 self.read_database(database).await;
             } else {
-                self.sessions.leave_others().await;
+                self.sessions.close_others().await;
                 let now = Instant::now();
                 let wait = self.schedule.next().map_or(LONGEST_SLEEP, |next| next.saturating_duration_since(now)).min(LONGEST_SLEEP);
                 tokio::time::sleep(wait).await;
@@ -84,10 +84,10 @@ impl Reader {
                     self.schedule.hurry(Instant::now());
                 }
             }
-            (_, Source::Probe, COST) => self.tell_cost(),
+            (_, Source::Probe, COST) => self.ship_cost(),
             (_, Source::Probe, TEXTS) => self.read_texts(&view).await,
             (_, Source::Probe, HOST_VIEW) => self.read_its_host(&view),
-            (.., name) => self.target.was_not_read(name, None, Duration::ZERO, "this collector has no probe of that name"),
+            (.., name) => self.target.was_not_read(name, None, Duration::ZERO, "this collector has no probe for this view"),
         }
         self.reading.clear();
     }
@@ -98,14 +98,15 @@ impl Reader {
             let server = self.target.options.name.as_str();
             self.target.common.metrics.view_interval(server, &view.name, interval);
             if interval > view.interval {
-                let note = format!("over budget: it took {} ms and is read every {} s now", busy.as_millis(), interval.as_secs());
+                let note =
+                    format!("over budget: the reading took {} ms; the view is now read every {} s", busy.as_millis(), interval.as_secs());
                 self.target.note(&view.name, &note);
                 tracing::warn!(
                     server,
                     view = view.name,
                     read.duration_ms = busy.as_millis(),
                     interval_s = interval.as_secs(),
-                    "a view is over its budget and is read less often"
+                    "a view is over its budget and is now read less often"
                 );
             }
         }

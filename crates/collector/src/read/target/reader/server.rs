@@ -10,7 +10,7 @@ use crate::clock::now_us;
 use crate::read::probe::host;
 use crate::read::probe::server::{About, Read, ServerProbe};
 use crate::read::session::SessionError;
-use crate::read::target::way_in::reason;
+use crate::read::target::connection::reason;
 
 pub(super) const SERVER: &str = "pganalytics_server";
 
@@ -46,13 +46,13 @@ impl Reader {
             (Ok(read), _) => {
                 if let Some(identifier) = &read.other_cluster {
                     let note = format!(
-                        "another cluster answers under this name than before, with system identifier {identifier}: \
-                         give each server a target of its own with its own name"
+                        "another cluster than before answers under this name, with system identifier {identifier}: give each server its \
+                         own target with its own name"
                     );
                     tracing::warn!(server = self.target.options.name, system_identifier = identifier, "{note}");
                     self.target.note(SERVER, &note);
                 }
-                self.meet_postmaster(read.postmaster_start_us);
+                self.record_postmaster(read.postmaster_start_us);
                 self.in_recovery = read.in_recovery;
                 self.ship(view, None, &read.snapshot, read.took);
             }
@@ -64,7 +64,7 @@ impl Reader {
                 }
                 self.sessions.forget(None);
                 if let Some(snapshot) = down {
-                    self.hand_on(view, None, &snapshot, Duration::ZERO);
+                    self.gather(view, None, &snapshot, Duration::ZERO);
                 }
                 // Nothing else can be read. The current round ends; the next one begins when its views are due.
                 self.round = Round::default();

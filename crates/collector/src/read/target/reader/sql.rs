@@ -56,7 +56,8 @@ impl Reader {
             && let Some(extension) = &view.extension
         {
             let text = format!(
-                "extension {extension} {} is older than any that is read: run ALTER EXTENSION {extension} UPDATE where it is installed",
+                "extension {extension} {} is older than the oldest version that is read: run ALTER EXTENSION {extension} UPDATE in the \
+                 database where it is installed",
                 installed.version
             );
             return Err(text.into());
@@ -75,7 +76,7 @@ impl Reader {
         };
         self.probes.insert(view.name.clone(), (of, Some(probe)));
         outcome.map(Some).map_err(|error| {
-            let busy = self.target.busy_in_vain(&error, begun.elapsed());
+            let busy = self.target.busy_after_failure(&error, begun.elapsed());
             Unread { text: self.after(&error, view), busy }
         })
     }
@@ -140,7 +141,7 @@ impl Reader {
                 Err(self.extensions.closed(extension, &found, &database, now))
             }
             // A database could not be searched, so the result is unknown. The next reading searches again.
-            (None, Some(error)) => Err(format!("search extension {extension}: {error}")),
+            (None, Some(error)) => Err(format!("cannot search extension {extension}: {error}")),
             (None, None) => Err(self.extensions.nowhere(extension, &searched, now)),
         }
     }

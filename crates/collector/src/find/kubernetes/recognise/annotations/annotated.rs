@@ -17,7 +17,7 @@ pub(crate) struct Annotated {
 
 impl Annotated {
     /// Overrides the candidate's defaults with the annotated settings.
-    pub(crate) fn lay_over(self, candidate: &mut Candidate) {
+    pub(crate) fn apply_to(self, candidate: &mut Candidate) {
         candidate.port = self.port.unwrap_or(candidate.port);
         candidate.sslmode = self.sslmode.or(candidate.sslmode);
         candidate.database = self.database.or_else(|| candidate.database.take());

@@ -18,7 +18,7 @@ pub(super) fn read(annotations: &BTreeMap<String, String>) -> Result<Annotated, 
     let secret = of("credentials-secret-name").map(|secret| secret_name(secret, &name("credentials-secret-name"))).transpose()?;
     if secret.is_none() && of("credentials-password").is_some() {
         return Err(format!(
-            "{} is not read, since everybody who sees the pod sees it: put the login into a Secret and name it in {}",
+            "{} is ignored, because everyone who may read the pod may read it: put the login into a Secret and name the Secret in {}",
             name("credentials-password"),
             name("credentials-secret-name")
         ));

@@ -30,7 +30,8 @@ pub(super) fn read(pod: &Pod, annotations: &BTreeMap<String, String>) -> Result<
                 None => None,
                 Some(at) => {
                     let key = format!("{DATADOG}{container}.instances");
-                    let text = annotations.get(&key).ok_or_else(|| format!("annotation {key} is missing beside check_names: add it"))?;
+                    let text =
+                        annotations.get(&key).ok_or_else(|| format!("annotation {key} is missing, but check_names is set: add it"))?;
                     let instances = json(&key, text)?;
                     // For each name, either one instance or a list of instances.
                     Some(match instances.get(at) {
@@ -93,7 +94,9 @@ fn instance(pod: &Pod, key: &str, container: &str, instance: &Value) -> Result<O
     let login = match secret {
         None => None,
         Some((namespace, ..)) if Some(&namespace) != pod.metadata.namespace.as_ref() => {
-            return Err(format!("annotation {key} names a Secret of another namespace, which is not read: copy it into the pod's own"));
+            return Err(format!(
+                "annotation {key} names a Secret of another namespace, which is not read: copy the Secret into the pod's namespace"
+            ));
         }
         Some((_, secret, password_key)) => {
             Some(Login { secret, user: user.clone().map_or_else(|| User::Key("username".into()), User::Named), password_key })
@@ -105,10 +108,10 @@ fn instance(pod: &Pod, key: &str, container: &str, instance: &Value) -> Result<O
 /// Parses JSON. An error shows only line and column, because serde's own errors quote the text, which may be a password.
 fn json(key: &str, text: &str) -> Result<Value, String> {
     if text.len() > JSON_CAP {
-        return Err(format!("annotation {key} is larger than {JSON_CAP} bytes and is not read: shorten it"));
+        return Err(format!("annotation {key} is larger than {JSON_CAP} bytes and is ignored: shorten it"));
     }
     serde_json::from_str(text)
-        .map_err(|error| format!("annotation {key} is no JSON (line {}, column {}): correct it", error.line(), error.column()))
+        .map_err(|error| format!("annotation {key} is not valid JSON (line {}, column {}): correct it", error.line(), error.column()))
 }
 
 fn text(value: &Value) -> Option<String> {

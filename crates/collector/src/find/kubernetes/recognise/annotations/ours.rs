@@ -22,13 +22,13 @@ pub(super) fn read(annotations: &BTreeMap<String, String>, operated: bool) -> Re
     for key in annotations.keys().filter_map(|key| key.strip_prefix(OURS)) {
         if !OUR_KEYS.contains(&key) {
             let nearest = OUR_KEYS.iter().max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
-            return Err(format!("{} is none that is known: did you mean {OURS}{}?", name(key), nearest.unwrap_or(&"scrape")));
+            return Err(format!("{} is not a known annotation: did you mean {OURS}{}?", name(key), nearest.unwrap_or(&"scrape")));
         }
     }
     let secret = of("secret-name").map(|secret| secret_name(secret, &name("secret-name"))).transpose()?;
     let its_key = ["secret-username-key", "secret-password-key"].into_iter().find(|key| of(key).is_some());
     if let (None, Some(key)) = (secret, its_key) {
-        return Err(format!("{} is a key of a Secret that nothing names: name it in {}", name(key), name("secret-name")));
+        return Err(format!("{} is set, but no Secret is named: name the Secret in {}", name(key), name("secret-name")));
     }
     Ok(Annotated {
         scrape: scrape.map(|scrape| flag(scrape, &name("scrape"))).transpose()?,

@@ -6,7 +6,7 @@ pub(super) fn flag(text: &str, name: &str) -> Result<bool, String> {
     match text {
         "true" => Ok(true),
         "false" => Ok(false),
-        _ => Err(format!("{name} is neither \"true\" nor \"false\": write one of them, in quotes")),
+        _ => Err(format!("{name} is neither \"true\" nor \"false\": set one of them, in quotes")),
     }
 }
 
@@ -17,14 +17,18 @@ pub(super) fn secret_name<'a>(text: &'a str, name: &str) -> Result<&'a str, Stri
         return Ok(text);
     }
     Err(format!(
-        "{name} is no name of a Secret: write it as it is called in the pod's namespace, in lower-case letters, digits, '-' and '.'"
+        "{name} is not a valid name of a Secret: set the name of a Secret in the pod's namespace (lower-case letters, digits, '-' and '.')"
     ))
 }
 
 pub(super) fn number(text: &str, name: &str) -> Result<u16, String> {
-    text.trim().parse().ok().filter(|port| *port > 0).ok_or_else(|| format!("{name} is no port: write a number from 1 to 65535, in quotes"))
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|port| *port > 0)
+        .ok_or_else(|| format!("{name} is not a port: set a number from 1 to 65535, in quotes"))
 }
 
 pub(super) fn ssl(text: &str, name: &str) -> Result<SslMode, String> {
-    text.parse().map_err(|_| format!("{name} is none that is known: write disable, allow, prefer, require, verify-ca or verify-full"))
+    text.parse().map_err(|_| format!("{name} has an unknown value: set disable, allow, prefer, require, verify-ca or verify-full"))
 }

@@ -8,7 +8,7 @@ use crate::connect::conninfo::SslMode;
 use crate::find::kubernetes::recognise::{Login, Operator, Recognised, User, recognise};
 
 #[test]
-fn our_annotations_stand_above_what_an_operator_means() {
+fn our_annotations_override_the_operators_labels() {
     let mut value = cloudnative_pg();
     value["metadata"]["annotations"] = json!({
         "pganalytics.io/scrape": "true", "pganalytics.io/port": "6543", "pganalytics.io/sslmode": "require",
@@ -23,7 +23,7 @@ fn our_annotations_stand_above_what_an_operator_means() {
 }
 
 #[test]
-fn an_operators_pod_needs_no_scrape_and_keeps_what_the_annotations_do_not_say() {
+fn an_operators_pod_needs_no_scrape_and_keeps_defaults_without_annotations() {
     let mut value = cloudnative_pg();
     value["metadata"]["annotations"] = json!({
         "cnpg.io/operatorVersion": "1.27.0", "pganalytics.io/secret-name": "monitoring", "pganalytics.io/secret-username-key": "role",
@@ -32,7 +32,7 @@ fn an_operators_pod_needs_no_scrape_and_keeps_what_the_annotations_do_not_say() 
     let mut operators = server(cloudnative_pg());
     operators.logins = vec![Login::new("monitoring", "role", "pw")];
     operators.login_is_asked_for = true;
-    assert_eq!(server(value), operators, "its own login alone, and all else as the operator's labels have it");
+    assert_eq!(server(value), operators, "only its own login differs from the operator's labels");
 
     let mut value = crunchy("replica");
     value["metadata"]["annotations"] =
@@ -54,17 +54,17 @@ fn an_operators_pod_needs_no_scrape_and_keeps_what_the_annotations_do_not_say() 
 }
 
 #[test]
-fn a_wrong_annotation_on_an_operators_pod_is_told() {
+fn an_invalid_annotation_on_an_operators_pod_is_reported() {
     for (annotations, part) in [
         (
             json!({"pganalytics.io/secretname": "mine"}),
-            "annotation pganalytics.io/secretname is none that is known: did you mean pganalytics.io/secret-name?",
+            "annotation pganalytics.io/secretname is not a known annotation: did you mean pganalytics.io/secret-name?",
         ),
-        (json!({"pganalytics.io/secret-name": "hunter2@other"}), "annotation pganalytics.io/secret-name is no name of a Secret"),
-        (json!({"pganalytics.io/secret-password-key": "hunter2"}), "name it in annotation pganalytics.io/secret-name"),
-        (json!({"pganalytics.io/secret-username-key": "u", "pganalytics.io/secret-name": ""}), "is a key of a Secret that nothing names"),
-        (json!({"pganalytics.io/port": "hunter2"}), "annotation pganalytics.io/port is no port"),
-        (json!({"pganalytics.io/sslmode": "hunter2"}), "annotation pganalytics.io/sslmode is none that is known"),
+        (json!({"pganalytics.io/secret-name": "hunter2@other"}), "annotation pganalytics.io/secret-name is not a valid name of a Secret"),
+        (json!({"pganalytics.io/secret-password-key": "hunter2"}), "name the Secret in annotation pganalytics.io/secret-name"),
+        (json!({"pganalytics.io/secret-username-key": "u", "pganalytics.io/secret-name": ""}), "is set, but no Secret is named"),
+        (json!({"pganalytics.io/port": "hunter2"}), "annotation pganalytics.io/port is not a port"),
+        (json!({"pganalytics.io/sslmode": "hunter2"}), "annotation pganalytics.io/sslmode has an unknown value"),
     ] {
         for mut value in [cloudnative_pg(), crunchy("master")] {
             value["metadata"]["annotations"] = annotations.clone();
@@ -84,7 +84,7 @@ fn a_wrong_annotation_on_an_operators_pod_is_told() {
 }
 
 #[test]
-fn what_users_of_coroot_and_datadog_wrote_is_understood() {
+fn annotations_of_coroot_and_datadog_are_understood() {
     let candidate = server(annotated(&json!({
         "coroot.com/postgres-scrape": "true", "coroot.com/postgres-scrape-port": "6000",
         "coroot.com/postgres-scrape-credentials-secret-name": "creds", "coroot.com/postgres-scrape-credentials-secret-username-key": "u",
@@ -112,27 +112,30 @@ fn what_users_of_coroot_and_datadog_wrote_is_understood() {
 }
 
 #[test]
-fn an_annotation_that_cannot_be_followed_says_what_helps_and_no_password() {
+fn an_invalid_annotation_is_reported_with_a_remedy_and_without_a_password() {
     for (annotations, part) in [
-        (json!({"pganalytics.io/scrape": "yes"}), "write one of them, in quotes"),
+        (json!({"pganalytics.io/scrape": "yes"}), "set one of them, in quotes"),
         (json!({"pganalytics.io/scrape": "true", "pganalytics.io/prot": "1"}), "did you mean pganalytics.io/port?"),
-        (json!({"pganalytics.io/scrape": "true", "pganalytics.io/port": "hunter2"}), "is no port"),
+        (json!({"pganalytics.io/scrape": "true", "pganalytics.io/port": "hunter2"}), "is not a port"),
         (json!({"pganalytics.io/scrape": "true", "pganalytics.io/port": "0"}), "from 1 to 65535"),
         (json!({"pganalytics.io/scrape": "true", "pganalytics.io/sslmode": "hunter2"}), "verify-full"),
-        (json!({"pganalytics.io/scrape": "true", "pganalytics.io/secret-name": "other/hunter2"}), "as it is called in the pod's namespace"),
+        (
+            json!({"pganalytics.io/scrape": "true", "pganalytics.io/secret-name": "other/hunter2"}),
+            "the name of a Secret in the pod's namespace",
+        ),
         (
             json!({"pganalytics.io/scrape": "true", "pganalytics.io/secret-username-key": "hunter2"}),
-            "name it in annotation pganalytics.io/secret-name",
+            "name the Secret in annotation pganalytics.io/secret-name",
         ),
         (
             json!({"coroot.com/postgres-scrape": "true", "coroot.com/postgres-scrape-credentials-password": "hunter2"}),
-            "name it in annotation coroot.com/postgres-scrape-credentials-secret-name",
+            "name the Secret in annotation coroot.com/postgres-scrape-credentials-secret-name",
         ),
         (
             json!({"coroot.com/postgres-scrape": "true", "coroot.com/postgres-scrape-credentials-secret-name": "Hunter2"}),
-            "credentials-secret-name is no name of a Secret",
+            "credentials-secret-name is not a valid name of a Secret",
         ),
-        (json!({"ad.datadoghq.com/pg.checks": "{\"postgres\": \"hunter2\""}), "is no JSON (line 1, column 22)"),
+        (json!({"ad.datadoghq.com/pg.checks": "{\"postgres\": \"hunter2\""}), "is not valid JSON (line 1, column 22)"),
         (json!({"ad.datadoghq.com/pg.check_names": "[\"postgres\"]"}), "ad.datadoghq.com/pg.instances is missing"),
         (
             json!({"ad.datadoghq.com/pg.checks": "{\"postgres\": {\"instances\": [{\"password\": \"ENC[k8s_secret@other/hunter2/k]\"}]}}"}),
@@ -173,7 +176,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 proptest! {
     /// Any text in an annotation gets an answer: never a panic, and never a value in an error.
     #[test]
-    fn any_text_in_any_annotation_is_answered(
+    fn no_text_in_an_annotation_panics(
         key in "(pganalytics\\.io/(scrape|port|sslmode|database|secret-name|[a-z-]{0,12}))|(coroot\\.com/postgres-scrape(-port|-param-sslmode|)?)|(ad\\.datadoghq\\.com/[a-z]{0,5}\\.(checks|check_names|instances))",
         other in "(pganalytics\\.io/scrape)|(coroot\\.com/postgres-scrape)|(ad\\.datadoghq\\.com/[a-z]{0,5}\\.(checks|check_names|instances))",
         text in "\\PC{0,80}",
@@ -185,7 +188,7 @@ proptest! {
     }
 
     #[test]
-    fn any_check_of_datadogs_is_answered(json in any_json(), password in "hunter[0-9]{4}") {
+    fn no_datadog_check_panics(json in any_json(), password in "hunter[0-9]{4}") {
         for value in [json.clone(), json!({"postgres": {"instances": [json.clone(), {"password": password, "port": json.clone()}]}})] {
             for key in ["checks", "check_names", "instances"] {
                 let answer = recognise(&pod(annotated(&json!({format!("ad.datadoghq.com/pg.{key}"): value.to_string(), "ad.datadoghq.com/pg.check_names": "[\"postgres\"]"}))));

@@ -7,7 +7,7 @@ use crate::connect::conninfo::SslMode;
 use crate::find::kubernetes::recognise::{Login, Operator, Recognised, Role, User, recognise, server_name, workload};
 
 #[test]
-fn cloudnative_pg_is_checked_against_its_own_authority() {
+fn cloudnative_pg_is_verified_with_its_own_authority() {
     let candidate = server(cloudnative_pg());
     assert_eq!((candidate.operator, candidate.cluster.as_deref()), (Operator::CloudNativePg, Some("orders")));
     assert_eq!((candidate.container.as_deref(), candidate.port, candidate.role), (Some("postgres"), 5432, Some(Role::Standby)));
@@ -18,7 +18,7 @@ fn cloudnative_pg_is_checked_against_its_own_authority() {
 }
 
 #[test]
-fn zalando_names_a_secret_a_user() {
+fn zalando_has_a_secret_per_user() {
     let candidate = server(labelled(
         "acid-minimal-0",
         &json!({"application": "spilo", "cluster-name": "acid-minimal", "spilo-role": "master", "team": "acid"}),
@@ -34,7 +34,7 @@ fn zalando_names_a_secret_a_user() {
 }
 
 #[test]
-fn crunchy_and_percona_share_labels_and_differ_in_words() {
+fn crunchy_and_percona_share_labels_with_different_values() {
     let candidate = server(crunchy("master"));
     assert_eq!(
         (candidate.operator, candidate.role, candidate.container.as_deref()),
@@ -85,7 +85,7 @@ fn bitnami_keeps_its_secret_under_the_full_name() {
 }
 
 #[test]
-fn poolers_jobs_and_everything_else_are_no_servers() {
+fn poolers_jobs_and_other_pods_are_not_servers() {
     let of = |labels: Value| recognise(&pod(labelled("p", &labels, ("ReplicaSet", "p"), &[("c", &[])])));
     for labels in [
         json!({"cnpg.io/poolerName": "orders-pooler", "cnpg.io/cluster": "orders", "cnpg.io/podRole": "pooler"}),
@@ -93,7 +93,7 @@ fn poolers_jobs_and_everything_else_are_no_servers() {
         json!({"postgres-operator.crunchydata.com/cluster": "hippo", "postgres-operator.crunchydata.com/role": "pgbouncer"}),
         json!({"app.kubernetes.io/name": "postgresql-ha", "app.kubernetes.io/component": "pgpool"}),
     ] {
-        assert_eq!(of(labels.clone()), Recognised::LeftOut("it is a connection pooler"), "{labels}");
+        assert_eq!(of(labels.clone()), Recognised::LeftOut("the pod is a connection pooler"), "{labels}");
     }
     for labels in [
         json!({}),
@@ -108,7 +108,7 @@ fn poolers_jobs_and_everything_else_are_no_servers() {
 }
 
 #[test]
-fn a_deployments_pods_share_its_name_and_a_lone_pod_has_its_own() {
+fn pods_of_a_deployment_share_its_name_and_other_pods_keep_theirs() {
     let mut value =
         labelled("shop-7d9f8b6c5-x2x4z", &json!({"pod-template-hash": "7d9f8b6c5"}), ("ReplicaSet", "shop-7d9f8b6c5"), &[("c", &[])]);
     assert_eq!(server_name(&pod(value.clone())), "db/shop");

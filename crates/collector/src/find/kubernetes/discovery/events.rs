@@ -17,15 +17,20 @@ use crate::find::kubernetes::recognise::{Recognised, address, key, recognise, se
 use crate::find::kubernetes::rights::READ_PODS;
 
 impl Known {
-    pub(super) fn hear(&mut self, at: usize, event: Result<Event<Pod>, ApiError>) {
+    pub(super) fn handle_event(&mut self, at: usize, event: Result<Event<Pod>, ApiError>) {
         let place = self.scopes.get(at).map(place).unwrap_or_default();
         match event {
             Err(error) => {
                 let text = error.to_string();
                 self.metrics.kubernetes_watch(&place, false);
                 if self.failing.get(&at) != Some(&text) {
-                    let remedy = if matches!(error, ApiError::Forbidden { .. }) { READ_PODS } else { "it is tried again" };
-                    tracing::warn!(watched = place, error = text, remedy, "pods cannot be watched; what was found is read on");
+                    let remedy = if matches!(error, ApiError::Forbidden { .. }) { READ_PODS } else { "retries automatically" };
+                    tracing::warn!(
+                        watched = place,
+                        error = text,
+                        remedy,
+                        "pods cannot be watched; servers that were found before are still read"
+                    );
                     self.failing.insert(at, text);
                 }
                 return;
@@ -81,7 +86,7 @@ impl Known {
             found.halt();
             found.intended = None;
             found.next = None;
-            return found.tell(&key, state, why);
+            return found.set_state(&key, state, why);
         };
         let same_way = found.intended.as_ref().is_some_and(|before| before.reaches_as(&intended));
         let started = started(pod, &intended.candidate);
@@ -108,7 +113,7 @@ impl Known {
         }
         let Some(mut found) = self.pods.remove(key) else { return };
         if found.running.is_some() {
-            tracing::info!(server = found.server, "the server's pod is gone; it is read no more");
+            tracing::info!(server = found.server, "the server's pod is gone; the server is no longer read");
         }
         found.halt();
         // A pod that waits for this server name may now use the name.

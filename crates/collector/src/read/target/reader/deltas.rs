@@ -16,7 +16,7 @@ const STATEMENTS: &str = "pg_stat_statements";
 impl Reader {
     /// Turns a snapshot into deltas, gathers the rows for shipping, and records the reading.
     pub(super) fn ship(&mut self, view: &Arc<View>, database: Option<&str>, snapshot: &Snapshot, took: Duration) {
-        if let Some((shipped, summed)) = self.hand_on(view, database, snapshot, took) {
+        if let Some((shipped, summed)) = self.gather(view, database, snapshot, took) {
             let rows_read = snapshot.rows as u64 + snapshot.cut;
             let reading = Reading { duration: took, rows_read, rows_shipped: shipped, rows_cut: snapshot.cut + summed };
             self.target.was_read(&view.name, database, reading);
@@ -24,7 +24,7 @@ impl Reader {
     }
 
     /// Turns a snapshot into deltas and gathers the rows for shipping. Returns how many rows were shipped, and how many were summed into one.
-    pub(super) fn hand_on(&mut self, view: &Arc<View>, database: Option<&str>, snapshot: &Snapshot, took: Duration) -> Option<(u64, u64)> {
+    pub(super) fn gather(&mut self, view: &Arc<View>, database: Option<&str>, snapshot: &Snapshot, took: Duration) -> Option<(u64, u64)> {
         let place = (view.name.clone(), database.map(Into::into));
         let engine = self.deltas.entry(place).or_insert_with(|| Delta::new(Arc::clone(view)));
         match engine.apply(&self.target.options.name, snapshot) {
@@ -37,18 +37,18 @@ impl Reader {
                 Some((shipped, summed))
             }
             Err(error) => {
-                self.target.was_not_read(&view.name, database, took, &format!("make deltas: {error}"));
+                self.target.was_not_read(&view.name, database, took, &format!("cannot compute deltas: {error}"));
                 None
             }
         }
     }
 
-    pub(super) fn tell_cost(&mut self) {
+    pub(super) fn ship_cost(&mut self) {
         let Some(view) = self.target.view(COST) else { return };
-        let (snapshot, interval_ms) = self.target.tell_cost(&view);
+        let (snapshot, interval_ms) = self.target.take_cost(&view);
         match delta::already_deltas(&view, &self.target.options.name, &snapshot, interval_ms) {
             Ok(rows) => self.target.common.gather.add(&view.name, rows),
-            Err(error) => tracing::error!(view = COST, %error, "costs could not be told"),
+            Err(error) => tracing::error!(view = COST, %error, "costs could not be recorded"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Damaged files, which merging skips so that it can continue with all other files.
 //!
 //! # Promise
-//! A damaged file is reported, counted and set aside. The other files of its day, other days and other tables are still merged, and the
+//! A damaged file is reported, counted and set damaged. The other files of its day, other days and other tables are still merged, and the
 //! damaged file expires like any other file. It is tried again every [`RETRY`], so a file that was restored from a backup is used again
 //! without a restart. The list is in memory: a replica that takes over the lease detects the damage again.
 
@@ -14,10 +14,10 @@ const RETRY: Duration = Duration::from_secs(600);
 
 /// The damaged files, by id, with the time of the last attempt.
 #[derive(Debug, Default)]
-pub(crate) struct Aside(Mutex<HashMap<i64, Instant>>);
+pub(crate) struct DamagedFiles(Mutex<HashMap<i64, Instant>>);
 
-impl Aside {
-    /// Sets a file aside.
+impl DamagedFiles {
+    /// Sets a file damaged.
     pub(super) fn add(&self, id: i64, now: Instant) {
         self.files().insert(id, now);
     }
@@ -55,13 +55,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_damaged_file_rests_and_is_tried_again() {
-        let (aside, now) = (Aside::default(), Instant::now());
-        aside.add(7, now);
-        assert_eq!(aside.resting(now), HashSet::from([7]));
-        assert!(aside.resting(now + RETRY).is_empty(), "it is tried again");
-        assert!(aside.holds(7), "and counted until it was read without an error");
-        aside.remove([7, 8]);
-        assert_eq!(aside.count(), 0);
+    fn a_damaged_file_is_skipped_and_then_retried() {
+        let (damaged, now) = (DamagedFiles::default(), Instant::now());
+        damaged.add(7, now);
+        assert_eq!(damaged.resting(now), HashSet::from([7]));
+        assert!(damaged.resting(now + RETRY).is_empty(), "retries automatically");
+        assert!(damaged.holds(7), "and counted until a reading succeeds");
+        damaged.remove([7, 8]);
+        assert_eq!(damaged.count(), 0);
     }
 }

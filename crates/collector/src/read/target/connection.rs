@@ -76,7 +76,7 @@ impl Target {
     /// Opens a session on the target's own database. A failure opens the breaker.
     pub(super) async fn open(&self) -> Result<Session, SessionError> {
         let opened = Session::open(&self.link.conninfo(), None).await;
-        if opened.as_ref().is_err_and(SessionError::is_wrong_way_in) {
+        if opened.as_ref().is_err_and(SessionError::is_login_refused) {
             self.link.refused();
         }
         {
