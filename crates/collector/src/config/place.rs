@@ -105,10 +105,10 @@ impl<'a> Place<'a> {
         let pair = (read(certificate)?, read(key)?);
         match pair {
             (Some(_), None) => {
-                Err(self.error(key.0, "is missing", &format!("set {} to the file with the certificate's key", certificate.0)))
+                Err(self.error(key.0, "is missing", &format!("set it to the file with the key of the certificate in {}", certificate.0)))
             }
             (None, Some(_)) => {
-                Err(self.error(certificate.0, "is missing", &format!("set {} to the file with the key's certificate", key.0)))
+                Err(self.error(certificate.0, "is missing", &format!("set it to the file with the certificate of the key in {}", key.0)))
             }
             pair => Ok(pair),
         }

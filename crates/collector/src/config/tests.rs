@@ -167,7 +167,7 @@ fn errors_name_the_file_the_key_and_the_remedy_and_never_a_secret() {
         (changed("listen = \"off\"", "plain_http = \"maybe\""), "collector.plain_http: 'maybe' is not a valid value; write true or false"),
         (
             changed("listen = \"off\"", "tls_cert = \"/c\""),
-            "collector.tls_key: is missing; set tls_key to the file with the certificate's key",
+            "collector.tls_key: is missing; set it to the file with the key of the certificate in tls_cert",
         ),
         (changed("listen = \"off\"", "tls_client_ca = \"/c\""), "collector.tls_client_ca: needs TLS; set tls_cert and tls_key too"),
         (
@@ -181,7 +181,7 @@ fn errors_name_the_file_the_key_and_the_remedy_and_never_a_secret() {
         (changed("listen = \"off\"", "tls_client_auth = \"maybe\""), "'maybe' is not a valid value; write off, optional or required"),
         (
             changed("[spool]", "key_file = \"/k\"\n[spool]"),
-            "backend.cert_file: is missing; set cert_file to the file with the key's certificate",
+            "backend.cert_file: is missing; set it to the file with the certificate of the key in key_file",
         ),
         (changed("[spool]", "tls_min_version = \"1.1\"\n[spool]"), "backend.tls_min_version: '1.1' is not a valid value; write 1.2 or 1.3"),
         (changed("\"2s\"", "\"2 fortnights\""), "collector.flush: '2 fortnights' is not a duration"),
