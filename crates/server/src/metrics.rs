@@ -72,7 +72,7 @@ impl Metrics {
         self.bytes.inc_by(bytes as u64);
     }
 
-    /// Counts a batch that changed nothing: `duplicate`, `behind` (far below its collector's mark), `leap`, `malformed`, `unknown`, `foreign`, `revoked`, `store`.
+    /// Counts a batch that changed nothing: `duplicate`, `behind` (far below its collector's mark), `leap`, `malformed`, `foreign`, `revoked`, `store`.
     pub(crate) fn batch(&self, outcome: &'static str) {
         self.batches.get_or_create(&OutcomeLabels { outcome }).inc();
     }

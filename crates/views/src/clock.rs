@@ -11,6 +11,10 @@
 /// The request header with the collector's time of sending, in microseconds since the epoch.
 pub const SENT_AT: &str = "pganalytics-sent-at";
 
+/// The request header with the milliseconds since the batch was closed, by a clock that nobody sets. Missing if an earlier run of the
+/// collector closed the batch.
+pub const WAITED: &str = "pganalytics-waited-ms";
+
 /// The skew from which a collector is marked. A request takes at most 30 s, so a larger skew is not caused by the network. Pages call a
 /// server silent after 45 s, so a smaller skew confuses nobody.
 pub const MARKED_FROM_US: i64 = 30_000_000;

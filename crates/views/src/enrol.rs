@@ -28,6 +28,8 @@ pub mod code {
     pub const FOREIGN_COLLECTOR: &str = "foreign_collector";
     /// A shared token came with a batch of a collector that has its own credential; or the collector enrolled with another credential.
     pub const COLLECTOR_ENROLLED: &str = "collector_enrolled";
+    /// The batch came with another shared token than the collector's earlier batches.
+    pub const COLLECTOR_BOUND: &str = "collector_bound";
     /// An administrator revoked the collector.
     pub const COLLECTOR_REVOKED: &str = "collector_revoked";
     /// The backend requires a client certificate in addition to the token or credential.

@@ -134,6 +134,24 @@ impl SpoolWatch {
     }
 }
 
+impl SpoolWatch {
+    /// Checks that the history has as many rows of each view and server as the batches seen so far. For rows whose times the backend has moved.
+    ///
+    /// # Errors
+    /// If a row is missing or doubled, or there is no answer.
+    pub async fn judge_counts(&self, api: &Api) -> Result<()> {
+        let mut expected: BTreeMap<(String, String), i64> = BTreeMap::new();
+        for ((view, server, _), rows) in self.snapshots()? {
+            *expected.entry((view, server)).or_default() += rows;
+        }
+        for ((view, server), rows) in expected {
+            let found = api.integer(&format!("select count(*) from {view} where server = '{server}'")).await?;
+            ensure!(found == rows, "{view} of {server}: {rows} rows were spooled, {found} are in the history");
+        }
+        Ok(())
+    }
+}
+
 impl Drop for SpoolWatch {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);

@@ -68,28 +68,61 @@ async fn a_collector_whose_clock_jumps_loses_no_row_and_counts_no_interval_backw
     rounds(&backend.api, "db", 2).await.with_context(|| collector.log())?;
     for jump in [HOUR, -HOUR, 0] {
         clock.jump(jump)?;
-        let comparison = match jump {
-            HOUR => "ts > now() + interval '30 minutes'".to_owned(),
-            0 => format!(
-                "ts between now() - interval '30 minutes' and now() + interval '30 minutes' and ts > '{}'",
-                newest_by_now(&backend).await?
-            ),
-            _ => "ts < now() - interval '30 minutes'".to_owned(),
-        };
-        let sql = format!("select count(distinct ts) from pg_stat_statements where server = 'db' and {comparison}");
-        until(&format!("readings after a jump of {jump} s"), PATIENCE, async || Ok((backend.api.integer(&sql).await? >= 2).then_some(())))
-            .await
-            .with_context(|| collector.log())?;
+        until(&format!("the backend to notice a jump of {jump} s"), PATIENCE, async || {
+            let known = backend.api.collector(&collector.name()).await?.context("the collector")?;
+            Ok((known["clock_wrong"] == (jump != 0)).then_some(()))
+        })
+        .await
+        .with_context(|| collector.log())?;
+        rounds(&backend.api, "db", 2).await.with_context(|| collector.log())?;
+        nothing_is_in_the_future(&backend).await?;
     }
     collector.stop()?;
     ensure!(spool.is_empty(), "batches were left in the spool");
-    spool.judge(&backend.api).await?;
+    spool.judge_counts(&backend.api).await?;
     e2e::drive::watched::judge(&backend.api).await
 }
 
-/// The newest reading that is not an hour in the future.
-async fn newest_by_now(backend: &Backend) -> Result<String> {
-    let newest =
-        backend.api.value("select max(ts) from pg_stat_statements where server = 'db' and ts < now() + interval '30 minutes'").await?;
-    Ok(newest.as_str().context("a reading")?.to_owned())
+/// The collector's clock is a day ahead, then right, and then the collector dies: its server is not shown as up.
+#[tokio::test]
+async fn a_server_is_last_seen_by_the_backends_clock_whatever_its_collectors_clock_said() -> Result<()> {
+    let (postgres, backend) = tokio::try_join!(Postgres::start(18), Backend::start())?;
+    postgres.execute("create extension pg_stat_statements").await?;
+    let clock = Clock::new()?;
+    clock.jump(24 * HOUR)?;
+    let mut collector = Collector::prepare(&backend, &[("db", postgres.conninfo("postgres", None))]).await?;
+    collector.environment = clock.environment();
+    collector.run()?;
+    rounds(&backend.api, "db", 2).await.with_context(|| collector.log())?;
+    nothing_is_in_the_future(&backend).await?;
+    clock.jump(0)?;
+    rounds(&backend.api, "db", 3).await.with_context(|| collector.log())?;
+    collector.kill();
+    let known = backend.api.collector(&collector.name()).await?.context("the collector")?;
+    ensure!(known["moved_rows"].as_i64() > Some(0) && known["last_moved"].is_string(), "{known}");
+    ensure!(
+        backend.log().contains("a collector's clock is wrong") && backend.log().contains("clock is correct again"),
+        "{}",
+        backend.log()
+    );
+    let health = backend.api.request(reqwest::Method::GET, "/api/v1/health", None).await?;
+    let servers = backend.api.request(reqwest::Method::GET, "/api/v1/servers", None).await?;
+    let (now, seen) = (health["timestamp"].as_str().context("a time")?, servers[0]["last_seen"].as_str().context("a time")?);
+    ensure!(seen <= now, "the server was last seen {seen}, and it is {now}");
+    nothing_is_in_the_future(&backend).await?;
+    // Readings of the right clock count, too.
+    let minutes =
+        "select count(*) from pganalytics_fleet_minutes where server = 'db' and ts > now() - interval '10 minutes' and transactions > 0";
+    ensure!(backend.api.integer(minutes).await? > 0, "no minutes are kept");
+    backend.api.all_rows_in_files().await?;
+    nothing_is_in_the_future(&backend).await
+}
+
+async fn nothing_is_in_the_future(backend: &Backend) -> Result<()> {
+    for view in ["pg_stat_statements", "pganalytics_server", "pg_stat_activity", "pganalytics_fleet", "pganalytics_fleet_minutes"] {
+        let sql = format!("select count(*) from {view} where ts > now() or ts < now() - interval '30 minutes'");
+        let far = backend.api.integer(&sql).await?;
+        ensure!(far == 0, "{far} rows of {view} have times far from their receipt");
+    }
+    Ok(())
 }

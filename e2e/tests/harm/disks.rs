@@ -7,7 +7,7 @@ use e2e::drive::cluster::durable;
 use e2e::drive::replicas::{migrated, replica};
 use e2e::drive::watched::rounds;
 use e2e::drive::{Backend, Collector, Settings};
-use e2e::harm::Disk;
+use e2e::harm::{Disk, HangingDisk};
 use e2e::judge::{Shipper, SpoolWatch};
 use e2e::servers::Postgres;
 use e2e::wait::{PATIENCE, until};
@@ -134,5 +134,44 @@ async fn a_spool_on_a_full_disk_holds_batches_in_memory_and_loses_none() -> Resu
     let collectors = backend.api.request(reqwest::Method::GET, "/api/v1/collectors", None).await?;
     ensure!(collectors.to_string().contains("\"dropped_rows\":0"), "rows were dropped: {collectors}");
     watch.judge(&backend.api).await?;
+    e2e::drive::watched::judge(&backend.api).await
+}
+
+#[tokio::test]
+async fn a_spool_whose_disk_hangs_is_reported_and_goes_on_without_a_loss() -> Result<()> {
+    let disk = HangingDisk::of(ROOM)?;
+    let (postgres, backend) = tokio::try_join!(Postgres::start(18), Backend::start())?;
+    postgres.execute("create extension pg_stat_statements").await?;
+    let mut collector = Collector::prepare(&backend, &[("db", postgres.conninfo("postgres", None))]).await?;
+    let spool = disk.path().join("spool");
+    std::fs::create_dir(&spool).context("create the spool")?;
+    collector.configure(&format!("[spool]\nfolder = {spool:?}"))?;
+    collector.run()?;
+    rounds(&backend.api, "db", 2).await?;
+    let now = async || -> Result<String> {
+        let health = backend.api.request(reqwest::Method::GET, "/api/v1/health", None).await?;
+        Ok(health["timestamp"].as_str().context("a time")?.to_owned())
+    };
+    disk.hang()?;
+    let hung = now().await?;
+    until("the collector to say that the disk hangs", PATIENCE, async || {
+        Ok(collector.log().contains("the spool's disk does not answer").then_some(()))
+    })
+    .await
+    .with_context(|| collector.log())?;
+    // It still reads and answers.
+    let metrics = collector.metrics().await?;
+    ensure!(metrics.contains("pganalytics_collector_spool_on_disk 0"), "{metrics}");
+    let answered = now().await?;
+    disk.go_on()?;
+    until("the collector to go on", PATIENCE, async || Ok(collector.log().contains("the spool's disk answers again").then_some(())))
+        .await
+        .with_context(|| collector.log())?;
+    rounds(&backend.api, "db", 2).await?;
+    collector.stop()?;
+    let read = format!("select count(distinct ts) from pg_stat_statements where server = 'db' and ts between '{hung}' and '{answered}'");
+    ensure!(backend.api.integer(&read).await? >= 3, "rows that were read while the disk hung are missing");
+    let known = backend.api.collector(&collector.name()).await?.context("the collector")?;
+    ensure!(known["dropped_rows"] == 0, "{known}");
     e2e::drive::watched::judge(&backend.api).await
 }

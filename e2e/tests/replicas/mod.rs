@@ -4,6 +4,7 @@ mod balancers;
 mod cluster;
 mod failover;
 mod meta_store;
+mod newer;
 mod shared;
 mod takeover;
 mod upgrade;

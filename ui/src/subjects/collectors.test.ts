@@ -17,6 +17,7 @@ const collector = (part: Partial<Collector>): Collector => ({
   lag_ms: 40,
   clock_skew_ms: 12,
   clock_wrong: false,
+  moved_rows: 0,
   credential: { kind: 'own', since: at(9000) },
   ...part,
 });
@@ -29,6 +30,8 @@ describe('verdictOf', () => {
     ['dropping', { last_dropped: at(60), dropped_rows: 5, lag_ms: 900_000 }],
     ['behind', { lag_ms: 900_000, clock_wrong: true }],
     ['clock', { clock_wrong: true, clock_skew_ms: 3_600_000 }],
+    ['clock', { last_moved: at(60), moved_rows: 5 }],
+    ['healthy', { last_moved: at(7200), moved_rows: 5 }],
     ['revoked', { credential: { kind: 'revoked', since: at(60) }, last_seen: at(600) }],
   ] satisfies [string, Partial<Collector>][])('%s: %o', (state, part) => {
     expect(verdictOf(collector(part), NOW).state).toBe(state);

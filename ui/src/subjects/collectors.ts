@@ -12,6 +12,8 @@ export const STATE_ORDER: readonly State[] = ['silent', 'dropping', 'behind', 'c
 export const SILENT_AFTER_SECONDS = 45;
 /** A batch usually waits seconds for its turn. A minute means a backlog. */
 export const BEHIND_AFTER_MS = 60_000;
+/** Rows whose times were moved earlier than this count in the table only, not in the state. */
+export const MOVED_FOR_SECONDS = 3600;
 /** Rows that were dropped earlier than this count in the table only, not in the state. */
 export const DROPPING_FOR_SECONDS = 3600;
 
@@ -45,7 +47,17 @@ export function verdictOf(collector: Collector, now: number): Verdict {
     return { state: 'behind', message: `Its batches arrive ${lag} late. ${waiting} are waiting in its spool.` };
   }
   if (collector.clock_wrong) {
-    return { state: 'clock', message: `Its host’s clock is ${skewText(collector)}. Synchronise it with NTP.` };
+    return {
+      state: 'clock',
+      message: `Its host’s clock is ${skewText(collector)}, so its rows get the backend’s time. Synchronise it with NTP.`,
+    };
+  }
+  const moved = parseTime(collector.last_moved);
+  if (moved !== null && now - moved < MOVED_FOR_SECONDS) {
+    return {
+      state: 'clock',
+      message: 'Its host’s clock was wrong within the last hour, so rows got the backend’s time. Synchronise it with NTP.',
+    };
   }
   return { state: 'healthy', message: 'Ships its batches.' };
 }

@@ -60,7 +60,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         }
     };
     metrics.read.expect(config.targets.len());
-    let gather = Gather::new();
+    let gather = Gather::counting(metrics.ship.dropped_rows.clone());
     let collector = spool.identity();
     tracing::info!(%collector, name = config.name, targets = config.targets.len(), views = config.views.len(), "collecting");
     let closing = Closing { collector, name: config.name.clone(), gather: Arc::clone(&gather), metrics: Arc::clone(&metrics.ship) };

@@ -12,7 +12,7 @@ use uuid::Uuid;
 const ANSWER_CAP: usize = 64 << 10;
 
 /// The backend's answer to a batch that is committed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Acknowledgement {
     pub(super) collector: Uuid,
     pub(super) sequence: u64,
@@ -20,6 +20,9 @@ pub(super) struct Acknowledgement {
     pub(super) duplicate: bool,
     /// The collector's newest committed batch, if this batch is older.
     pub(super) mark: Option<u64>,
+    /// The views and columns that the backend does not know.
+    #[serde(default)]
+    pub(super) unknown: Vec<String>,
 }
 
 /// The backend's answer to an enrolment or a renewal.
@@ -64,9 +67,12 @@ mod tests {
     fn only_an_answer_of_the_backend_is_an_acknowledgement() {
         let id = Uuid::from_u128(7);
         let answer = format!(r#"{{"collector":"{id}","sequence":3,"duplicate":false,"rows":2,"later":1}}"#);
-        assert_eq!(parse(&answer), Some(Acknowledgement { collector: id, sequence: 3, duplicate: false, mark: None }));
-        let behind = format!(r#"{{"collector":"{id}","sequence":3,"duplicate":true,"rows":2,"mark":9}}"#);
-        assert_eq!(parse(&behind), Some(Acknowledgement { collector: id, sequence: 3, duplicate: true, mark: Some(9) }));
+        assert_eq!(parse(&answer), Some(Acknowledgement { collector: id, sequence: 3, duplicate: false, mark: None, unknown: Vec::new() }));
+        let behind = format!(r#"{{"collector":"{id}","sequence":3,"duplicate":true,"rows":2,"mark":9,"unknown":["v"]}}"#);
+        assert_eq!(
+            parse(&behind),
+            Some(Acknowledgement { collector: id, sequence: 3, duplicate: true, mark: Some(9), unknown: vec!["v".into()] })
+        );
         for strange in ["", "<html>ok</html>", "{}", "null", "[]", r#"{"status":"ok"}"#, r#"{"sequence":3,"duplicate":false}"#] {
             assert_eq!(parse::<Acknowledgement>(strange), None, "{strange}");
         }

@@ -10,7 +10,7 @@
 //! | 401, 403, 409; 400 and 413 from a proxy | the batch stays; the remedy is logged once; retried slowly, and the token is read again |
 //! | 401 `credential_unknown` | the collector enrols again, if it has an enrolment token, and retries once |
 //! | 403 `foreign_collector` | as 400: the spool's state was lost, and with it the credential for this batch's identity |
-//! | 422 | the backend does not know a view or column yet: the batch stays and is retried slowly |
+//! | 422 of an older backend | it does not know a view or column yet: the batch stays and is retried slowly |
 //! | 429, 5xx, no answer | the batch stays and is retried with backoff, or after `Retry-After` |
 //!
 //! May use `config` and `connect`.

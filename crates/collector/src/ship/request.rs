@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::DateTime;
 use pganalytics_views::{clock, wire};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde::Deserialize;
@@ -28,6 +29,12 @@ pub(super) struct Requests {
     pub(super) backend: Backend,
 }
 
+/// The backend's time.
+#[derive(Deserialize)]
+struct Stated {
+    timestamp: String,
+}
+
 /// An error in the format of the backend.
 #[derive(Deserialize)]
 struct Refusal {
@@ -42,10 +49,13 @@ struct RefusalError {
 }
 
 impl Requests {
-    /// Sends a batch.
-    pub(super) async fn ship(&self, body: Bytes, secret: &Secret) -> Result<Acknowledgement, Failed> {
+    /// Sends a batch that has waited for this long, if that is known.
+    pub(super) async fn ship(&self, body: Bytes, waited: Option<Duration>, secret: &Secret) -> Result<Acknowledgement, Failed> {
         let url = self.url("/api/v1/ingest");
-        let request = self.client.current().post(url).header(CONTENT_TYPE, wire::CONTENT_TYPE);
+        let mut request = self.client.current().post(url).header(CONTENT_TYPE, wire::CONTENT_TYPE);
+        if let Some(waited) = waited {
+            request = request.header(clock::WAITED, waited.as_millis().to_string());
+        }
         self.send(request.header(clock::SENT_AT, now_us()).body(body), secret).await
     }
 
@@ -57,6 +67,14 @@ impl Requests {
             return Ok(());
         }
         Err(Failed::Strange(format!("the backend answered for collector {} instead of {collector}", named.collector)))
+    }
+
+    /// How far this machine's clock is ahead of the backend's, in microseconds. `None`: the backend does not state its time.
+    pub(super) async fn skew_us(&self) -> Option<i64> {
+        let answer = self.client.current().get(self.url("/api/v1/health")).send().await.ok()?;
+        let stated: Stated = content(answer).await.ok()?;
+        let theirs = DateTime::parse_from_rfc3339(&stated.timestamp).ok()?;
+        clock::skew_us(Some(now_us()), 0, theirs.timestamp_micros())
     }
 
     pub(super) fn url(&self, path: &str) -> String {

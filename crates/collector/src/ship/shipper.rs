@@ -1,5 +1,8 @@
 //! Ships one batch with the token or credential of the collector.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use bytes::Bytes;
 use pganalytics_views::enrol::code;
 use pganalytics_views::wire::Limits;
@@ -20,6 +23,8 @@ use crate::connect::secret::Secret;
 pub(crate) struct Shipper {
     requests: Requests,
     shown: Shown,
+    /// The views and columns that the backend does not know, and that are logged already.
+    unknown: Mutex<BTreeSet<String>>,
 }
 
 /// The secret of requests: a token, or the collector's own credential.
@@ -42,7 +47,7 @@ impl Shipper {
                 Shown::OwnCredential(Box::new(OwnCredential::new(&config.spool.folder, collector, &config.name, enrolment, rotate_every)?))
             }
         };
-        Ok(Self { requests: Requests { client, backend: config.backend.clone() }, shown })
+        Ok(Self { requests: Requests { client, backend: config.backend.clone() }, shown, unknown: Mutex::default() })
     }
 
     /// The figures of the client certificate.
@@ -63,8 +68,11 @@ impl Shipper {
                 Ok(secret) => secret,
                 Err(outcome) => return outcome,
             };
-            match (self.requests.ship(body.clone(), &secret).await, &self.shown) {
-                (Ok(acknowledgement), _) => return judge(oldest, acknowledgement),
+            match (self.requests.ship(body.clone(), oldest.waited(), &secret).await, &self.shown) {
+                (Ok(acknowledgement), _) => {
+                    self.note_unknown(&acknowledgement.unknown);
+                    return judge(oldest, &acknowledgement);
+                }
                 (Err(Failed::Answered { code, .. }), Shown::OwnCredential(own)) if code == code::CREDENTIAL_UNKNOWN && !again => {
                     if let Err(outcome) = own.enrol_anew(&self.requests).await {
                         return outcome;
@@ -74,6 +82,20 @@ impl Shipper {
             }
         }
         Outcome::Again("the backend does not know the credential that it has just accepted".into(), None)
+    }
+
+    /// Logs each view and column once that the backend does not know.
+    fn note_unknown(&self, unknown: &[String]) {
+        let mut logged = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        for what in unknown {
+            if logged.insert(what.clone()) {
+                tracing::warn!(
+                    unknown = what,
+                    "the backend does not know a view or column, and keeps its rows for a newer one: upgrade the backend, or give it the same views \
+                     folder"
+                );
+            }
+        }
     }
 
     /// Checks that the backend answers and accepts the secret, without changing anything: the backend must refuse an empty body as a bad
@@ -86,7 +108,7 @@ impl Shipper {
                 None => return Ok("the enrolment token; the collector enrols when it runs"),
             },
         };
-        match self.requests.ship(Bytes::new(), &secret).await {
+        match self.requests.ship(Bytes::new(), None, &secret).await {
             Ok(_) => {
                 Err(Outcome::Again("an empty body was acknowledged as a batch: something other than the backend answers".into(), None))
             }
@@ -95,6 +117,11 @@ impl Shipper {
                 outcome => Err(outcome),
             },
         }
+    }
+
+    /// How far this machine's clock is ahead of the backend's, in microseconds, if the backend states its time.
+    pub(crate) async fn skew_us(&self) -> Option<i64> {
+        self.requests.skew_us().await
     }
 
     async fn secret(&self, collector: Uuid) -> Result<Secret, Outcome> {
@@ -129,7 +156,9 @@ impl Shipper {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match self.shown {
                 // The reason includes the remedy.
                 Shown::OwnCredential(_) => Outcome::Remedy(reason),
-                Shown::Token(..) if code == code::COLLECTOR_REVOKED || code == code::COLLECTOR_ENROLLED => Outcome::Remedy(reason),
+                Shown::Token(..) if [code::COLLECTOR_REVOKED, code::COLLECTOR_ENROLLED, code::COLLECTOR_BOUND].contains(&code.as_str()) => {
+                    Outcome::Remedy(reason)
+                }
                 Shown::Token(..) => Outcome::Remedy(format!(
                     "{reason}; the backend does not accept the token in [backend]: create one with `pganalytics token create --kind \
                      collector`"
@@ -148,8 +177,8 @@ impl Shipper {
 }
 
 /// Checks that an acknowledgement is for this batch and is plausible.
-fn judge(oldest: &Oldest, acknowledgement: Acknowledgement) -> Outcome {
-    let Acknowledgement { collector, sequence, duplicate, mark } = acknowledgement;
+fn judge(oldest: &Oldest, acknowledgement: &Acknowledgement) -> Outcome {
+    let Acknowledgement { collector, sequence, duplicate, mark, .. } = *acknowledgement;
     if (collector, sequence) != (oldest.collector, oldest.sequence) {
         let (own, number) = (oldest.collector, oldest.sequence);
         return Outcome::Again(
@@ -173,30 +202,31 @@ mod tests {
     use super::*;
 
     fn oldest(is_new: bool) -> Oldest {
-        Oldest { collector: Uuid::from_u128(1), sequence: 5, rows: 1, body: Bytes::new(), is_new, next: 8 }
+        let closed = is_new.then(crate::clock::since_boot);
+        Oldest { collector: Uuid::from_u128(1), sequence: 5, rows: 1, body: Bytes::new(), closed, next: 8 }
     }
 
     fn acknowledgement(duplicate: bool, mark: Option<u64>) -> Acknowledgement {
-        Acknowledgement { collector: Uuid::from_u128(1), sequence: 5, duplicate, mark }
+        Acknowledgement { collector: Uuid::from_u128(1), sequence: 5, duplicate, mark, unknown: Vec::new() }
     }
 
     #[test]
     fn a_batch_leaves_the_spool_only_after_its_own_acknowledgement() {
         for (duplicate, mark) in [(false, None), (true, None)] {
-            assert_eq!(judge(&oldest(true), acknowledgement(duplicate, mark)), Outcome::Committed);
+            assert_eq!(judge(&oldest(true), &acknowledgement(duplicate, mark)), Outcome::Committed);
         }
         let other = Acknowledgement { collector: Uuid::from_u128(2), ..acknowledgement(false, None) };
-        assert!(matches!(judge(&oldest(true), other), Outcome::Again(..)));
+        assert!(matches!(judge(&oldest(true), &other), Outcome::Again(..)));
         let other = Acknowledgement { sequence: 4, ..acknowledgement(false, None) };
-        assert!(matches!(judge(&oldest(true), other), Outcome::Again(..)));
+        assert!(matches!(judge(&oldest(true), &other), Outcome::Again(..)));
     }
 
     #[test]
     fn a_duplicate_below_a_mark_of_another_process_stays_in_the_spool() {
-        let outcome = judge(&oldest(true), acknowledgement(true, Some(6)));
+        let outcome = judge(&oldest(true), &acknowledgement(true, Some(6)));
         assert!(matches!(&outcome, Outcome::Remedy(reason) if reason.contains("reset-mark") && reason.ends_with(" 4")), "{outcome:?}");
-        assert!(matches!(judge(&oldest(false), acknowledgement(true, Some(8))), Outcome::Remedy(_)));
+        assert!(matches!(judge(&oldest(false), &acknowledgement(true, Some(8))), Outcome::Remedy(_)));
         // After a crash the spool may still hold a batch that the previous run has shipped.
-        assert_eq!(judge(&oldest(false), acknowledgement(true, Some(7))), Outcome::Committed);
+        assert_eq!(judge(&oldest(false), &acknowledgement(true, Some(7))), Outcome::Committed);
     }
 }

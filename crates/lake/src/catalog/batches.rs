@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use crate::meta::database::{Transaction, statement};
 use crate::meta::{Meta, explain, micros};
 
-/// A batch's id and body.
-pub(crate) type Batch = (i64, Vec<u8>);
+/// A batch's id, the time of its receipt in microseconds, and its body.
+pub(crate) type Batch = (i64, i64, Vec<u8>);
 
 /// Stores a batch and returns its id.
 pub(crate) async fn keep(transaction: &mut Transaction, version: i64, received: DateTime<Utc>, body: Bytes) -> Result<i64, sqlx::Error> {
@@ -18,13 +18,13 @@ pub(crate) async fn keep(transaction: &mut Transaction, version: i64, received: 
 
 /// The next batches after an id that are newer than a version, in the order of their ids.
 pub(crate) async fn since(transaction: &mut Transaction, version: i64, after: i64, limit: i64) -> anyhow::Result<Vec<Batch>> {
-    let sql = "select id, body from batches where version > $1 and id > $2 order by id limit $3";
+    let sql = "select id, received, body from batches where version > $1 and id > $2 order by id limit $3";
     transaction.all(statement(sql).bind(version).bind(after).bind(limit)).await.map_err(explain)
 }
 
 /// The next batches after an id, of any version, in the order of their ids.
 pub(crate) async fn after(meta: &Meta, after: i64, limit: i64) -> anyhow::Result<Vec<Batch>> {
-    let select = statement("select id, body from batches where id > $1 order by id limit $2").bind(after).bind(limit);
+    let select = statement("select id, received, body from batches where id > $1 order by id limit $2").bind(after).bind(limit);
     meta.database().all(select).await.map_err(explain)
 }
 

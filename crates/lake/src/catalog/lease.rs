@@ -136,7 +136,7 @@ impl Lease {
         if self.held.borrow().is_none() {
             return false;
         }
-        tracing::warn!("steps aside: releases the lease, because another replica may succeed where this replica failed");
+        tracing::warn!("steps aside: releases the lease, because another replica may reach or know what this replica does not");
         *aside = Some(Instant::now() + ASIDE);
         self.free(&LAID_DOWN.to_string()).await;
         true

@@ -7,8 +7,9 @@ pub(crate) mod files;
 pub(crate) mod history;
 mod lease;
 pub(crate) mod removal;
+pub(crate) mod set_aside;
 mod sweep;
 
-pub(crate) use history::next_version;
+pub(crate) use history::{next_version, next_version_at};
 pub(crate) use lease::{Fence, Lease};
 pub(crate) use sweep::clean;

@@ -1,16 +1,15 @@
 //! Opens a lake. Also the operations that need no open lake: schema check, migration, verification.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
 use anyhow::Context as _;
-use chrono::Utc;
 use tokio::sync::{Mutex, Notify};
 
 use super::facade::{Inner, Lake};
 use super::folder::{create, lock};
 use crate::catalog::{Lease, clean};
-use crate::maintain::{Compactor, DamagedFiles, Depth, Times, Upkeep, Verified, verify};
+use crate::maintain::{Compactor, DamagedFiles, Depth, Times, Upkeep, Verified, take_back, verify};
 use crate::meta::{Meta, SchemaState};
 use crate::model::Shapes;
 use crate::options::LakeOptions;
@@ -43,6 +42,7 @@ impl Lake {
         let enough = hot / EARLY;
         let follower = Arc::new(Follower::new(meta.clone(), Arc::clone(&shapes), Arc::clone(&present), Arc::clone(&early), enough));
         let last_id = if meta.database().is_shared() { 0 } else { clean(&meta, &store).await? };
+        take_back(&meta, &shapes).await?;
         follower.load().await?;
         let stats = present.stats(std::iter::empty());
         tracing::info!(
@@ -66,11 +66,13 @@ impl Lake {
             files: files.clone(),
             last_id: AtomicI64::new(last_id),
             damaged: DamagedFiles::default(),
+            foreign: std::sync::Mutex::default(),
+            met_unknown: AtomicBool::new(false),
             threads: Threads::of_compaction().context("for compaction")?,
             writing: Mutex::new(()),
             tending: Mutex::new(()),
         };
-        note_fleet(&shapes, &present, &files, Utc::now()).await;
+        note_fleet(&shapes, &present, &files, meta.now().await?).await;
         let answers = match &options.answers {
             Some(cache) => Some(Answers::open(Arc::clone(cache), &meta).await?),
             None => None,

@@ -17,23 +17,31 @@
 //! retires the new files. So each row is in the rollups exactly once, however late it arrives and whenever a crash happens. Rows that are
 //! not in the rollups yet are in new files or hot; a query sums these itself. Files of a rollup are merged like other files, and their rows
 //! with equal keys are combined.
+//!
+//! Columns that this backend does not know are written into files too, beside the known ones. Merging leaves such files alone, and rows of unknown
+//! views are set aside ([`crate::catalog::set_aside`]), so that a backend that knows more finds everything.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use arrow::array::{BooleanArray, RecordBatch, cast::AsArray as _, types::TimestampMicrosecondType};
 use arrow::compute::filter_record_batch;
+use arrow::datatypes::FieldRef;
 use chrono::{DateTime, Utc};
+use pganalytics_views::wire::{self, Header, Limits};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::compactor::{Compacted, Compactor};
 use crate::catalog::Fence;
+use crate::catalog::set_aside::SetAside;
 use crate::model::day::{date, days, span};
 use crate::model::{Change, Compaction, Hot, LiveFile, Shape, TS_AT};
 use crate::parquet::{Draft, Sorted};
-use crate::present::LOOK;
+use crate::present::{LOOK, Snapshot};
 
 /// The least time between taking the snapshot of hot rows and committing their files, so that each replica has seen the rows as hot rows.
 /// The fleet's newest rows are read from new batches only, and replicas look for new batches every [`LOOK`].
@@ -58,19 +66,30 @@ impl Compactor {
             if rows.is_empty() {
                 continue;
             }
-            match self.write_table(shape, rows, now).await {
-                Ok(files) => written.extend(files),
-                Err(error) => {
-                    self.discard(&written).await;
-                    return Err(error);
+            for (shape, rows) in by_columns(shape, &rows) {
+                match self.write_table(&shape, rows, now).await {
+                    Ok(files) => written.extend(files),
+                    Err(error) => {
+                        self.discard(&written).await;
+                        return Err(error);
+                    }
                 }
             }
         }
+        let set_aside = match self.set_aside(&snapshot).await {
+            Ok(set_aside) => set_aside,
+            Err(error) => {
+                self.discard(&written).await;
+                return Err(error);
+            }
+        };
         if self.meta.database().is_shared() {
             tokio::time::sleep_until(began + SEEN).await;
         }
-        let compacted = Compacted { up_to, batches: batches.len() as u64 };
-        let version = self.commit(fence, &written, &[], Some(compacted)).await?;
+        let has_unknown = snapshot.values().flat_map(|contents| contents.hot.iter()).any(|hot| hot.unknown.is_some());
+        self.met_unknown.store(has_unknown || !set_aside.is_empty(), Ordering::Relaxed);
+        let compacted = Compacted { up_to, batches: batches.len() as u64, set_aside };
+        let version = self.commit(fence, &written, &[], Some(&compacted)).await?;
         let done = Compaction {
             batches: batches.len() as u64,
             rows: written.iter().map(|file| file.rows).sum(),
@@ -85,7 +104,7 @@ impl Compactor {
     }
 
     /// Writes the hot rows of a table, one file per day, on a thread of its own.
-    async fn write_table(&self, shape: &Arc<Shape>, hot: Arc<Vec<Arc<Hot>>>, now: DateTime<Utc>) -> anyhow::Result<Vec<LiveFile>> {
+    async fn write_table(&self, shape: &Arc<Shape>, hot: Vec<Arc<Hot>>, now: DateTime<Utc>) -> anyhow::Result<Vec<LiveFile>> {
         let (store, shape) = (self.store.clone(), Arc::clone(shape));
         let mut ids = BTreeMap::new();
         for day in hot.iter().flat_map(|hot| days(&hot.rows)) {
@@ -107,6 +126,47 @@ impl Compactor {
         };
         self.threads.handle().spawn_blocking(write).await.context("cannot write hot rows")?
     }
+
+    /// The hot rows of views that are unknown here, as batches of one view each.
+    async fn set_aside(&self, snapshot: &Snapshot) -> anyhow::Result<Vec<SetAside>> {
+        let unknown = snapshot.iter().filter(|(view, _)| self.shapes.get(view).is_none());
+        let unknown: Vec<_> = unknown.flat_map(|(view, contents)| contents.hot.iter().map(|hot| (view.clone(), Arc::clone(hot)))).collect();
+        if unknown.is_empty() {
+            return Ok(Vec::new());
+        }
+        let encode = move || unknown.iter().map(|(view, hot)| batch_of(view, hot)).collect();
+        self.threads.handle().spawn_blocking(encode).await.context("set rows of unknown views aside")?
+    }
+}
+
+/// The rows of an unknown view as a batch of their own. Its receipt is the time of its newest row, which no later check changes.
+fn batch_of(view: &str, hot: &Hot) -> anyhow::Result<SetAside> {
+    let header = Header {
+        collector: Uuid::nil(),
+        collector_name: "set aside".into(),
+        sequence: 0,
+        created_us: hot.extent.max_ts,
+        version: env!("CARGO_PKG_VERSION").into(),
+        dropped_rows: 0,
+        status: None,
+        frames: Vec::new(),
+    };
+    let body = wire::encode(header, &[(view.to_owned(), hot.rows.clone())], &Limits::default());
+    let body = body.with_context(|| format!("set rows of the unknown view {view} aside"))?.into();
+    Ok(SetAside { view: view.to_owned(), received_us: hot.extent.max_ts, rows: hot.rows.num_rows() as u64, body })
+}
+
+/// Divides hot rows by the unknown columns that they have, because the rows of a file have the same columns.
+fn by_columns(shape: &Arc<Shape>, hot: &[Arc<Hot>]) -> Vec<(Arc<Shape>, Vec<Arc<Hot>>)> {
+    let mut groups: Vec<(Vec<FieldRef>, Vec<Arc<Hot>>)> = Vec::new();
+    for hot in hot {
+        match groups.iter_mut().find(|(columns, _)| columns == hot.unknown_fields()) {
+            Some((_, group)) => group.push(Arc::clone(hot)),
+            None => groups.push((hot.unknown_fields().to_vec(), vec![Arc::clone(hot)])),
+        }
+    }
+    let shape = |columns: &[FieldRef]| if columns.is_empty() { Arc::clone(shape) } else { Arc::new(shape.with(columns)) };
+    groups.into_iter().map(|(columns, group)| (shape(&columns), group)).collect()
 }
 
 fn of_day(hot: &Hot, day: i64) -> anyhow::Result<Option<RecordBatch>> {
@@ -115,9 +175,9 @@ fn of_day(hot: &Hot, day: i64) -> anyhow::Result<Option<RecordBatch>> {
         return Ok(None);
     }
     if first <= hot.extent.min_ts && hot.extent.max_ts <= last {
-        return Ok(Some(hot.rows.clone()));
+        return Ok(Some(hot.whole()?));
     }
     let ts = hot.rows.column(TS_AT).as_primitive::<TimestampMicrosecondType>();
     let of_day: BooleanArray = ts.values().iter().map(|ts| Some((first..=last).contains(ts))).collect();
-    Ok(Some(filter_record_batch(&hot.rows, &of_day)?).filter(|rows| rows.num_rows() > 0))
+    Ok(Some(filter_record_batch(&hot.whole()?, &of_day)?).filter(|rows| rows.num_rows() > 0))
 }

@@ -1,13 +1,15 @@
 //! The compactor's state, and the transaction in which files are added to the history and retired from it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use anyhow::Context as _;
 use tokio::sync::Mutex;
 
 use super::damaged::DamagedFiles;
-use crate::catalog::{Fence, batches, files, next_version};
+use crate::catalog::set_aside::SetAside;
+use crate::catalog::{Fence, batches, files, next_version, set_aside};
 use crate::meta::{Meta, explain};
 use crate::model::{LiveFile, Shapes};
 use crate::parquet::Files;
@@ -29,6 +31,10 @@ pub(crate) struct Compactor {
     pub(crate) last_id: AtomicI64,
     /// Damaged files, which merging skips.
     pub(crate) damaged: DamagedFiles,
+    /// Files with columns that are unknown here. Merging leaves them to a backend that knows the columns.
+    pub(crate) foreign: std::sync::Mutex<HashSet<i64>>,
+    /// Whether the last hot rows had parts that are unknown here. Another replica may know them.
+    pub(crate) met_unknown: AtomicBool,
     /// The threads that compaction runs on.
     pub(crate) threads: Threads,
     /// Held while hot rows are written.
@@ -38,11 +44,13 @@ pub(crate) struct Compactor {
 }
 
 /// The batches whose rows new files hold.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Compacted {
     pub(crate) up_to: i64,
     /// The number of batches.
     pub(crate) batches: u64,
+    /// Rows of these batches that no file holds, because their views are unknown here.
+    pub(crate) set_aside: Vec<SetAside>,
 }
 
 impl Compactor {
@@ -54,7 +62,7 @@ impl Compactor {
         fence: Fence,
         added: &[LiveFile],
         retired: &[Arc<LiveFile>],
-        compacted: Option<Compacted>,
+        compacted: Option<&Compacted>,
     ) -> anyhow::Result<i64> {
         let begun = async {
             let mut transaction = self.meta.database().begin().await.map_err(explain)?;
@@ -67,12 +75,22 @@ impl Compactor {
                 let was_live = files::retire(&mut transaction, self.meta.database().clock(), file.id, version).await.map_err(explain)?;
                 anyhow::ensure!(was_live, "{} is no longer in the history; the history is unchanged", file.path());
             }
-            if let Some(Compacted { up_to, batches: written }) = compacted {
-                let deleted = batches::remove(&mut transaction, up_to).await?;
+            if let Some(Compacted { up_to, batches: written, set_aside }) = compacted {
+                let deleted = batches::remove(&mut transaction, *up_to).await?;
                 anyhow::ensure!(
-                    deleted == written,
+                    deleted == *written,
                     "{deleted} batches wait up to id {up_to}, but {written} were written to files; the batches are kept"
                 );
+                if !set_aside.is_empty() {
+                    let dropped = set_aside::keep(&mut transaction, set_aside).await.map_err(explain)?;
+                    if dropped > 0 {
+                        tracing::warn!(
+                            dropped.rows = dropped,
+                            "rows of views that are unknown here were dropped, because too many are set aside: upgrade the backend, or give it the \
+                             same folder of views as the collectors"
+                        );
+                    }
+                }
             }
             anyhow::Ok((transaction, version))
         };

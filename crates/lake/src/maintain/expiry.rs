@@ -19,11 +19,13 @@ pub(crate) async fn expire(compactor: &Compactor, fence: Fence, raw: Duration, n
     let retention = retention(&compactor.meta, raw).await?;
     let shapes = &compactor.shapes;
     let mut expired: Vec<Arc<LiveFile>> = Vec::new();
-    for (table, contents) in compactor.present.snapshot() {
-        let Some(first_kept) = first_kept(retention.of(&table, shapes), now) else { continue };
+    let snapshot = compactor.present.snapshot();
+    for (table, contents) in &snapshot {
+        let days = retention.of(table, shapes, |name| snapshot.get(name).is_some_and(|contents| !contents.files.is_empty()));
+        let Some(first_kept) = first_kept(days, now) else { continue };
         // The rows of a damaged file cannot be rolled up, so the file does not wait for its rollup.
         let waits = |file: &LiveFile| {
-            !file.rolled_up && !compactor.damaged.holds(file.id) && shapes.get(&table).is_some_and(|shape| shapes.has_rollups(shape))
+            !file.rolled_up && !compactor.damaged.holds(file.id) && shapes.get(table).is_some_and(|shape| shapes.has_rollups(shape))
         };
         expired.extend(contents.files.iter().filter(|file| file.date < first_kept && !waits(file)).cloned());
     }

@@ -1,6 +1,6 @@
 //! Merges small files into larger ones. The first merge of new files also computes the rollups of their rows.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -9,6 +9,7 @@ use futures::StreamExt as _;
 
 use super::compactor::Compactor;
 use super::due::due;
+use super::file_check::unknown_column;
 use crate::catalog::Fence;
 use crate::model::{Change, Compaction, LiveFile, Shape};
 use crate::parquet::{Blame, Draft};
@@ -43,8 +44,14 @@ impl Compactor {
             loop {
                 let resting = self.damaged.resting(Instant::now());
                 let mut files = self.present.contents(shape.name()).files.to_vec();
-                files.retain(|file| !resting.contains(&file.id));
+                {
+                    let foreign = self.foreign.lock().unwrap_or_else(PoisonError::into_inner);
+                    files.retain(|file| !resting.contains(&file.id) && !foreign.contains(&file.id));
+                }
                 let Some(inputs) = due(&files, now) else { break };
+                if self.leaves_alone(shape, &inputs).await {
+                    continue;
+                }
                 let merged = match self.merge_files(shape, &inputs, now).await {
                     Ok(merged) => merged,
                     Err(MergeError::Damaged { id, file, remedy }) => {
@@ -73,6 +80,30 @@ impl Compactor {
             }
         }
         Ok(done)
+    }
+
+    /// Remembers the files among these that have columns which are unknown here, or have another type. A merge would lose the columns. True if there are any.
+    async fn leaves_alone(&self, shape: &Shape, inputs: &[Arc<LiveFile>]) -> bool {
+        let mut found = false;
+        for file in inputs {
+            // A file that cannot be read is found by the merge.
+            let Ok(Some(unknown)) = unknown_column(&self.store, file, shape).await else { continue };
+            found = true;
+            let is_first = {
+                let mut foreign = self.foreign.lock().unwrap_or_else(PoisonError::into_inner);
+                foreign.insert(file.id);
+                foreign.len() == 1
+            };
+            if is_first {
+                tracing::warn!(
+                    file = file.path(),
+                    column = unknown,
+                    "files have columns that are unknown here, and are not merged until a backend knows them: upgrade the backend, or give it the \
+                     same folder of views as the others"
+                );
+            }
+        }
+        found
     }
 
     /// Merges files into one, as a stream in their sort order. If the files are new, also writes one file of each rollup.

@@ -11,6 +11,7 @@ mod file_check;
 mod merge;
 mod retention;
 mod schedule;
+mod taking_back;
 mod upkeep;
 mod verify;
 
@@ -18,6 +19,7 @@ pub(crate) use compactor::Compactor;
 pub(crate) use damaged::DamagedFiles;
 pub use file_check::Depth;
 pub use retention::{MAX_RETENTION_DAYS, Retention, RetentionDays, RetentionError, RetentionSetting};
+pub(crate) use taking_back::take_back;
 pub(crate) use upkeep::{Times, Upkeep};
 pub use verify::Verified;
 pub(crate) use verify::verify;

@@ -94,7 +94,9 @@ impl Retention {
     }
 
     /// The number of days that a table is kept.
-    pub(crate) fn of(&self, table: &str, shapes: &Shapes) -> u32 {
+    ///
+    /// The kind of a table that is unknown here follows from the names of the tables: another backend knows it, or its definition is gone.
+    pub(crate) fn of(&self, table: &str, shapes: &Shapes, exists: impl Fn(&str) -> bool) -> u32 {
         if let Some(days) = self.setting.tables.get(table) {
             return *days;
         }
@@ -102,8 +104,11 @@ impl Retention {
             Some((_, Some(origin))) if origin.tier == Tier::FiveMinutes => self.days.five_minutes,
             Some((_, Some(_))) => self.days.hour,
             Some((shape, None)) if !shapes.has_rollups(shape) => self.days.facts,
-            // A table whose definition is gone is kept like any other.
-            _ => self.days.raw,
+            Some(_) => self.days.raw,
+            None if table.ends_with("_5m") => self.days.five_minutes,
+            None if table.ends_with("_1h") => self.days.hour,
+            None if exists(&format!("{table}_5m")) || exists(&format!("{table}_1h")) => self.days.raw,
+            None => self.days.facts,
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The schedule of background work: hot rows are written every `compact_every` and whenever they fill their memory. The other steps follow.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::taking_back::take_back;
 use super::upkeep::Upkeep;
 use crate::model::{Compaction, Expiry};
 
@@ -81,7 +83,13 @@ impl Upkeep {
         let began = Instant::now();
         let written = async { self.compactor.write(self.fence().await?, self.compactor.meta.now().await?).await };
         match written.await {
-            Ok(done) => log(began, done, "compacted"),
+            Ok(done) => {
+                log(began, done, "compacted");
+                // A replica that knows more writes such rows as a whole.
+                if self.compactor.met_unknown.swap(false, Ordering::Relaxed) {
+                    self.lease.step_aside().await;
+                }
+            }
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "cannot compact");
                 self.lease.step_aside().await;
@@ -105,6 +113,12 @@ impl Upkeep {
                     return;
                 }
             }
+        }
+        // A replica that knows fewer views may have held the lease before. The followers see the batches as any others.
+        if self.compactor.meta.database().is_shared()
+            && let Err(error) = take_back(&self.compactor.meta, &self.compactor.shapes).await
+        {
+            tracing::error!(error = format!("{error:#}"), "take rows back that were set aside");
         }
         match self.expire(now).await {
             Ok(done) if done == Expiry::default() => {}

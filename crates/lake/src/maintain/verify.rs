@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::file_check::{Depth, check_file};
 use crate::catalog::{batches, files};
-use crate::decode::decode_known;
+use crate::decode::decode_stored;
 use crate::meta::Meta;
 use crate::model::Shapes;
 use crate::store::{Listed, Store};
@@ -51,22 +51,24 @@ pub(crate) async fn verify(
     looked_at: impl Fn(u64, u64),
 ) -> anyhow::Result<Verified> {
     let shapes = Arc::new(Shapes::new(views));
-    // The store is listed before the catalog is read. Files that leave the catalog meanwhile are looked up again below.
-    let listed: HashMap<String, Listed> = store.list().await?.into_iter().map(|file| (file.path.clone(), file)).collect();
+    // The catalog is read before the store is listed: a file that is in the catalog is in the store. Files that leave the catalog meanwhile are looked
+    // up again below.
     let live = files::live(meta).await?;
+    let listed: HashMap<String, Listed> = store.list().await?.into_iter().map(|file| (file.path.clone(), file)).collect();
     let mut verified = Verified { files: live.len() as u64, ..Verified::default() };
     for file in &live {
         verified.rows += file.rows;
         verified.bytes += file.bytes;
     }
+    // Read after the listing: a file that was registered meanwhile is no orphan.
     let named = files::paths(meta).await?;
     let is_file = |path: &str| path.starts_with("table=") && path.ends_with(".parquet");
     verified.orphans = listed.keys().filter(|path| is_file(path) && !named.contains(*path)).count() as u64;
 
     let mut looks = futures::stream::iter(&live)
         .map(|file| {
-            let (listed, shapes) = (listed.get(&file.path()), &shapes);
-            async move { (file, check_file(store, file, listed, shapes, depth).await) }
+            let listed = listed.get(&file.path());
+            async move { (file, check_file(store, file, listed, depth).await) }
         })
         .buffer_unordered(AT_ONCE);
     let mut done = 0;
@@ -96,12 +98,13 @@ async fn hot_batches(meta: &Meta, shapes: &Arc<Shapes>, verified: &mut Verified)
     let mut after = batches::compacted(meta).await?;
     loop {
         let rows = batches::after(meta, after, BATCHES_AT_ONCE).await?;
-        let Some((last, _)) = rows.last() else { return Ok(()) };
+        let Some((last, ..)) = rows.last() else { return Ok(()) };
         after = *last;
-        for (id, body) in rows {
+        for (id, received, body) in rows {
             verified.hot_batches += 1;
             let shapes = Arc::clone(shapes);
-            let decoded = tokio::task::spawn_blocking(move || decode_known(id, &body, &shapes)).await.context("cannot decode a batch")?;
+            let decoded =
+                tokio::task::spawn_blocking(move || decode_stored(id, received, &body, &shapes)).await.context("cannot decode a batch")?;
             if let Err(problem) = decoded {
                 verified.problems.push(format!(
                     "batch {id} in the meta store is damaged ({problem:#}): restore it, or give up its rows: delete from batches where id \

@@ -32,6 +32,10 @@ pub struct Collector {
     pub lag_ms: Option<u64>,
     /// How far the collector's clock is ahead of the backend's, in microseconds. Negative if it is behind.
     pub skew_us: Option<i64>,
+    /// The number of rows ever committed whose times were moved to the backend's clock, because the collector's clock was wrong.
+    pub moved_rows: u64,
+    /// When rows were last moved.
+    pub last_moved: Option<DateTime<Utc>>,
     pub credential: CredentialState,
 }
 
@@ -48,7 +52,7 @@ pub enum CredentialState {
 }
 
 /// The state of a collector that decides whether one of its batches is accepted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
     /// An administrator has revoked the collector.
     pub(crate) is_revoked: bool,
@@ -56,6 +60,15 @@ pub(crate) struct Standing {
     pub(crate) is_enrolled: bool,
     /// The mark: every batch up to this number counts as committed. 0 if there is no batch.
     pub(crate) mark: u64,
+    /// The shared token that the collector is bound to, if the token is still valid.
+    pub(crate) bound: Option<BoundToken>,
+}
+
+/// The shared token that a collector ships with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BoundToken {
+    pub(crate) id: i64,
+    pub(crate) name: String,
 }
 
 impl Meta {
@@ -72,7 +85,7 @@ impl Meta {
     /// All collectors, including forgotten ones, whose marks stay in force. The flag tells whether a collector is forgotten.
     pub(crate) async fn all_collectors(&self) -> Result<Vec<(Collector, bool)>, MetaError> {
         let sql = "select id, name, version, first_seen, last_seen, sequence, rows, dropped_rows, started, spool_batches, spool_bytes,
-                 targets, targets_up, last_error, last_error_at, lag_ms, skew, dropped_at, revoked, forgotten,
+                 targets, targets_up, last_error, last_error_at, lag_ms, skew, dropped_at, moved_rows, moved_at, revoked, forgotten,
                  (select max(credentials.created) from credentials
                   where credentials.collector = collectors.id and credentials.replaced is null and credentials.used is not null) as used,
                  (select max(credentials.created) from credentials
@@ -85,19 +98,24 @@ impl Meta {
     /// The state of a collector that decides whether one of its batches is accepted. An unknown collector has the mark 0.
     pub(crate) async fn standing(&self, collector: Uuid) -> Result<Standing, MetaError> {
         let select = statement(
-            "select revoked, sequence, (select count(*) from credentials where credentials.collector = collectors.id) as credentials
-             from collectors where id = $1",
+            "select collectors.revoked, sequence, (select count(*) from credentials where credentials.collector = collectors.id) as credentials,
+                    tokens.id, tokens.name
+             from collectors left join tokens
+                 on tokens.id = collectors.token and tokens.revoked is null and (tokens.expires is null or tokens.expires > $2)
+             where collectors.id = $1",
         );
-        let found: Option<(Option<i64>, i64, i64)> = self.database().optional(select.bind(collector.as_bytes().as_slice())).await?;
-        Ok(found.map_or_else(Standing::default, |(revoked, mark, credentials)| Standing {
+        let select = select.bind(collector.as_bytes().as_slice()).bind(micros(Utc::now()));
+        let found: Option<(Option<i64>, i64, i64, Option<i64>, Option<String>)> = self.database().optional(select).await?;
+        Ok(found.map_or_else(Standing::default, |(revoked, mark, credentials, token, name)| Standing {
             is_revoked: revoked.is_some(),
             is_enrolled: credentials > 0,
             mark: mark.unsigned_abs(),
+            bound: token.zip(name).map(|(id, name)| BoundToken { id, name }),
         }))
     }
 
-    /// Sets a collector's mark: every batch above the mark is new, every other batch is a duplicate. Returns the previous mark, or `None`
-    /// if there is no such collector.
+    /// Sets a collector's mark: every batch above the mark is new, every other batch is a duplicate. Releases the collector from its shared token:
+    /// the next batch binds it. Returns the previous mark, or `None` if there is no such collector.
     ///
     /// # Errors
     /// If the store fails, or if the mark is larger than the store's integers.
@@ -108,7 +126,7 @@ impl Meta {
         // Changes nothing, but locks the row, so that no batch is committed in between.
         let lock = statement("update collectors set sequence = sequence where id = $1 returning sequence").bind(id);
         let Some((before,)) = transaction.optional::<(i64,)>(lock).await? else { return Ok(None) };
-        transaction.execute(statement("update collectors set sequence = $2 where id = $1").bind(id).bind(mark)).await?;
+        transaction.execute(statement("update collectors set sequence = $2, token = null where id = $1").bind(id).bind(mark)).await?;
         transaction.commit().await?;
         Ok(Some(before.unsigned_abs()))
     }
@@ -123,7 +141,7 @@ impl Meta {
         Ok(self.database().execute(revoke.bind(collector.as_bytes().as_slice()).bind(micros(now))).await? > 0)
     }
 
-    /// Forgets a collector: deletes its credentials and its revocation, and hides it until it is seen again. Its rows and its mark stay, so
+    /// Forgets a collector: deletes its credentials and its revocation, releases it from its shared token, and hides it until it is seen again. Its rows and its mark stay, so
     /// batches that it has shipped are not accepted twice. Returns false if there is no such collector.
     ///
     /// # Errors
@@ -131,7 +149,8 @@ impl Meta {
     pub async fn forget_collector(&self, collector: Uuid, now: DateTime<Utc>) -> Result<bool, MetaError> {
         let id = collector.as_bytes().as_slice();
         let mut transaction = self.database().begin().await?;
-        let forget = statement("update collectors set forgotten = $2, revoked = null where id = $1").bind(id).bind(micros(now));
+        let forget =
+            statement("update collectors set forgotten = $2, revoked = null, token = null where id = $1").bind(id).bind(micros(now));
         let known = transaction.execute(forget).await? > 0;
         transaction.execute(statement("delete from credentials where collector = $1").bind(id)).await?;
         transaction.commit().await?;
@@ -160,6 +179,8 @@ struct Row {
     lag_ms: Option<i64>,
     skew: Option<i64>,
     dropped_at: Option<i64>,
+    moved_rows: i64,
+    moved_at: Option<i64>,
     revoked: Option<i64>,
     forgotten: Option<i64>,
     used: Option<i64>,
@@ -199,6 +220,8 @@ impl Row {
             status,
             lag_ms: self.lag_ms.map(i64::unsigned_abs),
             skew_us: self.skew,
+            moved_rows: self.moved_rows.unsigned_abs(),
+            last_moved: self.moved_at.map(time),
             credential,
         };
         Ok((collector, forgotten))

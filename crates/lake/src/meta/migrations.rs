@@ -19,12 +19,14 @@ const SQLITE: Migrations = &[
     (3, "rollups", include_str!("../../migrations/sqlite/0003_rollups.sql")),
     (4, "attempts", include_str!("../../migrations/sqlite/0004_attempts.sql")),
     (5, "enrolment", include_str!("../../migrations/sqlite/0005_enrolment.sql")),
+    (6, "unknown_parts", include_str!("../../migrations/sqlite/0006_unknown_parts.sql")),
 ];
 const POSTGRES: Migrations = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
     (2, "rollups", include_str!("../../migrations/postgres/0002_rollups.sql")),
     (3, "attempts", include_str!("../../migrations/postgres/0003_attempts.sql")),
     (4, "enrolment", include_str!("../../migrations/postgres/0004_enrolment.sql")),
+    (5, "unknown_parts", include_str!("../../migrations/postgres/0005_unknown_parts.sql")),
 ];
 
 /// The schema of a store, compared with this version.

@@ -19,6 +19,10 @@ pub(crate) struct Progress {
     pub(crate) status: Option<Status>,
     pub(crate) lag_ms: Option<i64>,
     pub(crate) skew_us: Option<i64>,
+    /// Rows of the batch whose times were moved to the backend's clock.
+    pub(crate) moved_rows: u64,
+    /// The shared token that the batch came with. The collector is bound to the token.
+    pub(crate) token: Option<i64>,
 }
 
 impl Progress {
@@ -27,15 +31,18 @@ impl Progress {
     pub(crate) async fn record(&self, transaction: &mut Transaction, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
         let upsert = statement(
             "insert into collectors (id, name, version, first_seen, last_seen, sequence, rows, dropped_rows,
-                 started, spool_batches, spool_bytes, targets, targets_up, last_error, last_error_at, lag_ms, skew, dropped_at)
-             values ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+                 started, spool_batches, spool_bytes, targets, targets_up, last_error, last_error_at, lag_ms, skew, dropped_at,
+                 moved_rows, moved_at, token)
+             values ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
              on conflict (id) do update set
                  name = excluded.name, version = excluded.version, last_seen = excluded.last_seen, sequence = excluded.sequence,
                  rows = collectors.rows + excluded.rows, dropped_rows = collectors.dropped_rows + excluded.dropped_rows,
                  started = excluded.started, spool_batches = excluded.spool_batches, spool_bytes = excluded.spool_bytes,
                  targets = excluded.targets, targets_up = excluded.targets_up, last_error = excluded.last_error,
                  last_error_at = excluded.last_error_at, lag_ms = excluded.lag_ms, skew = excluded.skew,
-                 dropped_at = coalesce(excluded.dropped_at, collectors.dropped_at)
+                 dropped_at = coalesce(excluded.dropped_at, collectors.dropped_at),
+                 moved_rows = collectors.moved_rows + excluded.moved_rows, moved_at = coalesce(excluded.moved_at, collectors.moved_at),
+                 token = excluded.token
              where collectors.sequence < excluded.sequence",
         );
         // These numbers are only displayed, so a number that exceeds the store's integers is stored as the largest integer.
@@ -48,7 +55,8 @@ impl Progress {
         let upsert = upsert.bind(status.map(|status| whole(status.targets))).bind(status.map(|status| whole(status.targets_up)));
         let upsert = upsert.bind(status.and_then(|status| status.last_error.clone()));
         let upsert = upsert.bind(status.and_then(|status| status.last_error_us)).bind(self.lag_ms).bind(self.skew_us);
-        let upsert = upsert.bind((self.dropped_rows > 0).then(|| micros(now)));
+        let upsert = upsert.bind((self.dropped_rows > 0).then(|| micros(now))).bind(whole(self.moved_rows));
+        let upsert = upsert.bind((self.moved_rows > 0).then(|| micros(now))).bind(self.token);
         Ok(transaction.execute(upsert).await? > 0)
     }
 }

@@ -1,6 +1,9 @@
 //! The state of a server in one row of `pganalytics_server`.
 
+use chrono::{DateTime, Utc};
+
 use super::database::{Transaction, statement};
+use super::time::micros;
 
 /// One row of `pganalytics_server`, in the store's types.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,12 +38,15 @@ impl Sighting {
     }
 
     /// Stores the sighting if it is the newest. Unknown values, of a server that is down, do not replace stored ones.
-    pub(crate) async fn record(&self, transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+    ///
+    /// A stored time after `now` comes from a collector's wrong clock, and an earlier version kept it. Any sighting replaces it.
+    pub(crate) async fn record(&self, transaction: &mut Transaction, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
         let upsert = statement(
             "insert into servers (name, first_seen, last_seen, up, in_recovery, version_num, version, system_identifier, host, port,
                                   postmaster_start_time, error, collector)
              values ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
              on conflict (name) do update set
+                 first_seen = case when servers.first_seen > $13 then excluded.first_seen else servers.first_seen end,
                  last_seen = excluded.last_seen, up = excluded.up, error = excluded.error, collector = excluded.collector,
                  in_recovery = coalesce(excluded.in_recovery, servers.in_recovery),
                  version_num = coalesce(excluded.version_num, servers.version_num),
@@ -49,7 +55,7 @@ impl Sighting {
                  host = coalesce(excluded.host, servers.host),
                  port = coalesce(excluded.port, servers.port),
                  postmaster_start_time = coalesce(excluded.postmaster_start_time, servers.postmaster_start_time)
-             where servers.last_seen <= excluded.last_seen",
+             where servers.last_seen <= excluded.last_seen or servers.last_seen > $13",
         )
         .bind(self.name.as_str())
         .bind(self.ts)
@@ -62,7 +68,8 @@ impl Sighting {
         .bind(self.port)
         .bind(self.postmaster_start_time)
         .bind(self.error.clone())
-        .bind(self.collector.clone());
+        .bind(self.collector.clone())
+        .bind(micros(now));
         transaction.execute(upsert).await?;
         Ok(())
     }

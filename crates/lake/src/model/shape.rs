@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use pganalytics_views::{Kind, SERVER, TS, Tier, Type, View, ViewSet, schema};
 
 /// Nanoseconds in the millisecond that durations are shown in.
@@ -50,6 +50,13 @@ impl Shape {
         let labels = view.columns.iter().filter(|column| column.kind == Kind::Label).map(|column| column.name.as_str());
         let order = [SERVER].into_iter().chain(labels).chain([TS]).filter_map(|name| wire.index_of(name).ok()).collect();
         Self { view: Arc::clone(view), stored: Arc::new(Schema::new(stored)), shown: Arc::new(Schema::new(shown)), is_made, order }
+    }
+
+    /// The same table with more columns at the end of its stored rows.
+    pub(crate) fn with(&self, columns: &[FieldRef]) -> Self {
+        let all = |known: &SchemaRef| Arc::new(Schema::new(known.fields().iter().chain(columns).cloned().collect::<Vec<_>>()));
+        let (stored, shown) = (all(&self.stored), all(&self.shown));
+        Self { view: Arc::clone(&self.view), stored, shown, is_made: self.is_made, order: self.order.clone() }
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::snapshot::Present;
 use crate::catalog::{batches, files, history};
-use crate::decode::decode_known;
+use crate::decode::decode_stored;
 use crate::meta::database::Transaction;
 use crate::meta::{Meta, explain};
 use crate::model::{Change, Hot, Shapes};
@@ -154,12 +154,13 @@ impl Follower {
         let mut after = compacted;
         loop {
             let rows = batches::since(transaction, since, after, AT_ONCE).await?;
-            let Some((last, _)) = rows.last() else { return Ok(batches) };
+            let Some((last, ..)) = rows.last() else { return Ok(batches) };
             after = *last;
-            for (id, body) in rows {
+            for (id, received, body) in rows {
                 let shapes = Arc::clone(&self.shapes);
-                let decoded =
-                    tokio::task::spawn_blocking(move || decode_known(id, &body, &shapes)).await.context("cannot decode a batch")?;
+                let decoded = tokio::task::spawn_blocking(move || decode_stored(id, received, &body, &shapes))
+                    .await
+                    .context("cannot decode a batch")?;
                 let store = if self.meta.database().is_shared() { "the meta store" } else { crate::meta::FILE };
                 batches.push(decoded.with_context(|| {
                     format!("batch {id} in {store} is damaged; restore it, or give up its rows: delete from batches where id = {id}")

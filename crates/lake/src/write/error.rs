@@ -27,6 +27,9 @@ pub enum IngestError {
     /// The batch came with a shared token, but its collector has its own credential.
     #[error("collector {0} has its own credential, but the batch was sent with a shared token")]
     Enrolled(Uuid),
+    /// The batch came with a shared token, but its collector ships with another one.
+    #[error("collector {collector} ships with the token '{token}', and the batch came with another one")]
+    Bound { collector: Uuid, token: String },
     /// The batch's number is too far above the collector's mark.
     #[error("batch {sequence} of collector {collector} is too far above its newest committed batch {mark}")]
     Leap { collector: Uuid, sequence: u64, mark: u64 },

@@ -3,6 +3,7 @@
 //! # Promise
 //! `Ok` means that the batch is durably committed and visible to SQL on every replica. An error means that nothing of it was stored. The
 //! exception is a commit whose answer was lost: the collector ships the batch again, and the batch is then a duplicate.
+//! The times of rows are the backend's: see [`crate::decode`]. Parts of a batch that this backend does not know are kept.
 //! A batch at or below its collector's high-water mark is a duplicate and changes nothing.
 //!
 //! # How
@@ -15,9 +16,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use chrono::Utc;
+use chrono::{DateTime, TimeDelta, Utc};
 use pganalytics_views::clock;
-use pganalytics_views::wire::{Limits, decode_header};
+use pganalytics_views::wire::{Header, Limits, decode_header};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
@@ -25,7 +26,9 @@ use super::error::IngestError;
 use super::prepare::{bytes, prepare, rows};
 use super::room::HotMemory;
 use super::skew::Skewed;
+use super::unknown::UnknownParts;
 use super::writer::{Waiting, Writer};
+use crate::decode::Times;
 use crate::meta::{Meta, Standing};
 use crate::model::Shapes;
 use crate::present::Follower;
@@ -45,7 +48,7 @@ const LEAP: u64 = 100_000_000;
 const FIRST: u64 = 1 << 40;
 
 /// The acknowledgement of a batch: the batch is committed and visible.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ack {
     pub collector: Uuid,
     pub sequence: u64,
@@ -55,6 +58,8 @@ pub struct Ack {
     pub rows: u64,
     /// The collector's mark: every batch up to this number counts as committed.
     pub mark: u64,
+    /// The views, and columns as `view.column`, that this backend does not know. Their rows are kept for a backend that knows them.
+    pub unknown: Vec<String>,
 }
 
 /// The sender of a batch, as known from the request.
@@ -62,12 +67,14 @@ pub struct Ack {
 pub struct Sender {
     /// The only collector that may ship with this credential. `None`: any collector.
     pub only: Option<Uuid>,
-    /// Whether other collectors may use the same token. A shared token is refused for a collector that has its own credential.
-    pub is_shared: bool,
+    /// The shared token that the batch came with. It is refused for a collector that has its own credential, or that is bound to another token.
+    pub token: Option<i64>,
     /// The only collector name that its batches may have. `None`: any name.
     pub name: Option<String>,
     /// When the request was sent, in microseconds by the collector's clock.
     pub sent_at_us: Option<i64>,
+    /// How long the batch has waited, in milliseconds, by a clock of the collector that nobody sets.
+    pub waited_ms: Option<u64>,
 }
 
 /// Accepts batches.
@@ -96,7 +103,7 @@ impl Intake {
             skewed.know(collector.id, collector.skew_us);
         }
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let writer = Writer { meta: meta.clone(), follower, skewed };
+        let writer = Writer { meta: meta.clone(), follower, skewed, unknown: UnknownParts::default() };
         let task = tokio::spawn(async move {
             writer.run(waiting).await;
             drop(keep);
@@ -107,7 +114,7 @@ impl Intake {
     }
 
     pub(crate) async fn ingest(&self, sender: &Sender, body: Bytes) -> Result<Ack, IngestError> {
-        let limits = Limits::default();
+        let (limits, arrived) = (Limits::default(), Utc::now());
         let header = decode_header(&body, &limits)?;
         if let Some(own) = sender.only.filter(|own| *own != header.collector) {
             return Err(IngestError::Foreign { shipped: header.collector, own });
@@ -116,8 +123,13 @@ impl Intake {
         if standing.is_revoked {
             return Err(IngestError::Revoked(header.collector));
         }
-        if sender.is_shared && standing.is_enrolled {
+        if sender.token.is_some() && standing.is_enrolled {
             return Err(IngestError::Enrolled(header.collector));
+        }
+        if let (Some(token), Some(bound)) = (sender.token, &standing.bound)
+            && token != bound.id
+        {
+            return Err(IngestError::Bound { collector: header.collector, token: bound.name.clone() });
         }
         if let Some(own) = sender.name.as_ref().filter(|own| **own != header.collector_name) {
             return Err(IngestError::Renamed { shipped: header.collector_name, own: own.clone() });
@@ -132,7 +144,7 @@ impl Intake {
                      logs that it never shipped the mark, lower the mark (pganalytics collector reset-mark)"
                 );
             }
-            Ack { collector: header.collector, sequence: header.sequence, duplicate, rows: rows(&header), mark }
+            Ack { collector: header.collector, sequence: header.sequence, duplicate, rows: rows(&header), mark, unknown: Vec::new() }
         };
         if header.sequence <= standing.mark {
             return Ok(ack(true, standing.mark));
@@ -143,27 +155,47 @@ impl Intake {
         }
         let room = self.hot_memory.take(bytes(&header)).await?;
         let permit = Arc::clone(&self.decoders).acquire_owned().await.map_err(|_| closed())?;
+        let received_us = self.received(sender, &header, arrived).await?;
+        let waited_us = sender.waited_ms.map(|ms| i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000));
+        let times = Times { received_us, created_us: header.created_us, sent_at_us: sender.sent_at_us, waited_us };
         let mut prepared = if body.len() < INLINE_BYTES {
-            prepare(&body, &limits, &self.shapes)?
+            prepare(&body, &times, &limits, &self.shapes)?
         } else {
-            let (body, shapes) = (body.clone(), Arc::clone(&self.shapes));
-            tokio::task::spawn_blocking(move || prepare(&body, &limits, &shapes))
+            let shapes = Arc::clone(&self.shapes);
+            tokio::task::spawn_blocking(move || prepare(&body, &times, &limits, &shapes))
                 .await
                 .context("cannot decode the batch")
                 .map_err(IngestError::Store)??
         };
         drop(permit);
-        prepared.progress.skew_us = clock::skew_us(sender.sent_at_us, header.created_us, Utc::now().timestamp_micros());
+        prepared.progress.skew_us = clock::skew_us(sender.sent_at_us, header.created_us, received_us);
         // Both times come from the collector's clock, so an error of that clock cancels out.
-        prepared.progress.lag_ms = sender.sent_at_us.map(|sent| (sent.saturating_sub(header.created_us) / 1_000).max(0));
+        let lag_us = waited_us.or_else(|| sender.sent_at_us.map(|sent| sent.saturating_sub(header.created_us)));
+        prepared.progress.lag_ms = lag_us.map(|lag| (lag / 1_000).max(0));
+        prepared.progress.token = sender.token;
+        let unknown = prepared.unknown.iter().map(ToString::to_string).collect();
         let (answer, answered) = oneshot::channel();
-        self.queue.send(Waiting { body, prepared, room, answer }).await.map_err(|_| closed())?;
+        self.queue.send(Waiting { prepared, room, answer }).await.map_err(|_| closed())?;
         match answered.await {
-            Ok(Ok(true)) => Ok(ack(false, header.sequence)),
+            Ok(Ok(true)) => Ok(Ack { unknown, ..ack(false, header.sequence) }),
             Ok(Ok(false)) => Ok(ack(true, self.standing(header.collector).await?.mark.max(header.sequence))),
             Ok(Err(failure)) => Err(failure.into()),
             Err(_) => Err(closed()),
         }
+    }
+
+    /// When the batch arrived. If the collector's clock and this backend's differ, the store's clock decides, which is the same for all backends.
+    async fn received(&self, sender: &Sender, header: &Header, arrived: DateTime<Utc>) -> Result<i64, IngestError> {
+        let local = arrived.timestamp_micros();
+        let newest = header.frames.iter().map(|frame| frame.max_ts_us).max().unwrap_or(local);
+        let differs = clock::skew_us(sender.sent_at_us, header.created_us, local).is_some_and(clock::is_marked)
+            || clock::is_marked(newest.saturating_sub(local).max(0));
+        if !differs {
+            return Ok(local);
+        }
+        let (now, waited) = (self.meta.now().await, Utc::now() - arrived);
+        let now = now.context("ask for the time").map_err(IngestError::Store)?;
+        Ok((now - waited.max(TimeDelta::zero())).timestamp_micros())
     }
 
     async fn standing(&self, collector: Uuid) -> Result<Standing, IngestError> {

@@ -9,6 +9,7 @@ mod room;
 mod sighting;
 mod skew;
 mod store_failure;
+mod unknown;
 mod writer;
 
 pub use error::IngestError;

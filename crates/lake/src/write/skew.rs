@@ -1,4 +1,5 @@
-//! Logs once when a collector's clock is wrong, and once when the clock is correct again.
+//! Logs once when a collector's clock is wrong, and once when the clock is correct again. Also logs rows that a clock left behind which is correct
+//! again.
 //!
 //! Each backend logs the batches that it receives itself, so several replicas may log the same collector.
 
@@ -19,14 +20,20 @@ impl Skewed {
     }
 
     /// Sets the state from a batch, and logs a change.
-    pub(crate) fn note(&self, collector: Uuid, name: &str, skew_us: Option<i64>) {
+    pub(crate) fn note(&self, collector: Uuid, name: &str, skew_us: Option<i64>, moved_rows: u64) {
         let skew_ms = skew_us.unwrap_or_default() / 1_000;
+        if moved_rows > 0 && !skew_us.is_some_and(is_marked) {
+            tracing::warn!(
+                collector.id = %collector, collector.name = name, batch.moved_rows = moved_rows,
+                "rows were read while a collector's clock was wrong: their times are moved to this backend's clock"
+            );
+        }
         match self.change(collector, skew_us) {
             Some(true) => tracing::warn!(
                 collector.id = %collector,
                 collector.name = name,
                 clock.skew_ms = skew_ms,
-                "a collector's clock is wrong: its rows are stored with the collector's times; correct the clock of its machine (NTP)"
+                "a collector's clock is wrong: the times of its rows are moved to this backend's clock; correct the clock of its machine (NTP)"
             ),
             Some(false) => {
                 tracing::info!(collector.id = %collector, collector.name = name, clock.skew_ms = skew_ms, "a collector's clock is correct \

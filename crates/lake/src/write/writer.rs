@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use chrono::Utc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::prepare::Prepared;
 use super::room::Room;
 use super::skew::Skewed;
 use super::store_failure::StoreFailure;
-use crate::catalog::{batches, next_version};
+use super::unknown::UnknownParts;
+use crate::catalog::{batches, next_version_at};
 use crate::meta::{Meta, Progress};
 use crate::model::{Change, Hot};
 use crate::present::Follower;
@@ -26,7 +25,6 @@ const COMMIT: Duration = Duration::from_secs(15);
 
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    pub(crate) body: Bytes,
     pub(crate) prepared: Prepared,
     /// Held until the rows are counted as hot.
     pub(crate) room: Room,
@@ -39,17 +37,18 @@ pub(crate) struct Writer {
     pub(crate) meta: Meta,
     pub(crate) follower: Arc<Follower>,
     pub(crate) skewed: Skewed,
+    pub(crate) unknown: UnknownParts,
 }
 
 impl Writer {
     /// Commits waiting batches until the channel is closed.
     pub(crate) async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
         while let Some(first) = waiting.recv().await {
-            let mut bytes = first.body.len();
+            let mut bytes = first.prepared.body.len();
             let mut group = vec![first];
             while group.len() < GROUP_BATCHES && bytes < GROUP_BYTES {
                 let Ok(next) = waiting.try_recv() else { break };
-                bytes += next.body.len();
+                bytes += next.prepared.body.len();
                 group.push(next);
             }
             match self.commit_in_time(&group).await {
@@ -79,10 +78,10 @@ impl Writer {
     /// Commits a group of batches in one transaction. Returns its version and the id of each batch: 0 for a batch without rows, `None` for
     /// a duplicate.
     async fn commit(&self, group: &[Waiting]) -> Result<(i64, Vec<Option<i64>>), sqlx::Error> {
-        let now = Utc::now();
         let mut transaction = self.meta.database().begin().await?;
         // The version is taken first, so that replicas wait for each other only here. Deadlocks on rows are not possible.
-        let version = next_version(&mut transaction).await?;
+        // Its clock tells the time of the receipt, so that the clocks of replicas need not agree.
+        let (version, now) = next_version_at(&mut transaction, self.meta.database().clock()).await?;
         let mut ids = Vec::with_capacity(group.len());
         for batch in group {
             if !batch.prepared.progress.record(&mut transaction, now).await? {
@@ -90,13 +89,13 @@ impl Writer {
                 continue;
             }
             for sighting in &batch.prepared.sightings {
-                sighting.record(&mut transaction).await?;
+                sighting.record(&mut transaction, now).await?;
             }
             if batch.prepared.hot.is_empty() {
                 ids.push(Some(0));
                 continue;
             }
-            ids.push(Some(batches::keep(&mut transaction, version, now, batch.body.clone()).await?));
+            ids.push(Some(batches::keep(&mut transaction, version, now, batch.prepared.body.clone()).await?));
         }
         transaction.commit().await?;
         Ok((version, ids))
@@ -107,11 +106,12 @@ impl Writer {
         let mut answers = Vec::with_capacity(group.len());
         let mut rooms = Vec::with_capacity(group.len());
         for (batch, id) in group.into_iter().zip(ids) {
-            let Progress { id: collector, ref name, skew_us, .. } = batch.prepared.progress;
+            let Progress { id: collector, ref name, skew_us, moved_rows, .. } = batch.prepared.progress;
             answers.push((batch.answer, id.is_some()));
             rooms.push(batch.room);
             if let Some(id) = id {
-                self.skewed.note(collector, name, skew_us);
+                self.skewed.note(collector, name, skew_us, moved_rows);
+                self.unknown.note(name, &batch.prepared.unknown);
                 visible.push(named(batch.prepared, id));
             }
         }
@@ -127,5 +127,5 @@ impl Writer {
 }
 
 fn named(prepared: Prepared, id: i64) -> Vec<(String, Hot)> {
-    prepared.hot.into_iter().map(|(shape, hot)| (shape.name().to_owned(), Hot { batch: id, ..hot })).collect()
+    prepared.hot.into_iter().map(|(view, hot)| (view, Hot { batch: id, ..hot })).collect()
 }

@@ -34,7 +34,7 @@ fn texts(values: &[&str]) -> ArrayRef {
     Arc::new(StringArray::from(values.to_vec()))
 }
 
-fn snapshots(ts: DateTime<Utc>, server: &str) -> Vec<(String, RecordBatch)> {
+pub(crate) fn snapshots(ts: DateTime<Utc>, server: &str) -> Vec<(String, RecordBatch)> {
     let up: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
     // More rows than one batch of a file scan holds. The rows of one snapshot are not adjacent in the file.
     let users: Vec<String> = (0..SESSIONS).map(|user| format!("user {user}")).collect();
@@ -125,4 +125,25 @@ async fn the_fleets_tables_do_not_open_a_file() {
     }
     assert_eq!(world.one("select sum(size) from pganalytics_fleet").await, "150");
     assert_eq!(world.one("select sum(transactions) from pganalytics_fleet_minutes").await, "13");
+}
+
+#[tokio::test]
+async fn a_renamed_database_counts_once_hot_and_after_a_restart() {
+    let builtin = |options: &mut LakeOptions| options.views = ViewSet::builtin().unwrap();
+    let world = World::with(builtin).await;
+    let now = Utc::now();
+    let reading = |seconds: i64, name: &str| {
+        let columns = [("datname", texts(&["a", name])), ("datid", ints(&[1, 16_384])), ("size", ints(&[100, 50])), ("age", ints(&[7, 9]))];
+        frame("pg_database", now - TimeDelta::seconds(seconds), "s", &columns)
+    };
+    world.ingest(batch_of(COLLECTOR, 1, &[reading(600, "before")])).await.unwrap();
+    world.ingest(batch_of(COLLECTOR, 2, &[reading(300, "after")])).await.unwrap();
+    let state = "select size from pganalytics_fleet where databases = 2 and age = 9";
+    assert_eq!(world.one(state).await, "150");
+    world.lake.compact().await.unwrap();
+    world.lake.close().await;
+    let World { folder, lake } = world;
+    drop(lake);
+    let lake = Lake::open(LakeOptions::new(folder.path(), ViewSet::builtin().unwrap())).await.unwrap();
+    assert_eq!(one(&lake, state).await, "150");
 }

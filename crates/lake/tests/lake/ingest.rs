@@ -1,7 +1,7 @@
 //! Ingest: acknowledged rows are stored exactly once, and refused rows are not stored.
 
-use chrono::TimeDelta;
-use pganalytics_lake::{IngestError, Lake, ServerRole};
+use chrono::{TimeDelta, Utc};
+use pganalytics_lake::{IngestError, Lake, NewToken, Role, Sender, ServerRole, TokenKind};
 use uuid::Uuid;
 
 use crate::rows::{COLLECTOR, Row, batch, batch_of, noon, servers, statements};
@@ -133,4 +133,43 @@ async fn a_mark_raised_by_another_process_is_reported_and_lowered_without_double
     let ack = world.ingest(batch(4, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
     assert_eq!((ack.duplicate, ack.mark), (false, 4));
     assert_eq!(world.one("select count(*) from pg_stat_statements").await, "4");
+}
+
+#[tokio::test]
+async fn a_collector_is_bound_to_the_first_shared_token_until_the_token_ends_or_an_admin_releases_it() {
+    let world = World::new().await;
+    let meta = world.lake.meta();
+    let mut tokens = Vec::new();
+    for name in ["own", "other", "third"] {
+        let new = NewToken {
+            name,
+            kind: TokenKind::Collector,
+            role: Role::Viewer,
+            hash: name.as_bytes(),
+            created: Utc::now(),
+            expires: None,
+            max_uses: None,
+        };
+        tokens.push(meta.create_token(new).await.unwrap().id);
+    }
+    let ship = async |token: i64, sequence: u64| {
+        let sender = Sender { token: Some(token), ..Sender::default() };
+        world.lake.ingest_from(&sender, batch(sequence, &[Row::new(noon(), "a", 1, 1)])).await
+    };
+    assert!(!ship(tokens[0], 1).await.unwrap().duplicate);
+    for sequence in [2, 50_000_000] {
+        let error = ship(tokens[1], sequence).await.unwrap_err();
+        assert!(matches!(&error, IngestError::Bound { token, .. } if token == "own"), "{error}");
+    }
+    assert!(!ship(tokens[0], 2).await.unwrap().duplicate, "the mark is where it was");
+    // A collector that gets another token: the old one is revoked.
+    assert!(meta.revoke_token(tokens[0], Utc::now()).await.unwrap());
+    assert!(!ship(tokens[1], 3).await.unwrap().duplicate);
+    assert!(matches!(ship(tokens[2], 4).await.unwrap_err(), IngestError::Bound { .. }));
+    // An admin releases it.
+    assert_eq!(meta.reset_mark(COLLECTOR, 3).await.unwrap(), Some(3));
+    assert!(!ship(tokens[2], 4).await.unwrap().duplicate);
+    assert!(meta.forget_collector(COLLECTOR, Utc::now()).await.unwrap());
+    assert!(!ship(tokens[1], 5).await.unwrap().duplicate);
+    assert_eq!(world.one("select count(*) from pg_stat_statements").await, "5");
 }

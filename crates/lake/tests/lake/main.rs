@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod answers;
+mod clocks;
 mod compaction;
 mod crash;
 mod damage;
@@ -13,6 +14,7 @@ mod ingest;
 mod limits;
 mod merging;
 mod meta;
+mod newer;
 mod readonly;
 mod refusal;
 mod retention;

@@ -113,3 +113,61 @@ async fn the_background_task_compacts_until_stopped() {
     assert_eq!(world.lake.stats().await.file_rows, 1);
     assert_eq!(world.one("select count(*) from pg_stat_statements").await, "1");
 }
+
+/// A merge may take longer than the grace. The grace counts from its commit, not from its begin.
+#[tokio::test]
+async fn files_that_a_long_pass_replaced_stay_for_the_queries_that_read_them() {
+    let world = World::new().await;
+    let began = Utc::now() - TimeDelta::hours(1);
+    for sequence in 1..=8 {
+        world.ingest(batch(sequence, &[Row::new(began, "a", 1, 1)])).await.unwrap();
+        world.lake.compact_at(began).await.unwrap();
+    }
+    assert_eq!(world.files_of("pg_stat_statements").await, (1, 8), "the files are replaced by one");
+    assert_eq!(world.lake.remove_replaced(Utc::now()).await.unwrap(), 0, "a query may have opened them a moment ago");
+    assert_eq!(world.lake.remove_replaced(Utc::now() + TimeDelta::hours(1)).await.unwrap(), 8);
+}
+
+/// Queries run all the time while files are written, merged, retired and deleted as fast as possible.
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_beside_merges_and_deletions_always_find_their_files() {
+    let world = World::with(|options: &mut LakeOptions| {
+        options.compact_every = std::time::Duration::from_millis(1);
+        options.query_deadline = std::time::Duration::from_secs(10);
+    })
+    .await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let (lake, stopped) = (world.lake.clone(), stop.clone());
+    let running = tokio::spawn(async move { lake.run(stopped).await });
+    let asking: Vec<_> = (0..3)
+        .map(|_| {
+            let (lake, stopped) = (world.lake.clone(), stop.clone());
+            tokio::spawn(async move {
+                let mut asked = 0;
+                while !stopped.is_cancelled() {
+                    // Reads each file several times.
+                    let sql = "select count(*) from pg_stat_statements a, pg_stat_statements b where a.queryid = b.queryid and a.ts = b.ts";
+                    if let Err(error) = query(&lake, sql).await {
+                        panic!("{error:?}");
+                    }
+                    asked += 1;
+                }
+                asked
+            })
+        })
+        .collect();
+    for sequence in 1..=120 {
+        let rows: Vec<Row> = (0..50).map(|row| Row::new(Utc::now(), "a", i64::try_from(sequence).unwrap() * 100 + row, 1)).collect();
+        world.ingest(batch(sequence, &rows)).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    while world.lake.stats().await.hot_rows > 0 {
+        tokio::task::yield_now().await;
+    }
+    stop.cancel();
+    running.await.unwrap();
+    for asked in asking {
+        assert!(asked.await.unwrap() > 0);
+    }
+    assert_eq!(world.one("select count(*) from pg_stat_statements").await, "6000");
+}

@@ -70,3 +70,26 @@ async fn a_folder_without_a_lake_is_reported() {
     assert!(format!("{error:#}").contains("open the meta store"), "{error:#}");
     assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "nothing is created");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_registered_meanwhile_is_not_called_missing() {
+    let world = World::new().await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let writing = tokio::spawn({
+        let (lake, stop) = (world.lake.clone(), stop.clone());
+        async move {
+            let mut sequence = 0;
+            while !stop.is_cancelled() {
+                sequence += 1;
+                lake.ingest(batch(sequence, &[Row::new(noon(), "a", 1, 1)])).await.unwrap();
+                lake.compact().await.unwrap();
+            }
+        }
+    });
+    for _ in 0..300 {
+        let verified = verify(world.folder.path(), Depth::Names).await;
+        assert!(verified.problems.is_empty(), "{:?}", verified.problems);
+    }
+    stop.cancel();
+    writing.await.unwrap();
+}

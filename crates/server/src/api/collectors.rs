@@ -45,8 +45,13 @@ pub(crate) struct CollectorInfo {
     /// How far its clock is ahead of the backend's, in milliseconds; negative if it is behind, absent if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     clock_skew_ms: Option<i64>,
-    /// Whether its clock is so wrong that pages show its servers at the wrong time.
+    /// Whether its clock is so wrong that the times of its rows are moved to the backend's clock.
     clock_wrong: bool,
+    /// All rows so far whose times were moved to the backend's clock.
+    moved_rows: u64,
+    /// When rows were last moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_moved: Option<DateTime<Utc>>,
     credential: CredentialInfo,
     /// Absent if the collector does not report it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,6 +117,8 @@ impl From<Collector> for CollectorInfo {
             lag_ms: collector.lag_ms,
             clock_skew_ms: collector.skew_us.map(|skew| skew / 1_000),
             clock_wrong: collector.skew_us.is_some_and(clock::is_marked),
+            moved_rows: collector.moved_rows,
+            last_moved: collector.last_moved,
             credential: CredentialInfo { kind, since },
             status: collector.status.map(|status| CollectorStatus {
                 started: time(status.started_us),
@@ -163,7 +170,8 @@ const HIGHEST_MARK: u64 = (1 << 53) - 1;
 /// Sets a collector's mark.
 ///
 /// For a mark that a batch of somebody else moved. The collector's log states the number: the last batch that the collector shipped itself. With
-/// a lower number, batches that are committed already are stored twice if the collector ships them again.
+/// a lower number, batches that are committed already are stored twice if the collector ships them again. Also releases the collector from its shared
+/// token.
 #[utoipa::path(post, path = "/api/v1/collectors/{id}/mark", tag = "administration", operation_id = "reset_mark",
     params(("id" = Uuid, Path, description = "The collector's id")), request_body = NewMark, responses(
     (status = NO_CONTENT, description = "Set"),
@@ -189,7 +197,7 @@ async fn reset_mark(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Forgets a collector's credentials and revocation.
+/// Forgets a collector's credentials and revocation, and releases it from its shared token.
 ///
 /// The collector is not listed until it ships again, and may enrol again. Its rows stay.
 #[utoipa::path(delete, path = "/api/v1/collectors/{id}", tag = "administration", operation_id = "forget_collector",

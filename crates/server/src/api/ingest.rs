@@ -1,7 +1,7 @@
 //! Batches of collectors.
 //!
-//! The status tells the collector what to do with the batch. 200: delete it. 400: set it aside. 422: keep it, and retry slowly until the
-//! backend knows the view. 401 and 403: keep it until a person has fixed the credentials. 503: retry soon.
+//! The status tells the collector what to do with the batch. 200: delete it. 400: set it aside. 401 and 403: keep it until a person has fixed the
+//! credentials. 503: retry soon.
 
 use axum::Json;
 use axum::body::Body;
@@ -36,25 +36,28 @@ pub(crate) struct Accepted {
     /// The collector's newest committed batch, if this batch is older.
     #[serde(skip_serializing_if = "Option::is_none")]
     mark: Option<u64>,
+    /// The views and columns that this backend does not know. Their rows are kept for a backend that knows them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<String>,
 }
 
 /// Ships one batch.
 ///
 /// The status 200 means that the batch is on disk and visible to SQL. A batch that was committed before is acknowledged again. A
 /// collector's own credential is valid for that collector's batches only. The header `pganalytics-sent-at` (microseconds since the epoch)
-/// distinguishes a wrong clock from a batch that has waited.
+/// distinguishes a wrong clock from a batch that has waited; `pganalytics-waited-ms` is the time that the batch has waited, by a clock that nobody
+/// sets. Times of a wrong clock are moved to the backend's clock.
 #[utoipa::path(post, path = "/api/v1/ingest", tag = "ingest", security(("token" = [])),
     request_body(content = Vec<u8>, content_type = "application/vnd.pganalytics.batch"), responses(
     (status = OK, body = Accepted),
     (status = BAD_REQUEST, description = "Not a batch, or a damaged batch: set it aside", body = ErrorBody),
     (status = CONFLICT, description = "The batch's number is too far above the collector's newest batch: ask an admin", body = ErrorBody),
     (status = PAYLOAD_TOO_LARGE, description = "The batch is too large", body = ErrorBody),
-    (status = UNPROCESSABLE_ENTITY, description = "The backend does not know a view or column: retry after its upgrade", body = ErrorBody),
     (status = UNSUPPORTED_MEDIA_TYPE, description = "The media type is not that of a batch", body = ErrorBody),
 ))]
 async fn ingest(
     State(app): State<App>,
-    Shipper { name, credential, is_bound }: Shipper,
+    Shipper { name, credential, token, is_bound }: Shipper,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Accepted>, ApiError> {
@@ -64,15 +67,18 @@ async fn ingest(
     let bytes = body::read(body, wire::Limits::default().encoded).await?;
     let size = bytes.len();
     // An invalid time is ignored: the batch is more important.
-    let sent_at_us = headers.get(clock::SENT_AT).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let number = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let sent_at_us = number(clock::SENT_AT).and_then(|value| value.parse().ok());
+    let waited_ms = number(clock::WAITED).and_then(|value| value.parse().ok());
     let sender = Sender {
-        is_shared: credential.is_none(),
+        token,
         only: credential.map(|credential| credential.collector),
         name: is_bound.then(|| name.clone()),
         sent_at_us,
+        waited_ms,
     };
     match app.lake.ingest_from(&sender, bytes).await {
-        Ok(Ack { collector, sequence, duplicate, rows, mark }) => {
+        Ok(Ack { collector, sequence, duplicate, rows, mark, unknown }) => {
             if sequence < mark {
                 app.metrics.batch("behind");
             } else if duplicate {
@@ -81,16 +87,15 @@ async fn ingest(
                 app.metrics.accepted(rows, size);
             }
             tracing::debug!(collector.id = %collector, batch.sequence = sequence, batch.rows = rows, batch.bytes = size, duplicate, "committed a batch");
-            Ok(Json(Accepted { collector, sequence, duplicate, rows, mark: (sequence < mark).then_some(mark) }))
+            Ok(Json(Accepted { collector, sequence, duplicate, rows, mark: (sequence < mark).then_some(mark), unknown }))
         }
         Err(error) => {
             let (outcome, answer) = refusal(error);
             app.metrics.batch(outcome);
             if let ApiError::BadBatch(message)
-            | ApiError::UnknownView(message)
-            | ApiError::UnknownColumn(message)
             | ApiError::ForeignCollector(message)
             | ApiError::SharedToken(message)
+            | ApiError::BoundCollector(message)
             | ApiError::SequenceLeap(message)
             | ApiError::ForeignCertificate { message, .. } = &answer
             {
@@ -104,10 +109,9 @@ async fn ingest(
 fn refusal(error: IngestError) -> (&'static str, ApiError) {
     match error {
         IngestError::Wire(_) | IngestError::Rows(RowsError::Malformed { .. }) => ("malformed", ApiError::BadBatch(error.to_string())),
-        IngestError::Rows(RowsError::UnknownView { .. }) => ("unknown", ApiError::UnknownView(error.to_string())),
-        IngestError::Rows(RowsError::UnknownColumn { .. }) => ("unknown", ApiError::UnknownColumn(error.to_string())),
         IngestError::Foreign { .. } => ("foreign", ApiError::ForeignCollector(error.to_string())),
         IngestError::Enrolled(_) => ("foreign", ApiError::SharedToken(error.to_string())),
+        IngestError::Bound { .. } => ("foreign", ApiError::BoundCollector(error.to_string())),
         IngestError::Leap { .. } => ("leap", ApiError::SequenceLeap(error.to_string())),
         IngestError::Renamed { ref own, .. } => {
             let remedy = format!(

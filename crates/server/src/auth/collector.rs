@@ -16,6 +16,8 @@ pub(crate) struct Shipper {
     pub(crate) name: String,
     /// The collector's own credential, if it has one.
     pub(crate) credential: Option<Credential>,
+    /// The id of the shared token that it ships with otherwise.
+    pub(crate) token: Option<i64>,
     /// Whether the collector may ship under this name only, because its certificate is bound to the name.
     pub(crate) is_bound: bool,
 }
@@ -26,7 +28,7 @@ impl FromRequestParts<App> for Shipper {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         match principal(parts, app).await? {
             Principal::Collector { .. } if lacks_certificate(parts, app) => Err(ApiError::NoCertificate),
-            Principal::Collector { name, credential } => {
+            Principal::Collector { name, credential, token } => {
                 let binding = CertificateBinding::of(parts, app);
                 match &credential {
                     Some(credential) => binding.check(&credential.name)?,
@@ -34,7 +36,7 @@ impl FromRequestParts<App> for Shipper {
                     None if binding.is_required => return Err(ApiError::UnboundToken),
                     None => {}
                 }
-                Ok(Self { name, credential, is_bound: binding.is_required })
+                Ok(Self { name, credential, token, is_bound: binding.is_required })
             }
             Principal::User { .. } | Principal::Token { .. } => Err(ApiError::WrongToken(TokenKind::Collector)),
         }

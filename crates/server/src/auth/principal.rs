@@ -29,6 +29,8 @@ pub(crate) enum Principal {
     Collector {
         name: String,
         credential: Option<Credential>,
+        /// The id of the shared token.
+        token: Option<i64>,
     },
 }
 
@@ -77,14 +79,14 @@ pub(super) async fn principal(parts: &Parts, app: &App) -> Result<Principal, Api
             if !bool::from(credential.hash.ct_eq(&hash[..])) {
                 return Err(CredentialError::Unknown.into());
             }
-            return Ok(Principal::Collector { name: credential.name.clone(), credential: Some(credential) });
+            return Ok(Principal::Collector { name: credential.name.clone(), credential: Some(credential), token: None });
         }
         TokenPrefix::Api | TokenPrefix::Collector | TokenPrefix::Session => {}
     }
     let token = meta.token(&hash, Utc::now()).await?.ok_or(ApiError::Unauthenticated)?;
     Ok(match token.kind {
         TokenKind::Api => Principal::Token { name: token.name, role: token.role },
-        TokenKind::Collector => Principal::Collector { name: token.name, credential: None },
+        TokenKind::Collector => Principal::Collector { name: token.name, credential: None, token: Some(token.id) },
         TokenKind::Enrolment => return Err(ApiError::EnrolmentToken),
     })
 }

@@ -73,6 +73,13 @@ impl ApiError {
                 message,
                 "remove token and token_file from the collector's [backend]; to give up its credential: pganalytics collector forget NAME",
             ),
+            Self::BoundCollector(message) => answer(
+                Status::FORBIDDEN,
+                Code::CollectorBound,
+                message,
+                "if the token was replaced, revoke the old one (pganalytics token revoke NAME), or release the collector (pganalytics collector \
+                 forget NAME); if not, somebody else ships as this collector",
+            ),
             Self::SequenceLeap(message) => answer(
                 Status::CONFLICT,
                 Code::SequenceLeap,
@@ -134,8 +141,6 @@ impl ApiError {
             Self::BadBatch(message) => {
                 answer(Status::BAD_REQUEST, Code::BadBatch, message, "the collector sets such a batch aside; see its log")
             }
-            Self::UnknownView(message) => answer(Status::UNPROCESSABLE_ENTITY, Code::UnknownView, message, UPGRADE),
-            Self::UnknownColumn(message) => answer(Status::UNPROCESSABLE_ENTITY, Code::UnknownColumn, message, UPGRADE),
             Self::Store(error) => {
                 tracing::error!(error = format!("{error:#}"), "use the store");
                 let remedy = match error.downcast_ref::<Remedy>() {
@@ -151,8 +156,6 @@ impl ApiError {
         }
     }
 }
-
-const UPGRADE: &str = "upgrade the backend before its collectors, and give it the same view files";
 
 fn wrong_token(needed: TokenKind) -> Answer {
     let (message, remedy) = match needed {

@@ -22,6 +22,7 @@ pub enum ErrorCode {
     CredentialReplaced,
     CredentialTaken,
     CollectorEnrolled,
+    CollectorBound,
     CollectorRevoked,
     ForeignCollector,
     SequenceLeap,
@@ -42,8 +43,6 @@ pub enum ErrorCode {
     SqlExecution,
     HistoryDamaged,
     BadBatch,
-    UnknownView,
-    UnknownColumn,
     Store,
     Internal,
 }

@@ -55,6 +55,8 @@ pub enum ApiError {
     ForeignCollector(String),
     /// A shared token came with a batch of a collector that has its own credential.
     SharedToken(String),
+    /// A shared token came with a batch of a collector that ships with another one.
+    BoundCollector(String),
     /// The batch's number is too far above the collector's newest batch.
     SequenceLeap(String),
     /// The local port only serves programs of this machine.
@@ -80,8 +82,6 @@ pub enum ApiError {
     Busy(&'static str),
     Sql(QueryError),
     BadBatch(String),
-    UnknownView(String),
-    UnknownColumn(String),
     Store(anyhow::Error),
     Internal(anyhow::Error),
 }
@@ -94,9 +94,7 @@ impl std::fmt::Display for ApiError {
             Self::BadRequest { message, remedy } | Self::Conflict { message, remedy } | Self::ForeignCertificate { message, remedy } => {
                 write!(f, "{message}; {remedy}")
             }
-            Self::BadBatch(message) | Self::UnknownView(message) | Self::UnknownColumn(message) | Self::ForeignCollector(message) => {
-                f.write_str(message)
-            }
+            Self::BadBatch(message) | Self::ForeignCollector(message) => f.write_str(message),
             Self::Credential(error) => write!(f, "{error}"),
             other => write!(f, "{other:?}"),
         }

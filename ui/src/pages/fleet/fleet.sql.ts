@@ -92,7 +92,7 @@ export interface FleetSize {
   age: number | null;
 }
 
-/** Newest size and age. An idle database is shipped at least daily. */
+/** Newest size and age. An idle database is shipped at least daily. A renamed database counts once. */
 export const fleetSize = defineSql<FleetSize>({
   name: 'fleet-size',
   interval: 300,
@@ -104,11 +104,17 @@ select server, size, age
 from pganalytics_fleet
 where ${since('25 hours')} or ts >= cast($to as timestamptz)`
       : `
-with databases as (
-  select server, datname, last_value(size order by ts) as size, last_value(age order by ts) as age
+with names as (
+  select server, datname, max(datid) as datid, max(ts) as seen, last_value(size order by ts) as size,
+    last_value(age order by ts) as age
   from pg_database
   where ${since('25 hours')}
   group by server, datname
+),
+databases as (
+  select server, last_value(size order by seen) as size, last_value(age order by seen) as age
+  from names
+  group by server, coalesce(cast(datid as varchar), datname)
 )
 select server, sum(size) as size, max(age) as age
 from databases

@@ -1,6 +1,7 @@
 //! Checks everything, in the order in which a person fixes it.
 
 use pganalytics_tls::Tls;
+use pganalytics_views::clock::is_marked;
 use uuid::Uuid;
 
 use super::report::{Level, Report};
@@ -35,7 +36,10 @@ async fn backend(config: &Config, report: &mut Report) {
         Err(error) => return report.add(Level::Broken, "backend", format!("{error:#}"), None),
     };
     let outcome = match shipper.ask().await {
-        Ok(accepted) => return report.fine("backend", format!("{} answers and accepts {accepted}", config.backend.url)),
+        Ok(accepted) => {
+            report.fine("backend", format!("{} answers and accepts {accepted}", config.backend.url));
+            return clock(shipper.skew_us().await, report);
+        }
         Err(outcome) => outcome,
     };
     match outcome {
@@ -49,6 +53,17 @@ async fn backend(config: &Config, report: &mut Report) {
             report.add(Level::Broken, "backend", reason, Some(remedy.into()));
         }
     }
+}
+
+/// Compares the clocks.
+fn clock(skew_us: Option<i64>, report: &mut Report) {
+    let Some(skew_us) = skew_us else { return };
+    if !is_marked(skew_us) {
+        return report.fine("clock", "this machine and the backend have the same time");
+    }
+    let (seconds, side) = (skew_us.unsigned_abs() / 1_000_000, if skew_us > 0 { "ahead of" } else { "behind" });
+    let what = format!("this machine's clock is {seconds} s {side} the backend's, which moves the times of all rows by as much");
+    report.add(Level::Missing, "clock", what, Some("set the wrong clock of the two (NTP)".into()));
 }
 
 /// Checks the rights in Kubernetes and the servers discovered there.
@@ -98,5 +113,23 @@ async fn spool(config: &Config, report: &mut Report) {
             report.add(Level::Broken, "spool", format!("{error:#}"), Some(remedy));
         }
         Err(error) => report.add(Level::Broken, "spool", error.to_string(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_differs_is_reported_with_its_remedy() {
+        let told = |skew_us| {
+            let mut report = Report::default();
+            clock(skew_us, &mut report);
+            report.to_string()
+        };
+        assert!(told(Some(86_400_000_000)).contains("86400 s ahead of the backend's") && told(Some(86_400_000_000)).contains("NTP"));
+        assert!(told(Some(-60_000_000)).contains("60 s behind the backend's"));
+        assert!(told(Some(5_000_000)).contains("same time"));
+        assert!(!told(None).contains("clock"));
     }
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::batches::{Entry, Spool};
 use super::folder::name;
 use super::state::State;
+use crate::clock::since_boot;
 use crate::ship::durable::write_whole;
 
 /// Sequences reserved at a time. This costs one more small write per thousand appends.
@@ -44,7 +45,7 @@ impl Spool {
             }
         };
         self.next += 1;
-        self.queue.push_back(Entry { sequence, bytes, since: SystemTime::now(), is_new: true, held });
+        self.queue.push_back(Entry { sequence, bytes, since: SystemTime::now(), closed: Some(since_boot()), held });
         self.bytes += bytes;
         if dropped_rows > 0 {
             // Rows dropped to make room for this batch are not in its header; the next batch's header carries them.

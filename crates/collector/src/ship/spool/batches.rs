@@ -38,8 +38,8 @@ pub(super) struct Entry {
     pub(super) sequence: u64,
     pub(super) bytes: u64,
     pub(super) since: SystemTime,
-    /// Whether this run of the collector closed the batch.
-    pub(super) is_new: bool,
+    /// When this run of the collector closed the batch, since the machine's start. `None`: an earlier run closed the batch.
+    pub(super) closed: Option<Duration>,
     /// The batch itself, if it is in memory and not on disk.
     pub(super) held: Option<Bytes>,
 }
@@ -61,6 +61,8 @@ impl Spool {
     pub fn drop_rows(&mut self, rows: u64) {
         self.state.dropped_rows += rows;
         self.counts.dropped_rows += rows;
+        // Only a crash before the next header needs the file.
+        let _ = self.state.write(&self.folder);
     }
 
     /// The number of waiting batches.

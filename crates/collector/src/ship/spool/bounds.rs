@@ -27,27 +27,35 @@ impl Spool {
 
     fn drop_oldest(&mut self) -> bool {
         let Some(oldest) = self.oldest() else { return false };
-        // The next batch's header carries the `dropped_rows` of this batch's header too.
-        let dropped_rows = wire::decode_header(&oldest.body, &Limits::default()).map_or(0, |header| header.dropped_rows);
-        self.state.dropped_rows += oldest.rows + dropped_rows;
-        self.counts.dropped_rows += oldest.rows;
-        self.counts.dropped_batches += 1;
+        let told = wire::decode_header(&oldest.body, &Limits::default()).map_or(0, |header| header.dropped_rows);
+        self.drop_batch(oldest.rows, told);
         self.remove_front();
         true
     }
 
     pub(super) fn bound_memory(&mut self) {
         let held = |queue: &VecDeque<Entry>| queue.iter().filter(|entry| entry.held.is_some()).map(|entry| entry.bytes).sum::<u64>();
+        let mut dropped = false;
         while self.disk_full && held(&self.queue) > MEMORY_CAP {
             // Drops the oldest batch in memory. Older batches are on disk; dropping them frees no memory.
-            let Some(at) = self.queue.iter().position(|entry| entry.held.is_some()) else { return };
-            let Some(entry) = self.queue.remove(at) else { return };
+            let Some(at) = self.queue.iter().position(|entry| entry.held.is_some()) else { break };
+            let Some(entry) = self.queue.remove(at) else { break };
             self.bytes -= entry.bytes;
             let header = entry.held.as_ref().and_then(|body| wire::decode_header(body, &Limits::default()).ok());
-            let rows = header.map_or(0, |header| header.frames.iter().map(|frame| frame.rows).sum::<u64>() + header.dropped_rows);
-            self.state.dropped_rows += rows;
-            self.counts.dropped_rows += rows;
-            self.counts.dropped_batches += 1;
+            let (rows, told) = header.map_or((0, 0), |header| (header.frames.iter().map(|frame| frame.rows).sum(), header.dropped_rows));
+            self.drop_batch(rows, told);
+            dropped = true;
         }
+        if dropped {
+            // The disk may take this small file, even if it takes no batch.
+            let _ = self.state.write(&self.folder);
+        }
+    }
+
+    /// Counts a dropped batch. The next batch's header carries its rows, and the `told` rows of its own header, which were counted before.
+    fn drop_batch(&mut self, rows: u64, told: u64) {
+        self.state.dropped_rows += rows + told;
+        self.counts.dropped_rows += rows;
+        self.counts.dropped_batches += 1;
     }
 }

@@ -1,5 +1,6 @@
 //! Takes batches out of the spool, oldest first.
 
+use std::time::Duration;
 use std::{fs, io};
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use uuid::Uuid;
 
 use super::batches::Spool;
 use super::folder::name;
+use crate::clock::since_boot;
 
 /// The oldest batch.
 #[derive(Debug, Clone)]
@@ -17,8 +19,9 @@ pub struct Oldest {
     pub sequence: u64,
     pub rows: u64,
     pub body: Bytes,
-    /// Whether this run of the collector closed the batch. If not, an earlier run closed the batch and may have shipped it.
-    pub is_new: bool,
+    /// When this run of the collector closed the batch, since the machine's start. `None`: an earlier run closed the batch, and may have shipped
+    /// the batch.
+    pub closed: Option<Duration>,
     /// The sequence of the next batch to close. The collector has shipped no batch with this or a higher sequence.
     pub next: u64,
 }
@@ -26,7 +29,12 @@ pub struct Oldest {
 impl Oldest {
     /// Whether the backend's mark cannot come from this collector. Batches are shipped in order, so this batch comes before all later ones.
     pub(crate) fn cannot_be_below(&self, mark: u64) -> bool {
-        mark > self.sequence && (self.is_new || mark >= self.next)
+        mark > self.sequence && (self.closed.is_some() || mark >= self.next)
+    }
+
+    /// How long the batch has waited, if this run closed the batch. Jumps of the wall clock change nothing.
+    pub(crate) fn waited(&self) -> Option<Duration> {
+        Some(since_boot().saturating_sub(self.closed?))
     }
 }
 
@@ -49,7 +57,7 @@ impl Spool {
                             sequence: entry.sequence,
                             rows,
                             body,
-                            is_new: entry.is_new,
+                            closed: entry.closed,
                             next: self.next,
                         });
                     }

@@ -64,7 +64,7 @@ impl Spool {
         state.write(&folder).with_context(|| format!("cannot write the spool's state in {}", folder.display()))?;
         let queue: VecDeque<_> = names
             .into_iter()
-            .map(|found| Entry { sequence: found.sequence, bytes: found.bytes, since: found.since, is_new: false, held: None })
+            .map(|found| Entry { sequence: found.sequence, bytes: found.bytes, since: found.since, closed: None, held: None })
             .collect();
         let bytes = queue.iter().map(|entry| entry.bytes).sum();
         let counts = Counts { damaged: u64::from(damaged_state), ..Counts::default() };

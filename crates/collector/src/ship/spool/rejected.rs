@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use bytes::Bytes;
+use pganalytics_views::wire::{self, Limits};
+
 use super::batches::Spool;
 use super::folder::{name, scan};
 use crate::ship::durable::write_whole;
@@ -16,6 +19,13 @@ impl Spool {
         let Some(entry) = self.queue.pop_front() else { return };
         self.bytes -= entry.bytes;
         let (file, rejected) = (name(entry.sequence), self.folder.join("rejected"));
+        // The backend did not learn the dropped rows that this batch's header carries.
+        let body = entry.held.clone().or_else(|| fs::read(self.folder.join(&file)).ok().map(Bytes::from));
+        let told = body.and_then(|body| wire::decode_header(&body, &Limits::default()).ok()).map_or(0, |header| header.dropped_rows);
+        if told > 0 {
+            self.state.dropped_rows += told;
+            let _ = self.state.write(&self.folder);
+        }
         let moved = match entry.held {
             Some(body) => write_whole(&rejected, &file, &body),
             None => fs::rename(self.folder.join(&file), rejected.join(&file)),

@@ -214,6 +214,49 @@ fn if_the_disk_is_not_writable_batches_wait_in_memory_and_reach_the_disk_later()
     assert_eq!(drain(&mut open(folder.path())), [held, next]);
 }
 
+#[test]
+fn batches_in_memory_are_bounded_and_each_dropped_row_is_counted_once() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (own, away) = (folder.path().join("spool"), folder.path().join("away"));
+    let mut spool = open(&own);
+    // Without the folder each write fails, even for root.
+    fs::rename(&own, &away).expect("moved");
+    let (mut appended, mut told) = (0, 0);
+    // The count must come to the same, in however many headers it travels.
+    while told < 3 {
+        let rows = 400_000;
+        told += u32::from(spool.next().1 > 0);
+        append(&mut spool, rows);
+        appended += rows as u64;
+    }
+    assert!(spool.bytes() <= 16 << 20, "{} bytes in memory", spool.bytes());
+    let dropped = spool.counts().dropped_rows;
+    fs::rename(&away, &own).expect("moved back");
+    append(&mut spool, 1);
+    assert!(spool.is_on_disk());
+    drop(spool);
+    let mut spool = open(&own);
+    let (mut rows, mut reported) = (0, spool.next().1);
+    while let Some(oldest) = spool.oldest() {
+        rows += oldest.rows;
+        reported += decode_header(&oldest.body, &Limits::default()).expect("a batch").dropped_rows;
+        spool.shipped(oldest.sequence);
+    }
+    assert_eq!((rows + dropped, reported), (appended + 1, dropped));
+}
+
+#[test]
+fn rows_that_a_rejected_batch_reported_are_reported_again() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut spool = open(folder.path());
+    spool.drop_rows(7);
+    let sequence = append(&mut spool, 1);
+    assert_eq!(spool.next().1, 0);
+    spool.reject(sequence);
+    drop(spool);
+    assert_eq!(open(folder.path()).next().1, 7);
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Append(usize),

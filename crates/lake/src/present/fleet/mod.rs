@@ -2,7 +2,7 @@
 //!
 //! # Promise
 //! `pganalytics_fleet` and `pganalytics_fleet_minutes` agree with the history's rows of the last hour. For sizes and ages, which change
-//! rarely, they agree with the rows of the last [`state::FACTS`]. A query of these tables reads no file and no hot row, so its cost depends
+//! rarely, they agree with the rows of the last [`databases::FACTS`]. A query of these tables reads no file and no hot row, so its cost depends
 //! only on the number of servers.
 //!
 //! # How
@@ -12,6 +12,7 @@
 
 mod clusters;
 mod columns;
+mod databases;
 mod newest;
 mod state;
 mod sums;

@@ -6,7 +6,8 @@ use arrow::array::cast::AsArray as _;
 use arrow::array::{Array as _, RecordBatch};
 
 use super::columns::{Numbers, Texts, keys};
-use super::state::{Database, FACTS, HOUR, ServerState};
+use super::databases::{Database, FACTS};
+use super::state::{HOUR, ServerState};
 use super::sums::{SnapshotSums, sum_snapshots};
 
 /// The views that update the states, and how far back a start reads each view, in microseconds.
@@ -112,15 +113,12 @@ impl Fleet {
     }
 
     fn note_databases(&mut self, rows: &RecordBatch) {
-        let (names, size, age) = (Texts::of(rows, "datname"), Numbers::of(rows, "size"), Numbers::of(rows, "age"));
+        let (names, oids) = (Texts::of(rows, "datname"), Numbers::of(rows, "datid"));
+        let (size, age) = (Numbers::of(rows, "size"), Numbers::of(rows, "age"));
         for (row, ts, server) in keys(rows) {
             let Some(name) = names.at(row) else { continue };
-            let databases = &mut self.state(server, ts).databases;
-            if databases.get(name).is_none_or(|known| known.ts <= ts) {
-                databases.insert(name.to_owned(), Database { ts, size: size.at(row), age: age.at(row) });
-            }
-            // A dropped database is no longer shipped, so its entry expires.
-            databases.retain(|_, known| known.ts > ts - FACTS);
+            let database = Database { ts, name: name.to_owned(), size: size.at(row), age: age.at(row) };
+            self.state(server, ts).databases.note(oids.at(row), database);
         }
     }
 

@@ -1,13 +1,12 @@
 //! The newest state of one server: its databases, and a slot per minute.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::clusters::Clusters;
+use super::databases::Databases;
 
 const MINUTE: i64 = 60_000_000;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
-/// How long sizes and ages stay valid. They are shipped when they change, and at least once a day.
-pub(crate) const FACTS: i64 = 25 * HOUR;
 /// The minutes that are kept: an hour, the current minute, and some for the delay of batches.
 const SLOTS: i64 = 65;
 /// The most snapshots whose times are remembered: one per second of all slots. No sane collector takes so many.
@@ -20,7 +19,7 @@ pub(crate) struct ServerState {
     /// The time of the last attempt to read the server, and whether the server answered.
     pub(crate) up: Option<(i64, bool)>,
     pub(crate) clusters: Clusters,
-    pub(crate) databases: BTreeMap<String, Database>,
+    pub(crate) databases: Databases,
     pub(crate) minutes: VecDeque<Minute>,
     pub(crate) sampled: CountedSnapshots,
     pub(crate) worked: CountedSnapshots,
@@ -47,14 +46,6 @@ impl ServerState {
         };
         self.minutes.get_mut(at)
     }
-}
-
-/// The size and age of a database, and the time they were read.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Database {
-    pub(crate) ts: i64,
-    pub(crate) size: Option<i64>,
-    pub(crate) age: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]

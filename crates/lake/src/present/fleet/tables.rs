@@ -6,8 +6,9 @@ use anyhow::Context as _;
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray, new_null_array};
 use arrow::datatypes::SchemaRef;
 
+use super::databases::Database;
 use super::newest::Fleet;
-use super::state::{Database, Minute};
+use super::state::Minute;
 
 /// The table of the newest states. The other table holds the minutes.
 pub(crate) const FLEET: &str = "pganalytics_fleet";
@@ -17,7 +18,7 @@ impl Fleet {
     pub(crate) fn newest(&self, schema: &SchemaRef) -> anyhow::Result<RecordBatch> {
         let states = || self.servers().iter();
         let known = |pick: fn(&Database) -> Option<i64>, all: fn(i64, i64) -> i64| -> ArrayRef {
-            Arc::new(states().map(|(_, state)| state.databases.values().filter_map(pick).reduce(all)).collect::<Int64Array>())
+            Arc::new(states().map(|(_, state)| state.databases.iter().filter_map(pick).reduce(all)).collect::<Int64Array>())
         };
         let databases = states().map(|(_, state)| i64::try_from(state.databases.len()).ok());
         let columns: [(&str, ArrayRef); 7] = [
