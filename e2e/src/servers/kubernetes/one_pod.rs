@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 
 use crate::api::use_ring;
 use crate::machine::certificate::Certificate;
-use crate::servers::Postgres;
 
 /// The pause between two looks for a connection.
 const NAP: Duration = Duration::from_millis(5);
@@ -48,11 +47,11 @@ struct Log {
 }
 
 impl OnePod {
-    /// Serves the pod `db/postgres` in which this server runs.
+    /// Serves the pod `db/postgres`: a server at this port that writes its log to this file.
     ///
     /// # Errors
     /// If it cannot listen, or has no certificate.
-    pub fn start(postgres: &Postgres) -> Result<Self> {
+    pub fn start(port_of_postgres: u16, log: PathBuf) -> Result<Self> {
         use_ring();
         let folder = tempfile::Builder::new().prefix("pganalytics-pod-").tempdir().context("create a temporary folder")?;
         let certificate = Certificate::make(folder.path())?;
@@ -63,8 +62,8 @@ impl OnePod {
         let listener = TcpListener::bind("127.0.0.1:0").context("listen as a Kubernetes API")?;
         listener.set_nonblocking(true)?;
         let (port, stop) = (listener.local_addr()?.port(), Arc::new(AtomicBool::new(false)));
-        let log = Log { file: postgres.folder().join("postgres.log"), bytes: 0, lines: Vec::new() };
-        let cluster = Arc::new(Cluster { pods: pods(postgres.port), log: Mutex::new(log), stop: Arc::clone(&stop) });
+        let log = Log { file: log, bytes: 0, lines: Vec::new() };
+        let cluster = Arc::new(Cluster { pods: pods(port_of_postgres), log: Mutex::new(log), stop: Arc::clone(&stop) });
         let thread = std::thread::spawn(move || serve(&listener, &Arc::new(config), &cluster));
         Ok(Self { port, certificate, stop, thread: Some(thread), folder })
     }

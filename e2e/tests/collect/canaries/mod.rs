@@ -77,7 +77,7 @@ async fn no_value_leaves(major: u32, prefix: &str) -> Result<()> {
     let settings = Settings::flags(&["--compact-every", "1s"]);
     let (postgres, backend) = tokio::try_join!(Postgres::start_with(major, options), Backend::start_with(settings))?;
     postgres.execute(OBJECTS).await?;
-    let pod = OnePod::start(&postgres)?;
+    let pod = OnePod::start(postgres.port, postgres.folder().join("postgres.log"))?;
     let mut collector = Collector::prepare(&backend, &[]).await?;
     collector.configure(&pod.configuration())?;
     collector.environment.push(("PGANALYTICS_LOG".into(), "debug".into()));

@@ -19,7 +19,7 @@ mod pattern;
 mod words;
 
 use super::redacted::Redacted;
-use pattern::HIDDEN;
+use words::HIDDEN;
 
 /// The text in place of a message that is not known.
 const UNKNOWN: &str = "(message not recognised)";

@@ -1,11 +1,9 @@
 //! Matches a message against a template with printf's placeholders, and shows what the template allows.
 
-use super::words;
+use super::words::{self, HIDDEN};
 
 /// The most steps of a match. A message that a template fits in too many ways is not recognised.
 const STEPS: u32 = 2_000;
-/// The placeholder for hidden text.
-pub(super) const HIDDEN: &str = "…";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part<'a> {

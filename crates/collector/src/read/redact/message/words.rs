@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use super::pattern::HIDDEN;
-
 static WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| lines(include_str!("words.txt")).flat_map(str::split_whitespace).collect());
 static CAUSES: LazyLock<HashSet<&str>> = LazyLock::new(|| lines(include_str!("causes.txt")).collect());
 
+/// The placeholder for hidden text.
+pub(super) const HIDDEN: &str = "…";
 /// The characters between words.
 const BETWEEN: [char; 9] = [' ', ',', '(', ')', '[', ']', '-', '/', '.'];
 
