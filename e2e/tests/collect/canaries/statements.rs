@@ -81,11 +81,19 @@ pub(super) struct Kind {
     pub values: Vec<String>,
 }
 
+/// A number in letters: a name without digits could be taken for a word.
+fn letters(number: usize) -> String {
+    format!("{number:02}").bytes().map(|digit| char::from(digit - b'0' + b'a')).collect()
+}
+
 /// All statements with their values.
 pub(super) fn kinds() -> impl Iterator<Item = Kind> {
     STATEMENTS.iter().enumerate().map(|(at, sql)| {
-        let values =
-            [("TEXT", format!("CanaryText{at:02}")), ("NUMBER", format!("4711{at:02}0815")), ("NAME", format!("canary_name_{at:02}"))];
+        let values = [
+            ("TEXT", format!("CanaryText{at:02}")),
+            ("NUMBER", format!("4711{at:02}0815")),
+            ("NAME", format!("canary_name_{}", letters(at))),
+        ];
         let values: Vec<_> = values.into_iter().filter(|(placeholder, _)| sql.contains(placeholder)).collect();
         let sql = values.iter().fold((*sql).to_owned(), |sql, (placeholder, value)| sql.replace(placeholder, value));
         Kind { sql, values: values.into_iter().map(|(_, value)| value).collect() }
