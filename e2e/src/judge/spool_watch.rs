@@ -86,6 +86,24 @@ impl SpoolWatch {
         Ok(snapshots)
     }
 
+    /// All texts in the headers and rows of all batches seen so far.
+    ///
+    /// # Errors
+    /// If a file is no batch.
+    pub fn texts(&self) -> Result<Vec<String>> {
+        let mut texts = Vec::new();
+        for path in batches(self.kept.path()).context("list the kept batches")? {
+            let body = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+            let batch = wire::decode(&body, &Limits::default()).with_context(|| format!("decode {}", path.display()))?;
+            texts.push(serde_json::to_string(&batch.header).context("write a header")?);
+            for column in batch.frames.iter().flat_map(|(_, rows)| rows.columns()) {
+                let column = column.as_string_opt::<i32>();
+                texts.extend(column.into_iter().flatten().flatten().map(ToOwned::to_owned));
+            }
+        }
+        Ok(texts)
+    }
+
     /// Checks that every row of every batch is in the history once. Returns the number of snapshots.
     ///
     /// # Errors

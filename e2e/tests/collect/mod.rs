@@ -1,5 +1,6 @@
 //! What a collector reads and ships: every version and view, exact counts, servers in trouble, logins, credentials, TLS.
 
+mod canaries;
 mod counting;
 mod dark;
 mod encrypted;

@@ -5,7 +5,11 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::entry::{Entry, known};
+use super::entry::Entry;
+use super::severity::{in_english, value};
+
+/// The severity of an entry in a language that PostgreSQL 14 to 18 do not have.
+const UNKNOWN: &str = "unknown";
 
 /// A line: either the keys of `jsonlog`, or an envelope around the keys of `csvlog`.
 #[derive(Deserialize)]
@@ -49,12 +53,12 @@ pub(super) fn parse(line: &str) -> Option<Entry> {
         return None;
     }
     let entry = Entry {
-        database: known(&record.dbname),
-        user: known(&record.user),
-        application: known(&record.application_name),
-        backend_type: known(&record.backend_type),
-        sqlstate: known(&record.state_code),
+        database: value(&record.dbname),
+        user: value(&record.user),
+        application: value(&record.application_name),
+        backend_type: value(&record.backend_type),
+        sqlstate: value(&record.state_code),
         ..Entry::default()
     };
-    entry.says(&record.error_severity, &record.message)
+    Some(entry.says(in_english(&record.error_severity).unwrap_or(UNKNOWN), &record.message))
 }

@@ -45,6 +45,8 @@ mod tests {
             "",
             "\tselect 1",
             "2026-11-29 01:02:03.004 UTC [77] STATEMENT:  select 'secret'",
+            "2026-11-29 01:02:03.004 CET [77] ANWEISUNG:  select 'geheim'",
+            "2026-11-29 01:02:03.004 UTC [77] LOCATION:  int4div, int.c:869",
             "2026-11-29 01:02:03.004 UTC [77] DETAIL:  Key (card)=(4111) already exists.",
             "waiting for server to start",
             "{",
@@ -57,9 +59,15 @@ mod tests {
 
     #[test]
     fn an_entry_in_another_language_is_counted_without_its_text() {
+        let hidden = Some(redact::message("geheim", None));
         let prefix = Prefix::new("%m [%p] ");
-        let entry = parse("2026-11-29 01:02:03.004 CET [77] ANWEISUNG:  select secret", &prefix).expect("counted");
-        assert_eq!((entry.severity.as_str(), entry.message), ("ANWEISUNG", None));
+        let entry = parse("2026-11-29 01:02:03.004 CET [77] FEHLER:  Relation »geheim« existiert nicht", &prefix).expect("counted");
+        assert_eq!((entry.severity.as_str(), &entry.message), ("ERROR", &hidden));
+        for (severity, english) in [("ОШИБКА", "ERROR"), ("CHYBA", "unknown")] {
+            let line = format!(r#"{{"error_severity":"{severity}","message":"geheim"}}"#);
+            let entry = parse(&line, &prefix).expect("counted");
+            assert_eq!((entry.severity.as_str(), &entry.message), (english, &hidden));
+        }
     }
 
     proptest! {

@@ -10,8 +10,8 @@
 //!   `stderr`, with the server's own `log_line_prefix` if that is known. Lines of other programs in the same container are skipped.
 //! - DETAIL, HINT, CONTEXT, STATEMENT and the continuation lines of a message never leave this room. Of the message itself, only the text
 //!   that [`redact`](crate::read::redact) lets through leaves it.
-//! - If PostgreSQL does not write a severity in English, the entry is counted and its message is hidden: the word may be a translated
-//!   "STATEMENT".
+//! - Severities and the names of an entry's parts are recognised in all languages of PostgreSQL. A line that begins with another word is no
+//!   entry. The messages themselves are known in English only; in other languages they are counted.
 //!
 //! May use `redact` and `delta::rows`.
 //! Used by `target`.
@@ -20,6 +20,8 @@ mod entry;
 mod json;
 mod line;
 mod prefix;
+mod severity;
+mod sqlstate;
 mod stderr;
 mod window;
 

@@ -105,7 +105,7 @@ impl Window {
     }
 }
 
-/// The rank of an entry's severity, most severe first. Severities in other languages rank between errors and warnings.
+/// The rank of an entry's severity, most severe first. Unknown severities rank between errors and warnings.
 fn severity(entry: &Entry) -> u8 {
     match entry.severity.as_str() {
         "PANIC" => 0,
@@ -133,9 +133,15 @@ mod tests {
             ..Entry::default()
         };
         let mut window = Window::default();
-        for (severity, message, at_us) in
-            [("LOG", "a", 5), ("LOG", "b", 6), ("LOG", "a", 3), ("LOG", "b", 9), ("LOG", "b", 10), ("FATAL", "c", 11), ("LOG", "d", 12)]
-        {
+        for (severity, message, at_us) in [
+            ("LOG", "shutting down", 5),
+            ("LOG", "deadlock detected", 6),
+            ("LOG", "shutting down", 3),
+            ("LOG", "deadlock detected", 9),
+            ("LOG", "deadlock detected", 10),
+            ("FATAL", "out of memory", 11),
+            ("LOG", "division by zero", 12),
+        ] {
             window.add(entry(severity, message), at_us, view.max_rows);
         }
         let snapshot = window.finish(&view, 20);

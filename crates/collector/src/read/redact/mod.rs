@@ -8,6 +8,7 @@
 mod lexer;
 mod message;
 mod redacted;
+mod setting;
 mod statement;
 
 pub(crate) use message::message;

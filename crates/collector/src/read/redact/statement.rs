@@ -4,6 +4,7 @@
 //! - No character of a string literal stays: `'…'`, `E'…'`, `U&'…'`, `B''`, `X''`, `N''`, `$$…$$`, `$tag$…$tag$`. An unclosed literal (in a
 //!   cut text) extends to the end of the text.
 //! - No number stays. pg_stat_statements itself replaces numbers in queries, but not in CALL, SET, COPY and DDL.
+//! - No value of a setting stays, not even one that looks like a name: `set app.tenant = alice`, `alter role a set x to b`.
 //! - No comment stays, because tools write addresses, users and requests into comments. Only [`MUTE`] stays, which is meant for
 //!   pganalytics.
 //! - Everything else stays unchanged: keywords, identifiers (with their digits), operators, parameters such as `$1`.
@@ -13,13 +14,14 @@
 
 use super::lexer::{Quoted, block_comment, continues_word, dollar_quoted, identifier, quoted};
 use super::redacted::Redacted;
+use super::setting::Setting;
 
 /// The placeholder for a literal.
 const HIDDEN: &str = "'…'";
 
 /// The placeholder for a number and for the content of a comment.
 const REMOVED: &str = "…";
-/// The comment that mutes the checks of a statement.
+/// The only comment that stays: it mutes the checks of a statement.
 const MUTE: &str = "pganalytics:mute";
 
 /// Returns the statement without its literals.
@@ -32,6 +34,7 @@ fn without_literals(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = String::with_capacity(text.len());
     let (mut at, mut kept) = (0, 0);
+    let mut setting = Setting::Start;
     while at < bytes.len() {
         // No word continues directly after a literal, although a closing `$` looks like part of a word.
         let continues = |at: usize| at != kept && continues_word(bytes, at);
@@ -44,9 +47,17 @@ fn without_literals(text: &str) -> String {
                 Some(end) => (end, true),
                 None => (at + 1, false),
             },
-            b'"' => (identifier(bytes, at), false),
+            b'"' => {
+                let mut end = identifier(bytes, at);
+                if setting.quoted() {
+                    end = word(bytes, end);
+                    remove(&mut out, &text[kept..at]);
+                    kept = end;
+                }
+                (end, false)
+            }
             b'-' if bytes[at..].starts_with(b"--") => {
-                let end = bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |length| at + length);
+                let end = bytes[at..].iter().position(|byte| matches!(byte, b'\n' | b'\r')).map_or(bytes.len(), |length| at + length);
                 out.push_str(&text[kept..at]);
                 out.push_str("--");
                 out.push_str(comment(&text[at + 2..end]));
@@ -64,14 +75,26 @@ fn without_literals(text: &str) -> String {
                 (end, false)
             }
             byte if byte.is_ascii_digit() && !continues(at) => {
-                out.push_str(&text[kept..at]);
-                out.push_str(REMOVED);
+                remove(&mut out, &text[kept..at]);
                 kept = number(bytes, at);
+                setting.quoted();
                 (kept, false)
             }
-            _ => (at + 1, false),
+            byte if begins_word(byte) && !continues(at) => {
+                let end = word(bytes, at);
+                if setting.word(&text[at..end], at > 0 && bytes[at - 1] == b'.') {
+                    remove(&mut out, &text[kept..at]);
+                    kept = end;
+                }
+                (end, false)
+            }
+            byte => {
+                setting.sign(byte);
+                (at + 1, false)
+            }
         };
         if literal {
+            setting.quoted();
             // Two adjacent literals become one placeholder. Two placeholders would be read as one literal with a quote inside.
             if kept < at || !out.ends_with(HIDDEN) {
                 out.push_str(&text[kept..at]);
@@ -83,6 +106,25 @@ fn without_literals(text: &str) -> String {
     }
     out.push_str(&text[kept..]);
     out
+}
+
+/// Appends the text before a value, and the placeholder of the value. Two adjacent placeholders become one.
+fn remove(out: &mut String, before: &str) {
+    if !before.is_empty() || !out.ends_with(REMOVED) {
+        out.push_str(before);
+        out.push_str(REMOVED);
+    }
+}
+
+/// Whether a word may begin with this byte.
+fn begins_word(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}
+
+/// The end of the word that begins at `at`.
+fn word(bytes: &[u8], at: usize) -> usize {
+    let length = bytes[at..].iter().position(|byte| !(begins_word(*byte) || byte.is_ascii_digit() || *byte == b'$'));
+    length.map_or(bytes.len(), |length| at + length)
 }
 
 /// Returns the part of a comment that stays.
@@ -97,7 +139,7 @@ fn number(bytes: &[u8], at: usize) -> usize {
         let signed = matches!(bytes[end], b'+' | b'-')
             && matches!(bytes[end - 1], b'e' | b'E')
             && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
-        if !(bytes[end].is_ascii_alphanumeric() || matches!(bytes[end], b'.' | b'_') || signed) {
+        if !(bytes[end].is_ascii_alphanumeric() || matches!(bytes[end], b'.' | b'_' | 0x80..) || signed) {
             break;
         }
         end += 1;
@@ -132,6 +174,37 @@ mod tests {
             ("/* pganalytics:mute */ select 1", "/*pganalytics:mute*/ select …"),
             ("call pay(4111, -1.5e-3, 0xff, 1_000)", "call pay(…, -…, …, …)"),
             ("set work_mem to 4096", "set work_mem to …"),
+            ("set app.tenant = alice", "set app.tenant = …"),
+            ("SET LOCAL app.zone TO alice, \"Bob\", 'c', -1, carl;select a", "SET LOCAL app.zone TO …, …, '…', -…, …;select a"),
+            ("set search_path = \"$user\", public", "set search_path = …, …"),
+            ("set /* x */ time zone Berlin", "set /*…*/ time zone …"),
+            ("set names latin1", "set names …"),
+            ("set enable_seqscan = off; set role alice", "set enable_seqscan = off; set role alice"),
+            ("set app.x = E'a\\'b'", "set app.x = …'…'"),
+            ("alter system set cluster_name to alice", "alter system set cluster_name to …"),
+            ("alter role a in database b set app.x = alice", "alter role a in database b set app.x = …"),
+            ("alter database b set app.x from current", "alter database b set app.x from current"),
+            (
+                "create or replace function f(a int default 5) returns int set app.x = alice, bob set y to z as $$ secret $$ language sql",
+                "create or replace function f(a int default …) returns int set app.x = …, … set y to … as '…' language sql",
+            ),
+            ("update t set a = b, c = d where e = f", "update t set a = b, c = d where e = f"),
+            (
+                "insert into t values ($1) on conflict (a) do update set b = excluded.b",
+                "insert into t values ($1) on conflict (a) do update set b = excluded.b",
+            ),
+            ("alter table t set (fillfactor = 70), alter a set default b", "alter table t set (fillfactor = …), alter a set default b"),
+            ("create table t (n int default 42, m text default 'x')", "create table t (n int default …, m text default '…')"),
+            (
+                "create table p partition of t for values from (1, '2026-01-01') to (2, maxvalue)",
+                "create table p partition of t for values from (…, '…') to (…, maxvalue)",
+            ),
+            ("alter role a valid until '2026-01-01' connection limit 5", "alter role a valid until '…' connection limit …"),
+            (
+                "create user mapping for a server s options (user 'bob', password 'x')",
+                "create user mapping for a server s options (user '…', password '…')",
+            ),
+            ("select 1 -- a\rfrom t", "select … --…\rfrom t"),
             ("select t1.c2, $12 from s3.t1 limit 10", "select t1.c2, $12 from s3.t1 limit …"),
             ("copy t2 from stdin (header 1)", "copy t2 from stdin (header …)"),
             ("select 'cut off", "select '…'"),
@@ -180,6 +253,17 @@ mod tests {
             };
             let text = format!("{front} {literal} {back}");
             prop_assert!(!without_literals(&text).contains(secret), "{} -> {}", text, without_literals(&text));
+        }
+
+        #[test]
+        fn no_value_of_a_setting_comes_through(
+            front in surroundings(),
+            begin in "set |set local |SET SESSION |alter role r set |alter system set |create function f() returns int set ",
+            is in " = | to |=| TO\n",
+            value in "s3cret|\"s3cret\"|a, s3cret|off,s3cret|-1, s3cret|/[*] x [*]/ s3cret|s3cret_é|s3cret[$]1",
+        ) {
+            let text = format!("{front}; {begin}app.x{is}{value} ");
+            prop_assert!(!without_literals(&text).contains("s3cret"), "{} -> {}", text, without_literals(&text));
         }
 
         #[test]
