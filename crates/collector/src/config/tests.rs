@@ -199,7 +199,7 @@ fn errors_name_the_file_the_key_and_the_remedy_and_never_a_secret() {
         (changed("exclude_databases", "exclude"), "target[0].exclude: is not a known key; did you mean 'exclude_databases'?"),
         (changed("max_connections = 3", "max_connections = 1"), "target[1].max_connections: is too small"),
         (changed("view.pg_stat_io", "view.pg_stat_oi"), "view.pg_stat_oi: is not a known key; did you mean 'pg_stat_io'?"),
-        (changed("url = ", "url = = "), "is not TOML"),
+        (changed("url = ", "url = = "), "is not valid TOML"),
     ] {
         let error = with(&text, &[], &Overrides::default()).expect_err(part).to_string();
         assert!(error.contains(part), "{error}");
