@@ -33,8 +33,8 @@ pub(crate) struct Session {
     pub(super) raw: bool,
     /// What the server can notice of a client that hangs.
     pub(super) reach: Reach,
-    /// Whether the server ends the session if the client takes no data, as it confirmed with the last reading.
-    ends_slow_clients: bool,
+    /// Whether the server ends the session if the client takes no data. Each reading confirms or corrects this.
+    pub(super) ends_slow_clients: bool,
     /// Whether a transaction is open, because its reading was abandoned or is in progress.
     in_transaction: bool,
 }

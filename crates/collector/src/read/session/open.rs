@@ -120,6 +120,7 @@ impl Session {
             (true, None) => Reach::Socket,
             (true, Some(_)) => Reach::Tcp,
         };
+        self.ends_slow_clients = self.reach == Reach::Tcp;
         self.facts = facts;
         Ok(())
     }
