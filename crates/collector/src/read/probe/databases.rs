@@ -6,10 +6,10 @@ use crate::read::session::{Session, SessionError, text};
 
 /// Databases that accept connections from this role, the busiest first. A connection limit of -2 marks an interrupted DROP DATABASE.
 /// Internal databases of managed services refuse all customers and are left out.
-const DATABASES: &str = "select datname from pg_database \
-     where datallowconn and not datistemplate and datconnlimit <> -2 and has_database_privilege(oid, 'CONNECT') \
+const DATABASES: &str = "select datname from pg_catalog.pg_database \
+     where datallowconn and not datistemplate and datconnlimit <> -2 and pg_catalog.has_database_privilege(oid, 'CONNECT') \
      and datname not in ('rdsadmin', 'cloudsqladmin', 'alloydbadmin', 'azure_maintenance') \
-     order by pg_stat_get_db_xact_commit(oid) desc, oid";
+     order by pg_catalog.pg_stat_get_db_xact_commit(oid) desc, oid";
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest number of databases in one list. A target's `max_databases` is far smaller.
 const LISTED: usize = 10_000;

@@ -8,12 +8,12 @@ use crate::connect::conninfo::{Address, Conninfo};
 use crate::delta::rows::{Rows, Snapshot};
 use crate::read::session::{Session, SessionError, bytes};
 
-const QUERY: &str = "select current_setting('server_version'), current_setting('server_version_num'), pg_is_in_recovery(), \
-     pg_postmaster_start_time(), current_setting('max_connections'), \
-     (select count(*) from pg_database where datallowconn and not datistemplate), \
-     (extract(epoch from pg_postmaster_start_time()) * 1e6)::int8";
+const QUERY: &str = "select pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num'), \
+     pg_catalog.pg_is_in_recovery(), pg_catalog.pg_postmaster_start_time(), pg_catalog.current_setting('max_connections'), \
+     (select pg_catalog.count(*) from pg_catalog.pg_database where datallowconn and not datistemplate), \
+     (extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1e6)::pg_catalog.int8";
 /// A separate query, since managed services may have revoked the privilege for this function.
-const IDENTIFIER: &str = "select system_identifier from pg_control_system()";
+const IDENTIFIER: &str = "select system_identifier from pg_catalog.pg_control_system()";
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The facts that the probe needs in addition to the session.

@@ -9,7 +9,7 @@ use pganalytics_views::View;
 
 use crate::delta::rows::{Rows, Snapshot};
 use crate::read::probe::extension::Installed;
-use crate::read::session::{Session, SessionError, bytes};
+use crate::read::session::{AnswerSize, Session, SessionError, bytes};
 
 /// Rows that are read for each row that is kept. The rows to keep are known only after the deltas.
 const READ_PER_ROW: usize = 10;
@@ -29,6 +29,7 @@ pub(crate) struct SqlProbe {
     /// The largest number of rows that are read.
     limit: usize,
     rows: usize,
+    size: AnswerSize,
 }
 
 /// The largest number of rows of a view that are read.
@@ -60,7 +61,7 @@ impl SqlProbe {
             })
             .collect();
         let query = format!("select {} from (\n{sql}\n) as v limit {more}", names.join(", "));
-        Some(Self { query, columns, limit, rows: FIRST_ROWS })
+        Some(Self { query, columns, limit, rows: FIRST_ROWS, size: AnswerSize::default() })
     }
 
     /// Reads the view.
@@ -72,7 +73,7 @@ impl SqlProbe {
         let mut cut = 0;
         let (columns, limit) = (&self.columns, self.limit);
         let took = session
-            .read(&self.query, view.timeout, |row| {
+            .read_large(&self.query, view.timeout, &mut self.size, |row| {
                 if rows.len() >= limit {
                     cut += 1;
                     return;

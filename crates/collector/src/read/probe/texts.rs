@@ -17,7 +17,7 @@ use pganalytics_views::View;
 
 use crate::delta::rows::{Rows, Snapshot, TEXT_CAP};
 use crate::read::redact;
-use crate::read::session::{Session, SessionError, bytes};
+use crate::read::session::{AnswerSize, Session, SessionError, bytes};
 
 /// The wait in multiples of a reading's duration, so that readings take at most 1 % of the server's time.
 const PATIENCE: u32 = 100;
@@ -79,7 +79,7 @@ impl Texts {
         let (mut last, mut total) = (None, 0_usize);
         let begun = Instant::now();
         let outcome = session
-            .read(&query, view.timeout, |row| {
+            .read_large(&query, view.timeout, &mut AnswerSize::default(), |row| {
                 let number = |column| bytes(row, column).and_then(|bytes| std::str::from_utf8(bytes).ok()?.parse::<i64>().ok());
                 let (Some(id), Some(text)) = (number(0), bytes(row, 1)) else { return };
                 (last, total) = (Some(id), number(3).and_then(|total| usize::try_from(total).ok()).unwrap_or_default());
@@ -131,13 +131,13 @@ fn query(schema: &str, ids: &[i64]) -> String {
         let _ = write!(list, "{}{id}", if i > 0 { "," } else { "" });
     }
     format!(
-        "select t.queryid, left(t.query, {TEXT_CAP}), t.bytes, t.total \
+        "select t.queryid, pg_catalog.left(t.query, {TEXT_CAP}), t.bytes, t.total \
          from (select s.queryid, s.query, s.bytes, \
-                      sum(least(s.bytes, {TEXT_CAP})) over (order by s.queryid) as running, \
-                      sum(least(s.bytes, {TEXT_CAP})) over () as total \
-               from (select distinct on (p.queryid) p.queryid, p.query, octet_length(p.query) as bytes \
+                      pg_catalog.sum(least(s.bytes, {TEXT_CAP})) over (order by s.queryid) as running, \
+                      pg_catalog.sum(least(s.bytes, {TEXT_CAP})) over () as total \
+               from (select distinct on (p.queryid) p.queryid, p.query, pg_catalog.octet_length(p.query) as bytes \
                      from {schema}.pg_stat_statements(true) as p \
-                     where p.queryid = any('{{{list}}}'::int8[]) order by p.queryid) as s) as t \
+                     where p.queryid = any('{{{list}}}'::pg_catalog.int8[]) order by p.queryid) as s) as t \
          where t.running <= {BUDGET} order by t.queryid"
     )
 }
