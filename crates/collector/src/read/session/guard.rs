@@ -10,15 +10,20 @@ use std::time::Duration;
 
 /// The `lock_timeout` of each query. Reading statistics is less important than the work of the session that holds a lock.
 const LOCK_TIMEOUT: &str = "100ms";
+/// The `work_mem` of most queries in MB: more than the rows of the largest view take, so that reading writes no temporary files. The server
+/// allocates only what a query needs.
+pub(super) const WORK_MEM_MB: u64 = 64;
 /// The schemas in which unqualified names are looked up.
 const SEARCH_PATH: &str = "pg_catalog, pg_temp";
 /// The error if the guard's row is missing.
 pub(super) const NO_ANSWER: &str = "the server did not answer the session's guard query: the session was dropped";
 
 /// The guard, without a closing semicolon. A single statement makes a single entry in the server's `pg_stat_statements`.
-pub(super) fn statement(statement_timeout: Duration, raw: bool) -> String {
-    let timeout = statement_timeout.as_millis().to_string();
+pub(super) fn statement(statement_timeout: Duration, work_mem_mb: u64, raw: bool) -> String {
+    let (timeout, work_mem) = (statement_timeout.as_millis().to_string(), format!("{work_mem_mb}MB"));
     let mut settings = settings(&timeout).to_vec();
+    // Not checked: with less memory, a query only writes temporary files.
+    settings.push(("work_mem", &work_mem));
     if raw {
         settings.push(("client_encoding", "SQL_ASCII"));
     }
@@ -78,10 +83,10 @@ mod tests {
 
     #[test]
     fn the_search_path_is_set_first_and_every_function_is_qualified() {
-        let statement = statement(Duration::from_secs(5), true);
+        let statement = statement(Duration::from_secs(5), WORK_MEM_MB, true);
         assert!(statement.starts_with("select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true), "), "{statement}");
         assert_eq!(statement.matches("set_config(").count(), statement.matches("pg_catalog.set_config(").count());
-        assert_eq!(statement.matches("set_config(").count(), 6);
+        assert_eq!(statement.matches("set_config(").count(), 7);
         assert!(!statement.contains("::"), "{statement}");
     }
 

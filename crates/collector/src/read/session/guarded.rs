@@ -29,11 +29,13 @@ pub(crate) struct Session {
     message: String,
     /// Whether texts arrive as unconverted bytes. Otherwise the server refuses to send texts that are not UTF-8.
     pub(super) raw: bool,
+    /// The `work_mem` of the next queries.
+    work_mem_mb: u64,
 }
 
 impl Session {
     pub(super) fn new(connection: PgConnection, connect_time: Duration) -> Self {
-        Self { connection, facts: Facts::default(), connect_time, message: String::new(), raw: false }
+        Self { connection, facts: Facts::default(), connect_time, message: String::new(), raw: false, work_mem_mb: guard::WORK_MEM_MB }
     }
 
     /// Runs one query under the guard and passes each row to `row`. Returns how long the query took.
@@ -48,7 +50,7 @@ impl Session {
     ) -> Result<Duration, SessionError> {
         let begun = Instant::now();
         self.message.clear();
-        let _ = write!(self.message, "{};\n{query}", guard::statement(statement_timeout, self.raw));
+        let _ = write!(self.message, "{};\n{query}", guard::statement(statement_timeout, self.work_mem_mb, self.raw));
         let message: Arc<str> = self.message.as_str().into();
         let connection = &mut self.connection;
         let reading = async move {
@@ -82,6 +84,16 @@ impl Session {
             }
             Err(_) => Err(SessionError::Deadline { deadline, statement: statement_timeout }),
         }
+    }
+
+    /// Sets the `work_mem` of the next queries. `None` for the usual one.
+    pub(crate) fn set_work_mem(&mut self, mb: Option<u64>) {
+        self.work_mem_mb = mb.unwrap_or(guard::WORK_MEM_MB);
+    }
+
+    /// Sets whether texts arrive as the server holds them, in whatever encoding. Returns the setting before.
+    pub(crate) fn set_raw(&mut self, raw: bool) -> bool {
+        std::mem::replace(&mut self.raw, raw)
     }
 
     /// Ends the session with a message to the server, and waits for at most 100 ms.
