@@ -75,7 +75,7 @@ impl Target {
                 view,
                 database,
                 why,
-                "a part of a view could not be read; `doctor` tells what helps"
+                "a part of a view could not be read; `doctor` shows the remedy"
             );
         }
     }
