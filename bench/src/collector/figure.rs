@@ -254,12 +254,23 @@ async fn poll_against_bare(rig: &Rig, views: &ViewSet) -> Result<(f64, f64)> {
     let view = views.get("pg_stat_statements").context("find the view pg_stat_statements")?;
     let ours = view.sql_for(MAJOR).context("SQL of pg_stat_statements")?.replace("{schema}", "public");
     let names: Vec<&str> = view.columns.iter().filter(|column| column.is_in(MAJOR)).map(|column| column.name.as_str()).collect();
-    let ours = format!(
-        "select set_config('statement_timeout', '10000', true), set_config('lock_timeout', '100ms', true), set_config('jit', 'off', true), \
-         set_config('search_path', 'pg_catalog', true), set_config('transaction_read_only', 'on', true);\nselect {} from (\n{ours}\n) as v limit {}",
-        names.join(", "),
-        view.max_rows + 1
-    );
+    // The collector's guard over TCP to a server on Linux.
+    let guard = [
+        ("search_path", "pg_catalog, pg_temp"),
+        ("transaction_read_only", "on"),
+        ("statement_timeout", "10000"),
+        ("lock_timeout", "100ms"),
+        ("idle_in_transaction_session_timeout", "10s"),
+        ("jit", "off"),
+        ("extra_float_digits", "1"),
+        ("client_connection_check_interval", "2s"),
+        ("tcp_user_timeout", "10s"),
+        ("tcp_keepalives_idle", "10"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "3"),
+    ];
+    let guard = guard.map(|(name, value)| format!("pg_catalog.set_config('{name}', '{value}', true)")).join(", ");
+    let ours = format!("select {guard};\nselect {} from (\n{ours}\n) as v limit {}", names.join(", "), view.max_rows + 1);
     let counters =
         view.columns.iter().filter(|column| column.kind == Kind::Counter && column.is_in(MAJOR)).map(|column| match column.name.as_str() {
             "blk_read_time" => "shared_blk_read_time",

@@ -3,6 +3,7 @@
 #[path = "../../tls/tests/tls/authority.rs"]
 mod authority;
 mod encrypted;
+mod statements;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;

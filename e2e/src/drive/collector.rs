@@ -12,7 +12,7 @@ use toml::{Table, Value};
 use super::backend::Backend;
 use crate::api::Api;
 use crate::machine::ports;
-use crate::machine::process::{Process, Spec};
+use crate::machine::process::{Process, Signal, Spec};
 use crate::machine::programs::binary;
 
 /// A running or stopped collector.
@@ -124,6 +124,24 @@ impl Collector {
             Some(mut process) => process.stop().map(|_| ()),
             None => Ok(()),
         }
+    }
+
+    /// Stops all threads of the collector (SIGSTOP) until [`Self::thaw`].
+    ///
+    /// # Errors
+    /// If the collector does not run.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// # Errors
+    /// If the collector does not run.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        self.process.as_ref().context("the collector does not run")?.signal(signal)
     }
 
     /// Runs `doctor` with the same configuration.

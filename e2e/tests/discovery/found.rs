@@ -69,7 +69,7 @@ async fn servers_are_verified_with_the_operators_own_authority() -> Result<()> {
     // The server runs as another user, who must be able to read its key.
     let reach = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(folder.path(), reach)?;
-    let names = ["orders-pganalytics", "orders-app", "orders-superuser", "orders-ca"];
+    let names = ["orders-pganalytics", "orders-app", "orders-ca"];
     let (setting, postgres) = tokio::try_join!(Setting::start(vec![pods(), secrets(&names)], ""), encrypted(&ours))?;
     setting.kubernetes.secret(NAMESPACE, "orders-app", &json!({"username": "app", "password": "first"})).await?;
     let pem = |certificate: &Certificate| std::fs::read_to_string(&certificate.authority);

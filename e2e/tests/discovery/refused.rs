@@ -54,10 +54,11 @@ async fn a_missing_right_to_a_secret_and_a_missing_secret_are_reported_with_a_re
     ] {
         assert!(doctor.contains(part), "{part}\n{doctor}");
     }
-    let names = ["orders-pganalytics", "orders-app", "orders-superuser"];
+    let names = ["orders-pganalytics", "orders-app"];
     setting.kubernetes.grant(NAMESPACE, "collector", NAMESPACE, &secrets(&names)).await?;
     setting.count("no_credentials", 1).await?;
-    let line = setting.logs("Secret db/orders-superuser does not exist").await?;
+    let line = setting.logs("Secret db/orders-app does not exist").await?;
+    assert!(line.contains("the superuser's Secret orders-superuser is read only with [kubernetes] superuser_secrets = true"), "{line}");
     assert!(line.contains("create a Secret for a role with pg_monitor (orders-pganalytics, keys username and password)"), "{line}");
     setting.kubernetes.secret(NAMESPACE, "orders-pganalytics", &json!({"username": "app", "password": "first"})).await?;
     setting.is_up("db/orders-1", true).await?;

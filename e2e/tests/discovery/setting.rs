@@ -77,7 +77,7 @@ impl Setting {
 
     /// Starts with the usual Secret of a CloudNativePG cluster, and without TLS to the servers.
     pub(crate) async fn usual() -> Result<Self> {
-        let names = ["orders-pganalytics", "orders-app", "orders-superuser", "orders-ca", "mine"];
+        let names = ["orders-pganalytics", "orders-app", "orders-ca", "mine"];
         let setting = Self::start(vec![pods(), secrets(&names)], "sslmode = \"disable\"").await?;
         setting.kubernetes.secret(NAMESPACE, "orders-app", &json!({"username": "app", "password": "first"})).await?;
         Ok(setting)

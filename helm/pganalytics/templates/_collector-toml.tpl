@@ -66,12 +66,18 @@ enabled = true
 namespaces = {{ $d.namespaces | toRawJson }}
 {{- end }}
 secrets = {{ gt (len $d.secrets) 0 }}
+{{- if $d.superuserSecrets }}
+superuser_secrets = true
+{{- end }}
 {{- if include "pganalytics.secret.credentials" . }}
 password_file = {{ printf "/etc/pganalytics/credentials/%s" .Values.collector.credentials.passwordKey | toRawJson }}
 {{- end }}
 database = {{ $d.database | toRawJson }}
 {{- with $d.sslmode }}
 sslmode = {{ . | toRawJson }}
+{{- end }}
+{{- with $d.requireAuth }}
+require_auth = {{ . | toRawJson }}
 {{- end }}
 databases = {{ $d.databases | toRawJson }}
 {{- with $d.excludeDatabases }}

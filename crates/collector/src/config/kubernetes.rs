@@ -6,7 +6,7 @@ use pganalytics_kubernetes::Access;
 
 use super::place::{ConfigError, Place};
 use super::target::{DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_DATABASES, TargetOptions};
-use crate::connect::conninfo::{Conninfo, SslMode};
+use crate::connect::conninfo::{Conninfo, RequireAuth, SslMode};
 use crate::connect::secret::Secret;
 
 /// The database that every operator creates and that every role may connect to.
@@ -16,10 +16,12 @@ const KEYS: &[&str] = &[
     "node",
     "namespaces",
     "secrets",
+    "superuser_secrets",
     "user",
     "password_file",
     "database",
     "sslmode",
+    "require_auth",
     "ca_file",
     "cgroups",
     "volumes",
@@ -48,6 +50,8 @@ pub struct KubernetesOptions {
     pub watched: Watched,
     /// Whether logins are read from Secrets.
     pub secrets: bool,
+    /// Whether the Secret of an operator's superuser is read if no other Secret has a login.
+    pub superuser_secrets: bool,
     /// The user, if no Secret names one.
     pub user: Option<String>,
     /// The user's password, if no file holds it.
@@ -57,6 +61,8 @@ pub struct KubernetesOptions {
     pub database: String,
     /// The `sslmode` for every server. `None` means the default for the server's operator.
     pub sslmode: Option<SslMode>,
+    /// How servers may ask for the password. An annotation may only make this stricter.
+    pub require_auth: RequireAuth,
     /// A file of authorities that sign the certificates of all discovered servers.
     pub ca_file: Option<PathBuf>,
     /// The mount of the node's cgroups, if there is one.
@@ -80,11 +86,13 @@ impl KubernetesOptions {
         Self {
             watched,
             secrets: true,
+            superuser_secrets: false,
             user: None,
             password: None,
             password_file: None,
             database: DEFAULT_DATABASE.into(),
             sslmode: None,
+            require_auth: RequireAuth::default(),
             ca_file: None,
             cgroups: None,
             volumes: None,
@@ -137,14 +145,20 @@ pub(super) fn read(table: &Place<'_>) -> Result<Option<KubernetesOptions>, Confi
     let usual = KubernetesOptions::new(watched);
     let sslmode = table.string("sslmode", "PGANALYTICS_KUBERNETES_SSLMODE")?;
     let sslmode = sslmode.map(|mode| mode.parse::<SslMode>().map_err(|error| table.error("sslmode", &error.problem, &error.remedy)));
+    let require_auth = table.string("require_auth", "PGANALYTICS_KUBERNETES_REQUIRE_AUTH")?;
+    let require_auth = require_auth
+        .map(|methods| methods.parse::<RequireAuth>().map_err(|error| table.error("require_auth", &error.problem, &error.remedy)));
+    let superuser_secrets = table.switch("superuser_secrets", "PGANALYTICS_KUBERNETES_SUPERUSER_SECRETS")?;
     let options = KubernetesOptions {
         secrets: table.switch("secrets", "PGANALYTICS_KUBERNETES_SECRETS")?.unwrap_or(usual.secrets),
+        superuser_secrets: superuser_secrets.unwrap_or(usual.superuser_secrets),
         // The variables of libpq, as for a target: one user and password for all servers.
         user: table.string("user", "PGANALYTICS_KUBERNETES_USER")?.or(table.variable("PGUSER")),
         password: table.variable("PGPASSWORD").map(Secret::new),
         password_file: path("password_file", "PGANALYTICS_KUBERNETES_PASSWORD_FILE")?,
         database: table.string("database", "PGANALYTICS_KUBERNETES_DATABASE")?.unwrap_or(usual.database),
         sslmode: sslmode.transpose()?,
+        require_auth: require_auth.transpose()?.unwrap_or_default(),
         ca_file: path("ca_file", "PGANALYTICS_KUBERNETES_CA_FILE")?,
         cgroups: path("cgroups", "PGANALYTICS_KUBERNETES_CGROUPS")?,
         volumes: path("volumes", "PGANALYTICS_KUBERNETES_VOLUMES")?,

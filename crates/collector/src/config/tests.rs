@@ -218,20 +218,27 @@ fn discovery_is_off_by_default_and_needs_no_target() {
     let kubernetes = config.kubernetes.expect("discovery");
     assert!(config.targets.is_empty() && kubernetes.secrets && !kubernetes.logs && kubernetes.access.is_none());
     assert_eq!((kubernetes.watched.namespaces, kubernetes.watched.node), (None, None));
+    assert!(!kubernetes.superuser_secrets);
+    assert_eq!(kubernetes.require_auth.to_string(), "scram-sha-256,none");
     let off = with(WHOLE, &[], &Overrides::default()).expect("a configuration");
     assert!(off.kubernetes.is_none());
 
-    let text = format!("{DISCOVERY}namespaces = [\"shop\"]\nsslmode = \"verify-ca\"\ncgroups = \"/host\"\nlogs = true\n");
+    let text = format!(
+        "{DISCOVERY}namespaces = [\"shop\"]\nsslmode = \"verify-ca\"\nsuperuser_secrets = true\ncgroups = \"/host\"\nlogs = true\n"
+    );
     let variables = [
         ("PGANALYTICS_KUBERNETES_NODE", "node-1"),
         ("PGANALYTICS_KUBERNETES_NAMESPACES", "db, billing"),
         ("PGANALYTICS_KUBERNETES_SECRETS", "false"),
+        ("PGANALYTICS_KUBERNETES_REQUIRE_AUTH", "md5,scram-sha-256"),
         ("PGUSER", "monitor"),
         ("PGPASSWORD", "hunter2"),
     ];
     let kubernetes = with(&text, &variables, &Overrides::default()).expect("a configuration").kubernetes.expect("discovery");
     assert_eq!(kubernetes.watched.namespaces.as_deref(), Some(&["db".to_owned(), "billing".to_owned()][..]));
     assert_eq!((kubernetes.watched.node.as_deref(), kubernetes.user.as_deref()), (Some("node-1"), Some("monitor")));
+    assert!(kubernetes.superuser_secrets);
+    assert_eq!(kubernetes.require_auth.to_string(), "md5,scram-sha-256");
     assert!(kubernetes.logs && !kubernetes.secrets && !format!("{kubernetes:?}").contains("hunter2"));
 }
 
@@ -243,6 +250,7 @@ fn invalid_discovery_settings_are_refused_with_their_remedy() {
         ("namespace = [\"shop\"]", "kubernetes.namespace: is not a known key; did you mean 'namespaces'?"),
         ("secrets = false", "is false, and no user is set, so there is no login; set secrets = true"),
         ("sslmode = \"strict\"", "kubernetes.sslmode: sslmode has an unknown value"),
+        ("require_auth = \"scram\"", "kubernetes.require_auth: require_auth names a method that libpq does not know"),
         ("max_connections = 1", "kubernetes.max_connections: is too small"),
         ("api_url = \"https://x\"", "kubernetes.token_file: is missing, but api_url is set"),
         ("api_ca_file = \"/x\"", "kubernetes.api_url: is missing, but token_file"),

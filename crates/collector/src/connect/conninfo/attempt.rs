@@ -1,14 +1,15 @@
-//! The connection attempts that a connection string stands for, in order, as sqlx's options.
+//! The connection attempts that a connection string stands for, in order.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use sqlx::ConnectOptions as _;
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::postgres::PgConnectOptions;
 
 use super::address::{Address, Host};
 use super::info::Conninfo;
 use super::modes::{RootCert, SslMode};
+use super::require_auth::RequireAuth;
 
 /// The collector's `application_name` in `pg_stat_activity`. The collector excludes its own sessions from the samples by this name.
 pub(crate) const APPLICATION_NAME: &str = "pganalytics";
@@ -17,10 +18,20 @@ pub(crate) const APPLICATION_NAME: &str = "pganalytics";
 #[derive(Debug, Clone)]
 pub struct Attempt {
     pub host: Host,
-    /// The options for sqlx. Their own `Debug` would show the password, so [`Options`] hides it.
+    /// The login, as sqlx's options. Their own `Debug` would show the password, so [`Options`] hides it.
     pub options: Options,
-    /// The only certificates to trust, if the mode verifies against named certificates. The connection then does not use sqlx's TLS.
-    pub trust: Option<Trust>,
+    pub encryption: Encryption,
+    /// How the server may ask for the password.
+    pub require_auth: RequireAuth,
+}
+
+/// Whether a connection uses TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encryption {
+    Off,
+    /// TLS if the server supports it, else plain.
+    IfSupported(Trust),
+    Required(Trust),
 }
 
 /// How the server's certificate is verified, and the client's own certificate.
@@ -35,6 +46,10 @@ pub struct Trust {
 /// The certificates of the trusted authorities.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Roots {
+    /// Any certificate is accepted: the connection is encrypted, but the server may be another one.
+    Unchecked,
+    /// The operating system's authorities.
+    System,
     File(PathBuf),
     Pem(Arc<str>),
 }
@@ -53,44 +68,41 @@ impl Conninfo {
     /// The attempts on one host, in order. The second attempt is made only if the server refused the first, not if nothing answered.
     #[must_use]
     pub fn attempts(&self, host: &Host, database: Option<&str>) -> Vec<Attempt> {
-        // sqlx's `prefer` falls back only if the server does not support TLS. libpq's also falls back if the server refuses the session.
-        let modes: &[PgSslMode] = match (&host.at, self.sslmode) {
+        // The two attempts of `prefer`: TLS or, if the server has none, plain; then plain, as in libpq, if the server refused the session.
+        let encryptions = match (&host.at, self.sslmode) {
             // libpq ignores sslmode on a Unix socket.
-            (Address::Socket(_), _) | (_, SslMode::Disable) => &[PgSslMode::Disable],
-            (_, SslMode::Allow) => &[PgSslMode::Disable, PgSslMode::Require],
-            (_, SslMode::Prefer) => &[PgSslMode::Prefer, PgSslMode::Disable],
-            (_, SslMode::Require) => &[PgSslMode::Require],
-            (_, SslMode::VerifyCa) => &[PgSslMode::VerifyCa],
-            (_, SslMode::VerifyFull) => &[PgSslMode::VerifyFull],
+            (Address::Socket(_), _) | (_, SslMode::Disable) => vec![Encryption::Off],
+            (_, SslMode::Allow) => vec![Encryption::Off, Encryption::Required(self.trust(Roots::Unchecked))],
+            (_, SslMode::Prefer) => vec![Encryption::IfSupported(self.trust(Roots::Unchecked)), Encryption::Off],
+            (_, SslMode::Require) => vec![Encryption::Required(self.trust(Roots::Unchecked))],
+            (_, SslMode::VerifyCa | SslMode::VerifyFull) => vec![Encryption::Required(self.trust(self.roots()))],
         };
         let attempt =
-            |mode: &PgSslMode| Attempt { host: host.clone(), options: self.options(host, database, *mode), trust: self.trust(*mode) };
-        modes.iter().map(attempt).collect()
+            |encryption| Attempt { host: host.clone(), options: self.options(host, database), encryption, require_auth: self.require_auth };
+        encryptions.into_iter().map(attempt).collect()
     }
 
-    fn trust(&self, mode: PgSslMode) -> Option<Trust> {
-        let roots = match (&self.sslrootcert, mode) {
-            (Some(RootCert::File(file)), PgSslMode::VerifyCa | PgSslMode::VerifyFull) => Roots::File(file.clone()),
-            (Some(RootCert::Pem(pem)), PgSslMode::VerifyCa | PgSslMode::VerifyFull) => Roots::Pem(Arc::clone(pem)),
-            _ => return None,
-        };
-        let name = matches!(mode, PgSslMode::VerifyFull);
-        Some(Trust { roots, name, certificate: self.sslcert.clone().zip(self.sslkey.clone()) })
+    fn roots(&self) -> Roots {
+        match &self.sslrootcert {
+            Some(RootCert::File(file)) => Roots::File(file.clone()),
+            Some(RootCert::Pem(pem)) => Roots::Pem(Arc::clone(pem)),
+            Some(RootCert::System) | None => Roots::System,
+        }
     }
 
-    fn options(&self, host: &Host, database: Option<&str>, mode: PgSslMode) -> Options {
+    fn trust(&self, roots: Roots) -> Trust {
+        let name = self.sslmode == SslMode::VerifyFull;
+        Trust { roots, name, certificate: self.sslcert.clone().zip(self.sslkey.clone()) }
+    }
+
+    fn options(&self, host: &Host, database: Option<&str>) -> Options {
         let mut options = PgConnectOptions::new_without_pgpass()
             .port(host.port)
-            .ssl_mode(mode)
             .application_name(APPLICATION_NAME)
             // Poolers refuse startup parameters that they do not know. This one only affects the last digits of floats.
             .extra_float_digits(None)
             .statement_cache_capacity(0)
             .disable_statement_logging();
-        options = match &host.at {
-            Address::Tcp(name) => options.host(name),
-            Address::Socket(folder) => options.socket(folder),
-        };
         if let Some(user) = &self.user {
             options = options.username(user);
         }
@@ -99,12 +111,6 @@ impl Conninfo {
         }
         if let Some(password) = &host.password {
             options = options.password(password.reveal());
-        }
-        if let Some(RootCert::File(file)) = &self.sslrootcert {
-            options = options.ssl_root_cert(file);
-        }
-        if let (Some(cert), Some(key)) = (&self.sslcert, &self.sslkey) {
-            options = options.ssl_client_cert(cert).ssl_client_key(key);
         }
         if let Some(given) = &self.options {
             // `-c key=value -c key=value`: sqlx writes the pairs in the same form again.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::address::Host;
 use super::login_files::LoginFiles;
 use super::modes::{RootCert, SessionAttrs, SslMode};
+use super::require_auth::RequireAuth;
 
 /// libpq waits without limit by default, but a collector must not.
 pub(super) const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,6 +24,8 @@ pub struct Conninfo {
     pub sslrootcert: Option<RootCert>,
     pub sslcert: Option<PathBuf>,
     pub sslkey: Option<PathBuf>,
+    /// How servers may ask for the password.
+    pub require_auth: RequireAuth,
     pub connect_timeout: Duration,
     pub target_session_attrs: SessionAttrs,
     pub login_files: Option<LoginFiles>,
@@ -34,7 +37,13 @@ impl Conninfo {
     /// Makes the info for one host from the arguments alone, without the environment. If `authority` is given, no other authority is
     /// trusted.
     #[must_use]
-    pub fn to_host(host: Host, user: Option<String>, database: String, sslmode: SslMode, authority: Option<RootCert>) -> Self {
+    pub fn to_host(
+        host: Host,
+        user: Option<String>,
+        database: String,
+        (sslmode, authority): (SslMode, Option<RootCert>),
+        require_auth: RequireAuth,
+    ) -> Self {
         Self {
             hosts: vec![host],
             user,
@@ -43,6 +52,7 @@ impl Conninfo {
             sslrootcert: authority,
             sslcert: None,
             sslkey: None,
+            require_auth,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             target_session_attrs: SessionAttrs::Any,
             login_files: None,

@@ -87,7 +87,7 @@ pub(super) fn refuse_what_is_not_done(settings: &Settings) -> Result<(), Conninf
             return Err(ConninfoError::new(problem, format!("remove it, or use one of: {}", values.join(", "))));
         }
     }
-    let refused = ["sslcrl", "sslcrldir", "sslpassword", "requirepeer", "require_auth", "scram_client_key", "oauth_issuer"];
+    let refused = ["sslcrl", "sslcrldir", "sslpassword", "requirepeer", "scram_client_key", "oauth_issuer"];
     match refused.iter().find(|key| settings.get(**key).is_some_and(|value| !value.is_empty())) {
         Some(key) => Err(ConninfoError::new(format!("this value of {key} is not supported"), "leave it out")),
         None => Ok(()),

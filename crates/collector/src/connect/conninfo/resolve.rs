@@ -11,6 +11,7 @@ use super::info::{Conninfo, DEFAULT_CONNECT_TIMEOUT};
 use super::keys::{Settings, VARIABLES, refuse_what_is_not_done};
 use super::login_files::LoginFiles;
 use super::modes::{RootCert, SessionAttrs, SslMode};
+use super::require_auth::RequireAuth;
 use super::{passfile, service_file, url, words};
 use crate::connect::secret::Secret;
 
@@ -123,6 +124,7 @@ fn complete(mut settings: Settings, login_files: Option<LoginFiles>, environment
         },
     };
     let target_session_attrs = take("target_session_attrs").map_or(Ok(SessionAttrs::Any), |attrs| attrs.parse())?;
+    let require_auth = take("require_auth").map_or(Ok(RequireAuth::default()), |methods| methods.parse())?;
     let options = take("options");
     let passfile = take("passfile").map(PathBuf::from).or_else(|| environment.home(".pgpass"));
     refuse_what_is_not_done(&settings)?;
@@ -142,6 +144,7 @@ fn complete(mut settings: Settings, login_files: Option<LoginFiles>, environment
         sslrootcert: rootcert,
         sslcert,
         sslkey,
+        require_auth,
         connect_timeout,
         target_session_attrs,
         login_files,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Address, Conninfo, Environment, LoginFiles, RootCert, SessionAttrs, SslMode};
+use super::{Address, Conninfo, Encryption, Environment, LoginFiles, RequireAuth, RootCert, SessionAttrs, SslMode, Trust};
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
     variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -85,6 +85,7 @@ fn errors_name_the_place_and_the_nearest_key_and_never_a_value() {
         ("host=a,b port=1,2,3 password=hunter2", "different numbers of hosts"),
         ("host=h sslmode=strict password=hunter2", "verify-full"),
         ("host=h password=hunter2 channel_binding=require", "this value of channel_binding is not supported"),
+        ("host=h password=hunter2 require_auth=hunter2", "require_auth names a method that libpq does not know"),
         ("host=h password=hunter2 sslmode=verify-ca", "needs a root certificate"),
         ("host=h password=hunter2 sslrootcert=system sslmode=require", "use sslmode=verify-full"),
         ("just text hunter2", "has no '='"),
@@ -194,22 +195,38 @@ fn a_password_in_a_service_and_in_a_file_is_refused() {
 
 #[test]
 fn each_sslmode_connects_as_libpq_does() {
-    use sqlx::postgres::PgSslMode;
     let attempts = |text: &str| -> Vec<String> {
         let conninfo = resolve(text);
-        let modes = conninfo.attempts(&conninfo.hosts[0], None).into_iter().map(|attempt| attempt.options.0.get_ssl_mode());
-        modes.map(|mode: PgSslMode| format!("{mode:?}")).collect()
+        let shown = |encryption: Encryption| match encryption {
+            Encryption::Off => "off".to_owned(),
+            Encryption::IfSupported(Trust { roots, name, .. }) => format!("if supported: {roots:?} {name}"),
+            Encryption::Required(Trust { roots, name, .. }) => format!("required: {roots:?} {name}"),
+        };
+        conninfo.attempts(&conninfo.hosts[0], None).into_iter().map(|attempt| shown(attempt.encryption)).collect()
     };
-    assert_eq!(attempts("host=h sslmode=disable"), ["Disable"]);
-    assert_eq!(attempts("host=h sslmode=allow"), ["Disable", "Require"]);
-    assert_eq!(attempts("host=h"), ["Prefer", "Disable"]);
-    assert_eq!(attempts("host=h sslmode=require"), ["Require"]);
-    assert_eq!(attempts("host=h sslmode=require sslrootcert=/ca.pem"), ["VerifyCa"]);
-    assert_eq!(attempts("host=h sslmode=verify-ca sslrootcert=/ca.pem"), ["VerifyCa"]);
-    assert_eq!(attempts("host=h sslmode=verify-full"), ["VerifyFull"]);
-    assert_eq!(attempts("host=h sslrootcert=system"), ["VerifyFull"]);
-    assert_eq!(attempts("host=/tmp sslmode=verify-full"), ["Disable"]);
+    let (file, unchecked) = ("required: File(\"/ca.pem\")", "required: Unchecked false");
+    assert_eq!(attempts("host=h sslmode=disable"), ["off"]);
+    assert_eq!(attempts("host=h sslmode=allow"), ["off", unchecked]);
+    assert_eq!(attempts("host=h"), ["if supported: Unchecked false", "off"]);
+    assert_eq!(attempts("host=h sslmode=require"), [unchecked]);
+    assert_eq!(attempts("host=h sslmode=require sslrootcert=/ca.pem"), [format!("{file} false")]);
+    assert_eq!(attempts("host=h sslmode=verify-ca sslrootcert=/ca.pem"), [format!("{file} false")]);
+    assert_eq!(attempts("host=h sslmode=verify-full sslrootcert=/ca.pem"), [format!("{file} true")]);
+    assert_eq!(attempts("host=h sslmode=verify-full"), ["required: System true"]);
+    assert_eq!(attempts("host=h sslrootcert=system"), ["required: System true"]);
+    assert_eq!(attempts("host=/tmp sslmode=verify-full"), ["off"]);
     assert_eq!(resolve("host=h sslrootcert=system").sslrootcert, Some(RootCert::System));
+}
+
+#[test]
+fn require_auth_is_read_from_the_string_the_service_and_the_variable() {
+    assert_eq!(resolve("host=h").require_auth, RequireAuth::default());
+    let allowed = |text: &str| resolve(text).require_auth.to_string();
+    assert_eq!(allowed("host=h require_auth=md5"), "md5");
+    assert_eq!(allowed("postgresql://u@h/d?require_auth=%21password"), "md5,scram-sha-256,none");
+    let variable = Conninfo::resolve("host=h", &environment(&[("PGREQUIREAUTH", "password")])).expect("resolved");
+    assert_eq!(variable.require_auth.to_string(), "password");
+    assert!(variable.attempts(&variable.hosts[0], None).iter().all(|attempt| attempt.require_auth == variable.require_auth));
 }
 
 proptest! {

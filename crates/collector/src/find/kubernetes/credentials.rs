@@ -64,7 +64,9 @@ pub(super) async fn resolve(
     }
     let host = Host { at: Address::Tcp(address.to_string()), port: candidate.port, password };
     let database = candidate.database.clone().unwrap_or_else(|| options.database.clone());
-    Ok(Resolved { conninfo: Conninfo::to_host(host, Some(user), database, sslmode, authority), from, caution })
+    let require_auth = candidate.require_auth.map_or(options.require_auth, |annotated| annotated.and(options.require_auth));
+    let conninfo = Conninfo::to_host(host, Some(user), database, (sslmode, authority), require_auth);
+    Ok(Resolved { conninfo, from, caution })
 }
 
 async fn login(
@@ -75,7 +77,7 @@ async fn login(
 ) -> Result<(String, Option<Secret>, String), Missing> {
     let (mut absent, mut forbidden) = (Vec::new(), Vec::new());
     if options.secrets {
-        for login in &candidate.logins {
+        for login in wanted(options, candidate) {
             match client.get::<ApiSecret>(Some(namespace), &login.secret).await {
                 Ok(secret) => match take(&secret, login) {
                     Ok((user, password)) => return Ok((user, Some(password), format!("Secret {namespace}/{}", login.secret))),
@@ -107,9 +109,19 @@ async fn login(
         User::Named(user) => format!(" ({}, key {} with the password of {user})", login.secret, login.password_key),
     });
     let tried = if absent.is_empty() { "no Secret and no setting provides a login".into() } else { absent.join("; ") };
+    let superuser = candidate.logins.iter().find(|login| login.is_superuser && !options.superuser_secrets);
+    let superuser = superuser.map_or_else(String::new, |login| {
+        format!("; the superuser's Secret {} is read only with [kubernetes] superuser_secrets = true", login.secret)
+    });
     Err(Missing::Credentials(format!(
-        "{tried}: create a Secret for a role with pg_monitor{own}, or name a Secret in the annotation pganalytics.io/secret-name"
+        "{tried}: create a Secret for a role with pg_monitor{own}, or name a Secret in the annotation pganalytics.io/secret-name{superuser}"
     )))
+}
+
+/// The logins that are looked for: all but those of superusers, unless the configuration asks for these. A Secret that an annotation names is
+/// always looked for.
+pub(super) fn wanted<'a>(options: &'a KubernetesOptions, candidate: &'a Candidate) -> impl Iterator<Item = &'a Login> {
+    candidate.logins.iter().filter(|login| options.superuser_secrets || !login.is_superuser)
 }
 
 /// Reads the login in a Secret.
@@ -193,6 +205,8 @@ fn read(file: &Path) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Watched;
+    use crate::find::kubernetes::recognise::Operator;
 
     #[test]
     fn an_annotation_makes_the_mode_stricter_and_never_weaker() {
@@ -208,6 +222,17 @@ mod tests {
         ] {
             assert_eq!(strictest(annotated, configured, usual), mode, "{annotated:?} {configured:?} {usual:?}");
         }
+    }
+
+    #[test]
+    fn a_superusers_secret_is_read_only_if_the_configuration_asks_for_it() {
+        let mut candidate = Candidate::new(Operator::CloudNativePg);
+        candidate.logins = vec![Login::new("orders-app", "username", "password"), Login::new("orders-superuser", "u", "p").superuser()];
+        let mut options = KubernetesOptions::new(Watched::default());
+        let names = |options: &KubernetesOptions| wanted(options, &candidate).map(|login| login.secret.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&options), ["orders-app"]);
+        options.superuser_secrets = true;
+        assert_eq!(names(&options), ["orders-app", "orders-superuser"]);
     }
 
     #[test]

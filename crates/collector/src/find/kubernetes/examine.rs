@@ -71,7 +71,7 @@ pub(crate) async fn examine(options: &KubernetesOptions, client: &Client) -> Fin
     };
     findings.results.push((format!("{} pods {place} are PostgreSQL servers", servers.len()), None));
     if options.secrets {
-        secrets(client, &servers, &mut findings).await;
+        secrets(options, client, &servers, &mut findings).await;
     }
     for (pod, candidate) in servers.iter().take(NAMED) {
         let name = server_name(pod);
@@ -124,10 +124,10 @@ async fn login_of(
 }
 
 /// Reports whether each Secret that may hold a server's login can be read.
-async fn secrets(client: &Client, servers: &[(Pod, Candidate)], findings: &mut Findings) {
+async fn secrets(options: &KubernetesOptions, client: &Client, servers: &[(Pod, Candidate)], findings: &mut Findings) {
     let of = |(pod, candidate): &(Pod, Candidate)| {
         let namespace = pod.metadata.namespace.clone().unwrap_or_default();
-        let names = candidate.logins.iter().map(|login| login.secret.clone());
+        let names = credentials::wanted(options, candidate).map(|login| login.secret.clone());
         let names = names.chain(candidate.authority.as_ref().map(|authority| authority.secret.clone()));
         names.map(move |name| (namespace.clone(), name)).collect::<Vec<_>>()
     };

@@ -22,6 +22,8 @@ pub(super) fn connect_remedy(error: &SessionError) -> Option<String> {
         "add a line for this role, database and address to the server's pg_hba.conf, then SELECT pg_reload_conf();"
     } else if text.contains("password authentication failed") || text.contains("no password supplied") {
         "check the password: in the connection string, password_file, PGPASSWORD, or ~/.pgpass (chmod 600)"
+    } else if text.contains("asks for the password") {
+        "SET password_encryption = 'scram-sha-256'; ALTER ROLE … PASSWORD '…';    -- and scram-sha-256 for this role in pg_hba.conf"
     } else if text.contains("does not support TLS") {
         "set ssl = on at the server, or use sslmode=prefer if the network is trusted"
     } else if text.contains("TLS:") || text.contains("certificate") {

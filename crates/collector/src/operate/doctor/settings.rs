@@ -6,9 +6,10 @@ use super::report::{Level, Report};
 use crate::read::session::{Session, text};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-const SETTINGS: &str = "select pg_has_role(current_user, 'pg_monitor', 'usage'), current_setting('compute_query_id'), \
-     (select setting from pg_settings where name = 'shared_preload_libraries'), current_setting('track_io_timing'), \
-     current_setting('track_activities')";
+const SETTINGS: &str = "select pg_catalog.pg_has_role(current_user, 'pg_monitor', 'usage'), \
+     pg_catalog.current_setting('compute_query_id'), \
+     (select setting from pg_catalog.pg_settings where name = 'shared_preload_libraries'), \
+     pg_catalog.current_setting('track_io_timing'), pg_catalog.current_setting('track_activities')";
 
 /// Checks settings of the server and rights of the role that hide statistics.
 pub(super) async fn settings(session: &mut Session, name: &str, role: &str, report: &mut Report) {

@@ -15,7 +15,7 @@ use sqlx::postgres::PgRow;
 use crate::connect::conninfo::APPLICATION_NAME;
 use crate::delta::OTHER;
 use crate::delta::rows::{Rows, Snapshot, nanoseconds};
-use crate::read::session::{Session, SessionError, bytes};
+use crate::read::session::{AnswerSize, Session, SessionError, bytes};
 
 /// The view that this probe reads.
 pub(crate) const VIEW: &str = "pg_stat_activity";
@@ -33,15 +33,16 @@ const HELD_PER_ROW: usize = 10;
 pub(crate) fn query(max_rows: usize) -> String {
     format!(
         "select a.datname, a.usename, a.application_name, a.backend_type, a.state, a.wait_event_type, a.wait_event, \
-         case when a.state = 'idle' then null else a.query_id end, count(*), \
-         max(extract(epoch from clock_timestamp() - a.xact_start)) * 1000, \
-         max(extract(epoch from clock_timestamp() - a.query_start)) filter (where a.state <> 'idle') * 1000, \
-         max(extract(epoch from clock_timestamp() - a.state_change)) * 1000, \
-         bool_or(case when a.state = 'active' then a.query ~* 'database' else a.state is null and a.query = '<insufficient privilege>' end) \
-         from pg_stat_activity as a \
-         where a.pid <> pg_backend_pid() and coalesce(a.application_name, '') not like '{APPLICATION_NAME}%' \
+         case when a.state = 'idle' then null else a.query_id end, pg_catalog.count(*), \
+         pg_catalog.max(extract(epoch from pg_catalog.clock_timestamp() - a.xact_start)) * 1000, \
+         pg_catalog.max(extract(epoch from pg_catalog.clock_timestamp() - a.query_start)) filter (where a.state <> 'idle') * 1000, \
+         pg_catalog.max(extract(epoch from pg_catalog.clock_timestamp() - a.state_change)) * 1000, \
+         pg_catalog.bool_or(case when a.state = 'active' then a.query ~* 'database' \
+         else a.state is null and a.query = '<insufficient privilege>' end) \
+         from pg_catalog.pg_stat_activity as a \
+         where a.pid <> pg_catalog.pg_backend_pid() and coalesce(a.application_name, '') not like '{APPLICATION_NAME}%' \
          and a.wait_event_type is distinct from 'Activity' \
-         group by 1, 2, 3, 4, 5, 6, 7, 8 order by count(*) desc limit {}",
+         group by 1, 2, 3, 4, 5, 6, 7, 8 order by pg_catalog.count(*) desc limit {}",
         max_rows.saturating_mul(HELD_PER_ROW)
     )
 }
@@ -77,6 +78,8 @@ pub(crate) struct Window {
     begun_us: i64,
     cut: u64,
     may_want: bool,
+    /// The size of the last sample.
+    size: AnswerSize,
 }
 
 impl Window {
@@ -98,11 +101,13 @@ impl Window {
     ) -> Result<(u64, Duration), SessionError> {
         let weight_ms = u64::try_from(weight.as_millis()).unwrap_or_default();
         let mut rows = 0;
-        let took = session.read(query, view.timeout, |row| {
+        let mut size = self.size;
+        let sampling = session.read_large(query, view.timeout, &mut size, |row| {
             rows += 1;
             self.add(row, weight_ms, view.max_rows);
         });
-        let took = took.await?;
+        let took = sampling.await?;
+        self.size = size;
         Ok((rows, took))
     }
 
@@ -114,7 +119,7 @@ impl Window {
     /// Ends the window and begins a new one. Returns the window's rows and its length in milliseconds; `None` if no session was seen.
     pub(crate) fn end(&mut self, view: &View, ts_us: i64) -> Option<(Snapshot, i64)> {
         let mut window = std::mem::take(self);
-        (self.begun_us, self.key) = (ts_us, std::mem::take(&mut window.key));
+        (self.begun_us, self.key, self.size) = (ts_us, std::mem::take(&mut window.key), window.size);
         if window.doing.is_empty() {
             return None;
         }

@@ -20,7 +20,7 @@ const PARTS: [&str; 7] = [
     "(extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1e6)::pg_catalog.int8",
 ];
 /// A separate query, since managed services may have revoked the privilege for this function.
-const IDENTIFIER: &str = "select system_identifier from pg_control_system()";
+const IDENTIFIER: &str = "select system_identifier from pg_catalog.pg_control_system()";
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The facts that the probe needs in addition to the session.

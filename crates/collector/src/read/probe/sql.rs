@@ -10,7 +10,7 @@ use pganalytics_views::{Sql, Type, View};
 use crate::delta::rows::{Rows, Snapshot};
 use crate::read::probe::extension::Installed;
 use crate::read::probe::took::{MADE_AFTER, Made, Took};
-use crate::read::session::{Session, SessionError, bytes};
+use crate::read::session::{AnswerSize, Session, SessionError, bytes};
 
 /// Rows that are read for each row that is kept. The rows to keep are known only after the deltas.
 const READ_PER_ROW: usize = 10;
@@ -32,6 +32,7 @@ pub(crate) struct SqlProbe {
     /// The largest number of rows that are read.
     limit: usize,
     rows: usize,
+    size: AnswerSize,
 }
 
 /// The largest number of rows of a view that are read.
@@ -90,7 +91,7 @@ impl SqlProbe {
             .collect();
         let query = format!("select {}, {MADE_AFTER} from (\n{sql}\n) as v limit {more}", names.join(", "));
         let made_after = names.len();
-        Some(Self { query, columns, made_after, limit, rows: FIRST_ROWS })
+        Some(Self { query, columns, made_after, limit, rows: FIRST_ROWS, size: AnswerSize::default() })
     }
 
     /// Runs the query and ignores its rows.
@@ -98,7 +99,7 @@ impl SqlProbe {
     /// # Errors
     /// The server's error, or a time-out.
     pub(crate) async fn try_out(&self, session: &mut Session, view: &View) -> Result<(), SessionError> {
-        session.read(&self.query, view.timeout, |_| {}).await.map(|_| ())
+        session.read_large(&self.query, view.timeout, &mut self.size.clone(), |_| {}).await.map(|_| ())
     }
 
     /// Reads the view.
@@ -110,7 +111,7 @@ impl SqlProbe {
         let (mut cut, mut made) = (0, Made::default());
         let (columns, limit, made_after) = (&self.columns, self.limit, self.made_after);
         let whole = session
-            .read(&self.query, view.timeout, |row| {
+            .read_large(&self.query, view.timeout, &mut self.size, |row| {
                 if let Some(ms) = bytes(row, made_after).and_then(|ms| std::str::from_utf8(ms).ok()?.parse().ok()) {
                     made.row(ms);
                 }

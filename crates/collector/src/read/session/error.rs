@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::connect::Failure;
 use crate::connect::conninfo::Address;
 
 /// SQLSTATEs of a refused login: invalid password, invalid authorization.
@@ -57,23 +58,26 @@ impl SessionError {
 }
 
 /// The error of a failed connection, and whether the next attempt, with the other encryption, may succeed.
-pub(super) fn connect_error(at: &str, address: &Address, error: sqlx::Error) -> (SessionError, bool) {
-    // 28000: pg_hba.conf has no line for this encryption. A wrong password (28P01) fails with either encryption.
-    let (message, refused) = match &error {
-        sqlx::Error::Database(refusal) => (refusal.message().to_owned(), refusal.code().is_some_and(|code| code == "28000")),
-        sqlx::Error::Tls(cause) => (format!("{TLS_FAILED}{cause}"), true),
-        // Errors of rustls arrive as `InvalidData`: the server or its certificate is not the expected one.
-        sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => (format!("{TLS_FAILED}{cause}"), true),
-        sqlx::Error::Io(cause) => {
+pub(super) fn connect_error(at: &str, address: &Address, failure: Failure) -> (SessionError, bool) {
+    let (message, code, refused) = match failure {
+        // 28000: pg_hba.conf has no line for this encryption. A wrong password (28P01) fails with either encryption.
+        Failure::Client(sqlx::Error::Database(refusal)) => {
+            let code = refusal.code().map(std::borrow::Cow::into_owned);
+            let refused = code.as_deref() == Some("28000");
+            (refusal.message().to_owned(), code, refused)
+        }
+        Failure::Client(sqlx::Error::Io(cause)) | Failure::Io(cause) => {
             let socket = match address {
                 Address::Socket(folder) => format!(" (socket in {})", folder.display()),
                 Address::Tcp(_) => String::new(),
             };
-            (format!("{cause}{socket}"), false)
+            (format!("{cause}{socket}"), None, false)
         }
-        other => (other.to_string(), false),
+        Failure::Client(other) => (other.to_string(), None, false),
+        Failure::Tls(cause) => (format!("{TLS_FAILED}{cause}"), None, true),
+        // With the other encryption the server asks for the same, or the password would be less safe.
+        Failure::Method(cause) => (cause, None, false),
     };
-    let code = error.as_database_error().and_then(|refusal| refusal.code()).map(Into::into);
     (SessionError::Connect { at: at.into(), message, code }, refused)
 }
 
@@ -105,8 +109,8 @@ pub(super) fn query_error(error: &sqlx::Error) -> SessionError {
         sqlx::Error::Database(refusal) => {
             let code = refusal.code().unwrap_or_default().into_owned();
             let message = refusal.message().to_owned();
-            // Class 57P: the server ends the session (shutdown, crash, terminated).
-            if code.starts_with("57P") { SessionError::Broken(message) } else { SessionError::Query { code, message } }
+            // Class 57P: the server ends the session (shutdown, crash, terminated). 25P03: this client was too slow within a transaction.
+            if code.starts_with("57P") || code == "25P03" { SessionError::Broken(message) } else { SessionError::Query { code, message } }
         }
         other => SessionError::Broken(format!("the connection broke: {other}")),
     }

@@ -19,6 +19,8 @@ pub(crate) struct Facts {
     pub log_line_prefix: String,
     /// Whether the server writes its log to files.
     pub logging_collector: bool,
+    /// Whether the server runs on Linux.
+    pub on_linux: bool,
 }
 
 impl Facts {

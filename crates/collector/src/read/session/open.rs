@@ -3,15 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::Connection as _;
-use sqlx::postgres::{PgConnection, PgSslMode};
-
 use super::cell::{bytes, text};
 use super::error::{SessionError, connect_error, joined};
 use super::facts::Facts;
+use super::guard::Reach;
 use super::guarded::Session;
-use crate::connect::conninfo::{Address, Attempt, Conninfo, SessionAttrs};
-use crate::connect::tls;
+use crate::connect::connect;
+use crate::connect::conninfo::{Conninfo, SessionAttrs};
 
 /// The oldest server version that is read.
 const OLDEST_VERSION_NUM: i64 = pganalytics_views::OLDEST_VERSION as i64 * 10_000;
@@ -28,7 +26,8 @@ const IDENTIFY: &str = "select pg_catalog.current_setting('server_version_num'),
      (select version || ' ' || cipher from pg_catalog.pg_stat_ssl where pid = pg_catalog.pg_backend_pid() and ssl), \
      case when pg_catalog.current_setting('server_encoding') = 'SQL_ASCII' \
      then pg_catalog.set_config('client_encoding', 'SQL_ASCII', false) end, \
-     pg_catalog.current_setting('log_line_prefix'), pg_catalog.current_setting('logging_collector')";
+     pg_catalog.current_setting('log_line_prefix'), pg_catalog.current_setting('logging_collector'), \
+     pg_catalog.version()";
 /// The parts of [`IDENTIFY`] that a session can do without. A server that refuses one of them is asked without any.
 const DISPENSABLE: [&str; 4] = [
     "(extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1e6)::pg_catalog.int8",
@@ -109,6 +108,11 @@ impl Session {
             },
         })?;
         self.raw = facts.encoding == "SQL_ASCII";
+        self.reach = match (facts.on_linux, &facts.server_addr) {
+            (false, _) => Reach::Unknown,
+            (true, None) => Reach::Socket,
+            (true, Some(_)) => Reach::Tcp,
+        };
         self.facts = facts;
         Ok(())
     }
@@ -130,6 +134,8 @@ impl Session {
                 facts.encoding = text(row, 9).unwrap_or_default();
                 facts.log_line_prefix = text(row, 10).unwrap_or_default();
                 facts.logging_collector = bytes(row, 11) == Some(b"on");
+                // "PostgreSQL 18.1 on x86_64-pc-linux-gnu, compiled by …"
+                facts.on_linux = text(row, 12).is_some_and(|version| version.contains("linux"));
             })
             .await;
         if facts.version_num > 0 && facts.version_num < OLDEST_VERSION_NUM {
@@ -147,21 +153,6 @@ impl Session {
             SessionAttrs::Primary => !standby,
             SessionAttrs::Standby | SessionAttrs::PreferStandby => standby,
         }
-    }
-}
-
-async fn connect(attempt: &Attempt) -> Result<PgConnection, sqlx::Error> {
-    match (&attempt.trust, &attempt.host.at) {
-        (Some(trust), Address::Tcp(name)) => {
-            let address = tls::relay(name, attempt.host.port, trust).await.map_err(|error| match error.downcast() {
-                Ok(error) => sqlx::Error::Io(error),
-                Err(error) => sqlx::Error::Tls(format!("{error:#}").into()),
-            })?;
-            let (host, port) = (address.ip().to_string(), address.port());
-            let options = attempt.options.0.clone().host(&host).port(port).ssl_mode(PgSslMode::Disable);
-            PgConnection::connect_with(&options).await
-        }
-        _ => PgConnection::connect_with(&attempt.options.0).await,
     }
 }
 

@@ -1,6 +1,6 @@
 //! A pod that is a server according to its labels and annotations, and the types that describe it.
 
-use crate::connect::conninfo::SslMode;
+use crate::connect::conninfo::{RequireAuth, SslMode};
 
 /// PostgreSQL's default port.
 pub(super) const DEFAULT_PORT: u16 = 5432;
@@ -74,11 +74,18 @@ pub(crate) struct Login {
     pub secret: String,
     pub user: User,
     pub password_key: String,
+    /// Whether the login is the operator's superuser. It is read only if the configuration asks for it.
+    pub is_superuser: bool,
 }
 
 impl Login {
-    pub(super) fn new(secret: impl Into<String>, user_key: &str, password_key: &str) -> Self {
-        Self { secret: secret.into(), user: User::Key(user_key.into()), password_key: password_key.into() }
+    pub(crate) fn new(secret: impl Into<String>, user_key: &str, password_key: &str) -> Self {
+        Self { secret: secret.into(), user: User::Key(user_key.into()), password_key: password_key.into(), is_superuser: false }
+    }
+
+    /// The login of the operator's superuser.
+    pub(crate) fn superuser(self) -> Self {
+        Self { is_superuser: true, ..self }
     }
 }
 
@@ -100,6 +107,8 @@ pub(crate) struct Candidate {
     pub role: Option<Role>,
     /// The mode that an annotation asks for, if any.
     pub sslmode: Option<SslMode>,
+    /// The methods of authentication that an annotation allows, if any.
+    pub require_auth: Option<RequireAuth>,
     /// The default mode of the operator's servers.
     pub usual_sslmode: SslMode,
     /// The Secrets with logins, in the order in which they are tried.
@@ -112,7 +121,7 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    pub(super) fn new(operator: Operator) -> Self {
+    pub(crate) fn new(operator: Operator) -> Self {
         Self {
             operator,
             cluster: None,
@@ -121,6 +130,7 @@ impl Candidate {
             database: None,
             role: None,
             sslmode: None,
+            require_auth: None,
             usual_sslmode: SslMode::Prefer,
             logins: Vec::new(),
             login_is_asked_for: false,

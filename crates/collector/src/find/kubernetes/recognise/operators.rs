@@ -1,7 +1,7 @@
 //! The pods of six operators: their labels, the Secrets with their logins, and the encryption that their servers need.
 //!
 //! If the operator's naming allows it, the first login is a role of our own: a Secret for the user `pganalytics`, which the owner of the
-//! cluster creates with the operator's own means. Superusers are the last resort.
+//! cluster creates with the operator's own means. Superusers are the last resort, and only if the configuration asks for them.
 
 use pganalytics_kubernetes::api::Pod as ApiPod;
 
@@ -52,7 +52,7 @@ fn cloudnative_pg(pod: &ApiPod) -> Option<Pod> {
         logins: vec![
             Login::new(format!("{cluster}-{OWN_ROLE}"), "username", "password"),
             Login::new(format!("{cluster}-app"), "username", "password"),
-            Login::new(format!("{cluster}-superuser"), "username", "password"),
+            Login::new(format!("{cluster}-superuser"), "username", "password").superuser(),
         ],
         authority: Some(Authority { secret: format!("{cluster}-ca"), key: "ca.crt".into() }),
         ..Candidate::new(Operator::CloudNativePg)
@@ -70,7 +70,7 @@ fn zalando(pod: &ApiPod) -> Option<Pod> {
         container: Some("postgres".into()),
         role: label(pod, "spilo-role").and_then(Role::of),
         usual_sslmode: SslMode::Require,
-        logins: vec![login(OWN_ROLE), login("postgres")],
+        logins: vec![login(OWN_ROLE), login("postgres").superuser()],
         ..Candidate::new(Operator::Zalando)
     })
 }
@@ -97,6 +97,7 @@ fn crunchy_or_percona(pod: &ApiPod) -> Option<Pod> {
             secret: format!("{cluster}-monitoring"),
             user: User::Named("ccp_monitoring".into()),
             password_key: "password".into(),
+            is_superuser: false,
         });
     }
     logins.push(user(cluster));
@@ -119,7 +120,7 @@ fn stackgres(pod: &ApiPod) -> Option<Pod> {
     let logins = cluster.iter().flat_map(|cluster: &String| {
         [
             Login::new(format!("{cluster}-{OWN_ROLE}"), "username", "password"),
-            Login::new(cluster.clone(), "superuser-username", "superuser-password"),
+            Login::new(cluster.clone(), "superuser-username", "superuser-password").superuser(),
         ]
     });
     server(Candidate {
@@ -143,7 +144,10 @@ fn bitnami(pod: &ApiPod) -> Option<Pod> {
     }
     // With replication, the StatefulSets are `<fullname>-primary` and `<fullname>-read`; without, there is only `<fullname>`.
     let fullname = workload(pod).1.map(|name| name.strip_suffix(&format!("-{component}")).map(Into::into).unwrap_or(name));
-    let login = |secret: String| Login { secret, user: User::Named("postgres".into()), password_key: "postgres-password".into() };
+    let login = |secret: String| {
+        let login = Login::new(secret, "", "postgres-password").superuser();
+        Login { user: User::Named("postgres".into()), ..login }
+    };
     server(Candidate {
         cluster: label(pod, "app.kubernetes.io/instance").map(Into::into).or_else(|| fullname.clone()),
         container: Some("postgresql".into()),

@@ -23,7 +23,7 @@ use pganalytics_views::View;
 
 use crate::delta::rows::{Rows, Snapshot, TEXT_CAP};
 use crate::read::redact::{self, Redacted};
-use crate::read::session::{Session, SessionError, bytes};
+use crate::read::session::{AnswerSize, Session, SessionError, bytes};
 use memory::Memory;
 
 /// The wait in multiples of a reading's duration, so that readings take at most 1 % of the server's time.
@@ -150,7 +150,7 @@ impl Texts {
         let (mut over, mut total) = (HashSet::new(), 0_u64);
         session.set_work_mem(Some(memory.work_mem_mb()));
         let outcome = session
-            .read(&query, view.timeout, |row| {
+            .read_large(&query, view.timeout, &mut AnswerSize::default(), |row| {
                 let number = |column| bytes(row, column).and_then(|bytes| std::str::from_utf8(bytes).ok()?.parse::<i64>().ok());
                 let (Some(id), length) = (number(0), number(2).unwrap_or_default()) else { return };
                 total += u64::try_from(length).unwrap_or_default();

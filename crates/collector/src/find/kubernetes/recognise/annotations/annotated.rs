@@ -1,6 +1,6 @@
 //! The settings that annotations ask for, from any family.
 
-use crate::connect::conninfo::SslMode;
+use crate::connect::conninfo::{RequireAuth, SslMode};
 use crate::find::kubernetes::recognise::candidate::{Candidate, Login, User};
 
 /// The settings that annotations ask for.
@@ -11,6 +11,7 @@ pub(crate) struct Annotated {
     pub(super) port: Option<u16>,
     pub(super) database: Option<String>,
     pub(super) sslmode: Option<SslMode>,
+    pub(super) require_auth: Option<RequireAuth>,
     pub(super) user: Option<String>,
     pub(super) login: Option<Login>,
 }
@@ -20,6 +21,7 @@ impl Annotated {
     pub(crate) fn apply_to(self, candidate: &mut Candidate) {
         candidate.port = self.port.unwrap_or(candidate.port);
         candidate.sslmode = self.sslmode.or(candidate.sslmode);
+        candidate.require_auth = self.require_auth.or(candidate.require_auth);
         candidate.database = self.database.or_else(|| candidate.database.take());
         candidate.user = self.user.or_else(|| candidate.user.take());
         if let Some(login) = self.login {
@@ -35,5 +37,5 @@ pub(super) fn login(secret: Option<&str>, user: Option<&str>, user_key: Option<&
         (None, Some(user)) => User::Named(user.into()),
         (key, _) => User::Key(key.unwrap_or("username").into()),
     };
-    Some(Login { secret: secret?.into(), user, password_key: password_key.unwrap_or("password").into() })
+    Some(Login { user, ..Login::new(secret?, "", password_key.unwrap_or("password")) })
 }

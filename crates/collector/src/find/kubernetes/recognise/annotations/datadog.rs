@@ -99,10 +99,20 @@ fn instance(pod: &Pod, key: &str, container: &str, instance: &Value) -> Result<O
             ));
         }
         Some((_, secret, password_key)) => {
-            Some(Login { secret, user: user.clone().map_or_else(|| User::Key("username".into()), User::Named), password_key })
+            let user = user.clone().map_or_else(|| User::Key("username".into()), User::Named);
+            Some(Login { user, ..Login::new(secret, "", &password_key) })
         }
     };
-    Ok(Some(Annotated { scrape: Some(true), container: Some(container.into()), port, database: of("dbname"), sslmode, user, login }))
+    Ok(Some(Annotated {
+        scrape: Some(true),
+        container: Some(container.into()),
+        port,
+        database: of("dbname"),
+        sslmode,
+        user,
+        login,
+        ..Annotated::default()
+    }))
 }
 
 /// Parses JSON. An error shows only line and column, because serde's own errors quote the text, which may be a password.

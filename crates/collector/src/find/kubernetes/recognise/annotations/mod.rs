@@ -6,6 +6,7 @@
 //! | `/port` | `-port` | `port` of its instance |
 //! | `/database` | | `dbname` |
 //! | `/sslmode` | `-param-sslmode` | `ssl` |
+//! | `/require-auth` | | |
 //! | `/secret-name` | `-credentials-secret-name` | `password: "ENC[k8s_secret@namespace/name/key]"` |
 //! | `/secret-username-key` | `-credentials-secret-username-key` | |
 //! | `/secret-password-key` | `-credentials-secret-password-key` | |

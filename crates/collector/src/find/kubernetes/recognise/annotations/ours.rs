@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::annotated::{Annotated, login};
-use super::value::{flag, number, secret_name, ssl};
+use super::value::{authentication, flag, number, secret_name, ssl};
 use crate::find::kubernetes::recognise::manifest::get;
 
 const OURS: &str = "pganalytics.io/";
 /// The known keys. Any other key is taken to be misspelt.
-const OUR_KEYS: [&str; 7] = ["scrape", "port", "database", "sslmode", "secret-name", "secret-username-key", "secret-password-key"];
+const OUR_KEYS: [&str; 8] =
+    ["scrape", "port", "database", "sslmode", "require-auth", "secret-name", "secret-username-key", "secret-password-key"];
 
 /// Reads our annotations. Without `scrape` they count only on a pod that the operator's labels mark as a server. Operators copy annotations
 /// to the pods of their jobs too, so annotations without `scrape` on any other pod are no error.
@@ -35,6 +36,7 @@ pub(super) fn read(annotations: &BTreeMap<String, String>, operated: bool) -> Re
         port: of("port").map(|port| number(port, &name("port"))).transpose()?,
         database: of("database").map(Into::into),
         sslmode: of("sslmode").map(|mode| ssl(mode, &name("sslmode"))).transpose()?,
+        require_auth: of("require-auth").map(|methods| authentication(methods, &name("require-auth"))).transpose()?,
         login: login(secret, None, of("secret-username-key"), of("secret-password-key")),
         ..Annotated::default()
     })

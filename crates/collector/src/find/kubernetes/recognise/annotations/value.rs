@@ -1,6 +1,6 @@
 //! Parses one value of an annotation. An error names the annotation and the allowed values.
 
-use crate::connect::conninfo::SslMode;
+use crate::connect::conninfo::{RequireAuth, SslMode};
 
 pub(super) fn flag(text: &str, name: &str) -> Result<bool, String> {
     match text {
@@ -27,6 +27,12 @@ pub(super) fn number(text: &str, name: &str) -> Result<u16, String> {
         .ok()
         .filter(|port| *port > 0)
         .ok_or_else(|| format!("{name} is not a port: set a number from 1 to 65535, in quotes"))
+}
+
+/// The methods by which the server may verify the login.
+pub(super) fn authentication(text: &str, name: &str) -> Result<RequireAuth, String> {
+    text.parse()
+        .map_err(|_| format!("{name} is not a list of methods: write scram-sha-256, md5, password, none, or those to refuse with '!'"))
 }
 
 pub(super) fn ssl(text: &str, name: &str) -> Result<SslMode, String> {

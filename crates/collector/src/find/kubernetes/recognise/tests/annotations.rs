@@ -11,13 +11,14 @@ use crate::find::kubernetes::recognise::{Login, Operator, Recognised, User, reco
 fn our_annotations_override_the_operators_labels() {
     let mut value = cloudnative_pg();
     value["metadata"]["annotations"] = json!({
-        "pganalytics.io/scrape": "true", "pganalytics.io/port": "6543", "pganalytics.io/sslmode": "require",
+        "pganalytics.io/scrape": "true", "pganalytics.io/port": "6543", "pganalytics.io/sslmode": "require", "pganalytics.io/require-auth": "!md5",
         "pganalytics.io/database": "orders", "pganalytics.io/secret-name": "mine", "pganalytics.io/secret-password-key": "pw"
     });
     let candidate = server(value.clone());
     assert_eq!((candidate.operator, candidate.port, candidate.sslmode), (Operator::CloudNativePg, 6543, Some(SslMode::Require)));
     assert_eq!((candidate.database.as_deref(), candidate.login_is_asked_for), (Some("orders"), true));
     assert_eq!(candidate.logins, [Login::new("mine", "username", "pw")]);
+    assert_eq!(candidate.require_auth.map(|methods| methods.to_string()).as_deref(), Some("password,scram-sha-256,none"));
     value["metadata"]["annotations"] = json!({"pganalytics.io/scrape": "false"});
     assert!(matches!(recognise(&pod(value)), Recognised::LeftOut(_)));
 }
@@ -65,6 +66,7 @@ fn an_invalid_annotation_on_an_operators_pod_is_reported() {
         (json!({"pganalytics.io/secret-username-key": "u", "pganalytics.io/secret-name": ""}), "is set, but no Secret is named"),
         (json!({"pganalytics.io/port": "hunter2"}), "annotation pganalytics.io/port is not a port"),
         (json!({"pganalytics.io/sslmode": "hunter2"}), "annotation pganalytics.io/sslmode has an unknown value"),
+        (json!({"pganalytics.io/require-auth": "hunter2"}), "annotation pganalytics.io/require-auth is not a list of methods"),
     ] {
         for mut value in [cloudnative_pg(), crunchy("master")] {
             value["metadata"]["annotations"] = annotations.clone();
@@ -100,7 +102,7 @@ fn annotations_of_coroot_and_datadog_are_understood() {
     let candidate = server(annotated(&json!({"ad.datadoghq.com/pg.checks": checks.to_string()})));
     assert_eq!((candidate.container.as_deref(), candidate.port), (Some("pg"), 6000));
     assert_eq!((candidate.database.as_deref(), candidate.sslmode), (Some("shop"), Some(SslMode::Require)));
-    let login = Login { secret: "dd".into(), user: User::Named("datadog".into()), password_key: "pw".into() };
+    let login = Login { user: User::Named("datadog".into()), ..Login::new("dd", "", "pw") };
     assert_eq!(candidate.logins, [login]);
 
     let candidate = server(annotated(&json!({

@@ -74,3 +74,8 @@ fn crunchy(role: &str) -> Value {
 fn secrets(candidate: &Candidate) -> Vec<&str> {
     candidate.logins.iter().map(|login| login.secret.as_str()).collect()
 }
+
+/// The Secrets of superusers among a candidate's logins.
+fn superusers(candidate: &Candidate) -> Vec<&str> {
+    candidate.logins.iter().filter(|login| login.is_superuser).map(|login| login.secret.as_str()).collect()
+}

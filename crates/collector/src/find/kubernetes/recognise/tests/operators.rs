@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{cloudnative_pg, crunchy, labelled, pod, secrets, server};
+use super::{cloudnative_pg, crunchy, labelled, pod, secrets, server, superusers};
 use crate::connect::conninfo::SslMode;
 use crate::find::kubernetes::recognise::{Login, Operator, Recognised, Role, User, recognise, server_name, workload};
 
@@ -12,6 +12,7 @@ fn cloudnative_pg_is_verified_with_its_own_authority() {
     assert_eq!((candidate.operator, candidate.cluster.as_deref()), (Operator::CloudNativePg, Some("orders")));
     assert_eq!((candidate.container.as_deref(), candidate.port, candidate.role), (Some("postgres"), 5432, Some(Role::Standby)));
     assert_eq!(secrets(&candidate), ["orders-pganalytics", "orders-app", "orders-superuser"]);
+    assert_eq!(superusers(&candidate), ["orders-superuser"]);
     assert_eq!(candidate.usual_sslmode, SslMode::VerifyCa);
     assert_eq!(candidate.authority.map(|authority| (authority.secret, authority.key)), Some(("orders-ca".into(), "ca.crt".into())));
     assert_eq!(server_name(&pod(cloudnative_pg())), "db/orders-2");
@@ -30,6 +31,7 @@ fn zalando_has_a_secret_per_user() {
         secrets(&candidate),
         ["pganalytics.acid-minimal.credentials.postgresql.acid.zalan.do", "postgres.acid-minimal.credentials.postgresql.acid.zalan.do"]
     );
+    assert_eq!(superusers(&candidate), ["postgres.acid-minimal.credentials.postgresql.acid.zalan.do"]);
     assert_eq!(candidate.usual_sslmode, SslMode::Require);
 }
 
@@ -42,6 +44,7 @@ fn crunchy_and_percona_share_labels_with_different_values() {
     );
     assert_eq!(secrets(&candidate), ["hippo-pguser-pganalytics", "hippo-monitoring", "hippo-pguser-hippo"]);
     assert_eq!(candidate.logins[1].user, User::Named("ccp_monitoring".into()));
+    assert!(superusers(&candidate).is_empty());
     let mut percona = crunchy("primary");
     percona["metadata"]["labels"]["app.kubernetes.io/managed-by"] = json!("percona-postgresql-operator");
     let candidate = server(percona);
@@ -59,7 +62,7 @@ fn stackgres_is_reached_behind_its_pooler() {
     ));
     assert_eq!((candidate.operator, candidate.port, candidate.container.as_deref()), (Operator::StackGres, 7433, Some("patroni")));
     assert_eq!(secrets(&candidate), ["stack-pganalytics", "stack"]);
-    assert_eq!(candidate.logins[1], Login::new("stack", "superuser-username", "superuser-password"));
+    assert_eq!(candidate.logins[1], Login::new("stack", "superuser-username", "superuser-password").superuser());
 }
 
 #[test]
@@ -80,7 +83,7 @@ fn bitnami_keeps_its_secret_under_the_full_name() {
         ));
         assert_eq!((candidate.operator, candidate.role), (Operator::Bitnami, Some(role)));
         assert_eq!(secrets(&candidate), ["shop-postgresql-pganalytics", "shop-postgresql"]);
-        assert_eq!(candidate.logins[1].password_key, "postgres-password");
+        assert_eq!((candidate.logins[1].password_key.as_str(), superusers(&candidate)), ("postgres-password", vec!["shop-postgresql"]));
     }
 }
 
