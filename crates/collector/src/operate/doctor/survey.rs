@@ -94,7 +94,7 @@ fn tell_closed(name: &str, closed: Closed, role: &str, subject: &str, report: &m
         Closed::NoConnections => report.fine(subject, format!("database {name} is not tried: it allows no connections (datallowconn)")),
         Closed::Template if name == "template1" => {}
         Closed::Template => report.fine(subject, format!("database {name} is not tried: it is a template (datistemplate)")),
-        Closed::Platform => report.fine(subject, format!("database {name} is not tried: it belongs to the platform, which lets no one in")),
+        Closed::Platform => report.fine(subject, format!("database {name} is not tried: it is an internal database of the platform")),
     }
 }
 

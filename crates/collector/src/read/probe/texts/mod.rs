@@ -106,10 +106,12 @@ impl Texts {
     pub(crate) async fn read(&mut self, session: &mut Session, view: &View, schema: &str, ts_us: i64) -> Result<ReadTexts, SessionError> {
         let asked: Vec<i64> = self.pending.iter().copied().take(MAX_ASKED).collect();
         let mut shipped = Shipped::new(view, asked.len());
-        let begun = Instant::now();
+        let mut begun = Instant::now();
         let (known, trouble) = match self.whole(session, view, schema, &asked, &mut shipped).await? {
             Ok(known) => (known, None),
             Err(why) => {
+                // `apart` already makes the expensive reading wait. Sessions are read again soon, since their statements change.
+                begun = Instant::now();
                 let running = running::read(session, view.timeout, &asked).await?;
                 for text in &running {
                     shipped.add(text.id, &text.text, text.length, text.cut);
