@@ -15,8 +15,8 @@ mod set;
 pub mod wire;
 
 pub use definition::{
-    Column, DefinitionError, Kind, Mark, OLDEST_VERSION, Origin, RESERVED_COLUMNS, Says, Scope, Ship, Source, Sql, Tier, Type, View, parse,
-    parse_duration,
+    Column, DefinitionError, Kind, Listed, Mark, OLDEST_VERSION, Origin, RESERVED_COLUMNS, Says, Scope, Ship, Source, Sql, Tier, Type,
+    View, parse, parse_duration,
 };
 pub use reference::reference;
 pub use rollup::{AVG, COUNT, LAST_TS, MAX, MIN, SNAPSHOTS, rollup};

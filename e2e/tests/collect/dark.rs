@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use e2e::drive::watched::judge;
 use e2e::drive::{Backend, Collector, Watched};
 use e2e::servers::Postgres;
-use e2e::servers::postgres::MAJORS;
+use e2e::servers::postgres::{MAJORS, Options};
 use e2e::wait::{PATIENCE, until};
 use rustix::process::Signal;
 
@@ -78,5 +78,41 @@ async fn a_database_is_dropped_and_copied_while_it_is_read_and_a_broken_one_is_n
         let fatal = watched.postgres.log().lines().filter(|line| line.contains("FATAL") && line.contains("broken")).count();
         assert_eq!(fatal, 0, "on {major} the invalid database was tried");
     }
+    Ok(())
+}
+
+/// Both sessions of the collector stall once for six seconds, as in a hiccup of the machine.
+#[tokio::test]
+async fn one_stall_of_a_ten_second_view_does_not_stretch_its_interval() -> Result<()> {
+    let lines = "[view.pg_stat_database]\ninterval = \"10s\"\n[view.pg_stat_wal]\ninterval = \"10s\"\n";
+    let watched = Watched::start_configured(16, Options::default(), lines).await?;
+    let mut session = watched.postgres.connect().await?;
+    until("a second reading", PATIENCE, async || {
+        ensure!(readings(&watched, "pg_stat_database").await? >= 2, "there was one");
+        Ok(Some(()))
+    })
+    .await?;
+    let ours: Vec<i32> =
+        sqlx::query_scalar("select pid from pg_stat_activity where application_name like 'pganalytics%'").fetch_all(&mut session).await?;
+    ours.iter().try_for_each(|pid| watched.postgres.signal_session(*pid, Signal::STOP))?;
+    tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+    ours.iter().try_for_each(|pid| watched.postgres.signal_session(*pid, Signal::CONT))?;
+    let before = readings(&watched, "pg_stat_database").await?;
+    until("three readings after the stall", PATIENCE, async || {
+        let now = readings(&watched, "pg_stat_database").await?;
+        ensure!(now >= before + 3, "{before} readings, now {now}");
+        Ok(Some(()))
+    })
+    .await?;
+    let stretched = watched
+        .api()
+        .integer(
+            "select count(*) from pganalytics_cost where view in ('pg_stat_database', 'pg_stat_wal') and last_error like 'over budget%'",
+        )
+        .await?;
+    assert_eq!(stretched, 0, "{}", watched.collector.log());
+    // No two readings of the view are further apart than the largest stretch of any view.
+    let apart = "select max(interval_ms) from pg_stat_database where server = 'db'";
+    assert!(watched.api().integer(apart).await? <= 60_000);
     Ok(())
 }

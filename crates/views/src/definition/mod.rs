@@ -72,4 +72,4 @@ pub use error::DefinitionError;
 pub use file::parse;
 pub use mark::{Mark, Says};
 pub use tier::Tier;
-pub use view::{Origin, Scope, Ship, Source, Sql, View};
+pub use view::{Listed, Origin, Scope, Ship, Source, Sql, View};

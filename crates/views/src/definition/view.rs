@@ -1,5 +1,6 @@
 //! A view: the columns, the SQL for each PostgreSQL version, and how often it is read.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,17 @@ pub struct Sql {
     /// The first version of the view's extension that the query fits. An upgraded server may still have an older version of the extension.
     pub extension: Option<String>,
     pub query: String,
+    /// Where each column stands in the query, if the query lists them with `{columns}`.
+    pub listed: Vec<Listed>,
+}
+
+/// The place of one column's expression in a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The position among the view's columns and marks, of which the marks come last.
+    pub column: usize,
+    /// The bytes of the query that hold the expression and its name.
+    pub place: Range<usize>,
 }
 
 /// The source of a rollup.
@@ -85,7 +97,13 @@ impl View {
     /// came with a later version.
     #[must_use]
     pub fn sql_for(&self, major: u32) -> Option<&str> {
-        self.sql.iter().rev().find(|sql| sql.from <= major).map(|sql| sql.query.as_str())
+        self.entry_for(major).map(|sql| sql.query.as_str())
+    }
+
+    /// The same with the places of its columns.
+    #[must_use]
+    pub fn entry_for(&self, major: u32) -> Option<&Sql> {
+        self.sql.iter().rev().find(|sql| sql.from <= major)
     }
 
     /// The major version whose SQL and columns fit a server. This is the server's own version, or an earlier one if the server has an older

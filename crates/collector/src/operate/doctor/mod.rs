@@ -7,10 +7,13 @@
 //! Used by the `doctor` commands of the collector and of the backend.
 
 mod all;
+mod name;
+mod refusal;
 mod remedy;
 mod report;
 mod server;
 mod settings;
+mod survey;
 
 pub use all::doctor;
 pub use report::{Level, Report};

@@ -1,14 +1,19 @@
 //! Checks one server: connects to it and reads each view once.
 
+use std::collections::HashMap;
+
 use pganalytics_views::{Scope, Source, View};
 
+use super::name::quoted;
+use super::refusal::grants;
 use super::remedy::{connect_remedy, query_remedy};
 use super::report::{Level, Report};
 use super::settings::settings;
+use super::survey::{Extensions, survey, tell_extension};
 use crate::clock::now_us;
 use crate::config::{Config, TargetOptions};
-use crate::read::probe::databases;
-use crate::read::probe::extension::{Installed, SEARCHED, installed};
+use crate::read::probe::extension::{Installed, available};
+use crate::read::probe::refused::{Refused, is_refusal, search};
 use crate::read::probe::sql::SqlProbe;
 use crate::read::session::{Session, SessionError};
 
@@ -33,21 +38,24 @@ pub(super) async fn examine(config: &Config, target: &TargetOptions, report: &mu
         ),
     );
     settings(&mut session, &name, &role, report).await;
+    let extensions = match survey(&mut session, target, &name, report).await {
+        Ok(extensions) => extensions,
+        Err(error) => {
+            report.add(Level::Missing, &name, format!("list the databases: {error}"), None);
+            Extensions::default()
+        }
+    };
+    let mut told: HashMap<&str, bool> = HashMap::new();
     let mut other: Option<(String, Session)> = None;
     let mut fine = Vec::new();
     for view in &config.views {
         if view.source != Source::Sql {
             continue;
         }
-        let outcome = match &view.extension {
-            None => read(&mut session, view, None).await,
-            Some(extension) => match find(&mut session, target, extension, &mut other).await {
-                Err(error) => Err(error),
-                Ok(Some(at)) => match &mut other {
-                    Some((_, elsewhere)) => read(elsewhere, view, Some(&at)).await,
-                    None => read(&mut session, view, Some(&at)).await,
-                },
-                Ok(None) => {
+        let place = match &view.extension {
+            None => None,
+            Some(extension) => {
+                let Some(place) = extensions.get(extension) else {
                     let remedy = format!(
                         "shared_preload_libraries = '{extension}'    -- in postgresql.conf, then restart the server\n\
                          CREATE EXTENSION {extension};    -- in database {}",
@@ -60,8 +68,24 @@ pub(super) async fn examine(config: &Config, target: &TargetOptions, report: &mu
                         Some(remedy),
                     );
                     continue;
+                };
+                if !told.contains_key(extension.as_str()) {
+                    let newest = available(&mut session, extension).await.ok().flatten();
+                    let usable = tell_extension(extension, place, newest.as_deref(), &role, &name, report);
+                    told.insert(extension, usable);
                 }
+                if told.get(extension.as_str()) == Some(&false) {
+                    continue;
+                }
+                Some(place)
+            }
+        };
+        let outcome = match place {
+            Some(place) if place.database != facts.database => match elsewhere(&mut other, target, &place.database).await {
+                Ok(session) => read(session, view, Some(&place.found.installed)).await,
+                Err(error) => Err(error),
             },
+            place => read(&mut session, view, place.map(|place| &place.found.installed)).await,
         };
         match outcome {
             Ok(None) => {
@@ -71,7 +95,11 @@ pub(super) async fn examine(config: &Config, target: &TargetOptions, report: &mu
                     report.add(Level::Missing, &name, format!("{}: extension {extension} is too old", view.name), remedy);
                 }
             }
-            Ok(Some(rows)) => {
+            Ok(Some(Outcome { rows, refused })) => {
+                if let Some(refused) = refused {
+                    let remedy = grants(&mut session, view, &refused).await;
+                    report.add(Level::Missing, &name, format!("{}: {}", view.name, refused.why(view)), remedy);
+                }
                 let place = if view.scope == Scope::Database { " here" } else { "" };
                 fine.push(format!("{} ({rows}{place})", view.name));
             }
@@ -93,50 +121,35 @@ pub(super) async fn examine(config: &Config, target: &TargetOptions, report: &mu
     session.close().await;
 }
 
-/// Reads the view and returns its number of rows. `None` if the server's version does not have the view.
-async fn read(session: &mut Session, view: &View, installed: Option<&Installed>) -> Result<Option<usize>, SessionError> {
-    let Some(mut probe) = SqlProbe::new(view, session.facts.major(), installed) else { return Ok(None) };
+/// What one reading of a view gave.
+struct Outcome {
+    rows: usize,
+    refused: Option<Refused>,
+}
+
+/// Reads the view as the collector does. `None` if the server's version does not have the view.
+async fn read(session: &mut Session, view: &View, installed: Option<&Installed>) -> Result<Option<Outcome>, SessionError> {
+    let major = session.facts.major();
+    let Some(mut probe) = SqlProbe::new(view, major, installed) else { return Ok(None) };
+    let refusal = match probe.read(session, view, now_us()).await {
+        Ok((snapshot, _)) => return Ok(Some(Outcome { rows: snapshot.rows, refused: None })),
+        Err(error) if is_refusal(&error) => error,
+        Err(error) => return Err(error),
+    };
+    let Some(refused) = search(session, view, installed).await? else { return Err(refusal) };
+    let Some(mut probe) = SqlProbe::without(view, major, installed, &refused.columns()) else { return Err(refusal) };
     let (snapshot, _) = probe.read(session, view, now_us()).await?;
-    Ok(Some(snapshot.rows))
+    Ok(Some(Outcome { rows: snapshot.rows, refused: Some(refused) }))
 }
 
-/// Finds an extension. If it is in another database, `other` becomes a session there.
-async fn find(
-    session: &mut Session,
+/// The session on another database.
+async fn elsewhere<'a>(
+    other: &'a mut Option<(String, Session)>,
     target: &TargetOptions,
-    extension: &str,
-    other: &mut Option<(String, Session)>,
-) -> Result<Option<Installed>, SessionError> {
-    if let Some(at) = installed(session, extension).await? {
-        *other = None;
-        return Ok(Some(at));
+    database: &str,
+) -> Result<&'a mut Session, SessionError> {
+    if other.as_ref().is_none_or(|(name, _)| name != database) {
+        *other = Some((database.into(), Session::open(&target.conninfo, Some(database)).await?));
     }
-    let names = databases::list(session).await?;
-    for name in names.into_iter().filter(|name| *name != session.facts.database).take(SEARCHED) {
-        let Ok(mut elsewhere) = Session::open(&target.conninfo, Some(&name)).await else { continue };
-        if let Ok(Some(at)) = installed(&mut elsewhere, extension).await {
-            *other = Some((name, elsewhere));
-            return Ok(Some(at));
-        }
-        elsewhere.close().await;
-    }
-    Ok(None)
-}
-
-/// The quoted name of a role.
-fn quoted(name: &str) -> String {
-    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if plain { name.into() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn role_names_are_quoted_if_sql_requires_it() {
-        assert_eq!(quoted("monitor_1"), "monitor_1");
-        assert_eq!(quoted("We\"ird"), "\"We\"\"ird\"");
-    }
+    other.as_mut().map(|(_, session)| session).ok_or_else(|| SessionError::Broken("the session is gone".into()))
 }

@@ -29,14 +29,16 @@ const HELD_PER_ROW: usize = 10;
 
 /// Labels in the order of the definition, then the number of sessions, and the greatest ages in ms. Background processes that wait for work (wait
 /// event type Activity) and the collector's sessions are left out. An idle session has no query id here: the server shows the id of its last
-/// statement.
+/// statement. Last, whether a statement may be one that wants a database for itself; statements that the role may not see may be such.
 pub(crate) fn query(max_rows: usize) -> String {
     format!(
         "select a.datname, a.usename, a.application_name, a.backend_type, a.state, a.wait_event_type, a.wait_event, \
          case when a.state = 'idle' then null else a.query_id end, pg_catalog.count(*), \
          pg_catalog.max(extract(epoch from pg_catalog.clock_timestamp() - a.xact_start)) * 1000, \
          pg_catalog.max(extract(epoch from pg_catalog.clock_timestamp() - a.query_start)) filter (where a.state <> 'idle') * 1000, \
-         pg_catalog.max(extract(epoch from pg_catalog.clock_timestamp() - a.state_change)) * 1000 \
+         pg_catalog.max(extract(epoch from pg_catalog.clock_timestamp() - a.state_change)) * 1000, \
+         pg_catalog.bool_or(case when a.state = 'active' then a.query ~* 'database' \
+         else a.state is null and a.query = '<insufficient privilege>' end) \
          from pg_catalog.pg_stat_activity as a \
          where a.pid <> pg_catalog.pg_backend_pid() and coalesce(a.application_name, '') not like '{APPLICATION_NAME}%' \
          and a.wait_event_type is distinct from 'Activity' \
@@ -75,6 +77,7 @@ pub(crate) struct Window {
     key: Vec<u8>,
     begun_us: i64,
     cut: u64,
+    may_want: bool,
     /// The size of the last sample.
     size: AnswerSize,
 }
@@ -106,6 +109,11 @@ impl Window {
         let took = sampling.await?;
         self.size = size;
         Ok((rows, took))
+    }
+
+    /// Whether a statement since the last call may want a database for itself.
+    pub(crate) fn may_want(&mut self) -> bool {
+        std::mem::take(&mut self.may_want)
     }
 
     /// Ends the window and begins a new one. Returns the window's rows and its length in milliseconds; `None` if no session was seen.
@@ -155,6 +163,7 @@ impl Window {
         let sessions = bytes(row, LABELS).and_then(|bytes| std::str::from_utf8(bytes).ok()?.parse::<u64>().ok()).unwrap_or(1);
         let ages = [number(LABELS + 1), number(LABELS + 2), number(LABELS + 3)];
         let session_ms = sessions.saturating_mul(weight_ms);
+        self.may_want |= bytes(row, LABELS + 4) == Some(b"t");
         if let Some(doing) = self.doing.get_mut(self.key.as_slice()) {
             return doing.add(session_ms, ages);
         }

@@ -31,34 +31,60 @@ pub(crate) struct Found {
 impl Found {
     /// The rank of a database. The extension is read in the database with the highest rank.
     pub(crate) fn rank(&self) -> (bool, bool, Vec<u64>) {
-        let version = self.installed.version.split('.').map(|part| part.parse().unwrap_or_default()).collect();
-        (self.usable, ["UTF8", "SQL_ASCII"].contains(&self.encoding.as_str()), version)
+        (self.usable, self.shows_every_text(), version(&self.installed.version))
     }
+
+    /// Whether the database's encoding represents every text.
+    pub(crate) fn shows_every_text(&self) -> bool {
+        ["UTF8", "SQL_ASCII"].contains(&self.encoding.as_str())
+    }
+
+    /// Whether the extension is older than this version.
+    pub(crate) fn is_older_than(&self, other: &str) -> bool {
+        version(&self.installed.version) < version(other)
+    }
+}
+
+/// `1.11` as 1, 11.
+fn version(text: &str) -> Vec<u64> {
+    text.split('.').map(|part| part.parse().unwrap_or_default()).collect()
 }
 
 const QUERY: &str = "select e.extname, pg_catalog.quote_ident(n.nspname), e.extversion, \
      pg_catalog.has_schema_privilege(n.oid, 'USAGE'), pg_catalog.getdatabaseencoding(), pg_catalog.quote_ident(current_user) \
      from pg_catalog.pg_extension as e join pg_catalog.pg_namespace as n on n.oid = e.extnamespace";
+const AVAILABLE: &str = "select v.name, v.default_version from pg_catalog.pg_available_extensions as v";
 const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Returns the extension of the session's database, if it is installed.
-pub(crate) async fn installed(session: &mut Session, extension: &str) -> Result<Option<Installed>, SessionError> {
-    Ok(find(session, extension).await?.map(|found| found.installed))
-}
 
 /// Returns the extension of the session's database, and how well it can be read, if it is installed.
 pub(crate) async fn find(session: &mut Session, extension: &str) -> Result<Option<Found>, SessionError> {
-    let mut found = None;
+    Ok(all(session).await?.into_iter().find(|(name, _)| name == extension).map(|(_, found)| found))
+}
+
+/// Returns every extension of the session's database by its name.
+pub(crate) async fn all(session: &mut Session) -> Result<Vec<(String, Found)>, SessionError> {
+    let mut extensions = Vec::new();
     session
         .read(QUERY, TIMEOUT, |row| {
             let column = |at| text(row, at).unwrap_or_default();
-            if column(0) == extension {
-                let installed = Installed { schema: column(1), version: column(2) };
-                found = Some(Found { installed, usable: column(3) == "t", encoding: column(4), role: column(5) });
+            let installed = Installed { schema: column(1), version: column(2) };
+            extensions.push((column(0), Found { installed, usable: column(3) == "t", encoding: column(4), role: column(5) }));
+        })
+        .await?;
+    Ok(extensions)
+}
+
+/// Returns the version of an extension that the server's files would install.
+pub(crate) async fn available(session: &mut Session, extension: &str) -> Result<Option<String>, SessionError> {
+    let mut version = None;
+    session
+        .read(AVAILABLE, TIMEOUT, |row| {
+            if text(row, 0).as_deref() == Some(extension) {
+                version = text(row, 1);
             }
         })
         .await?;
-    Ok(found)
+    Ok(version)
 }
 
 #[cfg(test)]
@@ -79,6 +105,7 @@ mod tests {
             found(true, "UTF8", "1.10"),
             found(true, "SQL_ASCII", "1.12"),
         ];
+        assert!(worst_first[2].is_older_than("1.10") && !worst_first[3].is_older_than("1.10"));
         assert!(worst_first.windows(2).all(|pair| pair[0].rank() < pair[1].rank()));
     }
 }

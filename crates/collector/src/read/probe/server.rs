@@ -6,12 +6,19 @@ use pganalytics_views::View;
 
 use crate::connect::conninfo::{Address, Conninfo};
 use crate::delta::rows::{Rows, Snapshot};
+use crate::read::probe::refused::is_refusal;
 use crate::read::session::{Session, SessionError, bytes};
 
-const QUERY: &str = "select pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num'), \
-     pg_catalog.pg_is_in_recovery(), pg_catalog.pg_postmaster_start_time(), pg_catalog.current_setting('max_connections'), \
-     (select pg_catalog.count(*) from pg_catalog.pg_database where datallowconn and not datistemplate), \
-     (extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1e6)::pg_catalog.int8";
+/// What is read of the server. A part that the server refuses is null.
+const PARTS: [&str; 7] = [
+    "pg_catalog.current_setting('server_version')",
+    "pg_catalog.current_setting('server_version_num')",
+    "pg_catalog.pg_is_in_recovery()",
+    "pg_catalog.pg_postmaster_start_time()",
+    "pg_catalog.current_setting('max_connections')",
+    "(select pg_catalog.count(*) from pg_catalog.pg_database where datallowconn and not datistemplate)",
+    "(extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1e6)::pg_catalog.int8",
+];
 /// A separate query, since managed services may have revoked the privilege for this function.
 const IDENTIFIER: &str = "select system_identifier from pg_catalog.pg_control_system()";
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,6 +51,8 @@ pub(crate) struct ServerProbe {
     /// The system identifier that was read before the postmaster changed.
     before: Option<String>,
     identifier_refused: bool,
+    /// Which of [`PARTS`] the server refuses, once it refused the query.
+    refused: Option<[bool; PARTS.len()]>,
 }
 
 impl ServerProbe {
@@ -60,11 +69,32 @@ impl ServerProbe {
                 Err(error) => return Err(error),
             }
         }
+        match self.answer(session, view, about, ts_us).await {
+            Err(error) if is_refusal(&error) && self.refused.is_none() => {
+                let mut refused = [false; PARTS.len()];
+                for (refused, part) in refused.iter_mut().zip(PARTS) {
+                    match session.read(&format!("select {part}"), TIMEOUT, |_| {}).await {
+                        Ok(_) => {}
+                        Err(error) if is_refusal(&error) => *refused = true,
+                        Err(error) => return Err(error),
+                    }
+                }
+                self.refused = Some(refused);
+                self.answer(session, view, about, ts_us).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn answer(&mut self, session: &mut Session, view: &View, about: About<'_>, ts_us: i64) -> Result<Read, SessionError> {
+        let refused = self.refused.unwrap_or_default();
+        let parts: Vec<_> = PARTS.iter().zip(refused).map(|(part, refused)| if refused { "null" } else { *part }).collect();
+        let query = format!("select {}", parts.join(", "));
         let mut rows = Rows::new(view, 1);
         let (mut postmaster_start_us, mut in_recovery) = (0, None);
         let connect_time = session.connect_time;
         let took = session
-            .read(QUERY, TIMEOUT, |row| {
+            .read(&query, TIMEOUT, |row| {
                 postmaster_start_us = bytes(row, 6).and_then(|b| std::str::from_utf8(b).ok()?.parse().ok()).unwrap_or_default();
                 in_recovery = bytes(row, 2).map(|is| is == b"t");
                 for (column, definition) in view.columns.iter().enumerate() {

@@ -81,6 +81,29 @@ pub(super) fn connect_error(at: &str, address: &Address, failure: Failure) -> (S
     (SessionError::Connect { at: at.into(), message, code }, refused)
 }
 
+/// The errors of several attempts as one, as libpq reports them: each distinct error once, in the order of the attempts. The SQLSTATE is that of
+/// the first server that gave one.
+pub(super) fn joined(errors: Vec<SessionError>) -> Option<SessionError> {
+    if errors.len() < 2 {
+        return errors.into_iter().next();
+    }
+    let code = errors.iter().find_map(|error| error.code().map(ToOwned::to_owned));
+    let mut first: Option<String> = None;
+    let mut texts: Vec<String> = Vec::new();
+    for error in errors {
+        let (at, text) = match error {
+            SessionError::Connect { at, message, .. } => (at, message),
+            SessionError::TooOld { ref at, .. } => (at.clone(), error.to_string()),
+            other => (String::new(), other.to_string()),
+        };
+        let text = if at == *first.get_or_insert_with(|| at.clone()) { text } else { format!("{at}: {text}") };
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    Some(SessionError::Connect { at: first?, message: texts.join("; "), code })
+}
+
 pub(super) fn query_error(error: &sqlx::Error) -> SessionError {
     match error {
         sqlx::Error::Database(refusal) => {
@@ -90,5 +113,31 @@ pub(super) fn query_error(error: &sqlx::Error) -> SessionError {
             if code.starts_with("57P") || code == "25P03" { SessionError::Broken(message) } else { SessionError::Query { code, message } }
         }
         other => SessionError::Broken(format!("the connection broke: {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(at: &str, message: &str, code: Option<&str>) -> SessionError {
+        SessionError::Connect { at: at.into(), message: message.into(), code: code.map(Into::into) }
+    }
+
+    #[test]
+    fn all_attempts_are_reported_as_libpq_does() {
+        let no_ssl = refused("db-1:5432", "TLS: the server does not support TLS", None);
+        let password = refused("db-1:5432", "password authentication failed for user \"m\"", Some("28P01"));
+        let down = refused("db-2:5432", "Connection refused (os error 111)", None);
+        let all = joined(vec![no_ssl, password.clone(), down.clone()]).expect("an error");
+        assert_eq!(
+            all.to_string(),
+            "db-1:5432: TLS: the server does not support TLS; password authentication failed for user \"m\"; \
+             db-2:5432: Connection refused (os error 111)"
+        );
+        assert_eq!((all.code(), all.is_login_refused()), (Some("28P01"), true));
+        assert_eq!(joined(vec![down.clone(), down.clone()]), Some(down.clone()));
+        assert_eq!(joined(vec![password.clone()]), Some(password));
+        assert_eq!(joined(Vec::new()), None);
     }
 }

@@ -13,6 +13,9 @@ use std::time::Duration;
 
 /// The `lock_timeout` of each query. Reading statistics is less important than the work of the session that holds a lock.
 const LOCK_TIMEOUT: &str = "100ms";
+/// The `work_mem` of most queries in MB: more than the rows of the largest view take, so that reading writes no temporary files. The server
+/// allocates only what a query needs.
+pub(super) const WORK_MEM_MB: u64 = 64;
 /// The schemas in which unqualified names are looked up.
 const SEARCH_PATH: &str = "pg_catalog, pg_temp";
 /// How long the server keeps a transaction, and with it the rows that VACUUM would remove, for a client that is slow.
@@ -41,6 +44,7 @@ pub(super) enum Reach {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Guard {
     pub(super) statement_timeout: Duration,
+    pub(super) work_mem_mb: u64,
     /// Whether texts are sent as unconverted bytes.
     pub(super) raw: bool,
     pub(super) reach: Reach,
@@ -49,7 +53,7 @@ pub(super) struct Guard {
 impl Guard {
     /// The guard, without a closing semicolon. A single statement makes a single entry in the server's `pg_stat_statements`.
     pub(super) fn statement(self) -> String {
-        let timeout = self.timeout();
+        let (timeout, work_mem) = (self.timeout(), format!("{}MB", self.work_mem_mb));
         let mut settings = checked(&timeout).to_vec();
         if self.reach != Reach::Unknown {
             settings.push(CONNECTION_CHECK);
@@ -57,6 +61,8 @@ impl Guard {
         if self.reach == Reach::Tcp {
             settings.extend(TCP);
         }
+        // Not checked: with less memory, a query only writes temporary files.
+        settings.push(("work_mem", &work_mem));
         if self.raw {
             settings.push(("client_encoding", "SQL_ASCII"));
         }
@@ -144,7 +150,7 @@ mod tests {
 
     #[test]
     fn the_search_path_is_set_first_and_every_function_is_qualified() {
-        for (reach, settings) in [(Reach::Unknown, 8), (Reach::Socket, 9), (Reach::Tcp, 13)] {
+        for (reach, settings) in [(Reach::Unknown, 9), (Reach::Socket, 10), (Reach::Tcp, 14)] {
             let statement = guard(5_000, reach).statement();
             assert!(statement.starts_with("select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true), "), "{statement}");
             assert_eq!(statement.matches("set_config(").count(), statement.matches("pg_catalog.set_config(").count());

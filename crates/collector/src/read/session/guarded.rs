@@ -31,6 +31,8 @@ pub(crate) struct Session {
     pub connect_time: Duration,
     /// Whether texts arrive as unconverted bytes. Otherwise the server refuses to send texts that are not UTF-8.
     pub(super) raw: bool,
+    /// The `work_mem` of the next queries.
+    work_mem_mb: u64,
     /// What the server can notice of a client that hangs.
     pub(super) reach: Reach,
     /// Whether the server ends the session if the client takes no data. Each reading confirms or corrects this.
@@ -49,6 +51,7 @@ impl Session {
             reach: Reach::default(),
             ends_slow_clients: false,
             in_transaction: false,
+            work_mem_mb: guard::WORK_MEM_MB,
         }
     }
 
@@ -159,7 +162,7 @@ impl Session {
     }
 
     fn guard(&self, statement_timeout: Duration) -> Guard {
-        Guard { statement_timeout, raw: self.raw, reach: self.reach }
+        Guard { statement_timeout, work_mem_mb: self.work_mem_mb, raw: self.raw, reach: self.reach }
     }
 
     /// Sends one message and passes on the rows of its answer. `guard` is the guard in the message, and the number of statements before it.
@@ -203,6 +206,16 @@ impl Session {
             }
             Err(_) => Err(SessionError::Deadline { deadline: reading.deadline(), statement: reading.statement_timeout }),
         }
+    }
+
+    /// Sets the `work_mem` of the next queries. `None` for the usual one.
+    pub(crate) fn set_work_mem(&mut self, mb: Option<u64>) {
+        self.work_mem_mb = mb.unwrap_or(guard::WORK_MEM_MB);
+    }
+
+    /// Sets whether texts arrive as the server holds them, in whatever encoding. Returns the setting before.
+    pub(crate) fn set_raw(&mut self, raw: bool) -> bool {
+        std::mem::replace(&mut self.raw, raw)
     }
 
     /// Ends the session with a message to the server, and waits for at most 100 ms.

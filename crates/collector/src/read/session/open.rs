@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::cell::{bytes, text};
-use super::error::{SessionError, connect_error};
+use super::error::{SessionError, connect_error, joined};
 use super::facts::Facts;
 use super::guard::Reach;
 use super::guarded::Session;
@@ -28,16 +28,23 @@ const IDENTIFY: &str = "select pg_catalog.current_setting('server_version_num'),
      then pg_catalog.set_config('client_encoding', 'SQL_ASCII', false) end, \
      pg_catalog.current_setting('log_line_prefix'), pg_catalog.current_setting('logging_collector'), \
      pg_catalog.version()";
+/// The parts of [`IDENTIFY`] that a session can do without. A server that refuses one of them is asked without any.
+const DISPENSABLE: [&str; 4] = [
+    "(extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1e6)::pg_catalog.int8",
+    "pg_catalog.host(pg_catalog.inet_server_addr())",
+    "(select version || ' ' || cipher from pg_catalog.pg_stat_ssl where pid = pg_catalog.pg_backend_pid() and ssl)",
+    "pg_catalog.pg_is_in_recovery()",
+];
 
 impl Session {
     /// Connects to the first host that answers and satisfies `target_session_attrs`.
     ///
     /// # Errors
-    /// The error of the last host, if no host is suitable; or the error of reading the files that hold the login.
+    /// The errors of all attempts as one, if no host is suitable; or the error of reading the files that hold the login.
     pub(crate) async fn open(conninfo: &Conninfo, database: Option<&str>) -> Result<Self, SessionError> {
         let with_login = conninfo.with_login().await;
         let conninfo = with_login.map_err(|message| SessionError::Connect { at: conninfo.server_name(), message, code: None })?;
-        let mut last = None;
+        let mut errors = Vec::new();
         let mut second_choice = None;
         for host in &conninfo.hosts {
             for attempt in conninfo.attempts(host, database) {
@@ -53,9 +60,9 @@ impl Session {
                             }
                             Ok(()) => {
                                 let message = "the server does not satisfy target_session_attrs".into();
-                                last = Some(SessionError::Connect { at, message, code: None });
+                                errors.push(SessionError::Connect { at, message, code: None });
                             }
-                            Err(error) => last = Some(error),
+                            Err(error) => errors.push(error),
                         }
                         break;
                     }
@@ -66,8 +73,7 @@ impl Session {
                     }
                 };
                 let (error, refused) = failed;
-                // The first refusal says more than that of the fallback, which is often only "no encryption".
-                last = Some(error);
+                errors.push(error);
                 if !refused {
                     break;
                 }
@@ -75,7 +81,7 @@ impl Session {
         }
         second_choice.map_or_else(
             || {
-                Err(last.unwrap_or_else(|| SessionError::Connect {
+                Err(joined(errors).unwrap_or_else(|| SessionError::Connect {
                     at: conninfo.to_string(),
                     message: "the connection string names no host".into(),
                     code: None,
@@ -86,9 +92,36 @@ impl Session {
     }
 
     async fn identify(&mut self, at: &str) -> Result<(), SessionError> {
+        let answer = match self.ask(at, IDENTIFY).await {
+            Err(error @ SessionError::Query { .. }) => {
+                let least = DISPENSABLE.iter().fold(IDENTIFY.to_owned(), |query, part| query.replace(part, "null"));
+                self.ask(at, &least).await.map_err(|_| error)
+            }
+            answer => answer,
+        };
+        let facts = answer.map_err(|error| match error {
+            SessionError::TooOld { .. } => error,
+            error => SessionError::Connect {
+                at: at.into(),
+                message: format!("connected, but the server could not be identified: {error}"),
+                code: error.code().map(Into::into),
+            },
+        })?;
+        self.raw = facts.encoding == "SQL_ASCII";
+        self.reach = match (facts.on_linux, &facts.server_addr) {
+            (false, _) => Reach::Unknown,
+            (true, None) => Reach::Socket,
+            (true, Some(_)) => Reach::Tcp,
+        };
+        self.ends_slow_clients = self.reach == Reach::Tcp;
+        self.facts = facts;
+        Ok(())
+    }
+
+    async fn ask(&mut self, at: &str, query: &str) -> Result<Facts, SessionError> {
         let mut facts = Facts::default();
         let answer = self
-            .read(IDENTIFY, IDENTIFY_TIMEOUT, |row| {
+            .read(query, IDENTIFY_TIMEOUT, |row| {
                 let number = |column| text(row, column).and_then(|text| text.parse().ok()).unwrap_or_default();
                 facts.version_num = number(0);
                 facts.version = text(row, 1).unwrap_or_default();
@@ -109,20 +142,7 @@ impl Session {
         if facts.version_num > 0 && facts.version_num < OLDEST_VERSION_NUM {
             return Err(SessionError::TooOld { at: at.into(), version: facts.version });
         }
-        answer.map_err(|error| SessionError::Connect {
-            at: at.into(),
-            message: format!("connected, but the server could not be identified: {error}"),
-            code: error.code().map(Into::into),
-        })?;
-        self.raw = facts.encoding == "SQL_ASCII";
-        self.reach = match (facts.on_linux, &facts.server_addr) {
-            (false, _) => Reach::Unknown,
-            (true, None) => Reach::Socket,
-            (true, Some(_)) => Reach::Tcp,
-        };
-        self.ends_slow_clients = self.reach == Reach::Tcp;
-        self.facts = facts;
-        Ok(())
+        answer.map(|_| facts)
     }
 
     fn satisfies(&self, attrs: SessionAttrs) -> bool {
@@ -133,6 +153,18 @@ impl Session {
             SessionAttrs::ReadOnly => read_only,
             SessionAttrs::Primary => !standby,
             SessionAttrs::Standby | SessionAttrs::PreferStandby => standby,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_holds_each_dispensable_part_once() {
+        for part in DISPENSABLE {
+            assert_eq!(IDENTIFY.matches(part).count(), 1, "{part}");
         }
     }
 }

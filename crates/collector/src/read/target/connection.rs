@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::refusals::refuses_database;
+use super::seat::Seat;
 use super::state::Target;
 use crate::read::breaker::Breaker;
 use crate::read::session::{Session, SessionError};
@@ -10,6 +12,8 @@ use crate::read::session::{Session, SessionError};
 const ANSWERED: Duration = Duration::from_secs(15);
 /// SQLSTATE of a reached connection limit: of the server, a database or the role.
 const TOO_MANY_CONNECTIONS: &str = "53300";
+/// SQLSTATE of a database that does not exist.
+const NO_DATABASE: &str = "3D000";
 
 /// Whether the error is a time-out: of a connection, or of the query that identifies the server.
 fn is_time_out(error: &SessionError) -> bool {
@@ -73,9 +77,58 @@ impl Target {
         }
     }
 
-    /// Opens a session on the target's own database. A failure opens the breaker.
+    /// Opens a session where the target sits: in its own database, or in another one while somebody wants its own.
+    pub(super) async fn open_seat(&self) -> Result<Session, SessionError> {
+        let conninfo = self.link.conninfo();
+        let seat = self.seat();
+        let opened = Session::open(&conninfo, seat.database()).await;
+        let now = Instant::now();
+        match &opened {
+            Ok(session) if seat.database().is_none() => self.state().seats.sits_in_own(&session.facts.database),
+            Err(error) if seat.database().is_some() && refuses_database(error) => {
+                self.state().seats.maintenance_is_closed(now);
+                return Session::open(&conninfo, None).await;
+            }
+            Err(error) if error.code() == Some(NO_DATABASE) && self.state().seats.own_is_gone(now) => {
+                tracing::warn!(server = self.options.name, %error, "the target's database is gone: the server is read through another one");
+                let elsewhere = Session::open(&conninfo, self.seat().database()).await;
+                if elsewhere.as_ref().is_err_and(refuses_database) {
+                    self.state().seats.maintenance_is_closed(now);
+                    return opened;
+                }
+                return elsewhere;
+            }
+            _ => {}
+        }
+        opened
+    }
+
+    /// Where the target's sessions may sit now.
+    pub(super) fn seat(&self) -> Seat {
+        self.state().seats.seat(Instant::now())
+    }
+
+    /// Whether a session must leave its database: somebody wants the database, or the target sits elsewhere.
+    pub(super) fn must_leave(&self, session: &Session, is_own: bool) -> bool {
+        let (now, state) = (Instant::now(), self.state());
+        let database = session.facts.database.as_str();
+        state.seats.is_wanted(database, now) || (is_own && state.seats.sits_elsewhere(database, now))
+    }
+
+    /// Whether somebody wants this database, so that no session may be opened there.
+    pub(super) fn is_wanted(&self, database: &str) -> bool {
+        self.state().seats.is_wanted(database, Instant::now())
+    }
+
+    /// Records databases that somebody wants, and makes idle sessions leave them.
+    pub(super) fn want(&self, databases: &[String]) {
+        self.state().seats.want(databases, Instant::now());
+        self.leave.notify_one();
+    }
+
+    /// Opens a session where the target sits. A failure opens the breaker.
     pub(super) async fn open(&self) -> Result<Session, SessionError> {
-        let opened = Session::open(&self.link.conninfo(), None).await;
+        let opened = self.open_seat().await;
         if opened.as_ref().is_err_and(SessionError::is_login_refused) {
             self.link.refused();
         }

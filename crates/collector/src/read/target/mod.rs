@@ -16,6 +16,7 @@
 mod connection;
 mod extensions;
 mod follower;
+mod lacking;
 mod link;
 mod needs;
 mod reader;
@@ -23,6 +24,7 @@ mod readings;
 mod refusals;
 mod run;
 mod sampler;
+mod seat;
 mod sessions;
 mod state;
 

@@ -8,6 +8,7 @@ use super::state::Target;
 use crate::clock::now_us;
 use crate::delta::rows::Snapshot;
 use crate::read::cost::Reading;
+use crate::read::probe::took::Took;
 use crate::read::session::SessionError;
 
 /// SQLSTATE of `lock_timeout`.
@@ -24,17 +25,18 @@ impl Target {
         self.state().cost.take(view, now_us())
     }
 
-    /// The server's work in a reading: the time that the reading took without the network's part.
-    pub(super) fn busy(&self, took: Duration) -> Duration {
+    /// The server's work in a reading: the time that the reading took without the network's part, and at most the time that the server says.
+    pub(super) fn busy(&self, took: Took) -> Duration {
         let mut state = self.state();
         state.answered = Some(Instant::now());
-        state.round_trip.busy(took)
+        let busy = state.round_trip.busy(took.whole);
+        took.made.map_or(busy, |made| made.min(busy))
     }
 
     /// The server's work in a failed reading. Waiting for a connection, a lock or a stopped server is not work.
     pub(super) fn busy_after_failure(&self, error: &SessionError, took: Duration) -> Option<Duration> {
         match error {
-            SessionError::Query { code, .. } if code != LOCK_NOT_AVAILABLE => Some(self.busy(took)),
+            SessionError::Query { code, .. } if code != LOCK_NOT_AVAILABLE => Some(self.busy(took.into())),
             _ => None,
         }
     }
@@ -55,6 +57,27 @@ impl Target {
         }
         drop(state);
         self.common.metrics.view_read(&self.options.name, view, reading.duration, reading.rows_shipped);
+    }
+
+    /// Records that a view was read without a part of it, and why. Logs each distinct reason once.
+    pub(super) fn lacks(&self, view: &str, database: Option<&str>, why: &str) {
+        let key = format!("{view} in {}", database.unwrap_or_default());
+        let mut state = self.state();
+        state.cost.note(view, database, why);
+        let new = state.said.get(&key).is_none_or(|said| said != why);
+        if new {
+            state.said.insert(key, why.into());
+        }
+        drop(state);
+        if new {
+            tracing::warn!(
+                server = self.options.name,
+                view,
+                database,
+                why,
+                "a part of a view could not be read; `doctor` shows the remedy"
+            );
+        }
     }
 
     /// Records that the totals of several readings were gathered for shipping. `cut` rows were summed into others.

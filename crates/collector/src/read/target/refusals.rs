@@ -16,6 +16,11 @@ const CLOSED: [&str; 5] = ["28000", "28P01", "42501", "55000", "3D000"];
 /// SQLSTATE of a reached connection limit.
 const FULL: &str = "53300";
 
+/// Whether an error says that the database stays closed to the role.
+pub(super) fn refuses_database(error: &SessionError) -> bool {
+    error.code().is_some_and(|code| CLOSED.contains(&code))
+}
+
 /// The refusals of one server's databases, with the time until which each holds.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {

@@ -44,6 +44,13 @@ impl Sessions {
         }
     }
 
+    /// Closes the sessions for which `must` is true, given whether the session is on the target's own database.
+    pub(super) async fn leave(&mut self, must: impl Fn(&Session, bool) -> bool) {
+        while let Some(at) = self.open.iter().position(|(name, session)| must(session, name.is_none())) {
+            self.open.remove(at).1.close().await;
+        }
+    }
+
     pub(super) fn add(&mut self, database: Option<String>, session: Session) -> &mut Session {
         self.open.push((database, session));
         let last = self.open.len() - 1;

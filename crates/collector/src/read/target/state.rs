@@ -7,6 +7,7 @@ use std::time::Instant;
 use pganalytics_views::View;
 
 use super::link::Link;
+use super::seat::Seats;
 use crate::config::TargetOptions;
 use crate::read::breaker::Breaker;
 use crate::read::cost::Cost;
@@ -34,6 +35,8 @@ pub(crate) struct Target {
     /// The sampler's session on the target's own database. While a slow view occupies the reader's session, the reader borrows this one for
     /// fast views.
     pub second: tokio::sync::Mutex<Option<Session>>,
+    /// Notified when sessions must leave a database.
+    pub leave: tokio::sync::Notify,
     state: Mutex<State>,
 }
 
@@ -55,6 +58,7 @@ pub(super) struct State {
     /// When the server last answered a query of any loop. `None` after a session broke or the server stopped answering.
     pub(super) answered: Option<Instant>,
     pub(super) writes: Option<Arc<Writes>>,
+    pub(super) seats: Seats,
 }
 
 /// How the server writes its log.
@@ -67,7 +71,7 @@ pub(super) struct Writes {
 
 impl Target {
     pub(super) fn new(options: TargetOptions, link: Arc<Link>, common: Arc<Common>) -> Self {
-        Self { options, link, common, second: tokio::sync::Mutex::default(), state: Mutex::default() }
+        Self { options, link, common, second: tokio::sync::Mutex::default(), leave: tokio::sync::Notify::new(), state: Mutex::default() }
     }
 
     /// Records how the server writes its log, as its settings say.

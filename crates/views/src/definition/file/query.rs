@@ -66,11 +66,12 @@ pub(super) fn build(
                 return Err(at.error(&format!("sql[{i}]"), problem, &remedy));
             }
             for from in versions {
-                built.push(Sql { from, extension: entry.extension.clone(), query: template.render(from, columns) });
+                let (query, listed) = template.render(from, columns);
+                built.push(Sql { from, extension: entry.extension.clone(), query, listed });
             }
         } else {
             check_columns(at, i, entry.from..next, &template, columns)?;
-            built.push(Sql { from: entry.from, extension: entry.extension.clone(), query: template.text().to_owned() });
+            built.push(Sql { from: entry.from, extension: entry.extension.clone(), query: template.text().to_owned(), listed: Vec::new() });
         }
         last = Some(template);
     }

@@ -5,6 +5,7 @@
 //!        {from 16} max(x) as y   a line for version 16 and later
 //! ```
 
+use super::super::view::Listed;
 use super::column::WrittenColumn;
 
 /// Between two columns: the select list continues under its first column.
@@ -47,14 +48,23 @@ impl Template {
         self.lines.iter().map(|line| line.from)
     }
 
-    /// The SQL for a major version.
-    pub(super) fn render(&self, major: u32, columns: &[WrittenColumn]) -> String {
-        let lines = self.lines.iter().filter(|line| line.from <= major);
-        let lines = lines.map(|line| match placeholder(&line.text) {
-            None => line.text.clone(),
-            Some((before, alias, after)) => format!("{before}{}{after}", select_list(major, alias, columns)),
-        });
-        lines.collect::<Vec<_>>().join("\n")
+    /// The SQL for a major version, and the place of each column in it.
+    pub(super) fn render(&self, major: u32, columns: &[WrittenColumn]) -> (String, Vec<Listed>) {
+        let (mut sql, mut listed) = (String::new(), Vec::new());
+        for (i, line) in self.lines.iter().filter(|line| line.from <= major).enumerate() {
+            if i > 0 {
+                sql.push('\n');
+            }
+            match placeholder(&line.text) {
+                None => sql.push_str(&line.text),
+                Some((before, alias, after)) => {
+                    sql.push_str(before);
+                    select_list(major, alias, columns, &mut sql, &mut listed);
+                    sql.push_str(after);
+                }
+            }
+        }
+        (sql, listed)
     }
 }
 
@@ -81,17 +91,21 @@ fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
     })
 }
 
-fn select_list(major: u32, alias: &str, columns: &[WrittenColumn]) -> String {
-    let columns = columns.iter().filter(|written| written.column.is_in(major));
-    let items = columns.map(|WrittenColumn { column, expressions }| {
+fn select_list(major: u32, alias: &str, columns: &[WrittenColumn], sql: &mut String, listed: &mut Vec<Listed>) {
+    let mut is_first = true;
+    for (at, WrittenColumn { column, expressions }) in columns.iter().enumerate().filter(|(_, written)| written.column.is_in(major)) {
+        if !std::mem::take(&mut is_first) {
+            sql.push_str(SEPARATOR);
+        }
+        let begin = sql.len();
         let name = &column.name;
         match expressions.range(..=major).next_back() {
-            None => format!("{alias}{name}"),
-            Some((_, expression)) if is_reference(expression, name) => expression.clone(),
-            Some((_, expression)) => format!("{expression} as {name}"),
+            None => sql.extend([alias, name.as_str()]),
+            Some((_, expression)) if is_reference(expression, name) => sql.push_str(expression),
+            Some((_, expression)) => sql.extend([expression.as_str(), " as ", name.as_str()]),
         }
-    });
-    items.collect::<Vec<_>>().join(SEPARATOR)
+        listed.push(Listed { column: at, place: begin..sql.len() });
+    }
 }
 
 /// Whether an expression is the column itself, as `name` or `alias.name`. It needs no `as` then.

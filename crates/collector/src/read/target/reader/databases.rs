@@ -79,6 +79,9 @@ impl Reader {
     }
 
     async fn read_views_in(&mut self, views: &[Arc<View>], database: Option<&str>) {
+        if self.leaves(database) {
+            return;
+        }
         if self.target.is_up()
             && let Err(error) = self.session(database).await
         {
@@ -89,10 +92,18 @@ impl Reader {
             return;
         }
         for view in views {
+            if self.leaves(database) {
+                return;
+            }
             self.reading.clone_from(&view.name);
             if let Some(busy) = self.read_sql(view, database).await {
                 *self.round.busy.entry(view.name.clone()).or_default() += busy;
             }
         }
+    }
+
+    /// Whether somebody wants the database, so that nothing is read there. `None` is the target's own database.
+    pub(super) fn leaves(&self, database: Option<&str>) -> bool {
+        database.or(self.own_database.as_deref()).is_some_and(|name| self.target.is_wanted(name))
     }
 }

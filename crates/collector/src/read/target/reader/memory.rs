@@ -1,6 +1,6 @@
 //! The reader's state: what it knows about its server, and its sessions.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use crate::read::schedule::Schedule;
 use crate::read::session::{Session, SessionError};
 use crate::read::target::extensions::Extensions;
 use crate::read::target::follower;
+use crate::read::target::lacking::Lacking;
 use crate::read::target::refusals::Refusals;
 use crate::read::target::sessions::Sessions;
 use crate::read::target::state::Target;
@@ -37,8 +38,9 @@ pub(super) struct Reader {
     pub(super) server: ServerProbe,
     pub(super) texts: Texts,
     pub(super) extensions: Extensions,
-    /// Each view's query for this server's version, and the installed extension that the query was made for.
-    pub(super) probes: HashMap<String, (Installed, Option<SqlProbe>)>,
+    /// Each view's query for this server's version, and what the query was made for.
+    pub(super) probes: HashMap<String, (MadeFor, Option<SqlProbe>)>,
+    pub(super) lacking: Lacking,
     pub(super) deltas: HashMap<Place, Delta>,
     pub(super) refusals: Refusals,
     /// The name of the view that is being read.
@@ -51,6 +53,13 @@ pub(super) struct Reader {
     pub(super) local: Option<bool>,
     pub(super) server_addr: Option<String>,
     pub(super) in_recovery: Option<bool>,
+}
+
+/// What a query was made for: the installed extension, and the columns that are null because the server refuses them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct MadeFor {
+    pub(super) installed: Installed,
+    pub(super) refused: BTreeSet<usize>,
 }
 
 /// The current round through the databases.
@@ -74,6 +83,7 @@ impl Reader {
             texts: Texts::default(),
             extensions: Extensions::default(),
             probes: HashMap::new(),
+            lacking: Lacking::default(),
             deltas: HashMap::new(),
             refusals: Refusals::default(),
             reading: String::new(),
@@ -97,6 +107,10 @@ impl Reader {
                 Some(name) => {
                     if let Some(refusal) = self.refusals.get(name, Instant::now()) {
                         return Err(refusal.clone());
+                    }
+                    if target.is_wanted(name) {
+                        let message = format!("database {name} is left alone while another session drops, copies, renames or moves it");
+                        return Err(SessionError::Connect { at: target.options.name.clone(), message, code: None });
                     }
                     self.sessions.make_room().await;
                     let conninfo = target.link.conninfo();
@@ -142,7 +156,11 @@ impl Reader {
     /// Records the facts of the server that answers.
     fn record_server(&mut self, session: &Session) {
         let facts = &session.facts;
-        self.own_database = Some(facts.database.clone());
+        if self.own_database.as_ref() != Some(&facts.database) {
+            // The place of an extension is relative to the target's own database.
+            self.extensions.clear();
+            self.own_database = Some(facts.database.clone());
+        }
         self.server_addr.clone_from(&facts.server_addr);
         self.target.set_log_settings(&facts.log_line_prefix, facts.logging_collector);
         self.local = None;
@@ -161,7 +179,9 @@ impl Reader {
             );
             self.deltas.values_mut().for_each(Delta::forget);
             self.extensions.clear();
+            self.texts.moved();
             self.refusals.clear();
+            self.lacking.clear();
             self.server = std::mem::take(&mut self.server).renewed();
             self.sessions.clear();
             self.schedule.hurry(Instant::now());

@@ -17,7 +17,7 @@ use crate::delta::rows::Snapshot;
 use crate::read::probe::extension::Installed;
 use crate::read::probe::host;
 use crate::read::probe::server::About;
-use crate::read::probe::sql::SqlProbe;
+use crate::read::probe::took::Took;
 use crate::read::session::{Session, SessionError};
 use crate::read::target::needs::HOST_VIEW;
 
@@ -108,7 +108,7 @@ impl Reader {
         match outcome {
             Ok(None) => {}
             Ok(Some((snapshot, took))) => {
-                self.ship(view, None, &snapshot, took);
+                self.ship(view, None, &snapshot, took.whole);
                 let busy = target.busy(took);
                 self.plan(view, busy);
             }
@@ -121,22 +121,21 @@ impl Reader {
         }
     }
 
-    async fn sql_apart(&mut self, session: &mut Session, view: &Arc<View>) -> Result<Option<(Snapshot, Duration)>, SessionError> {
-        let (of, probe) =
-            self.probes.remove(&view.name).unwrap_or_else(|| (Installed::default(), SqlProbe::new(view, session.facts.major(), None)));
-        let Some(mut probe) = probe else { return Ok(None) };
+    async fn sql_apart(&mut self, session: &mut Session, view: &Arc<View>) -> Result<Option<(Snapshot, Took)>, SessionError> {
+        self.prepare(view, None, Installed::default());
+        let Some((made_for, Some(mut probe))) = self.probes.remove(&view.name) else { return Ok(None) };
         let outcome = probe.read(session, view, now_us()).await;
-        self.probes.insert(view.name.clone(), (of, Some(probe)));
+        self.probes.insert(view.name.clone(), (made_for, Some(probe)));
         outcome.map(Some)
     }
 
-    async fn server_apart(&mut self, session: &mut Session, view: &Arc<View>) -> Result<Option<(Snapshot, Duration)>, SessionError> {
+    async fn server_apart(&mut self, session: &mut Session, view: &Arc<View>) -> Result<Option<(Snapshot, Took)>, SessionError> {
         let target = Arc::clone(&self.target);
         let cpus = if self.is_local() { host::cpus() } else { None };
         let conninfo = target.link.conninfo();
         let about = About { conninfo: &conninfo, collector: &target.common.collector, cpus };
         let read = self.server.read(session, view, about, now_us()).await?;
         self.in_recovery = read.in_recovery;
-        Ok(Some((read.snapshot, read.took)))
+        Ok(Some((read.snapshot, read.took.into())))
     }
 }

@@ -11,6 +11,7 @@ use super::memory::Reader;
 use super::server::SERVER;
 use super::texts::TEXTS;
 use crate::read::target::needs::HOST_VIEW;
+use crate::read::target::seat::Seat;
 use crate::read::target::state::Target;
 
 /// The longest sleep while no view is due.
@@ -28,7 +29,13 @@ pub(crate) async fn run(target: Arc<Target>, stop: CancellationToken) {
 
 impl Reader {
     async fn rounds(&mut self) {
+        let target = Arc::clone(&self.target);
         loop {
+            self.sessions.leave(|session, is_own| target.must_leave(session, is_own)).await;
+            if let Seat::Nowhere(until) = target.seat() {
+                tokio::time::sleep_until(until.into()).await;
+                continue;
+            }
             self.take_due();
             if let Some(view) = self.waiting.pop_front() {
                 self.read_view(view).await;
@@ -44,7 +51,10 @@ impl Reader {
                 self.sessions.close_others().await;
                 let now = Instant::now();
                 let wait = self.schedule.next().map_or(LONGEST_SLEEP, |next| next.saturating_duration_since(now)).min(LONGEST_SLEEP);
-                tokio::time::sleep(wait).await;
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = target.leave.notified() => {}
+                }
             }
         }
     }

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use pganalytics_views::View;
 
-use super::memory::Reader;
+use super::memory::{MadeFor, Reader};
 use crate::clock::now_us;
 use crate::delta::rows::Snapshot;
 use crate::read::probe::extension::{Found, Installed, find};
+use crate::read::probe::refused::{Refused, is_refusal, search};
 use crate::read::probe::sql::SqlProbe;
-use crate::read::session::SessionError;
+use crate::read::probe::took::Took;
+use crate::read::session::{Session, SessionError};
 use crate::read::target::extensions::Home;
 
 /// SQLSTATEs of an extension that was moved or dropped: undefined table, function, schema.
@@ -26,8 +28,15 @@ impl Reader {
         match self.try_sql(view, database).await {
             Ok(None) => None,
             Ok(Some((snapshot, took))) => {
-                self.ship(view, database, &snapshot, took);
+                self.ship(view, database, &snapshot, took.whole);
+                if let Some(refused) = self.lacking.columns(&view.name, database, begun) {
+                    self.target.lacks(&view.name, database, &refused.why(view));
+                }
                 Some(self.target.busy(took))
+            }
+            Err(_) if self.leaves(database) => {
+                self.target.note(&view.name, "not read: another session drops, copies, renames or moves the database");
+                None
             }
             Err(error) => {
                 self.target.was_not_read(&view.name, database, begun.elapsed(), &error.text);
@@ -37,7 +46,7 @@ impl Reader {
     }
 
     /// Reads one SQL view. `None` if the server's version does not have the view.
-    async fn try_sql(&mut self, view: &Arc<View>, database: Option<&str>) -> Result<Option<(Snapshot, Duration)>, Unread> {
+    async fn try_sql(&mut self, view: &Arc<View>, database: Option<&str>) -> Result<Option<(Snapshot, Took)>, Unread> {
         // The session comes first: the query depends on the server's version.
         self.session(database).await.map_err(|error| error.to_string())?;
         if view.sql_for(self.major).is_none() {
@@ -47,38 +56,73 @@ impl Reader {
             None => Home { database: database.map(Into::into), installed: Installed::default() },
             Some(extension) => self.home(extension).await?,
         };
-        if self.probes.get(&view.name).is_none_or(|(of, _)| *of != home.installed) {
-            let installed = view.extension.is_some().then_some(&home.installed);
-            let probe = SqlProbe::new(view, self.major, installed);
-            self.probes.insert(view.name.clone(), (home.installed.clone(), probe));
-        }
-        if let Some((installed, None)) = self.probes.get(&view.name)
+        self.prepare(view, database, home.installed.clone());
+        if let Some((made_for, None)) = self.probes.get(&view.name)
             && let Some(extension) = &view.extension
         {
             let text = format!(
                 "extension {extension} {} is older than the oldest version that is read: run ALTER EXTENSION {extension} UPDATE in the \
                  database where it is installed",
-                installed.version
+                made_for.installed.version
             );
             return Err(text.into());
         }
         // The probe is taken out for the reading, since taking the session borrows the reader too.
-        let Some((of, Some(mut probe))) = self.probes.remove(&view.name) else { return Ok(None) };
+        let Some((made_for, Some(mut probe))) = self.probes.remove(&view.name) else { return Ok(None) };
         let place = home.database.as_deref();
         let begun = Instant::now();
         let outcome = match self.take(place).await {
             Ok(mut session) => {
-                let outcome = self.patiently(probe.read(&mut session, view, now_us())).await;
+                let mut outcome = self.patiently(probe.read(&mut session, view, now_us())).await;
+                if let Err(error) = &outcome
+                    && is_refusal(error)
+                    && !self.lacking.is_known(&view.name, database, begun)
+                {
+                    outcome = self.read_without(&mut session, view, database, &made_for.installed, error.clone()).await;
+                }
                 self.put(place, session, &outcome);
                 outcome
             }
             Err(error) => Err(error),
         };
-        self.probes.insert(view.name.clone(), (of, Some(probe)));
+        self.probes.entry(view.name.clone()).or_insert((made_for, Some(probe)));
         outcome.map(Some).map_err(|error| {
             let busy = self.target.busy_after_failure(&error, begun.elapsed());
             Unread { text: self.after(&error, view), busy }
         })
+    }
+
+    /// Makes the query, unless the last one is right.
+    pub(super) fn prepare(&mut self, view: &Arc<View>, database: Option<&str>, installed: Installed) {
+        let refused = self.lacking.columns(&view.name, database, Instant::now()).map(Refused::columns).unwrap_or_default();
+        let made_for = MadeFor { installed, refused };
+        if self.probes.get(&view.name).is_none_or(|(of, _)| *of != made_for) {
+            let installed = view.extension.is_some().then_some(&made_for.installed);
+            let probe = SqlProbe::without(view, self.major, installed, &made_for.refused);
+            self.probes.insert(view.name.clone(), (made_for, probe));
+        }
+    }
+
+    /// Reads a view that the server refused without the columns that it refuses.
+    async fn read_without(
+        &mut self,
+        session: &mut Session,
+        view: &Arc<View>,
+        database: Option<&str>,
+        installed: &Installed,
+        refusal: SessionError,
+    ) -> Result<(Snapshot, Took), SessionError> {
+        let of_extension = view.extension.is_some().then_some(installed);
+        let found = self.patiently(search(session, view, of_extension)).await?;
+        // An extension that was moved is not a refusal: it is searched again.
+        let is_moved = view.extension.is_some() && refusal.code().is_some_and(|code| MOVED.contains(&code));
+        if found.is_some() || !is_moved {
+            self.lacking.found(&view.name, database, found.clone(), Instant::now());
+        }
+        let Some(refused) = found else { return Err(refusal) };
+        self.prepare(view, database, installed.clone());
+        let Some(mut probe) = SqlProbe::without(view, self.major, of_extension, &refused.columns()) else { return Err(refusal) };
+        self.patiently(probe.read(session, view, now_us())).await
     }
 
     /// Forgets the extension's home if the error shows that the extension moved. Returns the error's text.

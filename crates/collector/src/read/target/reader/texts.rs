@@ -9,6 +9,7 @@ use super::memory::Reader;
 use crate::clock::now_us;
 use crate::delta;
 use crate::read::cost::Reading;
+use crate::read::probe::texts::ReadTexts;
 
 pub(super) const TEXTS: &str = "pg_stat_statements_text";
 
@@ -23,6 +24,7 @@ impl Reader {
         // A missing extension is already reported as an error of `pg_stat_statements`.
         let Ok(home) = self.home(&extension).await else { return };
         let mut texts = std::mem::take(&mut self.texts);
+        texts.at(&format!("{:?}.{}", home.database, home.installed.schema));
         let place = home.database.as_deref();
         let outcome = match self.take(place).await {
             Ok(mut session) => {
@@ -34,12 +36,15 @@ impl Reader {
         };
         self.texts = texts;
         match outcome {
-            Ok((snapshot, took)) => match delta::already_deltas(view, &self.target.options.name, &snapshot, None) {
+            Ok(ReadTexts { snapshot, took, trouble }) => match delta::already_deltas(view, &self.target.options.name, &snapshot, None) {
                 Ok(rows) => {
                     let count = rows.num_rows() as u64;
+                    self.target.common.gather.add(&view.name, rows);
                     let reading = Reading { duration: took, rows_read: count, rows_shipped: count, rows_cut: snapshot.cut };
                     self.target.was_read(&view.name, None, reading);
-                    self.target.common.gather.add(&view.name, rows);
+                    if let Some(why) = trouble {
+                        self.target.lacks(&view.name, None, &why);
+                    }
                 }
                 Err(error) => self.target.was_not_read(&view.name, None, took, &error.to_string()),
             },
