@@ -28,8 +28,8 @@ const ATTACKS: [&str; 16] = [
     "select count(*) from generate_series(1, 1000000) a, generate_series(1, 1000000) b where a.value + b.value = 7",
     "with recursive n as (select 1 as i union all select i + 1 from n) select count(*) from n",
     "with recursive n as (select 1 as i union all select a.i + 1 from n a cross join generate_series(1, 1000)) select count(*) from n",
-    "select regexp_count(s, '[01]*1[01]{900}x') from (select string_agg(case when value * value % 3 = 0 then '0' else '1' end, '' \
-     order by value * 7919 % 1000003) as s from generate_series(1, 400000))",
+    "select regexp_count(s, '[0-9a-f-]*[0-7][0-9a-f-]{4000}[g-z]') from (select string_agg(uuid(), '') as s \
+     from generate_series(1, 20000))",
     "select max(length(s || s || s)) from (select repeat('x', cast(16000 + value % 2 as bigint)) as s from generate_series(1, 10000000))",
     "select count(distinct value) over (order by value rows between 10 preceding and unbounded following) from generate_series(1, 300000)",
 ];

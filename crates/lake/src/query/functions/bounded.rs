@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use arrow::array::cast::AsArray as _;
 use arrow::array::{Array as _, ArrayRef};
 use arrow::compute::concat;
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::{DataType, FieldRef, Int64Type};
+use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature};
 
@@ -44,6 +46,8 @@ pub(crate) const BOUNDED: &[&str] = &[
     "translate",
     "upper",
 ];
+/// The functions whose second argument is a size. DataFusion panics at very small sizes.
+const SIZED: &[&str] = &["lpad", "repeat", "rpad"];
 /// The bytes of text that are computed at once. Between such parts, a query that must stop does.
 const PART: usize = 256 << 10;
 /// Rows that are computed at once if each may have a pattern of its own. A compiled pattern takes up to 10 MB, and all are kept for a call.
@@ -80,7 +84,12 @@ impl ScalarUDFImpl for Bounded {
         self.inner.coerce_types(types)
     }
 
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        if SIZED.contains(&self.name())
+            && let Some(size) = args.args.get_mut(1)
+        {
+            *size = not_negative(size);
+        }
         within(self.name(), &args)?;
         let stop = Budget::within(&args.config_options).stop;
         stop.check()?;
@@ -111,5 +120,17 @@ impl ScalarUDFImpl for Bounded {
             parts.push(self.inner.invoke_with_args(part)?.into_array(count)?);
         }
         Ok(ColumnarValue::Array(concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>())?))
+    }
+}
+
+/// A size of at least 0: as in PostgreSQL, a negative size makes an empty text.
+fn not_negative(size: &ColumnarValue) -> ColumnarValue {
+    match size {
+        ColumnarValue::Scalar(ScalarValue::Int64(Some(size))) => ColumnarValue::Scalar(ScalarValue::Int64(Some((*size).max(0)))),
+        ColumnarValue::Array(sizes) => match sizes.as_primitive_opt::<Int64Type>() {
+            Some(sizes) => ColumnarValue::Array(Arc::new(sizes.unary::<_, Int64Type>(|size| size.max(0)))),
+            None => size.clone(),
+        },
+        ColumnarValue::Scalar(_) => size.clone(),
     }
 }

@@ -45,7 +45,7 @@ async fn world(deadline: Duration) -> World {
         options.spill_disk = 64 << 20;
     });
     let world = world.await;
-    let rows: Vec<Row> = (0..100).map(|n| Row::new(noon(), "a", n, n)).collect();
+    let rows: Vec<Row> = (0..20).map(|n| Row::new(noon(), "a", n, n)).collect();
     world.ingest(batch(1, &rows)).await.unwrap();
     world
 }
