@@ -115,7 +115,7 @@ struct LakeFigures(Stats);
 impl Collector for LakeFigures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let Self(stats) = self;
-        let gauges: [(&str, &str, Option<Unit>, u64); 7] = [
+        let gauges: [(&str, &str, Option<Unit>, u64); 8] = [
             ("lake_hot_batches", "Batches not yet compacted", None, stats.hot_batches),
             ("lake_hot_rows", "Rows not yet compacted", None, stats.hot_rows),
             ("lake_hot", "Memory of the rows not yet compacted", Some(Unit::Bytes), stats.hot_bytes),
@@ -128,6 +128,12 @@ impl Collector for LakeFigures {
             ),
             ("lake_file", "Bytes of live Parquet files", Some(Unit::Bytes), stats.file_bytes),
             ("lake_running_queries", "Queries that run at this moment", None, stats.running_queries),
+            (
+                "lake_stuck_queries",
+                "Queries that did not stop at their deadline, and whose threads still run; only a restart ends them sooner",
+                None,
+                stats.stuck_queries,
+            ),
         ];
         for (name, help, unit, value) in gauges {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
@@ -137,6 +143,11 @@ impl Collector for LakeFigures {
             ("lake_queries", "Queries answered", stats.queries),
             ("lake_kept_answers", "Queries answered from the shared cache, among those answered", stats.kept_answers),
             ("lake_failed_queries", "Queries that failed", stats.failed_queries),
+            (
+                "query_threads_abandoned",
+                "Queries that did not stop at their deadline, and whose threads were given up and replaced",
+                stats.abandoned_queries,
+            ),
         ];
         for (name, help, value) in counters {
             let counter = ConstCounter::new(value);

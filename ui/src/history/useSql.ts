@@ -42,7 +42,7 @@ export function useSql<Row, P extends Parameters>(
     enabled,
     queryFn: async ({ signal }) => {
       const all = { ...parameters, ...windowParameters(window) };
-      const answer = await runSql(query.text(window, parameters), all, query.maxRows, signal);
+      const answer = await runSql(query.text(window, parameters), all, 'page', query.maxRows, signal);
       return { rows: toObjects<Row>(answer), window, truncated: answer.truncated };
     },
     placeholderData: (previous, previousQuery) => (previousQuery?.queryKey[2] === subject ? previous : undefined),

@@ -160,6 +160,8 @@ impl Lake {
         stats.kept_answers = self.0.engine.kept();
         stats.failed_queries = self.0.engine.failed.load(Ordering::Relaxed);
         stats.running_queries = self.0.engine.running();
+        stats.abandoned_queries = self.0.engine.abandoned();
+        stats.stuck_queries = self.0.engine.stuck();
         stats
     }
 

@@ -33,6 +33,10 @@ pub struct Stats {
     pub failed_queries: u64,
     /// Queries that are running.
     pub running_queries: u64,
+    /// Queries since start that did not stop in time, and whose threads were given up.
+    pub abandoned_queries: u64,
+    /// Of these, queries whose threads still run.
+    pub stuck_queries: u64,
 }
 
 /// Figures of one table.

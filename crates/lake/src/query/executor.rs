@@ -9,7 +9,7 @@ use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::error::Result;
 use datafusion::execution::TaskContext;
 use datafusion::execution::context::SQLOptions;
-use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, TrackConsumersPool};
+use datafusion::execution::memory_pool::{MemoryConsumer, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
@@ -18,14 +18,18 @@ use datafusion::sql::parser::Statement;
 use futures::StreamExt as _;
 
 use super::answers::{Answers, Rows};
+use super::budget::Budget;
 use super::dictionary::dictionary;
-use super::functions;
+use super::functions::{self, Cost};
 use super::guard::parameters;
-use super::question::Query;
+use super::memory::{CONSOLES, Part, Total};
+use super::operators;
+use super::question::{Purpose, Query};
 use super::reads::Reads;
 use super::session::session;
 use super::settled::is_settled;
 use super::spill::Spill;
+use super::stop::Stop;
 use super::tables::{Tables, catalog};
 use crate::model::Shapes;
 use crate::parquet::Files;
@@ -47,8 +51,9 @@ pub(crate) struct Executor {
     present: Arc<Present>,
     files: Files,
     answers: Option<Answers>,
-    /// The memory and disk of queries.
-    runtime: Arc<RuntimeEnv>,
+    /// The memory and disk of pages, and of consoles.
+    pages: Arc<RuntimeEnv>,
+    consoles: Arc<RuntimeEnv>,
     /// Keeps the spill folder locked while queries may write to it.
     _spill: Spill,
     max_rows: usize,
@@ -67,19 +72,44 @@ impl Executor {
         answers: Option<Answers>,
     ) -> anyhow::Result<Self> {
         let template = session(memory)?;
-        let pool = Arc::new(TrackConsumersPool::new(FairSpillPool::new(memory), NAMED_CONSUMERS));
-        let runtime = files.runtime(pool, Arc::new(spill.disk().build()?));
+        let total = Arc::new(Total::new(memory));
+        let (some, all) = CONSOLES;
+        let part = |name, limit, disk| {
+            let pool = TrackConsumersPool::new(Part::new(name, limit, Arc::clone(&total)), NAMED_CONSUMERS);
+            anyhow::Ok(files.runtime(Arc::new(pool), Arc::new(spill.disk(disk).build()?)))
+        };
+        let pages = part("pages", memory, ((all - some) as u64, all as u64))?;
+        let consoles = part("consoles", memory / all * some, (some as u64, all as u64))?;
         let dictionary = dictionary(&shapes)?;
-        Ok(Self { template, dictionary, shapes, present, files, answers, runtime, _spill: spill, max_rows, kept: AtomicU64::new(0) })
+        Ok(Self {
+            template,
+            dictionary,
+            shapes,
+            present,
+            files,
+            answers,
+            pages,
+            consoles,
+            _spill: spill,
+            max_rows,
+            kept: AtomicU64::new(0),
+        })
     }
 
     /// Plans a statement over a snapshot, and runs it unless its answer is cached. `reads` receives the files and hot rows that it reads.
-    pub(crate) async fn execute(&self, statement: Statement, query: &Query, snapshot: Snapshot, reads: Arc<Reads>) -> Result<Rows> {
+    pub(crate) async fn execute(
+        &self,
+        statement: Statement,
+        query: &Query,
+        stop: Stop,
+        snapshot: Snapshot,
+        reads: Arc<Reads>,
+    ) -> Result<Rows> {
         let began = Instant::now();
         let max_rows = query.max_rows.unwrap_or(UNASKED_ROWS).min(self.max_rows);
         let mut state = self.template.clone();
         state.register_catalog_list(catalog(self.tables(snapshot, Arc::clone(&reads)), Arc::clone(&self.dictionary))?);
-        state.mark_start_execution();
+        take(&mut state, Budget::of_planning(stop.clone()));
         let plan = state.statement_to_plan(statement).await?;
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(&plan)?;
         let plan = plan.with_param_values(parameters(query)?)?;
@@ -90,7 +120,16 @@ impl Executor {
             // One row more than the limit shows whether there are more rows.
             plan => LogicalPlanBuilder::from(plan).limit(0, Some(max_rows.saturating_add(1)))?.build()?,
         };
-        let plan = state.create_physical_plan(&plan).await?;
+        // A parameter is a constant at each of its places, which the optimizer copies.
+        Budget::of(0, Cost::of(&plan)?.constants, stop.clone())?;
+        let plan = state.optimize(&plan)?;
+        // Constants that functions make are known now.
+        let Cost { calls, constants } = Cost::of(&plan)?;
+        let budget = Budget::of(calls, constants, stop)?;
+        let copied = budget.copied_row();
+        take(&mut state, budget);
+        let plan = state.query_planner().create_physical_plan(&plan, &state).await?;
+        let plan = operators::guarded(plan, copied)?;
         // Planning has recorded what the statement reads; nothing is read yet.
         let kept = answers.and_then(|answers| Some((answers, answers.name(query, max_rows, &plan.schema(), &reads)?)));
         if let Some((answers, name)) = &kept
@@ -99,40 +138,53 @@ impl Executor {
             self.kept.fetch_add(1, Ordering::Relaxed);
             return Ok(rows);
         }
-        let rows = self.rows(&state, plan, max_rows).await?;
+        let runtime = match query.purpose {
+            Purpose::Page => &self.pages,
+            Purpose::Console => &self.consoles,
+        };
+        let rows = rows(&state, plan, max_rows, runtime).await?;
         if let Some((answers, name)) = kept {
             answers.put(name, &rows, began.elapsed());
         }
         Ok(rows)
     }
 
-    /// Runs a plan and returns at most `max_rows` rows.
-    async fn rows(&self, state: &SessionState, plan: Arc<dyn ExecutionPlan>, max_rows: usize) -> Result<Rows> {
-        let context = TaskContext::from(state).with_runtime(Arc::clone(&self.runtime));
-        let held = MemoryConsumer::new("the answer").register(&self.runtime.memory_pool);
-        let mut counter = RecordBatchMemoryCounter::new();
-        let mut rows = execute_stream(plan, Arc::new(context))?;
-        let schema = rows.schema();
-        let (mut batches, mut count) = (Vec::new(), 0);
-        while let Some(batch) = rows.next().await {
-            let batch = batch?;
-            let left = max_rows - count;
-            if batch.num_rows() > left {
-                batches.push(batch.slice(0, left));
-                return Ok((schema, batches, true));
-            }
-            if held.size() > MAX_ANSWER && batch.num_rows() > 0 {
-                return Ok((schema, batches, true));
-            }
-            count += batch.num_rows();
-            held.try_grow(counter.count_batch(&batch))?;
-            batches.push(batch);
-        }
-        Ok((schema, batches, false))
-    }
-
     fn tables(&self, snapshot: Snapshot, reads: Arc<Reads>) -> Tables {
         let (shapes, files, present) = (Arc::clone(&self.shapes), self.files.clone(), Arc::clone(&self.present));
         Tables { shapes, files, present, snapshot, reads }
     }
+}
+
+/// Gives a statement its bounds.
+fn take(state: &mut SessionState, budget: Budget) {
+    let config = state.config_mut();
+    *config = std::mem::take(config).with_batch_size(budget.rows);
+    config.options_mut().extensions.insert(budget);
+    // Functions see the configuration of this moment.
+    state.mark_start_execution();
+}
+
+/// Runs a plan and returns at most `max_rows` rows.
+async fn rows(state: &SessionState, plan: Arc<dyn ExecutionPlan>, max_rows: usize, runtime: &Arc<RuntimeEnv>) -> Result<Rows> {
+    let context = TaskContext::from(state).with_runtime(Arc::clone(runtime));
+    let held = MemoryConsumer::new("the answer").register(&runtime.memory_pool);
+    let mut counter = RecordBatchMemoryCounter::new();
+    let mut rows = execute_stream(plan, Arc::new(context))?;
+    let schema = rows.schema();
+    let (mut batches, mut count) = (Vec::new(), 0);
+    while let Some(batch) = rows.next().await {
+        let batch = batch?;
+        let left = max_rows - count;
+        if batch.num_rows() > left {
+            batches.push(batch.slice(0, left));
+            return Ok((schema, batches, true));
+        }
+        if held.size() > MAX_ANSWER && batch.num_rows() > 0 {
+            return Ok((schema, batches, true));
+        }
+        count += batch.num_rows();
+        held.try_grow(counter.count_batch(&batch))?;
+        batches.push(batch);
+    }
+    Ok((schema, batches, false))
 }

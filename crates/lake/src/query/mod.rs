@@ -3,6 +3,7 @@
 //! Used by: `options`, `lake`.
 
 mod answers;
+mod budget;
 mod cache;
 mod dictionary;
 mod engine;
@@ -10,6 +11,9 @@ mod executor;
 mod failure;
 mod functions;
 mod guard;
+mod lanes;
+mod memory;
+mod operators;
 mod question;
 mod reads;
 mod recent;
@@ -17,14 +21,16 @@ mod schemas;
 mod session;
 mod settled;
 mod spill;
+mod stop;
 mod stored;
 mod summing;
 mod table;
 mod tables;
+mod turns;
+mod watch;
 
 pub(crate) use answers::Answers;
 pub use cache::{AnswerCache, MAX_KEPT};
-pub use engine::QUERIES_AT_ONCE;
 pub(crate) use engine::{Engine, Limits};
-pub use question::{Answer, Position, Query, QueryError, QueryErrorKind};
+pub use question::{Answer, Position, Purpose, Query, QueryError, QueryErrorKind};
 pub(crate) use spill::Spill;

@@ -6,6 +6,16 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+/// What a query is for. Pages come before consoles.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// A page of the web UI, or the backend itself.
+    #[default]
+    Page,
+    /// A statement of a person or a program.
+    Console,
+}
+
 /// A query in SQL.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
@@ -15,6 +25,10 @@ pub struct Query {
     pub parameters: BTreeMap<String, serde_json::Value>,
     /// The most rows to return; 10,000 if `None`. The lake's own limit applies too.
     pub max_rows: Option<usize>,
+    /// Who asks. All queries of one caller share the caller's turns. `None` if the backend itself asks.
+    pub caller: Option<String>,
+    /// What the query is for.
+    pub purpose: Purpose,
 }
 
 impl Query {
@@ -61,6 +75,8 @@ pub enum QueryErrorKind {
     Damaged,
     /// The meta store or the object store does not answer. The query may succeed later.
     Store,
+    /// Earlier queries still run past their deadline and cannot be stopped. The query may succeed later.
+    Busy,
 }
 
 /// Why there is no answer.

@@ -5,6 +5,7 @@ use datafusion::error::Result;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
+use super::budget::BATCH_ROWS;
 use super::functions;
 use super::schemas::{CATALOG, PUBLIC};
 
@@ -15,8 +16,6 @@ const LEAST_RESERVE: usize = 1 << 20;
 const MOST_RESERVE: usize = 10 << 20;
 /// Files smaller than this are not split between cores, because opening a file twice costs more.
 const SHARED_FILE: usize = 1 << 20;
-/// Rows in a batch between operators. This is DataFusion's default, set here because the bounds of texts depend on it.
-const BATCH_ROWS: usize = 8_192;
 
 /// The session state that each query's state is copied from. `memory` is the number of bytes that all queries share.
 pub(crate) fn session(memory: usize) -> Result<SessionState> {
@@ -33,6 +32,7 @@ pub(crate) fn session(memory: usize) -> Result<SessionState> {
     settings.sql_parser.collect_spans = true;
     settings.sql_parser.dialect = Dialect::PostgreSQL;
     settings.execution.time_zone = Some("UTC".into());
+    settings.execution.enforce_batch_size_in_joins = true;
     settings.execution.parquet.pushdown_filters = true;
     settings.execution.parquet.reorder_filters = true;
     let mut session = SessionStateBuilder::new_with_default_features().with_config(config).build();

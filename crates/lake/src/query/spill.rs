@@ -44,10 +44,11 @@ impl Spill {
         Ok(Self { folder, bytes: bytes as u64, _lock: lock })
     }
 
-    /// The settings for DataFusion's disk manager.
-    pub(crate) fn disk(&self) -> DiskManagerBuilder {
+    /// The settings for DataFusion's disk manager, with a share of the space.
+    pub(crate) fn disk(&self, (numerator, denominator): (u64, u64)) -> DiskManagerBuilder {
         let mode = DiskManagerMode::Directories(vec![self.folder.clone()]);
-        DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(self.bytes).with_max_spill_merge_fan_in(FAN_IN)
+        let bytes = (self.bytes / denominator).saturating_mul(numerator);
+        DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(bytes).with_max_spill_merge_fan_in(FAN_IN)
     }
 }
 

@@ -8,6 +8,8 @@ mod compaction;
 mod crash;
 mod damage;
 mod disk;
+mod extreme;
+mod fairness;
 mod fleet;
 mod folders;
 mod ingest;

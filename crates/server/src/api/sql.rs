@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use pganalytics_lake::{Answer, Query, QueryErrorKind};
+use pganalytics_lake::{Answer, Purpose as LakePurpose, Query, QueryErrorKind};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::body::JsonBody;
 use crate::app::App;
 use crate::audit;
-use crate::auth::Viewer;
+use crate::auth::{Principal, Viewer};
 use crate::error::{ApiError, ErrorBody};
 use crate::render;
 
@@ -40,6 +40,17 @@ pub(crate) enum Format {
     Arrow,
 }
 
+/// What the statement is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Purpose {
+    /// A page of the web UI. Only logged-in users may ask for pages; a token's statements count as `console`.
+    Page,
+    /// A person or a program. Consoles wait while others of the same caller run, and leave cores, memory and disk to pages.
+    #[default]
+    Console,
+}
+
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Statement {
@@ -54,6 +65,9 @@ pub(crate) struct Statement {
     parameters: BTreeMap<String, serde_json::Value>,
     /// The most rows of the response, by default 10,000. The backend's own limit applies, too.
     max_rows: Option<usize>,
+    /// What the statement is for.
+    #[serde(default)]
+    purpose: Purpose,
 }
 
 /// A cell or a parameter.
@@ -97,19 +111,24 @@ pub(crate) struct ResultColumn {
     (status = PAYLOAD_TOO_LARGE, description = "The body is too large", body = ErrorBody),
     (status = UNPROCESSABLE_ENTITY, description = "The statement exceeds its memory or time limit", body = ErrorBody),
     (status = UNSUPPORTED_MEDIA_TYPE, description = "The body is not JSON", body = ErrorBody),
+    (status = SERVICE_UNAVAILABLE, description = "The store does not answer, or earlier statements cannot be stopped", body = ErrorBody),
     (status = INTERNAL_SERVER_ERROR, description = "A file of the history is damaged or missing, or an internal error; the backend's log has the cause", body = ErrorBody),
 ))]
 async fn sql(
     State(app): State<App>,
     Viewer(viewer): Viewer,
-    JsonBody(Statement { query, format, parameters, max_rows }): JsonBody<Statement>,
+    JsonBody(Statement { query, format, parameters, max_rows, purpose }): JsonBody<Statement>,
 ) -> Result<Response, ApiError> {
     let started = Instant::now();
     if app.options.audit_statements {
         // Logged before it runs, so that a statement that crashes the backend is logged, too.
         tracing::info!(target: audit::TARGET, { statement = audit::statement(&query), by = viewer.name() }, "query");
     }
-    let answer = app.lake.query(Query { sql: query, parameters, max_rows }).await;
+    let purpose = match (purpose, &viewer) {
+        (Purpose::Page, Principal::User { .. }) => LakePurpose::Page,
+        _ => LakePurpose::Console,
+    };
+    let answer = app.lake.query(Query { sql: query, parameters, max_rows, caller: Some(viewer.caller()), purpose }).await;
     app.metrics.query(answer.as_ref().map_or_else(|error| outcome(error.kind), |_| "answered"), started.elapsed());
     let answer = answer?;
     let truncated = answer.truncated;
@@ -147,5 +166,6 @@ fn outcome(kind: QueryErrorKind) -> &'static str {
         QueryErrorKind::Execution => "failed",
         QueryErrorKind::Damaged => "damaged",
         QueryErrorKind::Store => "store",
+        QueryErrorKind::Busy => "busy",
     }
 }

@@ -41,6 +41,15 @@ impl Principal {
             Self::User { name, .. } | Self::Token { name, .. } | Self::Collector { name, .. } => name,
         }
     }
+
+    /// Whose turns a query takes. All sessions of a user share their turns.
+    pub(crate) fn caller(&self) -> String {
+        match self {
+            Self::User { name, .. } => format!("user {name}"),
+            Self::Token { name, .. } => format!("token {name}"),
+            Self::Collector { name, .. } => format!("collector {name}"),
+        }
+    }
 }
 
 /// An extension that marks requests of the command line when no backend runs. These requests never leave the process. The command line has

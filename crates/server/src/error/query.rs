@@ -8,6 +8,7 @@ use super::body::ErrorCode as Code;
 pub(super) fn answer(error: QueryError) -> (StatusCode, Code, String, Option<String>) {
     let (status, code, remedy) = match error.kind {
         QueryErrorKind::Store => (StatusCode::SERVICE_UNAVAILABLE, Code::Store, "the backend's log has the cause; try again"),
+        QueryErrorKind::Busy => (StatusCode::SERVICE_UNAVAILABLE, Code::Busy, "try again later"),
         // Not 503: other backends have the same files, so a proxy need not try another one.
         QueryErrorKind::Damaged => {
             (StatusCode::INTERNAL_SERVER_ERROR, Code::HistoryDamaged, "pganalytics lake verify shows what is damaged")

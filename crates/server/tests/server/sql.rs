@@ -153,3 +153,35 @@ async fn large_results_are_compressed_on_request() {
     assert_eq!(reply.header("content-encoding"), "gzip");
     assert_eq!(reply.body[..2], [0x1f, 0x8b]);
 }
+
+#[tokio::test]
+async fn one_tokens_slow_statements_delay_neither_others_nor_pages() {
+    let backend = Backend::start().await;
+    let slow = json!({"query": "select count(*) from generate_series(1, 1000000000000) as x where x.value % 3 = 1", "purpose": "page"});
+    let (busy, other) = (backend.api(Role::Viewer).await, backend.api(Role::Viewer).await);
+    let session = backend.login("admin", crate::backend::PASSWORD).await.json()["token"].as_str().unwrap().to_owned();
+    // A token asks no pages, whatever it says: its statements hold turns of consoles, and not all of them.
+    let slow = futures::future::join_all((0..12).map(|_| backend.post("/api/v1/sql", &busy, &slow)));
+    let two_run = async || {
+        while backend.lake.stats().await.running_queries != 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    };
+    let others = async {
+        two_run().await;
+        for _ in 0..6 {
+            let reply = backend.post("/api/v1/sql", &other, &json!({"query": "select 1"})).await;
+            assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
+            let reply = backend.post("/api/v1/sql", &session, &json!({"query": "select 1", "purpose": "page"})).await;
+            assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
+        }
+        two_run().await;
+    };
+    // The slow statements never end, so the others are answered first, or the test ends at the slow statements' deadline.
+    tokio::select! {
+        replies = slow => panic!("{}", replies[0].text()),
+        () = others => {}
+    }
+    let unknown = backend.post("/api/v1/sql", &other, &json!({"query": "select 1", "purpose": "report"})).await;
+    assert_eq!(unknown.status, StatusCode::BAD_REQUEST, "{}", unknown.text());
+}

@@ -35,7 +35,7 @@ export default function Console() {
     queryKey: ['console', run, attempt, parameters],
     enabled: run.trim() !== '',
     retry: false,
-    queryFn: ({ signal }) => runSql(run, parameters, SHOWN_ROWS, signal),
+    queryFn: ({ signal }) => runSql(run, parameters, 'console', SHOWN_ROWS, signal),
     placeholderData: (previous) => previous,
   });
 

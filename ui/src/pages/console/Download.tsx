@@ -8,7 +8,7 @@ import { ALL_ROWS, csvName, cutNote, toCsv } from './csv';
 
 export function Download({ sql, parameters }: { sql: string; parameters: Parameters }) {
   const download = useMutation({
-    mutationFn: () => runSql(sql, parameters, ALL_ROWS),
+    mutationFn: () => runSql(sql, parameters, 'console', ALL_ROWS),
     onSuccess: (answer) => save(csvName(answer), toCsv(answer)),
   });
   const { data, error } = download;

@@ -17,6 +17,8 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::registry::FunctionRegistry as _;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
+use super::cost::{matched, windowed};
+
 const SCALAR: &[&str] = &[
     "abs",
     "acos",
@@ -216,13 +218,16 @@ pub(crate) fn restrict(state: &mut SessionState) -> Result<()> {
 /// Rejects a plan whose aggregates ask for too much memory.
 ///
 /// # Errors
-/// If an aggregate's size is not a literal within the bounds. The error names the function, the argument and the bounds.
+/// If an aggregate's size is not a literal within the bounds, or if its values as a window function would have no bounds. The error names
+/// the function.
 pub(crate) fn bounded(plan: &LogicalPlan) -> Result<()> {
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
             use datafusion::common::tree_node::TreeNode as _;
             expr.apply(|expr| {
                 sized(expr)?;
+                windowed(expr)?;
+                matched(expr)?;
                 Ok(TreeNodeRecursion::Continue)
             })
         })

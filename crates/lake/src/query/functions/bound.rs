@@ -11,19 +11,29 @@ use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
-/// The most bytes of text that one call may make from one batch of rows: 8,192 texts of 16 kB.
-const MAX_TEXT: usize = 128 << 20;
-/// The most bytes of a constant text. DataFusion copies constants into column names many times.
-const MAX_CONSTANT: usize = 64 << 10;
+use crate::query::budget::Budget;
+
+/// The most bytes of a constant text that a function makes. DataFusion copies constants into column names many times.
+const MAX_CONSTANT: usize = 8 << 10;
 /// The bytes of the longest UTF-8 character.
 const CHARACTER: usize = 4;
 /// The most bytes that one character of a `to_char` format can become; `%c` is a whole date.
 const FORMATTED: usize = 32;
 
+/// Functions whose result may be longer than their arguments.
+const GROWING: &[&str] =
+    &["||", "concat", "concat_ws", "encode", "lpad", "overlay", "regexp_match", "regexp_replace", "repeat", "replace", "rpad", "to_char"];
+
 /// Rejects a call that could make too much text.
 pub(crate) fn within(function: &str, args: &ScalarFunctionArgs) -> Result<()> {
+    if !GROWING.contains(&function) {
+        return Ok(());
+    }
     let bytes = most(function, args)?;
-    let (what, limit) = if is_constant(args) { ("a constant", MAX_CONSTANT) } else { ("one batch of rows", MAX_TEXT) };
+    let (what, limit) = match is_constant(args) {
+        true => ("a constant", MAX_CONSTANT),
+        false => ("one batch of rows", Budget::within(&args.config_options).text),
+    };
     if bytes <= limit {
         return Ok(());
     }
@@ -51,12 +61,20 @@ fn most(function: &str, args: &ScalarFunctionArgs) -> Result<usize> {
             .saturating_add(rows)
             .saturating_mul(text(2).longest.max(1))
             .saturating_add(text(0).total),
+        // A match is a copy, and so is each group in parentheses.
+        "regexp_match" => text(0).total.saturating_mul(text(1).longest.saturating_add(1)),
         "regexp_replace" => text(0).total.saturating_add(rows).saturating_mul(text(2).longest.max(1)).saturating_add(text(0).total),
         "to_char" => text(1).total.saturating_mul(FORMATTED),
         "encode" => text(0).total.saturating_mul(2),
         "concat_ws" => text(0).total.saturating_mul(texts.len()).saturating_add(all()),
         _ => all(),
     })
+}
+
+/// The bytes of all texts in the arguments of a call.
+pub(crate) fn bytes(args: &ScalarFunctionArgs) -> Result<usize> {
+    let rows = if is_constant(args) { 1 } else { args.number_rows };
+    args.args.iter().try_fold(0usize, |sum, arg| Ok(sum.saturating_add(Text::of(arg, rows)?.total)))
 }
 
 /// The byte lengths of one argument's texts. All are zero if the argument is of another type.

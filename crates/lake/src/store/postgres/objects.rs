@@ -13,6 +13,8 @@ use object_store::{
     ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use sqlx::PgPool;
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::pieces::{NAME, PIECE, add_pieces, begin_object, failed};
 use super::upload::Upload;
@@ -21,14 +23,32 @@ use super::upload::Upload;
 #[derive(Debug, Clone)]
 pub(crate) struct Objects {
     pool: PgPool,
+    /// The runtime that opened the store. Reads run there, because connections are shared: on the threads of a query, one that computes
+    /// without a pause would hold up the statements of others.
+    runtime: Option<Handle>,
 }
 
 impl Objects {
     pub(crate) fn new(pool: PgPool) -> Self {
-        Self { pool }
+        Self { pool, runtime: Handle::try_current().ok() }
+    }
+
+    /// Runs a read on the runtime that opened the store.
+    async fn there<T: Send + 'static>(&self, read: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+        match &self.runtime {
+            Some(runtime) => AbortOnDropHandle::new(runtime.spawn(read))
+                .await
+                .map_err(|error| Error::Generic { store: NAME, source: Box::new(error) })?,
+            None => read.await,
+        }
     }
 
     async fn head(&self, location: &Path) -> Result<ObjectMeta> {
+        let (objects, location) = (self.clone(), location.clone());
+        self.there(async move { objects.head_here(&location).await }).await
+    }
+
+    async fn head_here(&self, location: &Path) -> Result<ObjectMeta> {
         let found: Option<(i64, i64)> = sqlx::query_as("select size, modified from objects where path = $1")
             .bind(location.as_ref())
             .fetch_optional(&self.pool)
@@ -46,6 +66,11 @@ impl Objects {
 
     /// The bytes of a range within the object.
     async fn read(&self, location: &Path, range: Range<u64>) -> Result<Bytes> {
+        let (objects, location) = (self.clone(), location.clone());
+        self.there(async move { objects.read_here(&location, range).await }).await
+    }
+
+    async fn read_here(&self, location: &Path, range: Range<u64>) -> Result<Bytes> {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
