@@ -18,6 +18,7 @@ use datafusion::sql::parser::Statement;
 use futures::StreamExt as _;
 
 use super::answers::{Answers, Rows};
+use super::dialect::{self, Functions};
 use super::dictionary::dictionary;
 use super::functions;
 use super::guard::parameters;
@@ -42,6 +43,7 @@ const UNASKED_ROWS: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct Executor {
     template: SessionState,
+    dialect: Arc<Functions>,
     dictionary: Arc<dyn SchemaProvider>,
     shapes: Arc<Shapes>,
     present: Arc<Present>,
@@ -66,11 +68,23 @@ impl Executor {
         spill: Spill,
         answers: Option<Answers>,
     ) -> anyhow::Result<Self> {
-        let template = session(memory)?;
+        let (template, dialect) = session(memory)?;
         let pool = Arc::new(TrackConsumersPool::new(FairSpillPool::new(memory), NAMED_CONSUMERS));
         let runtime = files.runtime(pool, Arc::new(spill.disk().build()?));
         let dictionary = dictionary(&shapes)?;
-        Ok(Self { template, dictionary, shapes, present, files, answers, runtime, _spill: spill, max_rows, kept: AtomicU64::new(0) })
+        Ok(Self {
+            template,
+            dialect,
+            dictionary,
+            shapes,
+            present,
+            files,
+            answers,
+            runtime,
+            _spill: spill,
+            max_rows,
+            kept: AtomicU64::new(0),
+        })
     }
 
     /// Plans a statement over a snapshot, and runs it unless its answer is cached. `reads` receives the files and hot rows that it reads.
@@ -80,9 +94,9 @@ impl Executor {
         let mut state = self.template.clone();
         state.register_catalog_list(catalog(self.tables(snapshot, Arc::clone(&reads)), Arc::clone(&self.dictionary))?);
         state.mark_start_execution();
-        let plan = state.statement_to_plan(statement).await?;
+        let plan = state.statement_to_plan(dialect::rewritten(statement, &query.parameters)?).await?;
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(&plan)?;
-        let plan = plan.with_param_values(parameters(query)?)?;
+        let plan = dialect::typed(&self.dialect, plan.with_param_values(parameters(query)?)?)?;
         functions::bounded(&plan)?;
         let answers = self.answers.as_ref().filter(|_| is_settled(&plan).unwrap_or_default());
         let plan = match plan {
@@ -112,10 +126,10 @@ impl Executor {
         let held = MemoryConsumer::new("the answer").register(&self.runtime.memory_pool);
         let mut counter = RecordBatchMemoryCounter::new();
         let mut rows = execute_stream(plan, Arc::new(context))?;
-        let schema = rows.schema();
+        let schema = dialect::plain_schema(&rows.schema());
         let (mut batches, mut count) = (Vec::new(), 0);
         while let Some(batch) = rows.next().await {
-            let batch = batch?;
+            let batch = dialect::plain_batch(batch?, &schema)?;
             let left = max_rows - count;
             if batch.num_rows() > left {
                 batches.push(batch.slice(0, left));

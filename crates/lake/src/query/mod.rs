@@ -4,6 +4,7 @@
 
 mod answers;
 mod cache;
+mod dialect;
 mod dictionary;
 mod engine;
 mod executor;
@@ -24,6 +25,7 @@ mod tables;
 
 pub(crate) use answers::Answers;
 pub use cache::{AnswerCache, MAX_KEPT};
+pub use dialect::interval_text;
 pub use engine::QUERIES_AT_ONCE;
 pub(crate) use engine::{Engine, Limits};
 pub use question::{Answer, Position, Query, QueryError, QueryErrorKind};

@@ -1,10 +1,13 @@
 //! DataFusion's settings, with which every query begins.
 
+use std::sync::Arc;
+
 use datafusion::config::Dialect;
 use datafusion::error::Result;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
+use super::dialect::{self, Functions};
 use super::functions;
 use super::schemas::{CATALOG, PUBLIC};
 
@@ -18,8 +21,8 @@ const SHARED_FILE: usize = 1 << 20;
 /// Rows in a batch between operators. This is DataFusion's default, set here because the bounds of texts depend on it.
 const BATCH_ROWS: usize = 8_192;
 
-/// The session state that each query's state is copied from. `memory` is the number of bytes that all queries share.
-pub(crate) fn session(memory: usize) -> Result<SessionState> {
+/// The session state that each query's state is copied from, and the functions of the dialect. `memory` is the number of bytes that all queries share.
+pub(crate) fn session(memory: usize) -> Result<(SessionState, Arc<Functions>)> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut config = SessionConfig::new()
         .with_target_partitions(cores)
@@ -32,10 +35,13 @@ pub(crate) fn session(memory: usize) -> Result<SessionState> {
     let settings = config.options_mut();
     settings.sql_parser.collect_spans = true;
     settings.sql_parser.dialect = Dialect::PostgreSQL;
+    // As in PostgreSQL, a number with a point is a numeric.
+    settings.sql_parser.parse_float_as_decimal = true;
     settings.execution.time_zone = Some("UTC".into());
     settings.execution.parquet.pushdown_filters = true;
     settings.execution.parquet.reorder_filters = true;
     let mut session = SessionStateBuilder::new_with_default_features().with_config(config).build();
     functions::register(&mut session)?;
-    Ok(session)
+    let dialect = dialect::register(&mut session)?;
+    Ok((session, dialect))
 }

@@ -6,6 +6,7 @@ mod answers;
 mod compaction;
 mod crash;
 mod damage;
+mod dialect;
 mod disk;
 mod fleet;
 mod folders;
