@@ -269,7 +269,7 @@ mod tests {
             values(numerics(vec![12, -9_007_199_254_740_991, 9_007_199_254_740_992], 0)),
             r#"numeric 12 -9007199254740991 "9007199254740992""#
         );
-        assert_eq!(values(numerics(vec![150, -5], 2)), "numeric 1.50 -0.05");
+        assert_eq!(values(numerics(vec![150, -5], 2)), "numeric 1.5 -0.05");
         // Digits that nothing declares, of a quotient.
         assert_eq!(values(numerics(vec![2_500_000_000_000_000_000, 3_000_000_000_000_000_000], 18)), "numeric 2.5 3");
     }
