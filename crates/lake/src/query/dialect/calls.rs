@@ -77,6 +77,7 @@ pub(crate) fn scalar(functions: &Functions, mut call: ScalarFunction, schema: &D
                 })
                 .collect::<Result<_>>()?;
         }
+        "+" | "-" | "*" | "/" | "%" | "mod" | "div" => widened(&mut call.args, schema)?,
         // An integer has 32 bits, and DataFusion shows 64.
         "to_hex" => {
             if let Some(arg) = call.args.first_mut()
@@ -177,6 +178,20 @@ fn summed(functions: &Functions, name: &str, args: &mut [Expr], schema: &DFSchem
         Family::Number(Number::Integer(64)) => *arg = functions.call("numeric", vec![arg.clone()])?,
         Family::Number(_) | Family::Interval | Family::Null | Family::Other => {}
         _ => return Err(refused(format!("function sum({}) does not exist; cast to a number", type_name(&from)))),
+    }
+    Ok(())
+}
+
+/// A literal beside a bigint is a bigint. A cast would do, but it gives aggregates a new name, and DataFusion optimizes them only without one.
+fn widened(args: &mut [Expr], schema: &DFSchema) -> Result<()> {
+    let mut is_wide = false;
+    for arg in args.iter() {
+        is_wide |= Family::of(&arg.get_type(schema)?) == Family::Number(Number::Integer(64));
+    }
+    for arg in args.iter_mut().filter(|_| is_wide) {
+        if let Expr::Literal(value @ ScalarValue::Int32(_), _) = arg {
+            *value = value.cast_to(&arrow::datatypes::DataType::Int64)?;
+        }
     }
     Ok(())
 }
