@@ -3,6 +3,7 @@
 #[path = "../../crates/tls/tests/tls/authority.rs"]
 mod authority;
 mod collect;
+mod dialect;
 mod example;
 mod harm;
 mod harness;

@@ -55,6 +55,6 @@ pub use options::{
     DEFAULT_COMPACT_EVERY, DEFAULT_HOT_MEMORY, DEFAULT_MAX_ROWS, DEFAULT_QUERY_DEADLINE, DEFAULT_QUERY_MEMORY, DEFAULT_RETENTION,
     DEFAULT_SPILL_DISK, LakeOptions,
 };
-pub use query::{Answer, AnswerCache, MAX_KEPT, Position, Purpose, Query, QueryError, QueryErrorKind};
+pub use query::{Answer, AnswerCache, MAX_KEPT, Position, Purpose, Query, QueryError, QueryErrorKind, interval_text};
 pub use store::{StoreUrl, StoreUrlError};
 pub use write::{Ack, IngestError, Sender};

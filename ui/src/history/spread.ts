@@ -34,7 +34,7 @@ export function spread(
   // A rollup's row never crosses a border: its `ts` is the start of its bin, and a window's bin holds whole rollup rows.
   const earlier = tierOf(window)
     ? '0.0'
-    : `least(1.0, greatest(0.0, (${bin(window)} - cast(extract(epoch from ts) as double) + seconds) / seconds))`;
+    : `least(1.0, greatest(0.0, (${bin(window)} - cast(extract(epoch from ts) as double) + seconds) / nullif(seconds, 0)))`;
   const part = (t: string, share: string) =>
     `select ${list(
       [`${t} as t`],

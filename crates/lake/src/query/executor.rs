@@ -19,6 +19,7 @@ use futures::StreamExt as _;
 
 use super::answers::{Answers, Rows};
 use super::budget::Budget;
+use super::dialect::{self, Functions};
 use super::dictionary::dictionary;
 use super::functions::{self, Cost};
 use super::guard::parameters;
@@ -46,6 +47,7 @@ const UNASKED_ROWS: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct Executor {
     template: SessionState,
+    dialect: Arc<Functions>,
     dictionary: Arc<dyn SchemaProvider>,
     shapes: Arc<Shapes>,
     present: Arc<Present>,
@@ -71,7 +73,7 @@ impl Executor {
         spill: Spill,
         answers: Option<Answers>,
     ) -> anyhow::Result<Self> {
-        let template = session(memory)?;
+        let (template, dialect) = session(memory)?;
         let total = Arc::new(Total::new(memory));
         let (some, all) = CONSOLES;
         let part = |name, limit, disk| {
@@ -83,6 +85,7 @@ impl Executor {
         let dictionary = dictionary(&shapes)?;
         Ok(Self {
             template,
+            dialect,
             dictionary,
             shapes,
             present,
@@ -110,9 +113,9 @@ impl Executor {
         let mut state = self.template.clone();
         state.register_catalog_list(catalog(self.tables(snapshot, Arc::clone(&reads)), Arc::clone(&self.dictionary))?);
         take(&mut state, Budget::of_planning(stop.clone()));
-        let plan = state.statement_to_plan(statement).await?;
+        let plan = state.statement_to_plan(dialect::rewritten(statement, &query.parameters)?).await?;
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(&plan)?;
-        let plan = plan.with_param_values(parameters(query)?)?;
+        let plan = dialect::typed(&self.dialect, plan.with_param_values(parameters(query)?)?)?;
         functions::bounded(&plan)?;
         let answers = self.answers.as_ref().filter(|_| is_settled(&plan).unwrap_or_default());
         let plan = match plan {
@@ -170,10 +173,10 @@ async fn rows(state: &SessionState, plan: Arc<dyn ExecutionPlan>, max_rows: usiz
     let held = MemoryConsumer::new("the answer").register(&runtime.memory_pool);
     let mut counter = RecordBatchMemoryCounter::new();
     let mut rows = execute_stream(plan, Arc::new(context))?;
-    let schema = rows.schema();
+    let schema = dialect::plain_schema(&rows.schema());
     let (mut batches, mut count) = (Vec::new(), 0);
     while let Some(batch) = rows.next().await {
-        let batch = batch?;
+        let batch = dialect::plain_batch(batch?, &schema)?;
         let left = max_rows - count;
         if batch.num_rows() > left {
             batches.push(batch.slice(0, left));

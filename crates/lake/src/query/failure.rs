@@ -44,8 +44,15 @@ pub(crate) fn failure(error: &DataFusionError, shapes: &Shapes) -> QueryError {
     };
     // DataFusion appends its call stack if it was built with backtraces.
     let message = message.split("\n\nbacktrace:").next().unwrap_or_default().trim().to_owned();
+    let message = own_words(&message).to_owned();
     let position = diagnostic(error).or_else(|| written(&message));
     QueryError { kind: kind(root), message, position, hint }
+}
+
+/// The reason that a function of the dialect gives for types that it does not take, without DataFusion's words around it.
+fn own_words(message: &str) -> &str {
+    let Some((_, reason)) = message.split_once("user-defined coercion failed with: Error during planning: ") else { return message };
+    reason.split(". No function matches the given name").next().unwrap_or(reason)
 }
 
 /// The innermost error inside wrapping errors.

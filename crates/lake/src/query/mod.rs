@@ -5,6 +5,7 @@
 mod answers;
 mod budget;
 mod cache;
+mod dialect;
 mod dictionary;
 mod engine;
 mod executor;
@@ -31,6 +32,7 @@ mod watch;
 
 pub(crate) use answers::Answers;
 pub use cache::{AnswerCache, MAX_KEPT};
+pub use dialect::interval_text;
 pub(crate) use engine::{Engine, Limits};
 pub use question::{Answer, Position, Purpose, Query, QueryError, QueryErrorKind};
 pub(crate) use spill::Spill;

@@ -7,6 +7,7 @@ mod clocks;
 mod compaction;
 mod crash;
 mod damage;
+mod dialect;
 mod disk;
 mod extreme;
 mod fairness;

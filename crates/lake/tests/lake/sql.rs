@@ -192,3 +192,48 @@ async fn to_char_accepts_the_templates_of_postgresql() {
     let error = world.query(&format!("select to_char({at}, 'Month')")).await.expect_err("an unknown pattern").to_string();
     assert!(error.contains("known patterns are"), "{error}");
 }
+
+#[tokio::test]
+async fn short_times_repeated_columns_and_fetch_first() {
+    let world = World::new().await;
+    world.ingest(batch(1, &[Row::new(noon(), "a", 1, 10), Row::new(noon() + TimeDelta::hours(1), "b", 2, 20)])).await.unwrap();
+    let (day, hour) = (noon().format("%Y-%m-%d"), noon().format("%Y-%m-%d %H:%M"));
+    for compacted in [false, true] {
+        if compacted {
+            world.lake.compact().await.unwrap();
+        }
+        let count = async |filter: &str| world.one(&format!("select count(*) from pg_stat_statements where {filter}")).await;
+        assert_eq!(count(&format!("ts > '{hour}'")).await, "1");
+        assert_eq!(count(&format!("ts >= '{hour}'")).await, "2");
+        assert_eq!(count(&format!("ts > '{day}'")).await, "2");
+        assert_eq!(count(&format!("ts between '{day} 11:59' and '{hour}'")).await, "1");
+        assert_eq!(count(&format!("ts in ('{hour}+00')")).await, "1");
+        assert_eq!(count(&format!("ts - '{hour}' >= interval '60 minutes'")).await, "1");
+        let answer =
+            world.lake.query(Query::new("select ts, *, server from pg_stat_statements order by ts fetch first 1 rows only")).await.unwrap();
+        let names: Vec<&str> = answer.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        assert_eq!(names[..3], ["ts", "ts", "server"]);
+        assert_eq!(names.last(), Some(&"server"));
+        assert_eq!(answer.batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_condition_keeps_a_division_from_rows_that_it_leaves_out() {
+    let world = World::new().await;
+    let rows: Vec<Row> = (0..100).map(|calls| Row::new(noon(), "a", calls + 1, calls % 4)).collect();
+    world.ingest(batch(1, &rows)).await.unwrap();
+    for compacted in [false, true] {
+        if compacted {
+            world.lake.compact().await.unwrap();
+        }
+        let count = async |filter: &str| world.one(&format!("select count(*) from pg_stat_statements where {filter}")).await;
+        assert_eq!(count("calls > 0 and 3 / calls > 1").await, "25");
+        assert_eq!(count("server = 'a' and calls > 0 and total_exec_time / calls > 0 and 3 / calls = 3").await, "25");
+        assert_eq!(count("calls = 0 or 3 / calls > 1").await, "50");
+        let error = world.query("select count(*) from pg_stat_statements where 3 / calls > 1").await.unwrap_err();
+        assert!(error.message.contains("division by zero"), "{error}");
+    }
+    let error = world.query("select total_exec_time / (calls - calls) from pg_stat_statements").await.unwrap_err();
+    assert_eq!((error.kind, error.message.contains("division by zero")), (QueryErrorKind::Execution, true), "{error}");
+}

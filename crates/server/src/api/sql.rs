@@ -54,7 +54,7 @@ pub(crate) enum Purpose {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Statement {
-    /// One statement that only reads, in DataFusion's SQL. It is similar to PostgreSQL's: `date_bin(interval '1 minute', ts)`, `now()`.
+    /// One statement that only reads, in PostgreSQL's SQL; docs/sql.md says how the dialect differs.
     #[schema(example = "select server, sum(xact_commit) from pg_stat_database where ts > now() - interval '1 hour' group by server")]
     query: String,
     #[serde(default)]
@@ -85,8 +85,8 @@ pub(crate) enum Value {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Rows {
     columns: Vec<ResultColumn>,
-    /// One array for each row, in the order of the columns. Timestamps are RFC 3339 in UTC; integers beyond ±2^53 and decimals are
-    /// strings; NaN and infinities are null.
+    /// One array for each row, in the order of the columns. Timestamps are RFC 3339 in UTC; integers and numerics beyond ±2^53 are strings;
+    /// NaN and infinities are null.
     rows: Vec<Vec<Option<Value>>>,
     /// Whether rows were left out because there were too many.
     truncated: bool,

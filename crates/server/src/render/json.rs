@@ -1,8 +1,9 @@
 //! JSON, written directly into the body: one array for each row.
 //!
-//! A browser reads every value without loss. Booleans and numbers are JSON booleans and numbers. Integers beyond ±2^53, decimals, and all
-//! other types are strings. NaN and infinities are null. Timestamps are RFC 3339 in UTC with only the necessary fractional digits. Lists
-//! are arrays and structs are objects. The type of each column is determined once for each batch, not for each cell.
+//! Booleans and numbers are JSON booleans and numbers. A browser reads integers without loss: integers beyond ±2^53, and numerics beyond them,
+//! are strings. NaN and infinities are null. Timestamps are RFC 3339 in UTC with only the necessary fractional digits; a timestamp without a
+//! time zone has no `Z`. Intervals are texts as in PostgreSQL. Lists are arrays and structs are objects. All other types are strings. The type
+//! of each column is determined once for each batch, not for each cell.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -10,14 +11,16 @@ use std::time::Duration;
 use arrow::array::cast::AsArray as _;
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, RecordBatch};
 use arrow::datatypes::{
-    DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit,
+    SchemaRef, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use pganalytics_lake::interval_text;
 
 use super::types::type_name;
-use super::values::{comma, float, integer, null, string, timestamp};
+use super::values::{Zone, comma, float, integer, null, numeric, string, timestamp};
 
 /// `{"columns":[…],"rows":[…],"truncated":…,"elapsed_ms":…}`.
 pub(crate) fn json(schema: &SchemaRef, batches: &[RecordBatch], truncated: bool, elapsed: Duration) -> Result<Vec<u8>, ArrowError> {
@@ -69,10 +72,12 @@ enum Cells<'a> {
     F32(&'a PrimitiveArray<Float32Type>),
     F64(&'a PrimitiveArray<Float64Type>),
     Text(&'a ArrayRef, TextKind),
-    Seconds(&'a PrimitiveArray<TimestampSecondType>),
-    Millis(&'a PrimitiveArray<TimestampMillisecondType>),
-    Micros(&'a PrimitiveArray<TimestampMicrosecondType>),
-    Nanos(&'a PrimitiveArray<TimestampNanosecondType>),
+    Seconds(&'a PrimitiveArray<TimestampSecondType>, Zone),
+    Millis(&'a PrimitiveArray<TimestampMillisecondType>, Zone),
+    Micros(&'a PrimitiveArray<TimestampMicrosecondType>, Zone),
+    Nanos(&'a PrimitiveArray<TimestampNanosecondType>, Zone),
+    Numeric(&'a PrimitiveArray<Decimal128Type>, i8),
+    Interval(&'a PrimitiveArray<IntervalMonthDayNanoType>),
     List(&'a ArrayRef),
     Struct(Vec<(&'a str, Cells<'a>)>, &'a ArrayRef),
     Dictionary(Vec<Option<usize>>, Box<Cells<'a>>),
@@ -103,10 +108,12 @@ impl<'a> Cells<'a> {
             DataType::Utf8 => Self::Text(array, TextKind::Utf8),
             DataType::LargeUtf8 => Self::Text(array, TextKind::Large),
             DataType::Utf8View => Self::Text(array, TextKind::View),
-            DataType::Timestamp(TimeUnit::Second, _) => Self::Seconds(array.as_primitive()),
-            DataType::Timestamp(TimeUnit::Millisecond, _) => Self::Millis(array.as_primitive()),
-            DataType::Timestamp(TimeUnit::Microsecond, _) => Self::Micros(array.as_primitive()),
-            DataType::Timestamp(TimeUnit::Nanosecond, _) => Self::Nanos(array.as_primitive()),
+            DataType::Timestamp(TimeUnit::Second, zone) => Self::Seconds(array.as_primitive(), Zone::of(zone.as_deref())),
+            DataType::Timestamp(TimeUnit::Millisecond, zone) => Self::Millis(array.as_primitive(), Zone::of(zone.as_deref())),
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => Self::Micros(array.as_primitive(), Zone::of(zone.as_deref())),
+            DataType::Timestamp(TimeUnit::Nanosecond, zone) => Self::Nanos(array.as_primitive(), Zone::of(zone.as_deref())),
+            DataType::Decimal128(_, scale) => Self::Numeric(array.as_primitive(), *scale),
+            DataType::Interval(IntervalUnit::MonthDayNano) => Self::Interval(array.as_primitive()),
             DataType::List(_) => Self::List(array),
             DataType::Struct(fields) => {
                 let columns = fields.iter().zip(array.as_struct().columns());
@@ -148,10 +155,12 @@ impl<'a> Cells<'a> {
             Self::Text(array, TextKind::Utf8) => string(out, array.as_string::<i32>().value(row)),
             Self::Text(array, TextKind::Large) => string(out, array.as_string::<i64>().value(row)),
             Self::Text(array, TextKind::View) => string(out, array.as_string_view().value(row)),
-            Self::Seconds(array) => primitive(out, array, row, |out, v| timestamp(out, v, 0)),
-            Self::Millis(array) => primitive(out, array, row, |out, v| timestamp(out, v, 3)),
-            Self::Micros(array) => primitive(out, array, row, |out, v| timestamp(out, v, 6)),
-            Self::Nanos(array) => primitive(out, array, row, |out, v| timestamp(out, v, 9)),
+            Self::Seconds(array, zone) => primitive(out, array, row, |out, v| timestamp(out, v, 0, *zone)),
+            Self::Millis(array, zone) => primitive(out, array, row, |out, v| timestamp(out, v, 3, *zone)),
+            Self::Micros(array, zone) => primitive(out, array, row, |out, v| timestamp(out, v, 6, *zone)),
+            Self::Nanos(array, zone) => primitive(out, array, row, |out, v| timestamp(out, v, 9, *zone)),
+            Self::Numeric(array, scale) => primitive(out, array, row, |out, v| numeric(out, v, *scale)),
+            Self::Interval(array) => primitive(out, array, row, |out, v| string(out, &interval_text(v))),
             Self::List(array) if array.is_null(row) => null(out),
             Self::List(array) => {
                 let items = array.as_list::<i32>().value(row);
@@ -196,9 +205,10 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{
-        Decimal128Array, DictionaryArray, Float64Array, Int64Array, ListArray, StringArray, StringViewArray, TimestampMicrosecondArray,
-        UInt64Array,
+        Decimal128Array, DictionaryArray, Float64Array, Int64Array, IntervalMonthDayNanoArray, ListArray, StringArray, StringViewArray,
+        TimestampMicrosecondArray, UInt64Array,
     };
+    use arrow::datatypes::IntervalMonthDayNano;
 
     use super::*;
 
@@ -248,6 +258,26 @@ mod tests {
         let list = ListArray::from_iter_primitive::<Int64Type, _, _>(vec![Some(vec![Some(1), None]), None, Some(vec![])]);
         assert_eq!(values(Arc::new(list)), "int8[] [1,null] null []");
         let decimal = Decimal128Array::from(vec![12_345]).with_precision_and_scale(10, 2).expect("a decimal");
-        assert_eq!(values(Arc::new(decimal)), r#"numeric "123.45""#);
+        assert_eq!(values(Arc::new(decimal)), "numeric 123.45");
+    }
+
+    #[test]
+    fn numerics_are_numbers_unless_their_integers_are_too_large_for_javascript() {
+        let numerics =
+            |values: Vec<i128>, scale| Arc::new(Decimal128Array::from(values).with_precision_and_scale(38, scale).expect("decimals"));
+        assert_eq!(
+            values(numerics(vec![12, -9_007_199_254_740_991, 9_007_199_254_740_992], 0)),
+            r#"numeric 12 -9007199254740991 "9007199254740992""#
+        );
+        assert_eq!(values(numerics(vec![150, -5], 2)), "numeric 1.5 -0.05");
+        // Digits that nothing declares, of a quotient.
+        assert_eq!(values(numerics(vec![2_500_000_000_000_000_000, 3_000_000_000_000_000_000], 18)), "numeric 2.5 3");
+    }
+
+    #[test]
+    fn local_times_have_no_zone_and_intervals_are_texts() {
+        assert_eq!(values(Arc::new(TimestampMicrosecondArray::from(vec![1_500_000]))), r#"timestamp "1970-01-01T00:00:01.5""#);
+        let intervals = IntervalMonthDayNanoArray::from(vec![IntervalMonthDayNano::new(1, -2, 3_000_000_000)]);
+        assert_eq!(values(Arc::new(intervals)), r#"interval "1 mon -2 days +00:00:03""#);
     }
 }

@@ -30,8 +30,41 @@ pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     let _ = serde_json::to_writer(&mut *out, text);
 }
 
+/// The digits after the point of numerics that nothing declares: of quotients and casts.
+const UNDECLARED: i8 = 18;
+
+/// `value` counts units of 10^-`scale`. A browser reads the integer part without loss.
+pub(super) fn numeric(out: &mut Vec<u8>, value: i128, scale: i8) {
+    let text = numeric_text(value, scale);
+    let whole = value.unsigned_abs().checked_div(10_u128.pow(u32::try_from(scale).unwrap_or(0))).unwrap_or(u128::MAX);
+    let _ = if whole <= u128::from(MAX_SAFE_INTEGER) { write!(out, "{text}") } else { write!(out, "\"{text}\"") };
+}
+
+/// The text of a numeric.
+pub(super) fn numeric_text(value: i128, scale: i8) -> String {
+    let digits = usize::try_from(scale).unwrap_or(0);
+    let text = format!("{:0>width$}", value.unsigned_abs(), width = digits + 1);
+    let (whole, fraction) = text.split_at(text.len() - digits);
+    let fraction = if scale >= UNDECLARED { fraction.trim_end_matches('0') } else { fraction };
+    let sign = if value < 0 { "-" } else { "" };
+    if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+}
+
+/// Whether times are in UTC, or local to a place that nothing names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Zone {
+    Utc,
+    Local,
+}
+
+impl Zone {
+    pub(super) fn of(zone: Option<&str>) -> Self {
+        if zone.is_some() { Self::Utc } else { Self::Local }
+    }
+}
+
 /// `value` counts units of 10^-`digits` seconds since the epoch.
-pub(super) fn timestamp(out: &mut Vec<u8>, value: i64, digits: u32) {
+pub(super) fn timestamp(out: &mut Vec<u8>, value: i64, digits: u32, zone: Zone) {
     let unit = 10i64.pow(digits);
     let (seconds, mut fraction) = (value.div_euclid(unit), value.rem_euclid(unit));
     let Some(moment) = chrono::DateTime::from_timestamp(seconds, 0) else {
@@ -47,5 +80,5 @@ pub(super) fn timestamp(out: &mut Vec<u8>, value: i64, digits: u32) {
         }
         let _ = write!(out, ".{fraction:0width$}");
     }
-    out.extend_from_slice(b"Z\"");
+    out.extend_from_slice(if zone == Zone::Utc { b"Z\"" } else { b"\"" });
 }
