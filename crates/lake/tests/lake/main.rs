@@ -7,6 +7,7 @@ mod compaction;
 mod crash;
 mod damage;
 mod disk;
+mod examples;
 mod fleet;
 mod folders;
 mod ingest;
