@@ -236,7 +236,7 @@ mod tests {
         let url: Url = format!("https://127.0.0.1:{port}").parse()?;
         let client = Client::new(Access { url, token_file: token_file.clone(), ca_file: None, namespace: None })?;
         let error = client.get::<Secret>(Some("db"), "a").await.expect_err("nothing listens").to_string();
-        for part in [&format!("https://127.0.0.1:{port}/"), "refused", "networkPolicy.apiServerPorts", "networkPolicy.apiServerTo"] {
+        for part in ["refused", &format!("https://127.0.0.1:{port}/"), "networkPolicy.apiServerPorts", "networkPolicy.apiServerTo"] {
             assert!(error.contains(part), "{part}: {error}");
         }
         // Something else listens there, and ends the TLS handshake.

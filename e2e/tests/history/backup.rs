@@ -161,7 +161,7 @@ async fn files_then_meta_store_then_files_is_a_complete_copy_while_the_backend_w
     let settings = Settings { data: Some(commands.copy.clone()), ..Settings::flags(&["--compact-every", "1s"]) };
     let mut restored = Backend::start_with(settings).await?;
     let (rows, different, sum) = shipper.counted(&restored.api).await?;
-    ensure!(before <= rows && rows <= after, "{rows} rows, not between {before} and {after}");
+    ensure!((before..=after).contains(&rows), "{rows} rows, not between {before} and {after}");
     ensure!(rows == different && sum == rows * (rows + 1) / 2, "not the first {rows} rows: {different} different ones, sum {sum}");
     restored.api.all_rows_in_files().await?;
     ensure!(shipper.counted(&restored.api).await? == (rows, different, sum), "compaction changed the rows");

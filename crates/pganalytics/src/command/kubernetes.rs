@@ -320,7 +320,7 @@ mod tests {
     async fn created_secrets_have_the_labels_and_annotations() -> anyhow::Result<()> {
         let (api, created) = api().await?;
         let annotations = ["--annotation", "argocd.argoproj.io/sync-options=Prune=false", "--annotation", "helm.sh/resource-policy=keep"];
-        bootstrap(&api, &[&["--label", "a/b=c"], &annotations[..]].concat()).await?;
+        bootstrap(&api, &[&["--label", "a/b=c"][..], &annotations].concat()).await?;
         bootstrap(&api, &["--database-secret", "database"]).await?;
         let created = created.lock().expect("not poisoned").clone();
         assert_eq!(created[0]["metadata"]["labels"], json!({"a/b": "c"}));
