@@ -192,6 +192,28 @@ test('the SQL page runs a statement and shows its result', async () => {
   await judge('sql with a result');
 });
 
+test('the fleet and the page of a server without a free connection say which limit is reached, and what to do', async () => {
+  const trouble = {
+    kind: 'too_many_connections',
+    sqlstate: '53300',
+    message: 'The role monitor has reached its connection limit.',
+    remedy: 'Raise the limit with ALTER ROLE monitor CONNECTION LIMIT.',
+  };
+  const error = 'too many connections for role "monitor"';
+  await page.route('**/api/v1/servers', async (route) => {
+    const response = await route.fetch();
+    const servers = await response.json();
+    await route.fulfill({ response, json: servers.map((server) => ({ ...server, up: false, error, trouble })) });
+  });
+  await visit('fleet');
+  const row = page.locator('section[aria-label="Servers"] tbody tr').filter({ hasText: 'shop' });
+  await row.filter({ hasText: 'full' }).filter({ hasText: trouble.message }).filter({ hasText: trouble.remedy }).waitFor();
+  await visit('server');
+  const alert = page.getByRole('status').filter({ hasText: 'Too many connections' });
+  await alert.filter({ hasText: error }).filter({ hasText: 'SQLSTATE 53300' }).filter({ hasText: trouble.remedy }).waitFor();
+  await page.unroute('**/api/v1/servers');
+});
+
 test('the pages for a phone fit on a phone', async () => {
   await page.setViewportSize(PHONE);
   for (const name of PHONE_PAGES) await visit(name);

@@ -19,6 +19,9 @@ use crate::scope::Scope;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The maximum bytes of an answer, many times the size of a usual page of 500 objects.
 const ANSWER_CAP: usize = 64 << 20;
+/// What to do if the API does not answer. The address is a Service's, but policies apply to the API server's own address and port.
+const NO_ANSWER: &str = "behind a network policy, the Helm values networkPolicy.apiServerPorts and networkPolicy.apiServerTo must allow the \
+    API server's own port and address (kubectl get endpointslices --namespace default --selector kubernetes.io/service-name=kubernetes)";
 /// Objects per page of a list, so that neither side holds thousands at once.
 const PAGE: &str = "500";
 /// The maximum pages of a list: a hundred thousand objects. A longer list means a wrong selector.
@@ -98,7 +101,7 @@ impl Client {
         };
         match tokio::time::timeout(TIMEOUT, exchange).await {
             Ok(body) => body,
-            Err(_) => Err(self.unreachable(format!("no answer within {} s", TIMEOUT.as_secs()))),
+            Err(_) => Err(self.timed_out()),
         }
     }
 
@@ -135,7 +138,7 @@ impl Client {
         };
         let body = match tokio::time::timeout(TIMEOUT, exchange).await {
             Ok(body) => body?,
-            Err(_) => return Err(self.unreachable(format!("no answer within {} s", TIMEOUT.as_secs()))),
+            Err(_) => return Err(self.timed_out()),
         };
         // serde's errors may quote a value, which may be secret. So the error holds only the position.
         serde_json::from_slice(&body)
@@ -150,7 +153,12 @@ impl Client {
         if let Some(body) = &body {
             request = request.json(body);
         }
-        let answer = request.send().await.map_err(|error| self.unreachable(causes(error)))?;
+        let answer = request.send().await.map_err(|error| {
+            // A certificate that is not trusted is a connection error, too, but no policy's fault.
+            let is_policy = error.is_timeout() || error.is_connect() && !is_tls(&error);
+            let reason = causes(error);
+            self.unreachable(if is_policy { format!("{reason}; {NO_ANSWER}") } else { reason })
+        })?;
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);
@@ -172,6 +180,10 @@ impl Client {
             body.extend_from_slice(&chunk);
         }
         Ok(body.freeze())
+    }
+
+    fn timed_out(&self) -> ApiError {
+        self.unreachable(format!("no answer within {} s; {NO_ANSWER}", TIMEOUT.as_secs()))
     }
 
     pub(crate) fn unreachable(&self, reason: String) -> ApiError {
@@ -196,7 +208,51 @@ impl Client {
     }
 }
 
+/// Whether the connection was made, and TLS failed.
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let within = |error: &(dyn std::error::Error + 'static)| {
+        error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref).is_some_and(|error| error.is::<rustls::Error>())
+    };
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<rustls::Error>() || within(error))
+}
+
 /// The error with its causes, which reqwest's own text leaves out.
 fn causes(error: reqwest::Error) -> String {
     format!("{:#}", anyhow::Error::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Secret;
+
+    #[tokio::test]
+    async fn an_api_that_cannot_be_reached_is_named_with_the_values_that_open_the_way() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let token_file = folder.path().join("token");
+        std::fs::write(&token_file, "t")?;
+        // A port that was free a moment ago refuses connections.
+        let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let url: Url = format!("https://127.0.0.1:{port}").parse()?;
+        let client = Client::new(Access { url, token_file: token_file.clone(), ca_file: None, namespace: None })?;
+        let error = client.get::<Secret>(Some("db"), "a").await.expect_err("nothing listens").to_string();
+        for part in ["refused", &format!("https://127.0.0.1:{port}/"), "networkPolicy.apiServerPorts", "networkPolicy.apiServerTo"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        // Something else listens there, and ends the TLS handshake.
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+        let url: Url = format!("https://{}", listener.local_addr()?).parse()?;
+        let answering = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await?;
+            tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await
+        });
+        let other = Client::new(Access { url, token_file: token_file.clone(), ca_file: None, namespace: None })?;
+        let error = other.get::<Secret>(Some("db"), "a").await.expect_err("no TLS").to_string();
+        answering.await??;
+        assert!(!error.contains("networkPolicy"), "not a policy's fault: {error}");
+        std::fs::remove_file(token_file)?;
+        let error = client.get::<Secret>(Some("db"), "a").await.expect_err("no token").to_string();
+        assert!(!error.contains("networkPolicy"), "not a policy's fault: {error}");
+        Ok(())
+    }
 }

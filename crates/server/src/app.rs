@@ -9,6 +9,7 @@ use std::time::Duration;
 use pganalytics_lake::Lake;
 use pganalytics_tls::{ClientAuth, Tls};
 
+use crate::audit::Refusals;
 use crate::limiter::LoginLimiter;
 use crate::metrics::Metrics;
 use crate::redis::Redis;
@@ -74,6 +75,7 @@ pub struct Inner {
     /// Limits guesses of enrolment tokens. It is separate, so that guesses of one kind do not slow down the other.
     pub(crate) enrolments: LoginLimiter,
     pub(crate) metrics: Metrics,
+    pub(crate) refusals: Refusals,
     /// The hash of the token of this machine's command line, if there is one.
     pub(crate) operator: Option<[u8; 32]>,
     draining: AtomicBool,
@@ -102,13 +104,16 @@ impl App {
             options,
             passwords: Passwords::new()?,
             metrics: Metrics::new(),
+            refusals: Refusals::default(),
             draining: AtomicBool::new(false),
         })))
     }
 
-    /// From now on `/readyz` fails, so that load balancers use another backend. Requests are still answered.
+    /// From now on `/readyz` fails, so that load balancers use another backend. Requests are still answered. The audit log gets the sums of
+    /// the refusals so far.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
+        self.0.refusals.end_window();
     }
 
     /// Whether only collectors must show a certificate. If all clients must, connections without one never reach a handler.

@@ -4,10 +4,10 @@
 //! - All routes except health, login and the UI's files answer 401 without a valid session or token.
 //! - A batch is acknowledged only after the lake has committed it.
 //! - Bodies, logins, SQL and requests are limited in size, number or time. A panic of a handler ends only its request.
-//! - No secret and no cell value is logged, and statements only if configured. Logins and changes are logged ([`audit`]).
+//! - No secret and no cell value is logged, and statements only if configured. Logins, refusals and changes are logged ([`audit`]).
 //!
 //! ```text
-//! serve ─▶ api, ui ─▶ auth, accounts ─▶ app ─▶ limiter, service_account ─▶ error, redis, metrics ─▶ secret, audit
+//! serve ─▶ api, ui ─▶ auth, accounts ─▶ app ─▶ limiter, service_account ─▶ error, redis, metrics ─▶ secret, audit, network
 //! ```
 //! The lake does not know HTTP, and this crate does not know how the lake stores data.
 
@@ -19,6 +19,7 @@ mod auth;
 mod error;
 mod limiter;
 mod metrics;
+mod network;
 mod redis;
 mod render;
 mod secret;
@@ -28,7 +29,7 @@ mod ui;
 
 pub use api::document;
 pub use app::{App, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_LIFETIME, ServerOptions, VERSION};
-pub use auth::{Operator, SESSION_COOKIE};
+pub use auth::{DEVICE_COOKIE, Operator, SESSION_COOKIE};
 pub use error::{ApiError, ErrorBody, ErrorCode, ErrorDetail, ErrorPosition};
 /// The lake, for the binary that opens it.
 pub use pganalytics_lake as lake;

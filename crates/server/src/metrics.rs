@@ -35,6 +35,11 @@ struct OutcomeLabels {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CodeLabels {
+    code: String,
+}
+
 /// Counters of the handlers.
 pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
@@ -44,6 +49,7 @@ pub(crate) struct Metrics {
     bytes: Counter,
     queries: Histograms<OutcomeLabels>,
     logins: Family<OutcomeLabels, Counter>,
+    refusals: Family<CodeLabels, Counter>,
 }
 
 impl Metrics {
@@ -57,6 +63,7 @@ impl Metrics {
             bytes: Counter::default(),
             queries: Family::new_with_constructor(histogram),
             logins: Family::default(),
+            refusals: Family::default(),
         }
     }
 
@@ -85,6 +92,11 @@ impl Metrics {
         self.logins.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
+    /// Counts a request that the audit log calls refused, by the error's code.
+    pub(crate) fn refused(&self, code: String) {
+        self.refusals.get_or_create(&CodeLabels { code }).inc();
+    }
+
     /// All metrics, including the current figures of the lake, and of TLS and Redis if they are in use.
     pub(crate) fn encode(&self, lake: Stats, tls: Option<Figures>, redis: Option<u64>) -> Result<String, std::fmt::Error> {
         let mut registry = Registry::with_prefix("pganalytics");
@@ -95,6 +107,7 @@ impl Metrics {
         registry.register_with_unit("ingest", "Bytes of accepted batches as shipped", Unit::Bytes, self.bytes.clone());
         registry.register_with_unit("query_duration", "Time to answer SQL, by outcome", Unit::Seconds, self.queries.clone());
         registry.register("logins", "Attempts to log in, by outcome", self.logins.clone());
+        registry.register("refusals", "Refused logins, enrolments and requests, by the error's code", self.refusals.clone());
         registry.register_collector(Box::new(LakeFigures(lake)));
         if let Some(tls) = tls {
             registry.register_collector(Box::new(TlsFigures(tls)));

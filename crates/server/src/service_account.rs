@@ -69,7 +69,6 @@ impl ServiceAccounts {
                 if self.allowed.contains(&account) {
                     return Ok(format!("ServiceAccount {account}"));
                 }
-                tracing::warn!(target: crate::audit::TARGET, { account = %account }, "enrolment refused: the ServiceAccount is not in --kubernetes-collectors");
                 Err(ApiError::ServiceAccount(account.to_string()))
             }
             Ok(Ok(Reviewed::Other(_) | Reviewed::Nobody(_))) => Err(ApiError::ServiceAccountToken),

@@ -29,6 +29,7 @@ async fn installation(names: &[&str]) -> Result<(Kubernetes, std::path::PathBuf)
 async fn bootstrap(kubernetes: &Kubernetes, token: &std::path::Path, arguments: &[&str]) -> Result<(bool, String)> {
     let output = tokio::process::Command::new(binary("pganalytics")?)
         .args(["kubernetes", "bootstrap", "--namespace", NAMESPACE, "--label", "app.kubernetes.io/name=pganalytics"])
+        .args(["--annotation", "argocd.argoproj.io/sync-options=Prune=false"])
         .args(arguments)
         .args(["--api-url", &kubernetes.api.url, "--api-token-file"])
         .arg(token)
@@ -40,10 +41,11 @@ async fn bootstrap(kubernetes: &Kubernetes, token: &std::path::Path, arguments: 
     Ok((output.status.success(), String::from_utf8([output.stdout, output.stderr].concat())?))
 }
 
-/// A Secret's values, decoded. Checks its label.
+/// A Secret's values, decoded. Checks its label and its annotation.
 async fn secret(kubernetes: &Kubernetes, name: &str) -> Result<BTreeMap<String, String>> {
     let object = kubernetes.api.request(Method::GET, &format!("/api/v1/namespaces/{NAMESPACE}/secrets/{name}"), None).await?;
     assert_eq!(object["metadata"]["labels"]["app.kubernetes.io/name"], "pganalytics", "{name}");
+    assert_eq!(object["metadata"]["annotations"]["argocd.argoproj.io/sync-options"], "Prune=false", "{name}");
     let data = object["data"].as_object().context("the Secret's values")?;
     data.iter()
         .map(|(key, value)| Ok((key.clone(), String::from_utf8(BASE64_STANDARD.decode(value.as_str().context("a value")?)?)?)))
@@ -106,8 +108,8 @@ async fn each_failure_names_the_remedy() -> Result<()> {
             vec!["--admin-secret", "admin", "--collector-secret", "collector", "--url", url],
             "the password has been changed, so create the missing Secrets manually",
         ),
-        (vec!["--admin-secret", "keyless"], "has no text under the key password: it is never changed; add the key"),
-        (vec!["--admin-secret", "foreign"], "needs verb get on secrets, resourceNames [foreign]"),
+        (vec!["--admin-secret", "keyless"], "has no text under the key password: add the key"),
+        (vec!["--admin-secret", "foreign"], "needs the verb get on secrets, resourceNames [foreign]"),
         (
             vec!["--admin-secret", "admin", "--collector-secret", "collector", "--url", "http://127.0.0.1:1", "--patience", "1s"],
             "wait 1s for the backend",

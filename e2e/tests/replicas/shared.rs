@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use e2e::api::Api;
 use e2e::drive::replicas::{migrated, replica};
-use e2e::drive::{Backend, Settings};
+use e2e::drive::{ADMIN, Backend, PASSWORD, Settings};
 use e2e::judge::Shipper;
 use e2e::machine::certificate::Certificate;
 use e2e::machine::programs::binary;
@@ -30,6 +30,23 @@ async fn guesses_at_all_replicas_are_limited_together() -> Result<()> {
     // The meta store remembers the guesses, so a new replica knows them.
     let fresh = replica(&url, "database").await?;
     ensure!(guess(&fresh.api, "somebody").await? == StatusCode::TOO_MANY_REQUESTS, "a new replica does not know the login attempts");
+    Ok(())
+}
+
+#[tokio::test]
+async fn guesses_stop_neither_an_open_session_nor_the_command_line_on_the_host() -> Result<()> {
+    let backend = Backend::start().await?;
+    guesses_are_limited(std::slice::from_ref(&backend), ADMIN).await?;
+    let mut again = Api::new(&backend.api.url)?;
+    ensure!(again.log_in(ADMIN, PASSWORD).await.is_err(), "the guesses do not slow down a login without a second proof");
+    // The open session, and a token that it creates.
+    let token = backend.api.collector_token("made meanwhile").await?;
+    ensure!(token.starts_with("pga_c_"), "the open session creates no token");
+    // The command line proves itself with the data folder.
+    let mut command = tokio::process::Command::new(binary("pganalytics")?);
+    let output = command.args(["token", "list", "--data"]).arg(backend.data()).output().await.context("run pganalytics token list")?;
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    ensure!(output.status.success() && text.contains("made meanwhile"), "{text}");
     Ok(())
 }
 

@@ -15,9 +15,10 @@
 {{- define "pganalytics.bootstrap.template" -}}
 {{- $v := .Values -}}
 {{- $b := .Values.secrets.bootstrap -}}
-{{- /* No label of the release: Argo CD would track the Secrets by that label, and prune them because no manifest contains them. */ -}}
+{{- /* No label of the release: Argo CD would track the Secrets by that label, and prune them because no manifest contains them. The annotations keep them
+from pruning also if something else adds such a label. */ -}}
 {{- $secrets := include "pganalytics.bootstrap.secrets" . | fromJson -}}
-{{- $args := list "kubernetes" "bootstrap" "--admin-secret" $secrets.admin "--admin-key" $v.backend.admin.passwordKey "--label" "app.kubernetes.io/part-of=pganalytics" -}}
+{{- $args := list "kubernetes" "bootstrap" "--admin-secret" $secrets.admin "--admin-key" $v.backend.admin.passwordKey "--label" "app.kubernetes.io/part-of=pganalytics" "--annotation" "argocd.argoproj.io/sync-options=Prune=false" "--annotation" "helm.sh/resource-policy=keep" -}}
 {{- range $purpose, $key := dict "collector" $v.collector.token.key "monitoring" $v.monitoring.token.key -}}
 {{- with get $secrets $purpose -}}
 {{- $args = concat $args (list (printf "--%s-secret" $purpose) . (printf "--%s-key" $purpose) $key) -}}

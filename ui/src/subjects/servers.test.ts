@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Server } from '../api/facts';
-import { connectionLimit, lastAnswer, statusOf } from './servers';
+import { lastAnswer, statusOf, troubleOf } from './servers';
 
 const server = (part: Partial<Server>): Server => ({
   name: 'db-1:5432',
@@ -12,11 +12,18 @@ const server = (part: Partial<Server>): Server => ({
   ...part,
 });
 
+const full: NonNullable<Server['trouble']> = {
+  kind: 'too_many_connections',
+  sqlstate: '53300',
+  message: 'The server has reached max_connections.',
+  remedy: 'End idle sessions.',
+};
+
 describe('statusOf', () => {
   it.each([
     [server({}), 'up'],
     [server({ up: false, error: 'connection refused' }), 'down'],
-    [server({ up: false, error: 'db-1:5432: sorry, too many clients already' }), 'full'],
+    [server({ up: false, error: 'db-1:5432: sorry, too many clients already', trouble: full }), 'full'],
     [server({ up: false, last_seen: '1970-01-01T00:00:10Z' }), 'silent'],
     [server({ last_seen: '1970-01-01T00:00:10Z' }), 'silent'],
     [server({ up: null, last_seen: '1970-01-01T00:01:35Z' }), 'up'],
@@ -31,25 +38,15 @@ describe('the last answer', () => {
   });
 });
 
-describe('connectionLimit', () => {
+describe('troubleOf', () => {
   it.each([
-    ['sorry, too many clients already', 'max_connections'],
-    ['remaining connection slots are reserved for roles with the SUPERUSER attribute', 'max_connections'],
-    ['remaining connection slots are reserved for non-replication superuser connections', 'max_connections'],
+    [server({}), null],
+    [server({ trouble: full }), null],
     [
-      'remaining connection slots are reserved for roles with privileges of the "pg_use_reserved_connections" role',
-      'max_connections',
+      server({ up: false, error: 'db-1: x', trouble: full }),
+      'The server has reached max_connections. End idle sessions.',
     ],
-    ['too many connections for role "monitor"', 'ALTER ROLE monitor CONNECTION LIMIT'],
-    ['too many connections for role "Monitor"', 'ALTER ROLE "Monitor" CONNECTION LIMIT'],
-    ['too many connections for database "shop"', 'ALTER DATABASE shop CONNECTION LIMIT'],
-    ['désolé, trop de clients sont déjà connectés (SQLSTATE 53300)', 'max_connections'],
-  ])('%s', (error, remedy) => {
-    const limit = connectionLimit(`db-1:5432: ${error}`);
-    expect(`${limit?.message} ${limit?.remedy}`).toContain(remedy);
-  });
-
-  it.each([null, 'connection refused', 'the database system is starting up'])('not %s', (error) => {
-    expect(connectionLimit(error)).toBeNull();
-  });
+    [server({ up: false, error: 'db-1: x' }), 'db-1: x'],
+    [server({ up: false }), null],
+  ])('%#: %s', (entry, trouble) => expect(troubleOf(entry)).toBe(trouble));
 });

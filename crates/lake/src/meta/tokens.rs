@@ -147,6 +147,16 @@ impl Meta {
         Ok(Some(token))
     }
 
+    /// Finds the token with this hash, also if it is revoked or expired. Changes nothing.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn token_of(&self, hash: &[u8]) -> Result<Option<Token>, MetaError> {
+        let select = statement(sqlx::AssertSqlSafe(format!("select {COLUMNS} from tokens where hash = $1")));
+        let found: Option<Row> = self.database().optional(select.bind(hash)).await?;
+        found.map(Row::token).transpose()
+    }
+
     /// Revokes a token permanently. Returns false if there is no such token, or if it is already revoked.
     ///
     /// # Errors

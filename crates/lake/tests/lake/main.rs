@@ -9,6 +9,7 @@ mod crash;
 mod damage;
 mod dialect;
 mod disk;
+mod examples;
 mod extreme;
 mod fairness;
 mod fleet;

@@ -13,7 +13,7 @@ use reqwest::Url;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::address::{CONNECT_TIMEOUT, join, unreachable};
+use super::address::{CONNECT_TIMEOUT, is_alive, join, on_this_machine, unreachable};
 use super::args::ClientArgs;
 use crate::access::Access;
 
@@ -40,8 +40,8 @@ pub(crate) enum Client {
 impl Client {
     /// Connects to the named backend, or else to the backend that runs on the data folder, or else opens the data folder.
     pub(crate) async fn open(args: &ClientArgs) -> anyhow::Result<Self> {
-        let builder = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).timeout(TIMEOUT);
         if let Some(url) = &args.url {
+            let builder = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).timeout(TIMEOUT);
             let http = args.trusting(builder)?.build().context("set up HTTP")?;
             let token = match (&args.token, &args.token_file) {
                 (Some(token), _) => token.clone(),
@@ -53,12 +53,11 @@ impl Client {
             };
             return Ok(Self::Remote { http, base: url.clone(), token });
         }
-        let http = builder.build().context("set up HTTP")?;
         let data = args.data.display();
         if let Some(access) = Access::read(&args.data)? {
             let base: Url = access.url.parse().with_context(|| format!("read the url in {data}/cli.json"))?;
-            let alive = http.get(join(&base, &["livez"])?).timeout(CONNECT_TIMEOUT).send().await;
-            if alive.is_ok_and(|alive| alive.status().is_success()) {
+            if is_alive(&base).await {
+                let http = on_this_machine().timeout(TIMEOUT).build().context("set up HTTP")?;
                 return Ok(Self::Remote { http, base, token: access.token });
             }
         }

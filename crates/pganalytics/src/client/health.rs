@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use reqwest::Url;
 use serde_json::Value;
 
-use super::address::{CONNECT_TIMEOUT, join, unreachable};
+use super::address::{CONNECT_TIMEOUT, join, on_this_machine, unreachable};
 use super::args::ClientArgs;
 use crate::access::Access;
 
@@ -26,15 +26,14 @@ pub(crate) struct Health {
 /// # Errors
 /// The backend cannot be reached, is not ready, or is not a pgAnalytics backend.
 pub(crate) async fn health(args: &ClientArgs) -> anyhow::Result<Health> {
-    let builder = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).timeout(TIMEOUT);
     let (builder, url) = if let Some(url) = &args.url {
-        (args.trusting(builder)?, url.clone())
+        (args.trusting(reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT))?, url.clone())
     } else {
         let data = args.data.display();
         let access = Access::read(&args.data)?.with_context(|| format!("no backend runs on {data}: name one with --url"))?;
-        (builder, access.url.parse().with_context(|| format!("read the url in {data}/cli.json"))?)
+        (on_this_machine(), access.url.parse().with_context(|| format!("read the url in {data}/cli.json"))?)
     };
-    let http = builder.build().context("set up HTTP")?;
+    let http = builder.timeout(TIMEOUT).build().context("set up HTTP")?;
     let ready = http.get(join(&url, &["readyz"])?).send().await.map_err(|error| unreachable(&url, error))?;
     let status = ready.status();
     if !status.is_success() {

@@ -7,6 +7,7 @@ mod args;
 mod connection;
 mod health;
 
+pub(crate) use address::is_alive;
 pub(crate) use args::ClientArgs;
 pub(crate) use connection::{Client, Refused};
 pub(crate) use health::{Health, health};

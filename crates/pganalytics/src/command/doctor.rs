@@ -9,6 +9,7 @@ use pganalytics_collector::{Level, Token};
 
 use crate::access::{Access, collector_token_file};
 use crate::backend::BackendArgs;
+use crate::client::is_alive;
 use crate::command::collect::Flags;
 use crate::output;
 
@@ -69,7 +70,10 @@ async fn backend(args: &Args, findings: &mut Findings) -> anyhow::Result<Option<
     }
     folder(data, findings)?;
     let running = match Access::read(data) {
-        Ok(Some(access)) => is_alive(&access.url).await.then_some(access.url),
+        Ok(Some(access)) => match access.url.parse() {
+            Ok(url) => is_alive(&url).await.then_some(access.url),
+            Err(_) => None,
+        },
         Ok(None) => None,
         Err(error) => {
             findings.fail("cli.json", &format!("{error:#}"))?;
@@ -119,11 +123,6 @@ fn folder(data: &Path, findings: &mut Findings) -> anyhow::Result<()> {
         Ok(()) => findings.good(&what, "writable"),
         Err(error) => findings.fail(&what, &format!("not writable ({error}): make the backend's user the owner")),
     }
-}
-
-async fn is_alive(url: &str) -> bool {
-    let alive = reqwest::Client::new().get(format!("{url}/livez")).timeout(std::time::Duration::from_secs(5)).send().await;
-    alive.is_ok_and(|alive| alive.status().is_success())
 }
 
 /// Runs the collector's own checks. If no backend is named, they use the backend on this folder. If no backend has run there yet, only the

@@ -66,8 +66,11 @@ struct Bootstrap {
     #[arg(long, value_name = "KEY", default_value = "token")]
     monitoring_key: String,
     /// A label for the created Secrets; may be repeated
-    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
     labels: Vec<(String, String)>,
+    /// An annotation for the created Secrets; may be repeated
+    #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = pair)]
+    annotations: Vec<(String, String)>,
     /// The namespace of the Secrets; by default the pod's own namespace
     #[arg(long)]
     namespace: Option<String>,
@@ -96,7 +99,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         _ => Access::of_pod().context("find the Kubernetes API (--api-url, --api-token-file and --api-ca-file outside a pod)")?,
     };
     let namespace = args.namespace.clone().or_else(|| access.namespace.clone()).context("--namespace is required outside a pod")?;
-    let secrets = Secrets { api: Api::new(access)?, namespace, labels: args.labels.iter().cloned().collect() };
+    let (labels, annotations) = (args.labels.iter().cloned().collect(), args.annotations.iter().cloned().collect());
+    let secrets = Secrets { api: Api::new(access)?, namespace, labels, annotations };
 
     let admin = secrets.password(&args.admin_secret, &args.admin_key).await?;
     if let Some(name) = &args.database_secret {
@@ -123,6 +127,7 @@ struct Secrets {
     api: Api,
     namespace: String,
     labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
 }
 
 impl Secrets {
@@ -193,9 +198,13 @@ impl Secrets {
             Ok(secret) => secret,
             Err(ApiError::NotFound(_)) => return Ok(None),
             Err(error) => {
-                return Err(error).with_context(|| {
-                    format!("read {place}: the Role of this ServiceAccount needs the verb get on secrets, resourceNames [{name}]")
-                });
+                let place = match error {
+                    ApiError::Forbidden { .. } => {
+                        format!("read {place}: the Role of this ServiceAccount needs the verb get on secrets, resourceNames [{name}]")
+                    }
+                    _ => format!("read {place}"),
+                };
+                return Err(error).context(place);
             }
         };
         let value = secret.data.as_ref().and_then(|data| data.get(key)).and_then(|value| String::from_utf8(value.0.clone()).ok());
@@ -210,12 +219,14 @@ impl Secrets {
             metadata: ObjectMeta {
                 name: Some(name.into()),
                 labels: Some(self.labels.clone()).filter(|labels| !labels.is_empty()),
+                annotations: Some(self.annotations.clone()).filter(|annotations| !annotations.is_empty()),
                 ..ObjectMeta::default()
             },
             kind: Some("Opaque".into()),
             data: Some(BTreeMap::from([(key.to_owned(), Bytes(value.expose().as_bytes().to_vec()))])),
         };
-        self.api.create(Some(&self.namespace), &secret).await.map(drop).map_err(anyhow::Error::from)
+        let created = self.api.create(Some(&self.namespace), &secret).await.map(drop);
+        created.with_context(|| format!("create Secret {}/{name}", self.namespace))
     }
 
     fn report(&self, name: &str, what: &str) -> anyhow::Result<()> {
@@ -252,7 +263,86 @@ async fn log_in(args: &Bootstrap, password: &Secret) -> anyhow::Result<Client> {
     }
 }
 
-fn label(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or_else(|| "give KEY=VALUE".to_owned())?;
-    Ok((key.into(), value.into()))
+/// A key and a value. The value may contain `=`, as in `argocd.argoproj.io/sync-options=Prune=false`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.into(), value.into())),
+        _ => Err("give KEY=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::extract::{Path, State};
+    use axum::http::StatusCode;
+    use axum::{Json, Router, routing};
+    use clap::Parser as _;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    async fn bootstrap(api: &str, flags: &[&str]) -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let token = folder.path().join("token");
+        std::fs::write(&token, "t")?;
+        let token = token.to_str().context("a path in UTF-8")?;
+        let line = ["x", "bootstrap", "--namespace", "stats", "--admin-secret", "admin", "--api-url", api, "--api-token-file", token];
+        run(Line::try_parse_from(line.iter().chain(flags))?.args).await
+    }
+
+    /// An API without Secrets, and the created ones.
+    async fn api() -> anyhow::Result<(String, Arc<Mutex<Vec<Value>>>)> {
+        let created = Arc::new(Mutex::new(Vec::new()));
+        let get = |Path(name): Path<String>| async move { (StatusCode::NOT_FOUND, format!("secrets {name} not found")) };
+        let post = |State(created): State<Arc<Mutex<Vec<Value>>>>, Json(secret): Json<Value>| async move {
+            created.lock().expect("not poisoned").push(secret.clone());
+            (StatusCode::CREATED, Json(secret))
+        };
+        let router = Router::new()
+            .route("/api/v1/namespaces/stats/secrets/{name}", routing::get(get))
+            .route("/api/v1/namespaces/stats/secrets", routing::post(post))
+            .with_state(created.clone());
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        tokio::spawn(std::future::IntoFuture::into_future(axum::serve(listener, router)));
+        Ok((url, created))
+    }
+
+    #[tokio::test]
+    async fn created_secrets_have_the_labels_and_annotations() -> anyhow::Result<()> {
+        let (api, created) = api().await?;
+        let annotations = ["--annotation", "argocd.argoproj.io/sync-options=Prune=false", "--annotation", "helm.sh/resource-policy=keep"];
+        bootstrap(&api, &[&["--label", "a/b=c"][..], &annotations].concat()).await?;
+        bootstrap(&api, &["--database-secret", "database"]).await?;
+        let created = created.lock().expect("not poisoned").clone();
+        assert_eq!(created[0]["metadata"]["labels"], json!({"a/b": "c"}));
+        assert_eq!(
+            created[0]["metadata"]["annotations"],
+            json!({"argocd.argoproj.io/sync-options": "Prune=false", "helm.sh/resource-policy": "keep"})
+        );
+        for secret in &created[1..] {
+            assert_eq!(secret["metadata"]["annotations"], Value::Null, "{secret}");
+        }
+        assert!(bootstrap(&api, &["--annotation", "=x"]).await.is_err());
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn an_api_that_cannot_be_reached_is_named_with_the_values_that_open_the_way() -> anyhow::Result<()> {
+        let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let error = format!("{:#}", bootstrap(&format!("http://127.0.0.1:{port}"), &[]).await.expect_err("nothing listens"));
+        for part in ["read Secret stats/admin", &format!("127.0.0.1:{port}"), "networkPolicy.apiServerPorts", "networkPolicy.apiServerTo"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        assert!(!error.contains("Role"), "not a missing right: {error}");
+        Ok(())
+    }
 }

@@ -17,12 +17,15 @@ use uuid::Uuid;
 use super::body::JsonBody;
 use crate::accounts::check_name;
 use crate::app::App;
-use crate::audit;
+use crate::audit::{self, Trail};
 use crate::auth::{CertificateBinding, Client, Proof, Shipper};
 use crate::error::{ApiError, ErrorBody};
+use crate::limiter;
 
 /// The most bytes of a version.
 const MAX_VERSION: usize = 64;
+/// The audit log's message.
+const REFUSED: &str = "enrolment refused";
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(enrol)).routes(routes!(rotate))
@@ -85,6 +88,7 @@ async fn enrol(
     proof: Proof,
     binding: CertificateBinding,
     client: Client,
+    trail: Trail,
     JsonBody(request): JsonBody<EnrolRequest>,
 ) -> Result<Json<EnrolAnswer>, ApiError> {
     let EnrolRequest { collector, name, version, credential_sha256, dry_run } = request;
@@ -94,20 +98,28 @@ async fn enrol(
         return Err(ApiError::BadRequest { message: "invalid collector version".into(), remedy });
     }
     let hash = sha256(&credential_sha256)?;
+    trail.collector(collector);
     binding.check(&name)?;
     let key = proof.key();
-    if let Err(refusal) = app.enrolments.begin(&key, client.address).await {
-        if let ApiError::TooManyAttempts(wait) = &refusal {
-            tracing::warn!(target: audit::TARGET, { client.address = %client.address, wait_s = wait.as_secs() }, "enrolment refused: too many attempts");
+    let attempt = match proof.known_token(&app).await? {
+        // The sender of a known token does not guess, even if the token has expired or is used up.
+        Some(token) => {
+            trail.by(&token);
+            None
         }
-        return Err(refusal);
-    }
-    let verified = proof.verify(&app).await?;
+        None => Some(app.enrolments.begin(&key, client.address, limiter::SecondProof::Nothing).await.inspect_err(|refusal| {
+            if matches!(refusal, ApiError::TooManyAttempts(_)) {
+                trail.refused("enrolment refused: too many attempts");
+            }
+        })?),
+    };
+    let verified = proof.verify(&app).await.inspect_err(|_| trail.refused(REFUSED))?;
     let applicant = Applicant { collector, name: &name, version: &version, hash: &hash };
     let done = app.lake.meta().enrol(verified.enrolment(), applicant, Utc::now(), dry_run).await;
-    if !matches!(done, Err(CredentialError::TokenUnknown | CredentialError::Store(_))) {
-        // The sender of an expired or used token does not guess.
-        app.enrolments.succeeded(&key, client.address).await?;
+    if let Some(attempt) = &attempt
+        && !matches!(done, Err(CredentialError::TokenUnknown | CredentialError::Store(_)))
+    {
+        app.enrolments.succeeded(attempt).await?;
     }
     match done {
         Ok(Enrolled { again, by }) => {
@@ -117,7 +129,7 @@ async fn enrol(
             Ok(Json(EnrolAnswer { collector, again }))
         }
         Err(error) => {
-            tracing::warn!(target: audit::TARGET, { collector.id = %collector, client.address = %client.address, reason = %error }, "enrolment refused");
+            trail.refused(REFUSED);
             Err(error.into())
         }
     }

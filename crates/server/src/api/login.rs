@@ -1,12 +1,12 @@
 //! Login and logout.
 //!
 //! An attempt costs the same whether or not the user exists: the limiter, then one argon2 verification, then the same answer for every kind
-//! of wrong input.
+//! of wrong input. Only the audit log says which it was.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use pganalytics_lake::Role;
 use serde::{Deserialize, Serialize};
@@ -17,13 +17,16 @@ use utoipa_axum::routes;
 use super::body::JsonBody;
 use super::roles::RoleName;
 use crate::app::App;
-use crate::audit;
-use crate::auth::{Client, Principal, SESSION_COOKIE, Viewer, origin};
+use crate::audit::{self, Trail};
+use crate::auth::{Client, DEVICE_COOKIE, Principal, SESSION_COOKIE, SecondProof, Viewer, origin};
 use crate::error::{ApiError, ErrorBody};
+use crate::limiter::DEVICE_KNOWN_FOR;
 use crate::secret::{Secret, TokenPrefix, fingerprint};
 
 /// The most bytes of a user name.
 const MAX_NAME: usize = 200;
+/// The audit log's message.
+const FAILED: &str = "login failed";
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(login)).routes(routes!(logout)).routes(routes!(me))
@@ -62,7 +65,9 @@ pub(crate) struct Me {
 /// Logs in with user name and password.
 ///
 /// Returns a session's token, and sets it as an HttpOnly, SameSite=Strict cookie. After 5 failures, further logins of the same user from
-/// the same address must wait, longer each time.
+/// the same network must wait, longer each time, at most a minute. Failures of other users from the network, or of the user from other
+/// networks, delay a login by seconds. None of them affects a login that also presents an open session of the user, a token of the role
+/// admin, or the cookie of a browser in which the user logged in within 30 days.
 #[utoipa::path(post, path = "/api/v1/auth/login", tag = "login", security(()), request_body = Login, responses(
     (status = OK, body = LoggedIn),
     (status = BAD_REQUEST, description = "The body is invalid", body = ErrorBody),
@@ -76,31 +81,49 @@ pub(crate) struct Me {
 async fn login(
     State(app): State<App>,
     client: Client,
+    proof: SecondProof,
+    trail: Trail,
     headers: HeaderMap,
     JsonBody(Login { username, password }): JsonBody<Login>,
 ) -> Result<Response, ApiError> {
     origin::check(&headers, app.options.trusted_proxy)?;
     if username.len() > MAX_NAME {
+        trail.refused(FAILED);
+        trail.cause("the user name is too long");
         return Err(ApiError::BadCredentials);
     }
-    if let Err(refusal) = app.limiter.begin(&username, client.address).await {
-        if let ApiError::TooManyAttempts(wait) = &refusal {
-            app.metrics.login("limited");
-            tracing::warn!(target: audit::TARGET, { client.address = %client.address, wait_s = wait.as_secs() }, "login refused: too many failed attempts");
-        }
-        return Err(refusal);
-    }
     let meta = app.lake.meta();
-    let credentials = meta.credentials(&username).await?.filter(|credentials| !credentials.user.disabled);
+    let credentials = meta.credentials(&username).await?;
+    if credentials.is_some() {
+        // Only names of users are logged: people type passwords into that field.
+        trail.by(&username);
+    }
+    let attempt = match proof.is_admin_token() {
+        true => None,
+        false => Some(app.limiter.begin(&username, client.address, proof.of_user(&username)).await.inspect_err(|refusal| {
+            if matches!(refusal, ApiError::TooManyAttempts(_)) {
+                app.metrics.login("limited");
+                trail.refused("login refused: too many failed attempts");
+            }
+        })?),
+    };
+    let cause = match &credentials {
+        None => "no such user",
+        Some(credentials) if credentials.user.disabled => "the user is disabled",
+        Some(_) => "wrong password",
+    };
+    let credentials = credentials.filter(|credentials| !credentials.user.disabled);
     let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
     let verified = app.passwords.verify(password, hash).await??;
     let (Some(credentials), true) = (credentials, verified) else {
         app.metrics.login("failed");
-        // The name is not logged: people type passwords into that field.
-        tracing::warn!(target: audit::TARGET, { client.address = %client.address }, "login failed");
+        trail.refused(FAILED);
+        trail.cause(cause);
         return Err(ApiError::BadCredentials);
     };
-    app.limiter.succeeded(&username, client.address).await?;
+    if let Some(attempt) = &attempt {
+        app.limiter.succeeded(attempt).await?;
+    }
     app.metrics.login("succeeded");
 
     let user = credentials.user;
@@ -111,13 +134,19 @@ async fn login(
     let expires = now.checked_add_signed(lifetime).unwrap_or(DateTime::<Utc>::MAX_UTC);
     meta.create_session(&fingerprint(token.expose()), user.id, now, expires).await?;
     tracing::info!(target: audit::TARGET, { user.name, client.address = %client.address }, "logged in");
-    let cookie = cookie(token.expose(), app.options.session_lifetime.as_secs(), client.https)?;
+    let mut cookies =
+        vec![(header::SET_COOKIE, cookie(SESSION_COOKIE, token.expose(), app.options.session_lifetime.as_secs(), client.https)?)];
+    if let Some(device) = proof.remembered(&user.name, &app).await? {
+        let lifetime = DEVICE_KNOWN_FOR.num_seconds().unsigned_abs();
+        cookies.push((header::SET_COOKIE, cookie(DEVICE_COOKIE, device.expose(), lifetime, client.https)?));
+    }
     let body =
         LoggedIn { token: token.expose().to_owned(), expires, user: Me { name: user.name, role: user.role, expires: Some(expires) } };
-    Ok(([(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(body)).into_response())
+    let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    Ok((AppendHeaders(cookies), no_store, Json(body)).into_response())
 }
 
-/// Logs out and ends the session.
+/// Logs out and ends the session. The browser stays known: its cookie gives no access.
 #[utoipa::path(post, path = "/api/v1/auth/logout", tag = "login", responses(
     (status = NO_CONTENT, description = "The session has ended; the cookie is removed"),
 ))]
@@ -126,7 +155,7 @@ async fn logout(State(app): State<App>, client: Client, Viewer(principal): Viewe
         app.lake.meta().delete_session(&session).await?;
         tracing::info!(target: audit::TARGET, { user.name = name, client.address = %client.address }, "logged out");
     }
-    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie("", 0, client.https)?)]).into_response())
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie(SESSION_COOKIE, "", 0, client.https)?)]).into_response())
 }
 
 /// The user or token of this request.
@@ -140,8 +169,8 @@ async fn me(Viewer(principal): Viewer) -> Result<Json<Me>, ApiError> {
 }
 
 /// The cookie has `Path=/`, since only a proxy in front knows the path prefix.
-fn cookie(token: &str, max_age_s: u64, https: bool) -> Result<HeaderValue, ApiError> {
+fn cookie(name: &str, token: &str, max_age_s: u64, https: bool) -> Result<HeaderValue, ApiError> {
     let secure = if https { "; Secure" } else { "" };
-    let text = format!("{SESSION_COOKIE}={token}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Strict{secure}");
+    let text = format!("{name}={token}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Strict{secure}");
     HeaderValue::from_str(&text).map_err(|error| ApiError::Internal(error.into()))
 }

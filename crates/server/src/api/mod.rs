@@ -18,6 +18,7 @@ mod servers;
 mod sql;
 mod timeout;
 mod tokens;
+mod trouble;
 mod users;
 mod views;
 

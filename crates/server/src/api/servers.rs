@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::trouble::Trouble;
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::error::ApiError;
@@ -44,6 +45,8 @@ pub(crate) struct ServerInfo {
     postmaster_start_time: Option<DateTime<Utc>>,
     /// Why the server is not up, as reported by the collector.
     error: Option<String>,
+    /// The kind of the error and its remedy, if the server is not up.
+    trouble: Option<Trouble>,
     /// The collector that reads the server.
     collector: Option<String>,
     first_seen: DateTime<Utc>,
@@ -56,6 +59,10 @@ impl From<Server> for ServerInfo {
             ServerRole::Primary => InCluster::Primary,
             ServerRole::Standby => InCluster::Standby,
         });
+        let trouble = match (server.up, &server.error) {
+            (Some(false), Some(error)) => Some(Trouble::of(error)),
+            _ => None,
+        };
         Self {
             name: server.name,
             up: server.up,
@@ -67,6 +74,7 @@ impl From<Server> for ServerInfo {
             port: server.port,
             postmaster_start_time: server.postmaster_start_time,
             error: server.error,
+            trouble,
             collector: server.collector,
             first_seen: server.first_seen,
             last_seen: server.last_seen,

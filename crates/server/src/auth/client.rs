@@ -38,9 +38,36 @@ impl FromRequestParts<App> for Client {
             // The proxy wrote the last entry. The entries before it come from the client and prove nothing.
             value.rsplit(',').next().map(str::trim)
         };
-        let address = last("x-forwarded-for").and_then(|address| address.parse().ok()).unwrap_or(peer);
+        let address = last("x-forwarded-for").and_then(address).unwrap_or(peer);
         // The proxy's connection to the browser counts: its connection to the backend may use TLS although the browser's does not.
         let https = last("x-forwarded-proto").map_or(tls, |proto| proto.eq_ignore_ascii_case("https"));
         Ok(Self { address, https })
+    }
+}
+
+/// The address of an entry of `X-Forwarded-For`. Some proxies, such as Azure's Application Gateway, add the port.
+fn address(entry: &str) -> Option<IpAddr> {
+    let plain = entry.strip_prefix('[').and_then(|entry| entry.strip_suffix(']')).unwrap_or(entry);
+    plain.parse().ok().or_else(|| entry.parse::<SocketAddr>().ok().map(|address| address.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forwarded_address_may_have_brackets_and_a_port() {
+        for (entry, expected) in [
+            ("203.0.113.7", "203.0.113.7"),
+            ("203.0.113.7:51234", "203.0.113.7"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("[2001:db8::7]:51234", "2001:db8::7"),
+        ] {
+            assert_eq!(address(entry).map(|address| address.to_string()).as_deref(), Some(expected), "{entry}");
+        }
+        for entry in ["", "unknown", "_hidden", "203.0.113.7:x"] {
+            assert_eq!(address(entry), None, "{entry}");
+        }
     }
 }

@@ -1,9 +1,13 @@
-//! The token that a request presents.
+//! The tokens that a request presents.
 
 use axum::http::{HeaderMap, header};
 
+use crate::secret::TokenPrefix;
+
 /// The session cookie's name.
 pub const SESSION_COOKIE: &str = "pganalytics_session";
+/// The name of the cookie that proves that a user logged in with this browser before. It gives no access.
+pub const DEVICE_COOKIE: &str = "pganalytics_device";
 
 /// A token, and how it was sent.
 pub(super) struct Presented<'a> {
@@ -17,9 +21,18 @@ pub(super) fn presented(headers: &HeaderMap) -> Option<Presented<'_>> {
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         return scheme.eq_ignore_ascii_case("bearer").then(|| Presented { token: token.trim(), in_cookie: false });
     }
+    cookie(headers, SESSION_COOKIE).map(|token| Presented { token, in_cookie: true })
+}
+
+/// The browser's token, which it got at a login.
+pub(super) fn device(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, DEVICE_COOKIE).filter(|token| TokenPrefix::of(token) == Some(TokenPrefix::Device))
+}
+
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == SESSION_COOKIE).map(|(_, token)| Presented { token, in_cookie: true })
+    pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
 #[cfg(test)]
@@ -38,5 +51,17 @@ mod tests {
         assert!(presented(&headers).is_some_and(|presented| presented.token == "t" && !presented.in_cookie));
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Basic t"));
         assert!(presented(&headers).is_none());
+    }
+
+    #[test]
+    fn a_browsers_token_has_a_cookie_and_a_form_of_its_own() {
+        let of = |cookies: &str| {
+            let headers = HeaderMap::from_iter([(header::COOKIE, cookies.parse::<HeaderValue>().expect("a header value"))]);
+            device(&headers).map(str::len)
+        };
+        let (token, session) = (TokenPrefix::Device.generate(), TokenPrefix::Session.generate());
+        assert_eq!(of(&format!("pganalytics_session=x; pganalytics_device={}", token.expose())), Some(70));
+        assert_eq!(of(&format!("pganalytics_device={}", session.expose())), None);
+        assert_eq!(of(&format!("pganalytics_session={}", token.expose())), None);
     }
 }

@@ -10,6 +10,7 @@ use pganalytics_lake::Enrolment;
 use super::collector::lacks_certificate;
 use super::presented::presented;
 use crate::app::App;
+use crate::audit::Trail;
 use crate::error::ApiError;
 use crate::secret::{Secret, TokenPrefix, fingerprint};
 use crate::service_account::looks_like_token;
@@ -48,6 +49,14 @@ impl Proof {
         }
     }
 
+    /// The name of the enrolment token, if it is one of this backend, also if it has ended.
+    pub(crate) async fn known_token(&self, app: &App) -> Result<Option<String>, ApiError> {
+        match self {
+            Self::Token(hash) => Ok(app.lake.meta().token_of(hash).await?.map(|token| token.name)),
+            Self::ServiceAccount(_) => Ok(None),
+        }
+    }
+
     /// The key under which a limiter counts attempts: a part of the proof's hash.
     pub(crate) fn key(&self) -> String {
         let hash = match self {
@@ -73,7 +82,10 @@ impl FromRequestParts<App> for Proof {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let presented = presented(&parts.headers).filter(|presented| !presented.in_cookie).ok_or(ApiError::Unauthenticated)?;
-        let proof = Self::of(presented.token, app).ok_or(ApiError::Unauthenticated)?;
+        let proof = Self::of(presented.token, app).ok_or_else(|| {
+            Trail::of(parts).cause("neither an enrolment token nor a ServiceAccount token");
+            ApiError::Unauthenticated
+        })?;
         if lacks_certificate(parts, app) { Err(ApiError::NoCertificate) } else { Ok(proof) }
     }
 }

@@ -19,6 +19,7 @@ use std::time::Duration;
 use pganalytics_lake::{CredentialError, MetaError, QueryError, TokenKind};
 
 pub use body::{ErrorBody, ErrorCode, ErrorDetail, ErrorPosition};
+pub(crate) use response::Problem;
 
 use crate::secret::{Overloaded, PasswordError};
 

@@ -8,12 +8,19 @@ use axum::response::{IntoResponse, Response};
 use pganalytics_lake::{Position, QueryError, QueryErrorKind};
 
 use super::ApiError;
-use super::body::{ErrorBody, ErrorDetail, ErrorPosition};
+use super::body::{ErrorBody, ErrorCode, ErrorDetail, ErrorPosition};
 
 /// When a client may try again after a failure of the store.
 const RETRY_STORE: Duration = Duration::from_secs(5);
 /// When a client may try again after an overload.
 const RETRY_BUSY: Duration = Duration::from_secs(1);
+
+/// The error of a response, as an extension of the response: for the audit log and the metrics.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: String,
+}
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
@@ -23,7 +30,9 @@ impl IntoResponse for ApiError {
             _ => None,
         };
         let (status, code, message, remedy) = self.answer();
+        let problem = Problem { code, message: message.clone() };
         let mut response = (status, Json(ErrorBody { error: ErrorDetail { code, message, remedy, position } })).into_response();
+        response.extensions_mut().insert(problem);
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(wait) = retry_after {

@@ -1,8 +1,8 @@
 //! Tokens.
 //!
 //! A token is `pga_`, a letter for its kind, and 256 random bits in hexadecimal: `pga_a_…` (API), `pga_c_…` (collector), `pga_e_…`
-//! (enrolment), `pga_k_…` (a collector's own credential, which the collector creates) or `pga_s_…` (session). Secret scanners recognise the
-//! prefix, and it tells where to look the token up. Only the SHA-256 is stored. A slow hash would protect nothing, since 256 random bits
+//! (enrolment), `pga_k_…` (a collector's own credential, which the collector creates), `pga_s_…` (session) or `pga_d_…` (a browser in which a
+//! user logged in, which gives no access). Secret scanners recognise the prefix, and it tells where to look the token up. Only the SHA-256 is stored. A slow hash would protect nothing, since 256 random bits
 //! cannot be guessed.
 
 use pganalytics_views::enrol;
@@ -21,10 +21,11 @@ pub(crate) enum TokenPrefix {
     Enrolment,
     Credential,
     Session,
+    Device,
 }
 
 impl TokenPrefix {
-    const ALL: [Self; 5] = [Self::Api, Self::Collector, Self::Enrolment, Self::Credential, Self::Session];
+    const ALL: [Self; 6] = [Self::Api, Self::Collector, Self::Enrolment, Self::Credential, Self::Session, Self::Device];
 
     const fn text(self) -> &'static str {
         match self {
@@ -33,6 +34,7 @@ impl TokenPrefix {
             Self::Enrolment => enrol::TOKEN_PREFIX,
             Self::Credential => enrol::CREDENTIAL_PREFIX,
             Self::Session => "pga_s_",
+            Self::Device => "pga_d_",
         }
     }
 

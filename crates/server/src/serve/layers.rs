@@ -15,9 +15,9 @@ use tower_http::compression::Predicate;
 use tracing::Instrument as _;
 
 use crate::app::App;
-use crate::audit;
+use crate::audit::{self, Refusal, Trail};
 use crate::auth::Client;
-use crate::error::ApiError;
+use crate::error::{ApiError, ErrorCode, Problem};
 use crate::metrics::RequestLabels;
 
 /// Scripts and data come only from this server; no plugins, no frames. Inline styles are allowed, since the UI's component library uses
@@ -34,19 +34,18 @@ const COMPRESS_FROM: u64 = 1024;
 const UI_ROUTE: &str = "ui";
 
 /// Logs and counts each request by the pattern of its route and its address. The path, the query and the body are never logged.
-pub(crate) async fn observe(State(app): State<App>, route: Option<MatchedPath>, client: Client, request: Request, next: Next) -> Response {
+pub(crate) async fn observe(
+    State(app): State<App>,
+    route: Option<MatchedPath>,
+    client: Client,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let route = route.as_ref().map_or(UI_ROUTE, MatchedPath::as_str).to_owned();
-    let method = match *request.method() {
-        // A fixed set: clients must not be able to create labels.
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        _ => "other",
-    };
+    let method = method(request.method());
+    let trail = Trail::default();
+    request.extensions_mut().insert(trail.clone());
     // With the target of the audit log, the span stays even if the log level leaves out other lines.
     let span =
         tracing::info_span!(target: audit::TARGET, "request", http.method = method, http.route = route, client.address = %client.address);
@@ -60,9 +59,45 @@ pub(crate) async fn observe(State(app): State<App>, route: Option<MatchedPath>, 
         } else {
             tracing::debug!(http.status = status.as_u16(), http.duration_ms = duration_ms, "answered");
         }
+        note_refusal(&app, &response, &trail, (method, &route), &client);
     });
     app.metrics.request(RequestLabels { method: method.into(), route, status: status.as_u16() }, took);
     response
+}
+
+/// The method as a label: one of a fixed set, since clients must not be able to create labels.
+pub(super) fn method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}
+
+/// Counts a refusal, and writes it to the audit log: each 401 and 403, and what the handler has noted as refused.
+pub(super) fn note_refusal(app: &App, response: &Response, trail: &Trail, (method, route): (&'static str, &str), client: &Client) {
+    let Some(Problem { code, message }) = response.extensions().get() else { return };
+    let (status, noted) = (response.status(), trail.noted());
+    if noted.message.is_none() && !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        return;
+    }
+    app.metrics.refused(code.word());
+    app.refusals.record(Refusal {
+        message: noted.message.unwrap_or("request refused"),
+        method,
+        route: route.to_owned(),
+        status: status.as_u16(),
+        code: code.word(),
+        by: noted.by,
+        collector: noted.collector,
+        is_anonymous: matches!(code, ErrorCode::Unauthenticated) && noted.cause.is_none(),
+        cause: noted.cause.unwrap_or_else(|| message.clone()),
+        address: client.address,
+    });
 }
 
 /// Answers a request whose handler panicked with 500. The panic hook has logged the message.

@@ -9,16 +9,22 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use super::layers::{method, note_refusal};
 use crate::app::App;
-use crate::auth::is_operator;
+use crate::audit::Trail;
+use crate::auth::{Client, is_operator};
 use crate::error::ApiError;
 
 /// The paths that need no token of `cli.json`: the liveness check of the command line, and the path for batches.
 const OPEN: [&str; 2] = ["/livez", "/api/v1/ingest"];
 
-pub(crate) async fn only(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn only(State(app): State<App>, client: Client, request: Request, next: Next) -> Response {
     if OPEN.contains(&request.uri().path()) || is_operator(request.headers(), &app) {
         return next.run(request).await;
     }
-    ApiError::LocalOnly.into_response()
+    let method = method(request.method());
+    let refused = ApiError::LocalOnly.into_response();
+    // The path is the sender's text, so the log does not have it.
+    note_refusal(&app, &refused, &Trail::default(), (method, "local port"), &client);
+    refused
 }

@@ -5,12 +5,7 @@ use pganalytics_server::ServerOptions;
 use pganalytics_server::lake::Role;
 use serde_json::json;
 
-use crate::backend::{Backend, PASSWORD, log};
-
-/// The number of audit lines that contain all of these words.
-fn logged(words: &[&str]) -> usize {
-    log().lines().filter(|line| line.contains(" audit: ") && words.iter().all(|word| line.contains(word))).count()
-}
+use crate::backend::{Backend, PASSWORD, log, logged};
 
 #[tokio::test]
 async fn changes_and_logins_are_logged_with_their_sender_and_address_but_no_secret() {

@@ -203,3 +203,8 @@ impl Write for Lines {
 pub(crate) fn log() -> String {
     String::from_utf8(LOG.lock().unwrap().clone()).unwrap()
 }
+
+/// The number of audit lines that contain all of these words.
+pub(crate) fn logged(words: &[&str]) -> usize {
+    log().lines().filter(|line| line.contains(" audit: ") && words.iter().all(|word| line.contains(word))).count()
+}

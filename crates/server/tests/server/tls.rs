@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::authority::{Authority, EXPIRED, GOOD, Issued};
-use crate::backend::{Backend, PASSWORD, batch};
+use crate::backend::{Backend, PASSWORD, batch, logged};
 
 fn tls(server: &Issued, client_ca: Option<&Path>, client_auth: ClientAuth) -> Option<Arc<Tls>> {
     let files = ServerFiles {
@@ -225,6 +225,10 @@ async fn the_local_port_accepts_only_the_command_lines_token_and_batches() {
     }
     let login = client.post(format!("{base}/api/v1/auth/login")).json(&json!({"username": "admin", "password": PASSWORD}));
     assert_eq!(login.send().await.unwrap().status(), StatusCode::FORBIDDEN);
+    assert!(
+        logged(&["request refused", "http.route=\"local port\"", "client.address=127.0.0.1"]) >= 1,
+        "the refusals are in the audit log"
+    );
     drop(client);
     stop.cancel();
     serving.await.unwrap();

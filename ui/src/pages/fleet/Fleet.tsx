@@ -1,5 +1,5 @@
 /** The Fleet page: is something wrong? One row per server. */
-import { Anchor, SegmentedControl } from '@mantine/core';
+import { Anchor, SegmentedControl, Text } from '@mantine/core';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
 import { usePageHref, useParam } from '../../address/links';
@@ -30,7 +30,7 @@ export default function Fleet() {
   const [search, setSearch] = useParam('search');
   const [status, setStatus] = useParam('status', 'all');
   const { now } = useRange();
-  const columns = useColumns(now);
+  const columns = useColumns(now, anyDown);
 
   const rows = useMemo(
     () =>
@@ -87,7 +87,20 @@ export default function Fleet() {
 
 const STATUS_ORDER: Record<Status, number> = { down: 0, full: 1, silent: 2, up: 3 };
 
-function useColumns(now: number): TableColumn<FleetRow>[] {
+const TROUBLE: TableColumn<FleetRow> = {
+  key: 'trouble',
+  label: 'Trouble',
+  help: 'Why the server is not up, and what to do',
+  sort: (row) => row.trouble,
+  cell: (row) => (
+    <Text size="sm" truncate maw={420}>
+      {row.trouble}
+    </Text>
+  ),
+  title: (row) => row.trouble ?? '',
+};
+
+function useColumns(now: number, anyDown: boolean): TableColumn<FleetRow>[] {
   const href = usePageHref();
   const [zone] = useZone();
   return useMemo(
@@ -111,6 +124,8 @@ function useColumns(now: number): TableColumn<FleetRow>[] {
           </Anchor>
         ),
       },
+      // Only while there is something to say.
+      ...(anyDown ? [TROUBLE] : []),
       { key: 'role', label: 'Role', wideOnly: true, sort: (row) => row.role, cell: (row) => row.role ?? '–' },
       {
         key: 'version',
@@ -183,7 +198,7 @@ function useColumns(now: number): TableColumn<FleetRow>[] {
         title: (row) => (row.lastSeen === null ? 'Not within the last 31 days' : formatMoment(row.lastSeen, zone)),
       },
     ],
-    [href, zone, now],
+    [href, zone, now, anyDown],
   );
 }
 

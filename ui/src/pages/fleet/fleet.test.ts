@@ -68,7 +68,13 @@ describe('the average of active sessions', () => {
 });
 
 describe('a server that is down', () => {
-  const down = server({ up: false, error: 'too many connections for role "monitor"' });
+  const trouble = {
+    kind: 'too_many_connections' as const,
+    sqlstate: '53300',
+    message: 'The role monitor has reached its connection limit.',
+    remedy: 'Raise the limit with ALTER ROLE monitor CONNECTION LIMIT.',
+  };
+  const down = server({ up: false, error: 'too many connections for role "monitor"', trouble });
   const [row] = fleetRows(
     [down],
     { sessions: undefined, work: undefined, size: undefined, answers: [{ server: 'db-1:5432', last_up: 20 }] },
@@ -80,6 +86,7 @@ describe('a server that is down', () => {
     expect(row?.status).toBe('full');
     expect(row?.trouble).toContain('ALTER ROLE monitor CONNECTION LIMIT');
   });
+  it('is found by its trouble', () => expect(row && matches(row, 'connection limit')).toBe(true));
 });
 
 describe('matches', () => {

@@ -3,7 +3,7 @@ import type { Server } from '../../api/facts';
 import { enough } from '../../history/spread';
 import type { Window } from '../../range/bins';
 import { timeline } from '../../range/bins';
-import { connectionLimit, lastAnswer, type Status, statusOf } from '../../subjects/servers';
+import { lastAnswer, type Status, statusOf, troubleOf } from '../../subjects/servers';
 import type { FleetSize, FleetWork } from './fleet.sql';
 
 export interface FleetRow {
@@ -77,15 +77,13 @@ export function fleetRows(servers: Server[], sources: Sources, now: number): Fle
   });
 }
 
-function troubleOf(server: Server): string | null {
-  if (server.up !== false) return null;
-  const limit = connectionLimit(server.error);
-  return limit ? `${limit.message} ${limit.remedy}` : (server.error ?? null);
-}
-
 export function matches(row: FleetRow, search: string): boolean {
   return search
     .toLowerCase()
     .split(/\s+/)
-    .every((word) => `${row.name} ${row.role ?? ''} ${row.version ?? ''} ${row.status}`.toLowerCase().includes(word));
+    .every((word) =>
+      `${row.name} ${row.role ?? ''} ${row.version ?? ''} ${row.status} ${row.trouble ?? ''}`
+        .toLowerCase()
+        .includes(word),
+    );
 }

@@ -11,6 +11,17 @@ function safeNext(next: string | null): string {
   return next && /^\/(?![/\\])/.test(next) && !next.startsWith('/signin') ? next : '/fleet';
 }
 
+/** What went wrong, and what to do. */
+function describe(error: Error): string {
+  if (!(error instanceof ApiError)) return error.message;
+  if (error.status === 401) return 'The name or the password is wrong.';
+  if (error.code === 'too_many_attempts') {
+    const wait = error.remedy ? ` ${error.remedy[0]?.toUpperCase()}${error.remedy.slice(1)}.` : '';
+    return `Too many failed attempts to sign in with this name, or from this network.${wait} A browser in which you signed in within 30 days does not wait.`;
+  }
+  return error.message;
+}
+
 export default function SignIn() {
   const [name, setName] = useState('');
   const [password, setPassword] = useState('');
@@ -60,7 +71,7 @@ export default function SignIn() {
           />
           {error ? (
             <Text size="sm" c="var(--pga-bad)" role="alert">
-              {error instanceof ApiError && error.status === 401 ? 'The name or the password is wrong.' : error.message}
+              {describe(error)}
             </Text>
           ) : null}
           <Button type="submit" fullWidth loading={attempt.isPending}>

@@ -1,9 +1,16 @@
 //! The audit log: who did what.
 //!
 //! # Promise
-//! Every login, including refused ones, and every change of users, tokens, collectors, retention or permissions is one log line with the
-//! target [`TARGET`]. The line is written after the action, independent of the log level. If configured, SQL statements are logged, too. A
-//! line names the person or token (`by`); the request's span adds the address. No line contains a password, token or key.
+//! Every login and every change of users, tokens, collectors, retention or permissions is one log line with the target [`TARGET`]. The line is
+//! written after the action, independent of the log level. If configured, SQL statements are logged, too. A line names the person or token
+//! (`by`); the request's span adds the address. Refused logins, enrolments and requests are logged with their cause, repeated ones as a sum
+//! ([`Refusals`]). No line contains a password, token or key.
+
+mod refusals;
+mod trail;
+
+pub(crate) use refusals::{Refusal, Refusals};
+pub(crate) use trail::Trail;
 
 /// The target of these lines, by which log collectors find them.
 pub const TARGET: &str = "audit";
