@@ -54,7 +54,7 @@ async fn world(deadline: Duration) -> World {
 fn is_fair(outcome: &Result<String, QueryError>) -> bool {
     match outcome {
         Ok(_) => true,
-        Err(error) => !matches!(error.kind, QueryErrorKind::Damaged | QueryErrorKind::Store) && !error.message.contains("broke off"),
+        Err(error) => !matches!(error.kind, QueryErrorKind::Damaged | QueryErrorKind::Store) && !error.message.contains("internal error"),
     }
 }
 
