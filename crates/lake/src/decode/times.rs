@@ -1,8 +1,9 @@
 //! Moves the times of rows to the backend's clock.
 //!
 //! # Promise
-//! After [`Times::moved`] no time is more than half a minute after the receipt of the batch, or more than [`LONGEST_US`] before it. So no file of a
-//! day exists that no batch can have rows of, whatever a collector's clock says. Times of a right clock do not change.
+//! After [`Times::moved`] no time is more than half a minute after the receipt of the batch, or more than [`LONGEST_US`] before it; if the request
+//! states no times, [`LONGEST_UNSTATED_US`]. So no file of a day exists that no batch can have rows of, whatever a collector's clock says. Times of a
+//! correct clock do not change.
 //!
 //! # How
 //! A batch was closed at a time that both clocks can tell: by the collector's clock, `created_us`; by the backend's clock, the receipt minus the
@@ -20,6 +21,8 @@ use pganalytics_views::clock::is_marked;
 
 /// The longest that a row may wait for its receipt: 400 days. A spool holds days, not years.
 const LONGEST_US: i64 = 400 * 86_400_000_000;
+/// The same for requests that state no times: ten years. They come from older collectors, or bring history in.
+const LONGEST_UNSTATED_US: i64 = 3_653 * 86_400_000_000;
 /// Differences of stored batches are looked at once more, with a receipt that is later by the time of a commit.
 const SLACK_US: i64 = 86_400_000_000;
 
@@ -41,6 +44,8 @@ impl Times {
     fn closed_us(&self) -> i64 {
         let closed = match (self.waited_us, self.sent_at_us) {
             (Some(waited), _) => self.received_us.saturating_sub(waited),
+            // No batch waits so long: the collector's clock was set meanwhile.
+            (None, Some(sent)) if sent.saturating_sub(self.created_us) > LONGEST_US => self.received_us,
             (None, Some(sent)) => self.received_us.saturating_sub(sent.saturating_sub(self.created_us).max(0)),
             (None, None) => self.created_us,
         };
@@ -65,7 +70,11 @@ impl Times {
         let (closed, difference) = (self.closed_us(), self.difference_us());
         let moved = ts.saturating_add(difference);
         let is_nearer = moved.abs_diff(closed) < ts.abs_diff(closed);
-        self.bounded(if is_marked(difference) && is_nearer { moved } else { ts }, LONGEST_US)
+        self.bounded(if is_marked(difference) && is_nearer { moved } else { ts }, self.longest_us())
+    }
+
+    fn longest_us(&self) -> i64 {
+        if self.sent_at_us.is_some() || self.waited_us.is_some() { LONGEST_US } else { LONGEST_UNSTATED_US }
     }
 
     fn bounded(&self, ts: i64, longest: i64) -> i64 {
@@ -84,7 +93,7 @@ impl Times {
     /// The rows of a stored batch. A backend of an earlier version may have stored times that no batch can have.
     pub(crate) fn stored(received_us: i64, rows: &RecordBatch) -> Option<RecordBatch> {
         let times = Self { received_us, ..Self::default() };
-        changed(rows, |ts| times.bounded(ts, LONGEST_US + SLACK_US)).map(|(rows, _)| rows)
+        changed(rows, |ts| times.bounded(ts, LONGEST_UNSTATED_US + SLACK_US)).map(|(rows, _)| rows)
     }
 }
 
@@ -149,6 +158,9 @@ mod tests {
     fn a_clock_that_was_put_right_before_the_batch_was_sent_leaves_no_row_in_the_future() {
         let times = five_seconds_ago(DAY, 0, false);
         assert!(times.place(NOW + DAY - 5 * SECOND) <= NOW);
+        // A clock that began in 2000, in an earlier run of the collector.
+        let long_ago = Times { received_us: NOW, created_us: NOW - 9_000 * DAY, sent_at_us: Some(NOW), waited_us: None };
+        assert_eq!(long_ago.place(NOW - 9_000 * DAY - 3 * SECOND), NOW - 3 * SECOND);
         let older = Times { received_us: NOW, created_us: NOW + DAY, ..Times::default() };
         assert_eq!(older.place(NOW + DAY - 3 * SECOND), NOW - 3 * SECOND);
     }
@@ -171,7 +183,10 @@ mod tests {
                     let times = Times { received_us: NOW, created_us, sent_at_us, waited_us };
                     for ts in extremes {
                         let placed = times.place(ts);
-                        assert!(placed >= NOW - LONGEST_US && !is_marked((placed - NOW).max(0)), "{times:?}: {ts} becomes {placed}");
+                        assert!(
+                            placed >= NOW - times.longest_us() && !is_marked((placed - NOW).max(0)),
+                            "{times:?}: {ts} becomes {placed}"
+                        );
                         assert!(times.seen_us(placed) <= NOW);
                     }
                 }

@@ -122,7 +122,7 @@ async fn a_damaged_file_is_named_by_the_query_that_needs_it() {
     assert_eq!(error.kind, QueryErrorKind::Damaged);
     assert!(error.message.contains(&*file.to_string_lossy()) && error.message.contains("checksum"), "{}", error.message);
     let remedy = error.hint.unwrap();
-    assert!(remedy.contains("pganalytics lake verify") && remedy.contains("restore it from a backup"), "{remedy}");
+    assert!(remedy.contains("pganalytics lake verify") && remedy.contains("restore the file from a backup"), "{remedy}");
     // Other tables are not affected.
     assert_eq!(world.one("select count(*) from pganalytics_server").await, "0");
 

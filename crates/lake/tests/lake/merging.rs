@@ -114,20 +114,6 @@ async fn the_background_task_compacts_until_stopped() {
     assert_eq!(world.one("select count(*) from pg_stat_statements").await, "1");
 }
 
-/// A merge may take longer than the grace. The grace counts from its commit, not from its begin.
-#[tokio::test]
-async fn files_that_a_long_pass_replaced_stay_for_the_queries_that_read_them() {
-    let world = World::new().await;
-    let began = Utc::now() - TimeDelta::hours(1);
-    for sequence in 1..=8 {
-        world.ingest(batch(sequence, &[Row::new(began, "a", 1, 1)])).await.unwrap();
-        world.lake.compact_at(began).await.unwrap();
-    }
-    assert_eq!(world.files_of("pg_stat_statements").await, (1, 8), "the files are replaced by one");
-    assert_eq!(world.lake.remove_replaced(Utc::now()).await.unwrap(), 0, "a query may have opened them a moment ago");
-    assert_eq!(world.lake.remove_replaced(Utc::now() + TimeDelta::hours(1)).await.unwrap(), 8);
-}
-
 /// Queries run all the time while files are written, merged, retired and deleted as fast as possible.
 #[tokio::test(flavor = "multi_thread")]
 async fn queries_beside_merges_and_deletions_always_find_their_files() {

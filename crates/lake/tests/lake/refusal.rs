@@ -18,7 +18,7 @@ async fn an_invalid_batch_is_refused_as_a_whole() {
 
     let nameless = statements(&[Row::new(noon(), "", 1, 1)]);
     let error = world.ingest(batch_of(COLLECTOR, 1, &[nameless])).await.unwrap_err();
-    assert!(error.to_string().contains("name of 0 bytes"), "{error}");
+    assert!(error.to_string().contains("name has 0 bytes"), "{error}");
 
     let cut = batch(1, &[Row::new(noon(), "a", 1, 1)]);
     let error = world.ingest(cut.slice(..cut.len() - 1)).await.unwrap_err();

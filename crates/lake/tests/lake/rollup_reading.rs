@@ -75,5 +75,5 @@ async fn collectors_cannot_ship_rows_of_a_rollup() {
     let (_, rows) = servers(&[(noon(), "a", true, None, None)]);
     let body = batch_of(COLLECTOR, 1, &[("pganalytics_server_5m".into(), rows)]);
     let error = world.ingest(body).await.unwrap_err().to_string();
-    assert!(error.contains("'pganalytics_server_5m' is unknown to this backend"), "{error}");
+    assert!(error.contains("'pganalytics_server_5m': is computed by the backend"), "{error}");
 }
