@@ -30,14 +30,17 @@ impl Busy {
         let backend = Backend::start_with(Settings::flags(&["--compact-every", "1s", "--query-deadline", "4s"])).await?;
         let mut shipper = Shipper::new(&backend.api, "shipper").await?;
         let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicI64::new(0)));
-        let shipping = tokio::spawn({
+        let shipping = tokio::task::spawn_blocking({
             let (api, stop, acknowledged) = (backend.api.clone(), Arc::clone(&stop), Arc::clone(&acknowledged));
-            async move {
-                while !stop.load(Ordering::SeqCst) {
-                    shipper.ship_batches(&api, 1).await?;
-                    acknowledged.fetch_add(1, Ordering::SeqCst);
-                }
-                Ok(shipper)
+            let runtime = tokio::runtime::Handle::current();
+            move || {
+                runtime.block_on(async {
+                    while !stop.load(Ordering::SeqCst) {
+                        shipper.ship_batches(&api, 1).await?;
+                        acknowledged.fetch_add(1, Ordering::SeqCst);
+                    }
+                    Ok(shipper)
+                })
             }
         });
         let busy = Self { backend, shipping, stop, acknowledged };

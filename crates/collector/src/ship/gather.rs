@@ -46,11 +46,6 @@ pub(crate) struct Taken {
 }
 
 impl Gather {
-    #[must_use]
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::default()
-    }
-
     /// Counts dropped rows in this metric.
     #[must_use]
     pub(crate) fn counting(dropped_rows: Int) -> Arc<Self> {
@@ -160,7 +155,7 @@ mod tests {
 
     #[test]
     fn rows_of_one_view_are_joined() {
-        let gather = Gather::new();
+        let gather = Arc::<Gather>::default();
         gather.add("b", texts(2));
         gather.add("a", texts(1));
         gather.add("b", texts(3));
@@ -194,7 +189,7 @@ mod tests {
 
     #[test]
     fn rows_of_another_shape_are_dropped_and_counted() {
-        let gather = Gather::new();
+        let gather = Arc::<Gather>::default();
         gather.add("a", texts(2));
         gather.add("a", texts(3).project(&[1, 0]).expect("columns"));
         assert_eq!(gather.take().dropped_rows, 5);

@@ -28,7 +28,6 @@ use crate::find::kubernetes::pod::Facts;
 use crate::find::kubernetes::recognise::{Recognised, recognise};
 use crate::find::metrics::Metrics;
 use crate::read::target::Common;
-use crate::ship::gather::Gather;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// The first two waits, plus the delay of a busy machine.
@@ -141,7 +140,7 @@ async fn a_pod_found_before_it_listens_is_a_target_until_it_speaks_another_proto
     let discovery = discovery(&mut metrics);
     let read = Arc::new(crate::read::metrics::Metrics::register(&mut metrics));
     let views = ViewSet::builtin().expect("views").iter().cloned().collect();
-    let common = Common { collector: "c".into(), views, gather: Gather::new(), metrics: read };
+    let common = Common { collector: "c".into(), views, gather: Arc::default(), metrics: read };
     let stop = CancellationToken::new();
     let (events, heard) = mpsc::channel(QUEUE);
     let following = tokio::spawn(Known::new(discovery, Arc::new(common), stop.clone()).follow(heard));
