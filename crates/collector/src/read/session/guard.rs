@@ -141,7 +141,7 @@ mod tests {
     const RIGHT: [&str; 7] = ["pg_catalog, pg_temp", "on", "5s", "100ms", "10s", "off", "1"];
 
     fn guard(milliseconds: u64, reach: Reach) -> Guard {
-        Guard { statement_timeout: Duration::from_millis(milliseconds), raw: true, reach }
+        Guard { statement_timeout: Duration::from_millis(milliseconds), work_mem_mb: WORK_MEM_MB, raw: true, reach }
     }
 
     fn answer(values: &[&str]) -> Vec<Option<String>> {
