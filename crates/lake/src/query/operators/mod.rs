@@ -9,6 +9,7 @@
 //!
 //! All other operators of DataFusion 55 reserve what they hold, or hold one batch.
 
+mod holding;
 mod passing;
 mod wide;
 mod window;

@@ -12,8 +12,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::StreamExt as _;
 
+use super::holding::Holding;
 use super::wide::{copied, unnested};
-use super::window::Holding;
 
 /// What is looked at.
 #[derive(Debug, Clone)]
