@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::thread::JoinHandle;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use e2e::api::Api;
 use e2e::drive::{Backend, Settings};
 use e2e::judge::Shipper;
 use e2e::machine::programs::{binary, checkout, installed};
 use e2e::wait::{PATIENCE, until};
-use tokio::task::JoinHandle;
 
 /// The document's commands for a running backend with a data folder.
 const HEADING: &str = "**Running.**";
@@ -30,10 +31,11 @@ impl Busy {
         let backend = Backend::start_with(Settings::flags(&["--compact-every", "1s", "--query-deadline", "4s"])).await?;
         let mut shipper = Shipper::new(&backend.api, "shipper").await?;
         let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicI64::new(0)));
-        let shipping = tokio::task::spawn_blocking({
-            let (api, stop, acknowledged) = (backend.api.clone(), Arc::clone(&stop), Arc::clone(&acknowledged));
-            let runtime = tokio::runtime::Handle::current();
+        // On a thread of its own, with connections of its own: the test waits for files and programs meanwhile.
+        let shipping = std::thread::spawn({
+            let (api, stop, acknowledged) = (Api::new(&backend.api.url)?, Arc::clone(&stop), Arc::clone(&acknowledged));
             move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start a runtime")?;
                 runtime.block_on(async {
                     while !stop.load(Ordering::SeqCst) {
                         shipper.ship_batches(&api, 1).await?;
@@ -63,7 +65,9 @@ impl Busy {
     /// Stops shipping and the backend. Returns the collector, and the backend with its data folder.
     async fn end(mut self) -> Result<(Shipper, Backend)> {
         self.stop.store(true, Ordering::SeqCst);
-        let shipper = self.shipping.await.context("ship")??;
+        let shipping = self.shipping;
+        let ended = tokio::task::spawn_blocking(move || shipping.join()).await.context("wait for the collector")?;
+        let shipper = ended.map_err(|_| anyhow!("the collector panicked"))??;
         shipper.judge(&self.backend.api).await?;
         self.backend.stop()?;
         Ok((shipper, self.backend))

@@ -68,6 +68,8 @@ mod tests {
 
     #[tokio::test]
     async fn only_a_backends_own_answer_says_that_a_backend_runs() -> anyhow::Result<()> {
+        // As at the start of the program. Another test may have done the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let routes = Router::new()
             .route("/livez", get(|| async { "ok\n" }))
             .route("/page/livez", get(|| async { Html("<html>ok</html>") }))
