@@ -34,9 +34,8 @@ pub(super) async fn login(
 ) -> io::Result<Login> {
     // The method that the server asked for. SCRAM is complete only when the server has proved that it knows the password, too.
     let (mut asked, mut proved) = (Method::None, false);
-    let mut message = Vec::new();
     loop {
-        message.resize(5, 0);
+        let mut message = vec![0; 5];
         match server.read_exact(&mut message).await {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Login::Closed),
             read => read?,

@@ -178,7 +178,7 @@ mod tests {
         }
         assert!(gather.inner.lock().expect("unpoisoned").bytes <= CAP);
         let dropped = gather.dropped_rows();
-        assert!(dropped >= 3 && (dropped - 3) % 10_000 == 0, "{dropped}");
+        assert!(dropped >= 3 && (dropped - 3).is_multiple_of(10_000), "{dropped}");
         assert_eq!(u64::try_from(metric.get()), Ok(dropped));
         let taken = gather.take();
         let kept: usize = taken.batches.iter().flatten().map(|(_, rows)| rows.num_rows()).sum();

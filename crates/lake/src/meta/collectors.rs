@@ -105,7 +105,8 @@ impl Meta {
              where collectors.id = $1",
         );
         let select = select.bind(collector.as_bytes().as_slice()).bind(micros(Utc::now()));
-        let found: Option<(Option<i64>, i64, i64, Option<i64>, Option<String>)> = self.database().optional(select).await?;
+        type Row = (Option<i64>, i64, i64, Option<i64>, Option<String>);
+        let found: Option<Row> = self.database().optional(select).await?;
         Ok(found.map_or_else(Standing::default, |(revoked, mark, credentials, token, name)| Standing {
             is_revoked: revoked.is_some(),
             is_enrolled: credentials > 0,

@@ -51,7 +51,7 @@ impl Budget {
             let message = format!("the constants of the statement have {constants} bytes in all, at most {MAX_CONSTANTS} are allowed");
             return Err(DataFusionError::ResourcesExhausted(message));
         }
-        let of_texts = if calls == 0 { BATCH_ROWS } else { TEXT_ROWS / calls };
+        let of_texts = TEXT_ROWS.checked_div(calls).unwrap_or(BATCH_ROWS);
         let of_constants = COPIES / constants.max(1);
         let rows = of_texts.min(of_constants).clamp(LEAST_ROWS, BATCH_ROWS);
         let text = (ROW_TEXT * rows.min(TEXT_ROWS)).max(LEAST_TEXT);

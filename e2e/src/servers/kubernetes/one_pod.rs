@@ -187,7 +187,7 @@ const SECONDS: usize = "2026-11-29T01:02:03".len();
 /// A time in microseconds since the epoch, as the kubelet writes times.
 fn rfc3339(us: u64) -> String {
     let (mut days, second) = (us / 86_400_000_000, us / 1_000_000 % 86_400);
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let mut year = 1970;
     while days >= 365 + u64::from(is_leap(year)) {
         days -= 365 + u64::from(is_leap(year));

@@ -15,6 +15,9 @@ use futures::StreamExt as _;
 use super::holding::Holding;
 use super::wide::{copied, unnested};
 
+/// Looks at a batch of rows.
+type Look = Box<dyn FnMut(&RecordBatch) -> Result<()> + Send>;
+
 /// What is looked at.
 #[derive(Debug, Clone)]
 pub(crate) enum Check {
@@ -84,7 +87,7 @@ impl ExecutionPlan for Passing {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let schema = self.input.schema();
-        let mut look: Box<dyn FnMut(&RecordBatch) -> Result<()> + Send> = match &self.check {
+        let mut look: Look = match &self.check {
             Check::Copied(most) => {
                 let most = *most;
                 Box::new(move |rows| copied(rows, most))

@@ -28,7 +28,7 @@ pub(crate) fn copied(rows: &RecordBatch, most: usize) -> Result<()> {
 /// # Errors
 /// If there is such a row.
 pub(crate) fn unnested(rows: &RecordBatch, most: usize) -> Result<()> {
-    let lists = rows.columns().iter().map(|column| longest(column)).max().unwrap_or(0);
+    let lists = rows.columns().iter().map(longest).max().unwrap_or(0);
     // The widest list is the one that is unnested, or it counts as a copied column.
     let mut widths: Vec<usize> = rows.columns().iter().map(widest).collect();
     widths.sort_unstable();
