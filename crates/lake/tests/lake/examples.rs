@@ -158,7 +158,8 @@ async fn the_examples_of_readme_and_docs_return_what_they_promise() {
     let minute = (now - TimeDelta::minutes(10)).duration_trunc(TimeDelta::minutes(1)).unwrap().format("%Y-%m-%dT%H:%M:%SZ");
     let expected: [&[&str]; 5] = [
         &["2|5|500.0|update t set a = $1", "1|30|100.0|select $1"],
-        &[&format!("{minute}|CPU|0.5"), &format!("{minute}|Lock|0.1")],
+        // Quotients of numerics have 18 digits after the point.
+        &[&format!("{minute}|CPU|0.500000000000000000"), &format!("{minute}|Lock|0.100000000000000000")],
         &["db-1|shop|public|orders|4000", "db-1|shop|public|lines|1000"],
         &["db-1|shop|public|unused_and_large|9000", "db-1|shop|public|unused|100", "db-1|shop|public|used_long_ago|50"],
         &["db-1|pg_stat_statements|12|96.0|8.0", "db-1|pg_locks|3|3.0|1.0"],

@@ -79,7 +79,7 @@ async fn texts_that_grow_without_bound_are_refused() {
     }
     assert_eq!(world.one("select length(repeat('x', 1000) || 'y' || concat('z', null))").await, "1002");
     assert_eq!(world.one("select ('x' || null) is null").await, "true");
-    assert_eq!(world.one("select length(lpad(server, -9223372036854775808, 'x')) from pg_stat_statements").await, "0");
+    assert_eq!(world.one("select length(lpad(server, -2147483648, 'x')) from pg_stat_statements").await, "0");
     assert_eq!(world.one("select length(repeat(server, -calls)) from pg_stat_statements").await, "0");
     assert_eq!(world.one("select 'calls: ' || calls from pg_stat_statements").await, "calls: 1");
 }
