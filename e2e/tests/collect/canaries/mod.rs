@@ -72,7 +72,7 @@ async fn no_value_leaves(major: u32, prefix: &str) -> Result<()> {
         .set("log_min_duration_statement", "0")
         .set("log_min_messages", "debug1")
         .set("log_connections", "on")
-        .set("log_error_verbosity", if major % 2 == 0 { "verbose" } else { "default" })
+        .set("log_error_verbosity", if major.is_multiple_of(2) { "verbose" } else { "default" })
         .set("log_line_prefix", prefix);
     let settings = Settings::flags(&["--compact-every", "1s"]);
     let (postgres, backend) = tokio::try_join!(Postgres::start_with(major, options), Backend::start_with(settings))?;
@@ -115,7 +115,7 @@ async fn no_value_leaves(major: u32, prefix: &str) -> Result<()> {
         );
     }
     // Only a prefix with %e, or the verbose format, has the SQLSTATE that says that a constraint is violated.
-    let names = major % 2 == 0 || prefix.contains("%e");
+    let names = major.is_multiple_of(2) || prefix.contains("%e");
     let name = |name: &'static str| if names { name } else { "…" };
     for (severity, message, count) in [
         ("ERROR", "column \"…\" does not exist".to_owned(), 1),
