@@ -1,5 +1,6 @@
 -- pg_database from 14
 select d.datname::pg_catalog.text as datname,
+d.oid::pg_catalog.int8 as datid,
 case when pg_catalog.has_database_privilege(d.oid,
 'CONNECT') or pg_catalog.pg_has_role('pg_read_all_stats',
 'USAGE') then pg_catalog.pg_database_size(d.oid) end as size,
@@ -15,6 +16,7 @@ d.datconnlimit::pg_catalog.int8 as connection_limit from pg_catalog.pg_database 
 
 -- pg_database from 15
 select d.datname::pg_catalog.text as datname,
+d.oid::pg_catalog.int8 as datid,
 case when pg_catalog.has_database_privilege(d.oid,
 'CONNECT') or pg_catalog.pg_has_role('pg_read_all_stats',
 'USAGE') then pg_catalog.pg_database_size(d.oid) end as size,
