@@ -55,7 +55,7 @@ async fn a_collector_keeps_its_credential_through_kills_and_a_revoked_collector_
     let token = api.enrolment_token("fleet", 2).await?;
     let mut one = Collector::prepare_with(&api.url, &format!("enrolment_token = {token:?}"), &absent_server()?)?;
     let doctor = String::from_utf8(one.doctor()?.stdout)?;
-    ensure!(doctor.contains("takes the enrolment token; the collector enrols when it runs"), "{doctor}");
+    ensure!(doctor.contains("accepts the enrolment token; the collector enrols when it runs"), "{doctor}");
     one.run()?;
     let name = one.name();
     let first = shipped(api, &name, 0).await?;
@@ -73,7 +73,7 @@ async fn a_collector_keeps_its_credential_through_kills_and_a_revoked_collector_
     one.run()?;
     shipped(api, &name, first).await?;
     let doctor = String::from_utf8(one.doctor()?.stdout)?;
-    ensure!(doctor.contains("accepts the collector's own credential"), "{doctor}");
+    ensure!(doctor.contains("accepts this collector's own credential"), "{doctor}");
 
     let run = |action: &str, what: &str| -> Result<String> {
         let output = Command::new(binary("pganalytics")?).args(["collector", action, what, "--data"]).arg(backend.data()).output()?;
