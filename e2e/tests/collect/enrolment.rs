@@ -73,7 +73,7 @@ async fn a_collector_keeps_its_credential_through_kills_and_a_revoked_collector_
     one.run()?;
     shipped(api, &name, first).await?;
     let doctor = String::from_utf8(one.doctor()?.stdout)?;
-    ensure!(doctor.contains("accepts this collector's own credential"), "{doctor}");
+    ensure!(doctor.contains("accepts the collector's own credential"), "{doctor}");
 
     let run = |action: &str, what: &str| -> Result<String> {
         let output = Command::new(binary("pganalytics")?).args(["collector", action, what, "--data"]).arg(backend.data()).output()?;
