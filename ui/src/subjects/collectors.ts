@@ -56,7 +56,8 @@ export function verdictOf(collector: Collector, now: number): Verdict {
   if (moved !== null && now - moved < MOVED_FOR_SECONDS) {
     return {
       state: 'clock',
-      message: 'Its host’s clock was wrong within the last hour, so rows got the backend’s time. Synchronise it with NTP.',
+      message:
+        'Its host’s clock was wrong within the last hour, so rows got the backend’s time. Synchronise it with NTP.',
     };
   }
   return { state: 'healthy', message: 'Ships its batches.' };
