@@ -114,12 +114,12 @@ impl SpoolWatch {
         let mut found = Snapshots::new();
         for view in ViewSet::builtin().context("read the views")?.iter() {
             for server in &servers {
-                let mut after = i64::MIN;
+                let mut after = 0;
                 loop {
                     // In portions: an answer has a limit of rows.
                     const PORTION: usize = 5_000;
                     let sql = format!(
-                        "select us, count(*) from (select cast(ts as bigint) as us from {} where server = '{server}') \
+                        "select us, count(*) from (select cast(extract(epoch from ts) * 1000000 as bigint) as us from {} where server = '{server}') \
                          where us > {after} group by us order by us limit {PORTION}",
                         view.name
                     );

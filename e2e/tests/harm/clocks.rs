@@ -86,7 +86,7 @@ async fn a_collector_whose_clock_jumps_loses_no_row_and_counts_no_interval_backw
 /// The collector's clock is a day ahead, then right, and then the collector dies: its server is not shown as up.
 #[tokio::test]
 async fn a_server_is_last_seen_by_the_backends_clock_whatever_its_collectors_clock_said() -> Result<()> {
-    let (postgres, backend) = tokio::try_join!(Postgres::start(18), Backend::start())?;
+    let (postgres, backend) = tokio::try_join!(Postgres::start(18), Backend::start_with(Settings::flags(&["--compact-every", "1s"])))?;
     postgres.execute("create extension pg_stat_statements").await?;
     let clock = Clock::new()?;
     clock.jump(24 * HOUR)?;

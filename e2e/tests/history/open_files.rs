@@ -41,7 +41,7 @@ async fn ours(api: &Api, view: &View) -> Result<Vec<Value>> {
             Type::Duration => format!("cast(sum(cast(round(\"{name}\" * {NANOSECONDS}) as decimal(28, 0))) as varchar)"),
             Type::Float8 => format!("sum(\"{name}\")"),
             Type::Text => format!("cast(sum(character_length(\"{name}\")) as varchar)"),
-            Type::Timestamptz => format!("cast(sum(cast(cast(\"{name}\" as bigint) as decimal(28, 0))) as varchar)"),
+            Type::Timestamptz => format!("cast(sum(cast(extract(epoch from \"{name}\") * 1000000 as bigint)) as varchar)"),
         });
     }
     let mut rows = api.sql(&format!("select {} from {}", found.join(", "), view.name)).await?;

@@ -31,7 +31,7 @@ pub(super) async fn totals(api: &Api, rows: &Rows, view: &str, first: u32, last:
     let mark = rows.mark_sql(view);
     let query = format!(
         "select server, sum(copies), count(*), sum(mark), sum(weighted) from (\
-           select server, count(*) as copies, sum({mark}) as mark, sum(({mark} % {PRIME}) * (cast(ts as bigint) % {TS_PRIME})) as weighted \
+           select server, count(*) as copies, sum({mark}) as mark, sum(({mark} % {PRIME}) * (cast(extract(epoch from ts) * 1000000 as bigint) % {TS_PRIME})) as weighted \
            from {view} where server >= '{from}' and server < '{to}' group by server, ts{labels}) as keyed \
          group by server"
     );
@@ -55,8 +55,8 @@ pub(super) async fn read(api: &Api, rows: &Rows, view: &str, server: &str, withi
         let labels = labels_sql(rows, view);
         let mark = rows.mark_sql(view);
         let query = format!(
-            "select cast(ts as bigint), {mark}{labels} from {view} where server = '{server}' \
-             and cast(ts as bigint) >= {from} and cast(ts as bigint) < {to}"
+            "select cast(extract(epoch from ts) * 1000000 as bigint), {mark}{labels} from {view} where server = '{server}' \
+             and cast(extract(epoch from ts) * 1000000 as bigint) >= {from} and cast(extract(epoch from ts) * 1000000 as bigint) < {to}"
         );
         let (answer, truncated) = ask(api, &query).await?;
         if truncated {
