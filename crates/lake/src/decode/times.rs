@@ -8,8 +8,8 @@
 //! # How
 //! A batch was closed at a time that both clocks can tell: by the collector's clock, `created_us`; by the backend's clock, the receipt minus the
 //! time that the batch has waited. Their difference is the error of the collector's clock when it closed the batch. The waiting time comes from a
-//! clock that nobody sets ([`clock::WAITED`]); from an earlier run of the collector, it is the difference of two times of the collector's clock
-//! ([`clock::SENT_AT`]). Rows move by the difference. Rows that were read before the clock jumped, and rows that still are in the future, are told by
+//! clock that nobody sets ([`pganalytics_views::clock::WAITED`]); from an earlier run of the collector, it is the difference of two times of the collector's clock
+//! ([`pganalytics_views::clock::SENT_AT`]). Rows move by the difference. Rows that were read before the clock jumped, and rows that still are in the future, are told by
 //! their distance from the moment when the batch was closed.
 
 use std::sync::Arc;

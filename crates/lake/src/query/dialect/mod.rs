@@ -7,7 +7,7 @@
 //! - [`syntax`] rewrites the parsed statement: casts, `extract`, `at time zone` and others become calls of the functions here, parameters
 //!   become literals, and repeated names in a select list become unique.
 //! - [`operators`] plans operators by the types of both sides.
-//! - [`typed`] rewrites the plan, when all types are known and before DataFusion casts implicitly.
+//! - [`typed()`] rewrites the plan, when all types are known and before DataFusion casts implicitly.
 //! - The other files are the functions.
 //!
 //! A table of expressions with PostgreSQL's answers is in `e2e/tests/dialect/expressions.txt`; two tests compare with it.
