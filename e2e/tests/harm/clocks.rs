@@ -118,9 +118,11 @@ async fn a_server_is_last_seen_by_the_backends_clock_whatever_its_collectors_clo
     nothing_is_in_the_future(&backend).await
 }
 
+/// No time is in the future, or further in the past than a clock was. The rows of a batch that a clock gave while it was behind, and that was closed
+/// after the clock was set right, look like rows that waited: they keep their times.
 async fn nothing_is_in_the_future(backend: &Backend) -> Result<()> {
     for view in ["pg_stat_statements", "pganalytics_server", "pg_stat_activity", "pganalytics_fleet", "pganalytics_fleet_minutes"] {
-        let sql = format!("select count(*) from {view} where ts > now() or ts < now() - interval '30 minutes'");
+        let sql = format!("select count(*) from {view} where ts > now() or ts < now() - interval '90 minutes'");
         let far = backend.api.integer(&sql).await?;
         ensure!(far == 0, "{far} rows of {view} have times far from their receipt");
     }
