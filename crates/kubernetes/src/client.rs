@@ -210,10 +210,13 @@ impl Client {
 
 /// Whether the connection was made, and TLS failed.
 fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    let within = |error: &(dyn std::error::Error + 'static)| {
-        error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref).is_some_and(|error| error.is::<rustls::Error>())
-    };
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<rustls::Error>() || within(error))
+    std::iter::successors(Some(error), |error| error.source()).any(is_rustls)
+}
+
+/// I/O errors hide the error that they carry, which may be an I/O error again.
+fn is_rustls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let carried = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>() || carried.is_some_and(|carried| is_rustls(carried))
 }
 
 /// The error with its causes, which reqwest's own text leaves out.

@@ -15,22 +15,30 @@ async fn temporary_files(watched: &Watched) -> Result<(usize, i64)> {
     Ok((logged, counted))
 }
 
+/// Runs a hundred statements with texts of a megabyte.
+async fn run_large_statements(session: &mut sqlx::PgConnection) -> Result<()> {
+    let comment = "x".repeat(1_000_000);
+    for columns in 1..=100 {
+        // The number of columns makes another statement.
+        execute(session, &format!("select {}1 /* {comment} */", "1, ".repeat(columns))).await?;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_hundred_texts_of_a_megabyte_are_read_without_temporary_files() -> Result<()> {
-    const TEXTS: usize = 100;
     for major in MAJORS {
         let mut watched = Watched::start_with(major, Options::default().set("log_temp_files", "0")).await?;
         let mut session = watched.postgres.connect().await?;
-        let comment = "x".repeat(1_000_000);
-        for columns in 1..=TEXTS {
-            // The number of columns makes another statement.
-            execute(&mut session, &format!("select {}1 /* {comment} */", "1, ".repeat(columns))).await?;
-        }
-        // A collector that starts knows no text. PostgreSQL returns all texts to each reading, also if the collector takes them in several readings.
+        run_large_statements(&mut session).await?;
+        // A collector that starts knows no text, and reads those of statements that run. PostgreSQL returns all texts to each reading, also if the
+        // collector takes them in several readings.
         let read = "select count(*) from pg_stat_statements_text where query_bytes > 1000000";
         watched.collector.stop()?;
         let before = watched.api().integer(read).await?;
         watched.collector.run()?;
+        watched.rounds(1).await?;
+        run_large_statements(&mut session).await?;
         until("more large texts", PATIENCE, async || {
             let texts = watched.api().integer(read).await?;
             ensure!(texts > before, "{texts} texts, {before} before");
