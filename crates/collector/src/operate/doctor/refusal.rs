@@ -17,7 +17,7 @@ pub(super) async fn grants(session: &mut Session, view: &View, refused: &Refused
     let role = quoted(&session.facts.role);
     // A column may read what another part of the query computes.
     let sql = refused.expressions(view, major).into_iter().chain(view.sql_for(major));
-    // A column of one of PostgreSQL's own views calls functions that only the error names.
+    // The column comes from a view of PostgreSQL, which calls other functions. Only the error message names them.
     let why = refused.why(view);
     let words = why.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| word.starts_with("pg_"));
     let names: Vec<_> = sql.flat_map(functions).chain(words).map(|name| format!("'{name}'")).collect();

@@ -136,7 +136,7 @@ pub(crate) fn aggregate(functions: &Functions, mut call: AggregateFunction, sche
     let family = first.as_ref().map(Family::of);
     match (name.as_str(), family) {
         ("min" | "max", Some(Family::Interval)) => {
-            // The aggregate compares months before days; PostgreSQL compares lengths.
+            // DataFusion's aggregate orders intervals by months, then days. PostgreSQL orders them by their length.
             let arg = call.params.args.first().cloned().ok_or_else(|| refused("min and max take one value"))?;
             call.params.order_by = vec![key(functions, arg)?.sort(name == "min", false)];
             call.func = functions.first_value()?;
