@@ -19,11 +19,14 @@ fn ask(world: &World, caller: &str, purpose: Purpose, sql: &str) -> JoinHandle<R
     tokio::spawn(async move { lake.query(query).await })
 }
 
-/// Waits until as many queries run.
+/// Waits until as many queries run. A lake that never comes to it fails the test instead of hanging it.
 async fn running(world: &World, count: u64) {
-    while world.lake.stats().await.running_queries != count {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    let reached = async {
+        while world.lake.stats().await.running_queries != count {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), reached).await.expect("so many queries run within two minutes");
 }
 
 #[tokio::test]

@@ -163,9 +163,12 @@ async fn one_tokens_slow_statements_delay_neither_others_nor_pages() {
     // A token asks no pages, whatever it says: its statements hold turns of consoles, and not all of them.
     let slow = futures::future::join_all((0..12).map(|_| backend.post("/api/v1/sql", &busy, &slow)));
     let two_run = async || {
-        while backend.lake.stats().await.running_queries != 2 {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
+        let reached = async {
+            while backend.lake.stats().await.running_queries != 2 {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(120), reached).await.expect("two queries run within two minutes");
     };
     let others = async {
         two_run().await;
